@@ -1,0 +1,36 @@
+# Thin on purpose: makes the virtual environment, then hands over to nox (see noxfile.py).
+PYTHON ?= python3
+VENV   := .venv
+NOX    := $(VENV)/bin/python -m nox --envdir $(VENV)/nox -s
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint lock soak clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
+
+run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end after the tour)
+	@$(VENV)/bin/python -m ops local run $(if $(EXIT),--exit)
+
+test: $(VENV)/ready ## Lint, types and every test, on the real emulators
+	@$(NOX) lint types tests
+
+lint: $(VENV)/ready ## Lint and types only
+	@$(NOX) lint types
+
+soak: $(VENV)/ready ## The long versions of the tests
+	@$(NOX) soak
+
+lock: $(VENV)/ready ## Resolve requirements/*.in into hashed lock files (UPGRADE=1: newest versions)
+	@$(NOX) lock -- $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove everything that the other targets made
+	rm -rf $(VENV) .local .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/ready: requirements/uv.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The PSR service needs Python 3.11 or later; $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.13")'
+	@echo "Making the virtual environment in $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""What the functions share. Each function's bundle carries only the modules that it imports."""

@@ -1,0 +1,44 @@
+"""The change log, audit trail and idempotency record in one: each accepted request or message leaves one entry."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from shared.domain.registration import RegistrationId, RegistrationState
+from shared.model import Model
+
+
+class ChangeKind(StrEnum):
+    """What came of a request or message.
+
+    `stale` (a newer fact of the same source was there first), `superseded` (a newer fact of another source was) and
+    `no_change` are receipts: they leave the registration as it was.
+    """
+
+    REGISTERED = "registered"
+    AMENDED = "amended"
+    STALE = "stale"
+    SUPERSEDED = "superseded"
+    NO_CHANGE = "no_change"
+
+
+class Origin(Model):
+    """Who asked for a change. `actor` is the token's subject or the message's source; `event_time` orders facts."""
+
+    actor: str
+    source: str
+    event_id: str | None
+    event_time: datetime
+
+
+class Change(Model):
+    """One entry of the log: the outcome, and the full state after it. `day` is its London day."""
+
+    change_id: str
+    registration_id: RegistrationId
+    kind: ChangeKind
+    version: int
+    origin: Origin
+    recorded_at: datetime
+    day: date
+    fingerprint: str
+    state: RegistrationState

@@ -1,0 +1,127 @@
+"""The export feed: what each network's file of a day says of a supply point, worked out at the moment of change."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.needs import NeedCode
+from shared.domain.networks import NetworkState, Send, after_change, after_supply_lost, to_send
+from shared.domain.recipients import Withheld, allowed_needs, recipients, recipients_of, why_withheld
+from shared.domain.registration import Registration
+from shared.domain.supply_points import supply_point_of
+from shared.model import Model
+
+#: What each network had and wants of each supply point, by supply point key and recipient id.
+Networks = dict[str, dict[str, NetworkState]]
+
+
+class SharedNeed(Model):
+    """A need as a recipient gets it."""
+
+    code: NeedCode
+    ends_on: date | None
+    note: str | None
+
+
+class SharedState(Model):
+    """What a recipient is told about a supply point."""
+
+    primary_contact: Contact
+    alternate_contact: AlternateContact | None
+    premises: Address
+    needs: list[SharedNeed]
+
+
+class FeedEntry(Model):
+    """One supply point in one recipient's file of one day. `withheld` says why there is nothing to set."""
+
+    supply_point: str
+    recipient: str
+    day: date
+    send: Send
+    withheld: Withheld | None = None
+    state: SharedState | None = None
+
+    @property
+    def file(self) -> str:
+        """The file that this entry is part of: the feed's one indexed field."""
+        return feed_file(self.recipient, self.day)
+
+
+class Effects(NamedTuple):
+    """What a change means for the networks. `held` stays with the registration, `released` goes to the claims."""
+
+    held: Networks
+    released: Networks
+    entries: list[FeedEntry]
+
+
+def feed_file(recipient: str, day: date) -> str:
+    """`EELC|2026-11-23`."""
+    return f"{recipient}|{day.isoformat()}"
+
+
+def effects_of(
+    after: Registration, known: Mapping[str, Mapping[str, NetworkState]], day: date, lost: Iterable[str] = ()
+) -> Effects:
+    """What a change to `after` on `day` means for the networks.
+
+    `known` holds every supply point that the registration held before, and what it takes over from others, with what
+    each network has of it. `lost` are keys of supply points that another supplier now serves.
+    """
+    held: Networks = {}
+    released: Networks = {}
+    entries: list[FeedEntry] = []
+    holds = after.held()
+    for key in sorted({*known, *holds}):
+        views: dict[str, NetworkState] = {}
+        told = {recipient.recipient_id for recipient in recipients_of(supply_point_of(key))}
+        for recipient_id in sorted({*told, *known.get(key, {})}):
+            withheld = _why_withheld(after, key, recipient_id, routed=recipient_id in told, lost=key in lost)
+            previous = known.get(key, {}).get(recipient_id)
+            view = (
+                after_supply_lost(day)
+                if withheld is Withheld.SUPPLY_LOST
+                else after_change(previous, day, wants=withheld is None)
+            )
+            views[recipient_id] = view
+            entries.append(_entry(after, key, recipient_id, view, withheld))
+        (held if key in holds else released)[key] = views
+    return Effects(held, released, entries)
+
+
+def _why_withheld(after: Registration, key: str, recipient_id: str, *, routed: bool, lost: bool) -> Withheld | None:
+    if lost:
+        return Withheld.SUPPLY_LOST
+    if key not in after.held():
+        return Withheld.RELEASED
+    if not routed:
+        return Withheld.UNROUTABLE
+    return why_withheld(after, recipients()[recipient_id])
+
+
+def _entry(
+    after: Registration, key: str, recipient_id: str, view: NetworkState, withheld: Withheld | None
+) -> FeedEntry:
+    send = to_send(view)
+    return FeedEntry(
+        supply_point=key,
+        recipient=recipient_id,
+        day=view.day,
+        send=send,
+        withheld=withheld,
+        state=_shared_state(after, recipient_id) if send is Send.SET else None,
+    )
+
+
+def _shared_state(after: Registration, recipient_id: str) -> SharedState:
+    return SharedState(
+        primary_contact=after.primary_contact,
+        alternate_contact=after.alternate_contact,
+        premises=after.premises,
+        needs=[
+            SharedNeed(code=need.code, ends_on=need.ends_on, note=need.note)
+            for need in allowed_needs(after, recipients()[recipient_id])
+        ],
+    )

@@ -1,0 +1,147 @@
+"""Needs: the industry's Priority Services categories (DTC J1699), data in `shared/data/needs.csv`."""
+
+from collections.abc import Iterable
+from datetime import date
+from functools import cache
+from typing import Any, NamedTuple
+
+from pydantic import GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from shared.data import rows
+from shared.domain.text import Note
+from shared.model import Model
+
+#: The code whose end is computed from a birth date (families with young children).
+YOUNG_CHILDREN = "29"
+
+
+class Category(NamedTuple):
+    """A live J1699 code. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other (ours, not the industry's)."""
+
+    code: str
+    temporary: bool
+    medically_dependent: bool
+    relevant_to: str
+    outage_tier: int
+
+
+@cache
+def categories() -> dict[str, Category]:
+    """The live codes by number. Codes keep their meaning for ever; labels drift (see `labels`)."""
+    return {
+        row["code"]: Category(
+            row["code"],
+            row["temporary"] == "yes",
+            row["medically_dependent"] == "yes",
+            row["relevant_to"],
+            int(row["outage_tier"]),
+        )
+        for row in rows("needs.csv")
+    }
+
+
+@cache
+def labels() -> dict[str, dict[str, str]]:
+    """Label by code and catalogue edition."""
+    table: dict[str, dict[str, str]] = {}
+    for row in rows("need_labels.csv"):
+        table.setdefault(row["code"], {})[row["catalogue"]] = row["label"]
+    return table
+
+
+class NeedCode(str):
+    """A live J1699 code, two digits."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "NeedCode":
+        """Raises `PydanticCustomError` for code 10 ("Do Not Use"), numbers that are not assigned, and anything else."""
+        if text not in categories():
+            raise PydanticCustomError("need_code_unknown", "is not a live Priority Services category (J1699)")
+        return cls(text)
+
+    @property
+    def category(self) -> Category:
+        """The row of this code."""
+        return categories()[self]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
+
+
+class NeedInput(Model):
+    """A need as a caller states it. Days are London days; `ends_on` is the last day on which the need holds."""
+
+    code: NeedCode
+    ends_on: date | None = None
+    youngest_child_born_on: date | None = None
+    note: Note | None = None
+
+    @model_validator(mode="after")
+    def _carries_its_end(self) -> "NeedInput":
+        if self.code == YOUNG_CHILDREN:
+            if self.youngest_child_born_on is None:
+                raise PydanticCustomError("birth_date_missing", "code 29 needs youngest_child_born_on")
+            if self.ends_on is not None:
+                raise PydanticCustomError("end_is_computed", "the end of code 29 is computed from the birth date")
+        elif self.youngest_child_born_on is not None:
+            raise PydanticCustomError("birth_date_not_wanted", "only code 29 takes youngest_child_born_on")
+        elif self.code.category.temporary and self.ends_on is None:
+            raise PydanticCustomError("temporary_psr_does_not_have_end_date", "a temporary need must carry ends_on")
+        return self
+
+
+class Need(Model):
+    """A need on the register: with the day it began and, where it has one, the last day on which it holds."""
+
+    code: NeedCode
+    starts_on: date
+    ends_on: date | None = None
+    youngest_child_born_on: date | None = None
+    note: Note | None = None
+
+    @property
+    def told(self) -> NeedInput:
+        """What the caller told, without what the register worked out."""
+        computed = self.code == YOUNG_CHILDREN
+        return NeedInput(
+            code=self.code,
+            ends_on=None if computed else self.ends_on,
+            youngest_child_born_on=self.youngest_child_born_on,
+            note=self.note,
+        )
+
+
+def refuse_repeated(needs: list[NeedInput]) -> list[NeedInput]:
+    """A code may stand once. Raises `PydanticCustomError`."""
+    if len({need.code for need in needs}) != len(needs):
+        raise PydanticCustomError("need_repeated", "names the same need twice")
+    return needs
+
+
+def birthday(born: date, age: int) -> date:
+    """The day on which someone reaches an age; 29 February becomes 1 March in a common year."""
+    try:
+        return born.replace(year=born.year + age)
+    except ValueError:
+        return date(born.year + age, 3, 1)
+
+
+def end_of(need: NeedInput, *, young_child_until_birthday: int) -> date | None:
+    """The last day on which a need holds: as told or, for code 29, the child's fifth or sixth birthday."""
+    if need.youngest_child_born_on is None:
+        return need.ends_on
+    return birthday(need.youngest_child_born_on, young_child_until_birthday)
+
+
+def outage_tier(codes: Iterable[NeedCode]) -> int | None:
+    """The most urgent tier among codes; None without codes."""
+    return min((code.category.outage_tier for code in codes), default=None)
+
+
+def medically_dependent(codes: Iterable[NeedCode]) -> bool:
+    """Whether any code means that someone depends on electricity medically."""
+    return any(code.category.medically_dependent for code in codes)

@@ -1,0 +1,125 @@
+"""A registration: what callers tell (`RegistrationInput`), what they get (`Registration`), what the register keeps."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Literal, NewType
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.needs import Need, NeedInput, refuse_repeated
+from shared.domain.networks import NetworkState
+from shared.domain.services import Services
+from shared.domain.sharing import Sharing
+from shared.domain.supply_points import SupplyPoint, SupplyPoints, supply_point_key
+from shared.model import Model
+
+AccountId = NewType("AccountId", str)
+#: A keyed UUID (see `shared.store.identity`).
+RegistrationId = NewType("RegistrationId", str)
+
+AccountIdField = Annotated[AccountId, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,34}$")]
+
+
+class Status(StrEnum):
+    """`pending` wants the register while its needs are not yet known; `withdrawn` and `ended` hold no supply point."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    WITHDRAWN = "withdrawn"
+    ENDED = "ended"
+
+    @property
+    def live(self) -> bool:
+        """Whether a registration of this status holds its supply points."""
+        return self in (Status.PENDING, Status.ACTIVE)
+
+
+class RegistrationInput(Model):
+    """What a caller tells about an account. Unknown fields are errors."""
+
+    account_id: AccountIdField
+    status: Literal[Status.ACTIVE, Status.PENDING] = Status.ACTIVE
+    supply_points: SupplyPoints
+    premises: Address
+    primary_contact: Contact
+    alternate_contact: AlternateContact | None = None
+    needs: Annotated[list[NeedInput], Field(max_length=29), AfterValidator(refuse_repeated)] = Field(
+        default_factory=list
+    )
+    sharing: Sharing
+    services: Services = Services()
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> "RegistrationInput":
+        if self.status is Status.ACTIVE and not self.needs:
+            raise PydanticCustomError("needs_missing", "an active registration needs at least one need")
+        if self.services.nominee_receives_communications and self.alternate_contact is None:
+            raise PydanticCustomError("nominee_missing", "nominee_receives_communications needs an alternate_contact")
+        return self
+
+
+class Notice(Model):
+    """Something accepted that deserves a look (an unknown distributor, an unusual MPRN)."""
+
+    pointer: str
+    code: str
+
+
+class Registration(Model):
+    """The registration as the API answers it."""
+
+    registration_id: RegistrationId
+    account_id: AccountId
+    status: Status
+    version: int
+    supply_points: SupplyPoints
+    premises: Address
+    primary_contact: Contact
+    alternate_contact: AlternateContact | None
+    needs: list[Need]
+    sharing: Sharing
+    services: Services
+    created_at: datetime
+    updated_at: datetime
+    review_due_on: date
+    follow_up_on: date | None
+    warnings: list[Notice]
+
+    def held(self) -> dict[str, SupplyPoint]:
+        """The supply points that this registration holds, by key."""
+        return {supply_point_key(p): p for p in self.supply_points.all()} if self.status.live else {}
+
+
+class Fact(Model):
+    """Where an aspect of a registration comes from. Facts are ordered by time, ties by source and id."""
+
+    time: datetime
+    source: str
+    id: str
+
+    def newer_than(self, other: "Fact | None") -> bool:
+        """Whether this fact wins over another about the same aspect."""
+        return other is None or (self.time, self.source, self.id) > (other.time, other.source, other.id)
+
+
+class Facts(Model):
+    """The fact that each aspect comes from. `supply_points` is by key and keeps released ones too."""
+
+    profile: Fact
+    status: Fact
+    supply_points: dict[str, Fact]
+
+
+class RegistrationState(Model):
+    """What the register keeps of an account.
+
+    `networks` says what each network operator had and should have of each supply point held; it goes with the supply
+    point to its claim when it is released. `day` is the London day of the last change.
+    """
+
+    registration: Registration
+    facts: Facts
+    networks: dict[str, dict[str, NetworkState]]
+    day: date

@@ -1,0 +1,24 @@
+"""The lawful basis on which needs are shared with network operators (D0225 J2208). Not a boolean, not only consent."""
+
+from datetime import date
+from enum import StrEnum
+
+from shared.domain.text import Note
+from shared.model import Model
+
+
+class LawfulBasis(StrEnum):
+    """UK GDPR Article 9(2) and Data Protection Act 2018, Schedule 1, Part 2."""
+
+    EXPLICIT_CONSENT = "explicit_consent"
+    SUBSTANTIAL_PUBLIC_INTEREST = "substantial_public_interest"
+    VITAL_INTERESTS = "vital_interests"
+    NONE = "none"
+
+
+class Sharing(Model):
+    """The lawful basis record: which basis, since when, and where the evidence is (a call, a form)."""
+
+    basis: LawfulBasis
+    recorded_on: date
+    evidence: Note

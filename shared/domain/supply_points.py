@@ -1,0 +1,145 @@
+"""Supply points: MPAN (electricity) and MPRN (gas) with their check digits, and the distributor of an MPAN.
+
+Sources: DTC J0003 and the distributor table in `shared/data/distributors.csv`; the MPRN's rule is that of the
+published numbers (body digits weighted L … 1, modulo 11, two check digits).
+"""
+
+import re
+from enum import StrEnum
+from functools import cache
+from typing import Any, NamedTuple
+
+from pydantic import Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from shared.data import rows
+from shared.model import Model
+
+_MPAN = re.compile(r"[0-9]{13}")
+_MPRN = re.compile(r"[0-9]{6,11}")
+_MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+_MPRN_USUAL_DIGITS = 10
+_MOST_PER_FUEL = 20
+
+
+class Fuel(StrEnum):
+    """What a supply point supplies; also the prefix of its key."""
+
+    ELECTRICITY = "mpan"
+    GAS = "mprn"
+
+
+class Mpan(str):
+    """An MPAN core: 13 digits, the first two the distributor, the last the check digit."""
+
+    __slots__ = ()
+    fuel = Fuel.ELECTRICITY
+
+    @classmethod
+    def parse(cls, text: str) -> "Mpan":
+        """Check form and check digit. Raises `PydanticCustomError` (a ValueError) without the value."""
+        if not _MPAN.fullmatch(text):
+            raise PydanticCustomError("mpan_form", "is not an MPAN core of 13 digits")
+        if int(text[12]) != mpan_check_digit(text):
+            raise PydanticCustomError("mpan_check_digit", "has a wrong MPAN check digit")
+        return cls(text)
+
+    @property
+    def distributor_id(self) -> str:
+        """The first two digits."""
+        return self[:2]
+
+    @property
+    def warning(self) -> str | None:
+        """Why this number, though accepted, deserves a look."""
+        return None if self.distributor_id in distributors() else "distributor_unknown"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema(max_length=13))
+
+
+class Mprn(str):
+    """An MPRN: 6 to 11 digits, usually 10, the last two the check digits. It does not tell the gas transporter."""
+
+    __slots__ = ()
+    fuel = Fuel.GAS
+
+    @classmethod
+    def parse(cls, text: str) -> "Mprn":
+        """Check the form, and the check digits of a number of 10. Raises `PydanticCustomError` without the value."""
+        if not _MPRN.fullmatch(text):
+            raise PydanticCustomError("mprn_form", "is not an MPRN of 6 to 11 digits")
+        if len(text) == _MPRN_USUAL_DIGITS and text[-2:] != mprn_check_digits(text):
+            raise PydanticCustomError("mprn_check_digit", "has wrong MPRN check digits")
+        return cls(text)
+
+    @property
+    def warning(self) -> str | None:
+        """Why this number, though accepted, deserves a look: older numbers do not all keep the rule."""
+        return None if self[-2:] == mprn_check_digits(self) else "mprn_check_digit"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema(max_length=11))
+
+
+SupplyPoint = Mpan | Mprn
+
+
+def supply_point_key(point: SupplyPoint) -> str:
+    """`mpan:1000999001019`: the fuel and the number, unique over both fuels."""
+    return f"{point.fuel}:{point}"
+
+
+def supply_point_of(key: str) -> SupplyPoint:
+    """The supply point of a key made by `supply_point_key`."""
+    fuel, number = key.split(":")
+    return Mpan(number) if fuel == Fuel.ELECTRICITY else Mprn(number)
+
+
+def mpan_check_digit(text: str) -> int:
+    """Of the first 12 digits: weighted sum, modulo 11, modulo 10 (DTC J0003)."""
+    return sum(int(digit) * weight for digit, weight in zip(text, _MPAN_WEIGHTS, strict=False)) % 11 % 10
+
+
+def mprn_check_digits(text: str) -> str:
+    """Of all digits but the last two: weights L … 1, modulo 11, two places."""
+    body = text[:-2]
+    return f"{sum(int(digit) * weight for digit, weight in zip(body, range(len(body), 0, -1), strict=True)) % 11:02d}"
+
+
+class Distributor(NamedTuple):
+    """A row of the distributor table."""
+
+    distributor_id: str
+    mpid: str
+    gsp_group: str
+    operator: str
+    area: str
+
+
+@cache
+def distributors() -> dict[str, Distributor]:
+    """Every known distributor (DNOs and IDNOs) by distributor id."""
+    return {row["distributor_id"]: Distributor(**row) for row in rows("distributors.csv")}
+
+
+class SupplyPoints(Model):
+    """The supply points of one registration: at least one, none twice."""
+
+    mpans: list[Mpan] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
+    mprns: list[Mprn] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
+
+    @model_validator(mode="after")
+    def _at_least_one_and_none_twice(self) -> "SupplyPoints":
+        if not self.mpans and not self.mprns:
+            raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
+        for numbers in (self.mpans, self.mprns):
+            if len(set(numbers)) != len(numbers):
+                raise PydanticCustomError("supply_point_repeated", "names the same supply point twice")
+        return self
+
+    def all(self) -> list[SupplyPoint]:
+        """MPANs, then MPRNs."""
+        return [*self.mpans, *self.mprns]

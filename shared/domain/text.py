@@ -1,0 +1,55 @@
+"""Text that people write: kept exactly as given, in any script, within the lengths of the industry's layouts."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+#: Controls, line and paragraph separators, and the overrides that make text read differently from what it is.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_POSTCODE = re.compile(
+    r"(GIR ?0AA"
+    r"|[A-PR-UWYZ]([0-9]{1,2}|[A-HK-Y][0-9]([0-9]|[ABEHMNPRV-Y])?|[0-9][A-HJKPS-UW]) ?[0-9][ABD-HJLNP-UW-Z]{2})"
+)
+_PHONE = re.compile(r"\+?[0-9][0-9 ()-]*")
+_PHONE_DIGITS = range(7, 16)
+
+
+def _printable(text: str) -> str:
+    if _FORBIDDEN.search(text):
+        raise PydanticCustomError("control_character", "must not contain control characters")
+    if not text.strip():
+        raise PydanticCustomError("blank", "must not be blank")
+    return text
+
+
+def _postcode(text: str) -> str:
+    compact = text.upper().replace(" ", "")
+    if not _POSTCODE.fullmatch(compact):
+        raise PydanticCustomError("postcode_invalid", "is not a UK postcode")
+    return f"{compact[:-3]} {compact[-3:]}"
+
+
+def _phone(text: str) -> str:
+    if not _PHONE.fullmatch(text) or sum(c.isdigit() for c in text) not in _PHONE_DIGITS:
+        raise PydanticCustomError("phone_invalid", "is not a phone number of 7 to 15 digits")
+    return text
+
+
+#: D0225 J1884, J1719 (names, 50), J1874 to J1882 (address lines, 40), J0012 (additional information, 200).
+Name = Annotated[str, StringConstraints(max_length=50), AfterValidator(_printable)]
+AddressLine = Annotated[str, StringConstraints(max_length=40), AfterValidator(_printable)]
+Note = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
+
+#: DTC J1720, CHAR(20).
+Phone = Annotated[str, StringConstraints(max_length=20), AfterValidator(_phone)]
+#: Upper case with one space before the last three characters.
+Postcode = Annotated[str, StringConstraints(max_length=10), AfterValidator(_postcode)]
+#: DTC J0693, CHAR(10).
+CallerPassword = Annotated[str, StringConstraints(max_length=10), AfterValidator(_printable)]
+
+
+def postcode_sector(postcode: str) -> str:
+    """`BS1 4` of `BS1 4DJ`."""
+    return postcode[:-2]

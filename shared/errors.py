@@ -1,0 +1,135 @@
+"""What can go wrong, one class per meaning. Each knows its status and public code (RFC 9457), never the data.
+
+`permanent` says whether the same request or message can ever succeed: consumers quarantine what is permanent and
+give back to Pub/Sub what is not.
+"""
+
+from typing import ClassVar, NamedTuple
+
+
+class FieldError(NamedTuple):
+    """One thing wrong with one field. `pointer` is a JSON Pointer (RFC 6901); `detail` never holds the value."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """A request cannot be answered as asked. Subclasses are the catalogue of problem types."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+    detail: ClassVar[str]
+    permanent: ClassVar[bool] = True
+
+    def __init__(self, errors: tuple[FieldError, ...] = (), headers: dict[str, str] | None = None) -> None:
+        super().__init__(self.code)
+        self.errors = errors
+        self.headers = headers or {}
+
+
+class MalformedJson(Problem):
+    """The body is not JSON (RFC 8259: no NaN, no infinities), or not UTF-8."""
+
+    code, status, title = "malformed-json", 400, "The body is not JSON"
+    detail = "Send one JSON value in UTF-8; NaN and infinities are not JSON."
+
+
+class MalformedHeader(Problem):
+    """A request header does not have its form."""
+
+    code, status, title = "malformed-header", 400, "A request header is not valid"
+    detail = "See errors for the header's name and form."
+
+
+class Unauthenticated(Problem):
+    """No access token, or one that is not valid (any reason: expired, wrong issuer, audience, signature)."""
+
+    code, status, title = "unauthenticated", 401, "A valid access token is needed"
+    detail = "Send a current access token of this service's issuer in the Authorization header."
+
+
+class InsufficientScope(Problem):
+    """The access token lacks the scope of this route."""
+
+    code, status, title = "insufficient-scope", 403, "The access token lacks the scope of this route"
+    detail = "Ask the issuer for a token with the scope that WWW-Authenticate names."
+
+
+class NotFound(Problem):
+    """There is no such thing, or the caller may not know of it: both answers are the same."""
+
+    code, status, title = "not-found", 404, "Not found"
+    detail = "There is nothing here that this caller may see."
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, the method does not."""
+
+    code, status, title = "method-not-allowed", 405, "Method not allowed"
+    detail = "The Allow header names the methods of this path."
+
+
+class AlreadyRegistered(Problem):
+    """The account has a live registration."""
+
+    code, status, title = "already-registered", 409, "The account is already registered"
+    detail = "Amend the existing registration instead."
+
+
+class SupplyPointHeld(Problem):
+    """Another live registration holds one of the supply points. A message can succeed later, once it is released."""
+
+    code, status, title = "supply-point-held", 409, "A supply point belongs to another registration"
+    detail = "Check the MPANs and MPRNs; the other registration must release the supply point first."
+
+
+class PayloadTooLarge(Problem):
+    """The body is larger than the limit."""
+
+    code, status, title = "payload-too-large", 413, "The body is too large"
+    detail = "The limit is 256 KiB."
+
+
+class UnsupportedMediaType(Problem):
+    """The Content-Type is not the one that this route takes."""
+
+    code, status, title = "unsupported-media-type", 415, "Unsupported content type"
+    detail = "See the Accept header (or Accept-Patch) of this answer."
+
+
+class InvalidContent(Problem):
+    """Well-formed JSON that breaks a rule; `errors` has one entry per field."""
+
+    code, status, title = "invalid-content", 422, "The content is not valid"
+    detail = "See errors: one entry per field."
+
+
+class IdempotencyKeyReused(Problem):
+    """The same key came with another request; for a message, the same source and id with another body."""
+
+    code, status, title = "idempotency-key-reused", 422, "The idempotency key was used for another request"
+    detail = "Use a new key for a new request."
+
+
+class InternalError(Problem):
+    """A defect of this service. The log has the trace id."""
+
+    code, status, title, permanent = "internal-error", 500, "Internal error", False
+    detail = "The fault is ours and has been logged; try again, and quote the trace id if it stays."
+
+
+class Unavailable(Problem):
+    """A dependency does not answer, or the attempt kept meeting others. Nothing is known to be stored."""
+
+    code, status, title, permanent = "unavailable", 503, "Temporarily unavailable", False
+    detail = "Try again after the time in Retry-After, with the same Idempotency-Key."
+
+
+class ClockOutOfStep(Problem):
+    """The instance's clock and Firestore's differ too much, or a stored day lies in the future: it will not write."""
+
+    code, status, title, permanent = "clock-out-of-step", 503, "Temporarily unavailable", False
+    detail = "Try again after the time in Retry-After."

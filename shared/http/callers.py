@@ -1,0 +1,132 @@
+"""Who is calling: access tokens (JWT, RS256, RFC 9068 style) checked against the issuer's published keys."""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from functools import cache
+from typing import Any, NamedTuple
+
+import jwt
+from starlette.requests import Request
+
+from shared.domain.registration import AccountId, Registration
+from shared.domain.supply_points import SupplyPoint
+from shared.errors import InsufficientScope, NotFound, Unauthenticated, Unavailable
+from shared.settings import settings
+
+_LEEWAY_SECONDS = 60
+#: A checked token is believed this long without checking it again, so a withdrawn key stops counting soon.
+_REMEMBERED_SECONDS = 60
+_REMEMBERED_TOKENS = 1000
+_BEARER = "bearer "
+
+
+class Caller(NamedTuple):
+    """Who holds the token. Exactly one kind: an agent or back end, a customer (`account_id`), a network (`mpids`)."""
+
+    subject: str
+    scopes: frozenset[str]
+    account_id: AccountId | None = None
+    supply_points: frozenset[str] = frozenset()
+    mpids: frozenset[str] = frozenset()
+
+    @property
+    def kind(self) -> str:
+        """`customer`, `network` or `agent`."""
+        if self.account_id is not None:
+            return "customer"
+        return "network" if self.mpids else "agent"
+
+    def check_scope(self, scope: str) -> None:
+        """Raises `InsufficientScope`."""
+        if scope not in self.scopes:
+            raise InsufficientScope(headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'})
+
+    def check_account(self, account_id: AccountId) -> None:
+        """Customers reach their own account, networks none. Raises `NotFound`, as if there were no such thing."""
+        if self.kind == "network" or (self.kind == "customer" and account_id != self.account_id):
+            raise NotFound
+
+    def check_supply_points(self, points: list[SupplyPoint]) -> None:
+        """Customers may use the supply points of their claim. Raises `NotFound`."""
+        if self.kind == "customer" and not self.supply_points.issuperset(points):
+            raise NotFound
+
+    def sees(self, registration: Registration) -> bool:
+        """Whether this caller may know of a registration."""
+        return self.kind == "agent" or (self.kind == "customer" and registration.account_id == self.account_id)
+
+
+class Tokens:
+    """Checks access tokens; fetches and caches the issuer's keys."""
+
+    def __init__(self, issuer: str, audience: str, jwks_uri: str) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._keys = jwt.PyJWKClient(jwks_uri, lifespan=300, timeout=5, cooldown_duration=10)
+        self._remembered: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+
+    async def caller(self, request: Request) -> Caller:
+        """The holder of the request's token. Raises `Unauthenticated`, `Unavailable` (the issuer does not answer)."""
+        authorization = request.headers.get("authorization", "")
+        if not authorization.lower().startswith(_BEARER):
+            raise _unauthenticated("")
+        token = authorization[len(_BEARER) :].strip()
+        digest = hashlib.sha256(token.encode()).digest()
+        until, caller = self._remembered.get(digest, (0.0, None))
+        if caller is None or until < time.time():
+            until, caller = await self._check(token)
+            self._remember(digest, until, caller)
+        return caller
+
+    async def _check(self, token: str) -> tuple[float, Caller]:
+        try:
+            key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["RS256"],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=_LEEWAY_SECONDS,
+                options={"require": ["exp", "iat", "sub"]},
+            )
+            return min(claims["exp"] + _LEEWAY_SECONDS, time.time() + _REMEMBERED_SECONDS), _caller(claims)
+        except jwt.PyJWKClientConnectionError:
+            raise Unavailable(headers={"Retry-After": "5"}) from None
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise _unauthenticated(' error="invalid_token"') from None
+
+    def _remember(self, digest: bytes, until: float, caller: Caller) -> None:
+        self._remembered[digest] = (until, caller)
+        if len(self._remembered) > _REMEMBERED_TOKENS:
+            self._remembered.popitem(last=False)
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    """Raises `TypeError` or `ValueError` for claims of the wrong shape."""
+    return Caller(
+        subject=_text(claims["sub"]),
+        scopes=frozenset(_text(claims.get("scope", "")).split()),
+        account_id=AccountId(_text(claims["account_id"])) if "account_id" in claims else None,
+        supply_points=frozenset(map(_text, claims.get("supply_points", []))),
+        mpids=frozenset(map(_text, claims.get("mpids", []))),
+    )
+
+
+def _text(claim: object) -> str:
+    if not isinstance(claim, str):
+        raise TypeError("the claim is not text")
+    return claim
+
+
+def _unauthenticated(reason: str) -> Unauthenticated:
+    return Unauthenticated(headers={"WWW-Authenticate": f"Bearer{reason}"})
+
+
+@cache
+def tokens() -> Tokens:
+    """The token checker of this process."""
+    here = settings()
+    return Tokens(str(here.token_issuer), str(here.token_audience), str(here.token_jwks_uri))

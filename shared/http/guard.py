@@ -1,0 +1,61 @@
+"""The outermost handler of every function: nothing escapes it, since the framework's own would log exception text."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import InternalError, Problem
+from shared.log import Event, log, log_failure, trace_id
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+async def guarded(operation: str, request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
+    """Run a handler under the request's trace; turn every exception into problem details, and log the outcome."""
+    trace_id.set(_trace_of(request))
+    began = time.perf_counter()
+    problem = None
+    try:
+        response = await handler()
+    except Problem as raised:
+        problem = raised
+        response = problem_response(raised)
+    except Exception as error:  # noqa: BLE001 - the last resort, by design
+        log_failure(operation, error)
+        problem = InternalError()
+        response = problem_response(problem)
+    response.headers.update(_NO_STORE)
+    log(
+        Event.REQUEST_SERVED,
+        operation=operation,
+        status=response.status_code,
+        milliseconds=round((time.perf_counter() - began) * 1000),
+        problem=problem.code if problem else None,
+    )
+    return response
+
+
+def problem_response(problem: Problem) -> Response:
+    """Problem details (RFC 9457)."""
+    body = {
+        "type": f"/problems/{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "errors": [error._asdict() for error in problem.errors],
+        "trace_id": trace_id.get(),
+    }
+    return Response(
+        to_json(body), status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
+    )
+
+
+def _trace_of(request: Request) -> str:
+    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    return match[1] if match else secrets.token_hex(16)

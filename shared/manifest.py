@@ -1,0 +1,101 @@
+"""The manifest of a function (`function.yaml`): what it is, what starts it, what it needs. Everything reads it.
+
+The function itself takes its routes and scopes from it, Terraform its resources, the local stack its wiring.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from shared.model import Model
+from shared.settings import Settings
+
+SCOPES = frozenset({"psr:write", "psr:read", "psr:history", "psr:bulk", "psr:caller_password"})
+
+
+def _known_scope(scope: str) -> str:
+    if scope not in SCOPES:
+        raise ValueError("is not a scope of this service")
+    return scope
+
+
+def _known_setting(name: str) -> str:
+    if name not in Settings.model_fields:
+        raise ValueError("is not a setting of this service")
+    return name
+
+
+class Route(Model):
+    """One HTTP operation. `path` may hold `{names}`; `scope` is what the access token must have."""
+
+    operation: Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z]+$")]
+    method: Literal["GET", "POST", "PATCH"]
+    path: Annotated[str, StringConstraints(pattern=r"^/v1/[a-z/{}_:A-Z]+$")]
+    scope: Annotated[str, AfterValidator(_known_scope)]
+
+
+class Subscription(Model):
+    """A push subscription of the function's own on a topic."""
+
+    topic: Annotated[str, StringConstraints(pattern=r"^psr-[a-z-]+$")]
+
+
+class Schedule(Model):
+    """A Cloud Scheduler job. `cron` in unix-cron form."""
+
+    cron: str
+    time_zone: Literal["Europe/London"]
+
+
+class Trigger(Model):
+    """Exactly one of the three."""
+
+    http: list[Route] | None = None
+    pubsub: Subscription | None = None
+    schedule: Schedule | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(trigger is not None for trigger in (self.http, self.pubsub, self.schedule)) != 1:
+            raise ValueError("a function has exactly one trigger: http, pubsub or schedule")
+        return self
+
+
+class Resources(Model):
+    """What an instance gets, and how many there may be."""
+
+    memory: Annotated[str, StringConstraints(pattern=r"^[0-9]+(Mi|Gi)$")]
+    cpu: int = Field(ge=1, le=4)
+    timeout_seconds: int = Field(ge=1, le=600, description="At most 600: a day closes two hours after midnight")
+    concurrency: int = Field(ge=1, le=250)
+    min_instances: int = Field(0, ge=0)
+    max_instances: int = Field(ge=1)
+
+
+Permission = Literal[
+    "firestore.read", "firestore.write", "exports.write", "pubsub.publish:psr-export-work", "secret:identity-key"
+]
+
+
+class Manifest(Model):
+    """One function."""
+
+    description: str
+    entry_point: Literal["main"]
+    trigger: Trigger
+    resources: Resources
+    permissions: list[Permission]
+    settings: list[Annotated[str, AfterValidator(_known_setting)]] = Field(default_factory=list)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in a function's folder. Raises pydantic's `ValidationError`."""
+    text = (folder / "function.yaml").read_text(encoding="utf-8")
+    return Manifest.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506
+
+
+def read_manifests(functions: Path) -> dict[str, Manifest]:
+    """Every function's manifest by name."""
+    return {path.parent.name: read_manifest(path.parent) for path in sorted(functions.glob("*/function.yaml"))}

@@ -1,0 +1,1 @@
+"""Firestore: the only place that talks to it."""

@@ -1,0 +1,358 @@
+"""Firestore documents, on the few calls that the service makes: batch get, commit, pages of a query, a count.
+
+Requests and answers are raw protobuf: the object layer above it costs four fifths of the time of a read
+(docs/decisions/0004). Every answer carries the server's time, which is compared with this machine's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+import grpc
+from google.api_core import exceptions, retry_async
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from google.cloud.firestore_v1.types import (
+    BatchGetDocumentsRequest,
+    CommitRequest,
+    RunAggregationQueryRequest,
+    RunQueryRequest,
+    StructuredQuery,
+    Write,
+)
+
+from shared.clock import Clock, machine_time
+from shared.errors import ClockOutOfStep, Unavailable
+from shared.settings import emulator_host, settings
+
+#: A clock this far from Firestore's is not believed.
+CLOCK_TOLERANCE = timedelta(seconds=60)
+#: How long a comparison of the clocks is good for.
+CLOCK_COMPARISON_LASTS = timedelta(minutes=5)
+PAGE_SIZE = 1000
+
+_RPC_SECONDS = 15.0
+_TRANSIENT = (exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.InternalServerError)
+_RETRY = retry_async.AsyncRetry(
+    predicate=retry_async.if_exception_type(*_TRANSIENT),
+    initial=0.05,
+    maximum=2.0,
+    multiplier=2.0,
+    timeout=_RPC_SECONDS,
+)
+_MESSAGE_BYTES = 64 * 1024 * 1024
+
+_EQUAL = StructuredQuery.FieldFilter.Operator.EQUAL.value
+_GREATER_THAN = StructuredQuery.FieldFilter.Operator.GREATER_THAN.value
+
+Value = str | int | bool | datetime | None
+
+
+class Stored(NamedTuple):
+    """A document as read. `update_time` is the protobuf timestamp, to be given back as a precondition."""
+
+    document_id: str
+    fields: dict[str, Value]
+    update_time: Any
+
+    @property
+    def state(self) -> str:
+        """The JSON text of the document's model."""
+        text = self.fields["state"]
+        if not isinstance(text, str):
+            raise TypeError("the field state is not text")
+        return text
+
+    @property
+    def updated_at(self) -> datetime:
+        """When Firestore wrote this version (server time, UTC)."""
+        return _instant(self.update_time)
+
+
+class Key(NamedTuple):
+    """Where a document is."""
+
+    collection: str
+    document_id: str
+
+
+class CommitConflict(Exception):
+    """A precondition did not hold. Either someone was faster, or our own commit was applied and its answer lost."""
+
+
+class CommitUnanswered(Exception):
+    """The commit may or may not have been applied."""
+
+
+class Documents:
+    """The documents of one database. Made inside the first request: gRPC does not survive a fork."""
+
+    def __init__(self, project: str, database: str, clock: Clock) -> None:
+        self.clock = clock
+        self._database = f"projects/{project}/databases/{database}"
+        self._root = f"{self._database}/documents"
+        self._client = _connect()
+        self._compared_at: datetime | None = None
+        self._difference = timedelta()
+
+    async def batch_get(self, keys: Sequence[Key]) -> list[Stored | None]:
+        """Documents in the order of `keys`, None where there is none; one RPC, one consistent reading.
+
+        Raises `Unavailable`.
+        """
+        request = _pb(BatchGetDocumentsRequest)
+        request.database = self._database
+        request.documents.extend(self._name(key) for key in keys)
+        found: dict[str, Stored] = {}
+        asked_at = machine_time()
+        try:
+            stream = await self._client.batch_get_documents(
+                BatchGetDocumentsRequest.wrap(request), retry=_RETRY, timeout=_RPC_SECONDS
+            )
+            async for wrapped in stream:
+                answer = type(wrapped).pb(wrapped)
+                self._compare_clocks(asked_at, answer.read_time)
+                if answer.HasField("found"):
+                    found[answer.found.name] = _stored(answer.found)
+        except exceptions.GoogleAPIError as error:
+            raise _unavailable() from error
+        return [found.get(self._name(key)) for key in keys]
+
+    async def get(self, key: Key) -> Stored | None:
+        """One document, None where there is none. Raises `Unavailable`."""
+        return (await self.batch_get([key]))[0]
+
+    async def commit(self, writes: Iterable[Any]) -> None:
+        """Apply writes (of `create`, `replace`, `put`, `merge`) together or not at all; one RPC.
+
+        Raises `CommitConflict` (a precondition did not hold), `CommitUnanswered` (look before you conclude anything).
+        """
+        request = _pb(CommitRequest)
+        request.database = self._database
+        request.writes.extend(writes)
+        asked_at = machine_time()
+        try:
+            wrapped = await self._client.commit(CommitRequest.wrap(request), retry=_RETRY, timeout=_RPC_SECONDS)
+        except (
+            exceptions.AlreadyExists,
+            exceptions.FailedPrecondition,
+            exceptions.NotFound,
+            exceptions.Aborted,
+        ) as error:
+            raise CommitConflict from error
+        except exceptions.GoogleAPIError as error:
+            raise CommitUnanswered from error
+        self._compare_clocks(asked_at, type(wrapped).pb(wrapped).commit_time)
+
+    async def page(
+        self,
+        collection: str,
+        *,
+        equal: tuple[str, Value] | None = None,
+        from_id: str | None = None,
+        after_id: str | None = None,
+        before_id: str | None = None,
+        fields: Sequence[str] = (),
+        limit: int = PAGE_SIZE,
+    ) -> list[Stored]:
+        """At most `limit` documents in document id order, between ids. `fields` empty reads whole documents.
+
+        Raises `Unavailable`.
+        """
+        request = self._query(collection, equal)
+        query = request.structured_query
+        query.order_by.add().field.field_path = "__name__"
+        query.limit.value = limit
+        start = from_id if after_id is None else after_id
+        if start is not None:
+            query.start_at.values.add().reference_value = self._name(Key(collection, start))
+            query.start_at.before = after_id is None
+        if before_id is not None:
+            query.end_at.values.add().reference_value = self._name(Key(collection, before_id))
+            query.end_at.before = True
+        for field in fields:
+            query.select.fields.add().field_path = field
+        return await self._run(request)
+
+    async def pages(self, collection: str, *, limit: int = PAGE_SIZE, **bounds: Any) -> AsyncIterator[list[Stored]]:
+        """Every page, one short RPC each, so that a slow reader holds no stream open."""
+        documents = await self.page(collection, limit=limit, **bounds)
+        while documents:
+            yield documents
+            if len(documents) < limit:
+                return
+            documents = await self.page(collection, limit=limit, **(bounds | {"after_id": documents[-1].document_id}))
+
+    async def first_value_after(self, collection: str, field: str, value: str) -> str | None:
+        """The smallest text value of an indexed field beyond `value`; None if there is none. One RPC, one read."""
+        request = self._query(collection, None)
+        query = request.structured_query
+        query.where.field_filter.field.field_path = field
+        query.where.field_filter.op = _GREATER_THAN
+        query.where.field_filter.value.string_value = value
+        query.order_by.add().field.field_path = field
+        query.limit.value = 1
+        query.select.fields.add().field_path = field
+        documents = await self._run(request)
+        return str(documents[0].fields[field]) if documents else None
+
+    async def count(self, collection: str, equal: tuple[str, Value]) -> int:
+        """How many documents have this value; one RPC, one read per thousand. Raises `Unavailable`."""
+        request = _pb(RunAggregationQueryRequest)
+        request.parent = self._root
+        request.structured_aggregation_query.structured_query.CopyFrom(self._query(collection, equal).structured_query)
+        aggregation = request.structured_aggregation_query.aggregations.add()
+        aggregation.alias = "n"
+        aggregation.count.SetInParent()
+        try:
+            stream = await self._client.run_aggregation_query(
+                RunAggregationQueryRequest.wrap(request), retry=_RETRY, timeout=60.0
+            )
+            total = 0
+            async for wrapped in stream:
+                value = type(wrapped).pb(wrapped).result.aggregate_fields["n"]
+                total += value.integer_value or int(value.double_value)
+        except exceptions.GoogleAPIError as error:
+            raise _unavailable() from error
+        return total
+
+    async def check_clocks(self) -> None:
+        """Compare this machine's clock with Firestore's, if the last comparison is old; costs one read then.
+
+        Raises `ClockOutOfStep` if they differ by more than `CLOCK_TOLERANCE`, `Unavailable`.
+        """
+        now = machine_time()
+        if self._compared_at is None or abs(now - self._compared_at) > CLOCK_COMPARISON_LASTS:
+            await self.get(Key("clock", "comparison"))
+        if self._difference > CLOCK_TOLERANCE:
+            self._compared_at = None
+            raise ClockOutOfStep(headers={"Retry-After": "60"})
+
+    def create(self, key: Key, fields: dict[str, Value]) -> Any:
+        """A write that conflicts if the document exists."""
+        write = self.put(key, fields)
+        write.current_document.exists = False
+        return write
+
+    def replace(self, key: Key, fields: dict[str, Value], update_time: Any) -> Any:
+        """A write of the whole document that conflicts unless it is still the version read."""
+        write = self.put(key, fields)
+        write.current_document.update_time.CopyFrom(update_time)
+        return write
+
+    def put(self, key: Key, fields: dict[str, Value]) -> Any:
+        """A write of the whole document, whatever is there."""
+        write = _pb(Write)
+        write.update.name = self._name(key)
+        for name, value in fields.items():
+            _encode(write.update.fields[name], value)
+        return write
+
+    def merge(self, key: Key, fields: dict[str, Value], *, count_up: str) -> Any:
+        """A write of some fields of an existing document that also adds one to the field `count_up`."""
+        write = self.put(key, fields)
+        write.update_mask.field_paths.extend(fields)
+        write.current_document.exists = True
+        transform = write.update_transforms.add()
+        transform.field_path = count_up
+        transform.increment.integer_value = 1
+        return write
+
+    def _query(self, collection: str, equal: tuple[str, Value] | None) -> Any:
+        request = _pb(RunQueryRequest)
+        request.parent = self._root
+        query = request.structured_query
+        query.from_.add().collection_id = collection
+        if equal is not None:
+            query.where.field_filter.field.field_path = equal[0]
+            query.where.field_filter.op = _EQUAL
+            _encode(query.where.field_filter.value, equal[1])
+        return request
+
+    async def _run(self, request: Any) -> list[Stored]:
+        asked_at = machine_time()
+        documents = []
+        try:
+            stream = await self._client.run_query(RunQueryRequest.wrap(request), retry=_RETRY, timeout=60.0)
+            async for wrapped in stream:
+                answer = type(wrapped).pb(wrapped)
+                self._compare_clocks(asked_at, answer.read_time)
+                if answer.HasField("document"):
+                    documents.append(_stored(answer.document))
+        except exceptions.GoogleAPIError as error:
+            raise _unavailable() from error
+        return documents
+
+    def _name(self, key: Key) -> str:
+        return f"{self._root}/{key.collection}/{key.document_id}"
+
+    def _compare_clocks(self, asked_at: datetime, server_time: Any) -> None:
+        """The server's time lies between asking and now, if the clocks agree."""
+        answered_at = machine_time()
+        server = _instant(server_time)
+        self._difference = max(asked_at - server, server - answered_at, timedelta())
+        self._compared_at = answered_at
+
+
+def _connect() -> FirestoreAsyncClient:
+    host = emulator_host("FIRESTORE")
+    if host is None:
+        return FirestoreAsyncClient()
+    options = [
+        ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+        ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    ]
+    channel = grpc.aio.insecure_channel(host, options=options)
+    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
+
+
+def _pb(message: Any) -> Any:
+    """An empty raw protobuf message of a proto-plus type."""
+    return message.pb()()
+
+
+def _encode(target: Any, value: Value) -> None:
+    if value is None:
+        target.null_value = 0
+    elif isinstance(value, bool):
+        target.boolean_value = value
+    elif isinstance(value, int):
+        target.integer_value = value
+    elif isinstance(value, datetime):
+        target.timestamp_value.FromDatetime(value.astimezone(UTC).replace(tzinfo=None))
+    else:
+        target.string_value = value
+
+
+def _decode(value: Any) -> Value:
+    kind = value.WhichOneof("value_type")
+    if kind == "timestamp_value":
+        return _instant(value.timestamp_value)
+    return None if kind == "null_value" else getattr(value, kind)
+
+
+def _stored(document: Any) -> Stored:
+    fields = {name: _decode(value) for name, value in document.fields.items()}
+    return Stored(document.name.rpartition("/")[2], fields, document.update_time)
+
+
+def _instant(timestamp: Any) -> datetime:
+    return timestamp.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable(headers={"Retry-After": "5"})
+
+
+async def pause(attempt: int) -> None:
+    """Between attempts that met others: short, longer each time."""
+    await asyncio.sleep(min(0.02 * 2**attempt, 1.0))
+
+
+@cache
+def documents() -> Documents:
+    """The documents of this process's database."""
+    here = settings()
+    return Documents(here.project, here.database, here.clock())

@@ -1,0 +1,320 @@
+"""The register in Firestore: optimistic single commits, the change log, supply point claims, the export feed.
+
+One commit writes the registration, its change, the claims it takes or releases, and the feed of each network, so none
+of these can be there without the others. Nothing is locked and nothing runs in a transaction: each write carries the
+version it expects, and after a refusal or a lost answer the store looks before it concludes anything.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from shared.clock import london_day
+from shared.domain.changes import Change, Origin
+from shared.domain.feed import FeedEntry, Networks, effects_of
+from shared.domain.lifecycle import Decision, Moment
+from shared.domain.networks import NetworkState
+from shared.domain.registration import AccountId, RegistrationId, RegistrationState
+from shared.domain.supply_points import SupplyPoint, supply_point_key
+from shared.domain.text import postcode_sector
+from shared.errors import ClockOutOfStep, IdempotencyKeyReused, SupplyPointHeld, Unavailable
+from shared.model import Model
+from shared.store.documents import (
+    CommitConflict,
+    CommitUnanswered,
+    Documents,
+    Key,
+    Stored,
+    Value,
+    documents,
+    pause,
+)
+from shared.store.identity import Identity, identity
+
+#: No attempt starts later than this after its request began: a day that closes two hours after midnight is complete.
+LATEST_ATTEMPT = timedelta(minutes=10)
+_ATTEMPTS = 8
+#: Feed documents are deleted this long after their day.
+_FEED_KEPT = timedelta(days=90)
+
+
+class Claim(Model):
+    """Which registration holds a supply point.
+
+    A released claim stays, with what each network had of it and the day of its release, until someone takes it over.
+    """
+
+    registration_id: RegistrationId | None
+    released_on: date | None = None
+    networks: dict[str, NetworkState] = Field(default_factory=dict)
+
+
+class Known(NamedTuple):
+    """What was read before deciding, with the versions to expect when writing."""
+
+    registration: RegistrationState | None = None
+    change: Change | None = None
+    claims: dict[str, Claim] = {}  # noqa: RUF012 - never changed; NamedTuple has no default factory
+    versions: dict[str, Any] = {}  # noqa: RUF012
+
+
+class Request(NamedTuple):
+    """One request or message: where its outcome is kept, and what it is about. `points` are those it may take."""
+
+    registration_id: RegistrationId
+    change_id: str
+    fingerprint: str
+    origin: Origin
+    points: Sequence[SupplyPoint]
+
+
+class Outcome(NamedTuple):
+    """What came of a request. `replayed` means that it had been applied before."""
+
+    change: Change
+    replayed: bool
+
+
+Decide = Callable[[RegistrationState | None, Moment], Decision]
+
+
+class Registrations:
+    """Reads and changes registrations."""
+
+    def __init__(self, documents: Documents, identity: Identity) -> None:
+        self._documents = documents
+        self._identity = identity
+
+    def registration_id(self, account_id: AccountId) -> RegistrationId:
+        """The id of an account's registration, whether there is one or not."""
+        return self._identity.registration_id(account_id)
+
+    async def get(self, registration_id: str) -> RegistrationState | None:
+        """One registration; one RPC. Raises `Unavailable`."""
+        stored = await self._documents.get(Key("registrations", registration_id))
+        return _registration(stored)
+
+    async def find(self, point: SupplyPoint) -> RegistrationState | None:
+        """The live registration that holds a supply point; two RPCs, four if it changes hands meanwhile."""
+        key = supply_point_key(point)
+        claim_key = Key("supply_points", self._identity.supply_point_id(key))
+        for _ in range(2):
+            claim = _claim(await self._documents.get(claim_key))
+            if claim is None or claim.registration_id is None:
+                return None
+            state = await self.get(claim.registration_id)
+            if state is not None and key in state.registration.held():
+                return state
+        return None
+
+    async def apply(self, request: Request, decide: Decide, *, expect_new: bool) -> Outcome:
+        """Decide on a request and write all that comes of it in one commit.
+
+        `decide` is a pure function, called again with what is true each time a commit was refused. `expect_new` bets
+        that the account, the change and the supply points are not known yet, and saves the first reading.
+        Raises what `decide` raises, `IdempotencyKeyReused`, `SupplyPointHeld`, `Unavailable`, `ClockOutOfStep`.
+        """
+        began = self._documents.clock.now()
+        await self._documents.check_clocks()
+        known = Known() if expect_new else await self._look(request)
+        for attempt in range(_ATTEMPTS):
+            if known.change is not None:
+                return _repeat(known.change, request)
+            moment = self._moment(known)
+            if moment.now - began > LATEST_ATTEMPT:
+                break
+            decision = decide(known.registration, moment)
+            change, writes = self._writes(request, known, decision, moment)
+            try:
+                await self._documents.commit(writes)
+            except CommitConflict:
+                known = await self._look(request)
+            except CommitUnanswered:
+                await pause(attempt)
+                known = await self._look(request)
+            else:
+                return Outcome(change, replayed=False)
+            if attempt:
+                await pause(attempt)
+        raise Unavailable(headers={"Retry-After": "1"})
+
+    async def _look(self, request: Request) -> Known:
+        """The registration, the request's own change, and the claims it may take: one RPC."""
+        keys = {supply_point_key(point): self._claim_key(supply_point_key(point)) for point in request.points}
+        registration, change, *claims = await self._documents.batch_get(
+            [_registration_key(request.registration_id), Key("changes", request.change_id), *keys.values()]
+        )
+        found = {key: stored for key, stored in zip(keys, claims, strict=True) if stored is not None}
+        versions = {key: stored.update_time for key, stored in found.items()}
+        if registration is not None:
+            versions[request.registration_id] = registration.update_time
+        return Known(
+            _registration(registration),
+            Change.model_validate_json(change.state) if change else None,
+            {key: Claim.model_validate_json(stored.state) for key, stored in found.items()},
+            versions,
+        )
+
+    def _moment(self, known: Known) -> Moment:
+        """Now, under a day no earlier than any day that this change builds on.
+
+        Raises `ClockOutOfStep` if a stored day lies beyond tomorrow.
+        """
+        now = self._documents.clock.now()
+        today = london_day(now)
+        stored = [claim.released_on for claim in known.claims.values() if claim.released_on]
+        if known.registration:
+            stored.append(known.registration.day)
+        day = max([today, *stored])
+        if day > today + timedelta(days=1):
+            raise ClockOutOfStep(headers={"Retry-After": "60"})
+        return Moment(now, day)
+
+    def _writes(self, request: Request, known: Known, decision: Decision, moment: Moment) -> tuple[Change, list[Any]]:
+        if not decision.changes_the_registration:
+            change = _change(request, decision, decision.state, moment)
+            return change, [self._change_write(change)]
+        before = known.registration
+        taken = self._taken(request, known, decision.state)
+        handed_over = {**(before.networks if before else {}), **taken}
+        effects = effects_of(decision.state.registration, handed_over, moment.day)
+        state = decision.state.model_copy(update={"networks": effects.held})
+        change = _change(request, decision, state, moment)
+        return change, [
+            self._registration_write(state, known),
+            self._change_write(change),
+            *self._claims_taken(taken, known, request.registration_id),
+            *self._claims_released(effects.released, moment.day),
+            *(self._feed_write(entry) for entry in effects.entries),
+        ]
+
+    def _taken(self, request: Request, known: Known, after: RegistrationState) -> Networks:
+        """The supply points that the registration did not hold before, with what each network has of them.
+
+        Raises `SupplyPointHeld` if another live registration holds one.
+        """
+        held_before = known.registration.registration.held() if known.registration else {}
+        taken: Networks = {}
+        for key in after.registration.held():
+            if key in held_before:
+                continue
+            claim = known.claims.get(key)
+            if claim and claim.registration_id not in (None, request.registration_id):
+                raise SupplyPointHeld
+            taken[key] = claim.networks if claim else {}
+        return taken
+
+    def _registration_write(self, state: RegistrationState, known: Known) -> Any:
+        registration = state.registration
+        key = _registration_key(registration.registration_id)
+        need_ends = min((need.ends_on for need in registration.needs if need.ends_on), default=None)
+        live = registration.status.live
+        fields: dict[str, Value] = {
+            "status": registration.status.value,
+            "version": registration.version,
+            "postcode": registration.premises.postcode,
+            "sector": postcode_sector(registration.premises.postcode),
+            "need_ends": _due(registration.registration_id, need_ends) if live else None,
+            "review_due": _due(registration.registration_id, registration.review_due_on) if live else None,
+            "follow_up_due": _due(registration.registration_id, registration.follow_up_on) if live else None,
+            "state": state.model_dump_json(),
+        }
+        version = known.versions.get(registration.registration_id)
+        if version is None:
+            return self._documents.create(key, fields)
+        return self._documents.replace(key, fields, version)
+
+    def _change_write(self, change: Change) -> Any:
+        fields: dict[str, Value] = {
+            "registration_id": change.registration_id,
+            "version": change.version,
+            "kind": change.kind.value,
+            "day": change.day.isoformat(),
+            "state": change.model_dump_json(),
+        }
+        return self._documents.create(Key("changes", change.change_id), fields)
+
+    def _claims_taken(self, taken: Networks, known: Known, registration_id: RegistrationId) -> list[Any]:
+        claim = Claim(registration_id=registration_id)
+        return [self._claim_write(key, claim, known.versions.get(key)) for key in taken]
+
+    def _claims_released(self, released: Networks, day: date) -> list[Any]:
+        """A held claim changes only together with its registration, whose version this commit checks."""
+        return [
+            self._documents.put(
+                self._claim_key(key),
+                _claim_fields(Claim(registration_id=None, released_on=day, networks=networks)),
+            )
+            for key, networks in released.items()
+        ]
+
+    def _claim_write(self, key: str, claim: Claim, version: Any) -> Any:
+        if version is None:
+            return self._documents.create(self._claim_key(key), _claim_fields(claim))
+        return self._documents.replace(self._claim_key(key), _claim_fields(claim), version)
+
+    def _feed_write(self, entry: FeedEntry) -> Any:
+        point = self._identity.supply_point_id(entry.supply_point)
+        fields: dict[str, Value] = {
+            "file": entry.file,
+            "expires_at": _midnight(entry.day + _FEED_KEPT),
+            "state": entry.model_dump_json(),
+        }
+        return self._documents.put(Key("export_feed", f"{point}-{entry.recipient}-{entry.day}"), fields)
+
+    def _claim_key(self, key: str) -> Key:
+        return Key("supply_points", self._identity.supply_point_id(key))
+
+
+def _registration_key(registration_id: RegistrationId) -> Key:
+    return Key("registrations", registration_id)
+
+
+def _registration(stored: Stored | None) -> RegistrationState | None:
+    return RegistrationState.model_validate_json(stored.state) if stored else None
+
+
+def _claim(stored: Stored | None) -> Claim | None:
+    return Claim.model_validate_json(stored.state) if stored else None
+
+
+def _claim_fields(claim: Claim) -> dict[str, Value]:
+    return {"registration_id": claim.registration_id, "state": claim.model_dump_json()}
+
+
+def _due(registration_id: RegistrationId, day: date | None) -> str | None:
+    """`a|2027-01-31`: dates to act on, spread over 16 key ranges, since an index on a rising value caps writes."""
+    return f"{registration_id[0]}|{day.isoformat()}" if day else None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _change(request: Request, decision: Decision, state: RegistrationState, moment: Moment) -> Change:
+    return Change(
+        change_id=request.change_id,
+        registration_id=request.registration_id,
+        kind=decision.kind,
+        version=state.registration.version,
+        origin=request.origin,
+        recorded_at=moment.now,
+        day=moment.day,
+        fingerprint=request.fingerprint,
+        state=state,
+    )
+
+
+def _repeat(change: Change, request: Request) -> Outcome:
+    if change.fingerprint != request.fingerprint:
+        raise IdempotencyKeyReused
+    return Outcome(change, replayed=True)
+
+
+@cache
+def registrations() -> Registrations:
+    """The register of this process's database."""
+    return Registrations(documents(), identity())
