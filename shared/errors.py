@@ -1,9 +1,9 @@
 """What can go wrong, one class per meaning. Each knows its status and public code (RFC 9457), never the data.
 
-`permanent` says whether the same request or message can ever succeed: consumers quarantine what is permanent and
-give back to Pub/Sub what is not.
+`disposition` says what becomes of a message that meets the problem.
 """
 
+from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 
@@ -15,6 +15,14 @@ class FieldError(NamedTuple):
     detail: str
 
 
+class Disposition(StrEnum):
+    """What becomes of a message: kept for a person, kept to be tried again later, given back to Pub/Sub."""
+
+    HELD = "held"
+    PARKED = "parked"
+    RETRIED = "retried"
+
+
 class Problem(Exception):
     """A request cannot be answered as asked. Subclasses are the catalogue of problem types."""
 
@@ -22,7 +30,7 @@ class Problem(Exception):
     status: ClassVar[int]
     title: ClassVar[str]
     detail: ClassVar[str]
-    permanent: ClassVar[bool] = True
+    disposition: ClassVar[Disposition] = Disposition.HELD
 
     def __init__(self, errors: tuple[FieldError, ...] = (), headers: dict[str, str] | None = None) -> None:
         super().__init__(self.code)
@@ -83,6 +91,7 @@ class SupplyPointHeld(Problem):
     """Another live registration holds one of the supply points. A message can succeed later, once it is released."""
 
     code, status, title = "supply-point-held", 409, "A supply point belongs to another registration"
+    disposition = Disposition.PARKED
     detail = "Check the MPANs and MPRNs; the other registration must release the supply point first."
 
 
@@ -117,19 +126,39 @@ class IdempotencyKeyReused(Problem):
 class InternalError(Problem):
     """A defect of this service. The log has the trace id."""
 
-    code, status, title, permanent = "internal-error", 500, "Internal error", False
+    code, status, title, disposition = "internal-error", 500, "Internal error", Disposition.RETRIED
     detail = "The fault is ours and has been logged; try again, and quote the trace id if it stays."
 
 
 class Unavailable(Problem):
     """A dependency does not answer, or the attempt kept meeting others. Nothing is known to be stored."""
 
-    code, status, title, permanent = "unavailable", 503, "Temporarily unavailable", False
+    code, status, title, disposition = "unavailable", 503, "Temporarily unavailable", Disposition.RETRIED
     detail = "Try again after the time in Retry-After, with the same Idempotency-Key."
 
 
 class ClockOutOfStep(Problem):
     """The instance's clock and Firestore's differ too much, or a stored day lies in the future: it will not write."""
 
-    code, status, title, permanent = "clock-out-of-step", 503, "Temporarily unavailable", False
+    code, status, title, disposition = "clock-out-of-step", 503, "Temporarily unavailable", Disposition.RETRIED
     detail = "Try again after the time in Retry-After."
+
+
+class MessageRefused(Problem):
+    """What only messages meet; no HTTP answer shows these."""
+
+    status = 422
+
+
+class UnknownEventType(MessageRefused):
+    """The consumer of this topic has no rule for the event's type."""
+
+    code, title = "unknown-event-type", "The event type is not known here"
+    detail = "Check the topic and the type; see the published event schemas."
+
+
+class EventFromTheFuture(MessageRefused):
+    """The fact's time lies ahead of the clock: it would win over every later one."""
+
+    code, title = "event-from-the-future", "The event's time lies in the future"
+    detail = "Check the producer's clock, and publish the event again with its true time."

@@ -28,7 +28,7 @@ class Event(Enum):
     CHANGE_STORED = ("INFO", "Change stored", ("registration_id", "kind", "version", "replayed"))
     SUPPLY_POINT_UNROUTABLE = ("WARNING", "Supply point of an unknown distributor", ("registration_id",))
     MESSAGE_QUARANTINED = ("WARNING", "Message quarantined", ("quarantine_id", "reason", "status"))
-    MESSAGE_GIVEN_BACK = ("WARNING", "Message given back for another attempt", ("problem",))
+    MESSAGE_GIVEN_BACK = ("WARNING", "Message given back for another attempt", ("problem", "attempt"))
     EXPORT_PLANNED = ("INFO", "Export day planned", ("day", "revision", "parts", "supply_points"))
     EXPORT_PART_WRITTEN = (
         "INFO",

@@ -1,7 +1,7 @@
 """Request bodies: within the limit, JSON, valid; what is wrong is told per field and without the value."""
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -36,7 +36,7 @@ _PLAIN = {
 }
 _OURS = re.compile(
     r"(mpan|mprn|need|needs|supply_point|postcode|phone|birth_date|temporary_psr|nominee|end_is)_\w+"
-    r"|blank|control_character|lookup_key"
+    r"|blank|control_character|lookup_key|subject_differs"
 )
 
 
@@ -48,19 +48,24 @@ async def read_body(request: Request, model: type[_Model], media_type: str) -> _
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != media_type:
         raise UnsupportedMediaType(headers={"Accept-Patch" if request.method == "PATCH" else "Accept": media_type})
-    return parse(await _read(request), model)
+    return parse(await read_within(request, LIMIT_BYTES), model)
 
 
 def parse(text: bytes, model: type[_Model]) -> _Model:
     """JSON text as a model. Raises `MalformedJson`, `InvalidContent`."""
-    try:
-        from_json(text, allow_inf_nan=False)
-    except ValueError:
-        raise MalformedJson from None
+    json_value(text)
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise InvalidContent(field_errors(error)) from None
+
+
+def json_value(text: bytes) -> Any:
+    """Any JSON value. Raises `MalformedJson`."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        raise MalformedJson from None
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
@@ -82,12 +87,13 @@ def _detail(kind: str, message: str) -> str:
     return message if kind in _PLAIN or _OURS.fullmatch(kind) else "is not valid"
 
 
-async def _read(request: Request) -> bytes:
-    if int(request.headers.get("content-length") or 0) > LIMIT_BYTES:
+async def read_within(request: Request, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes. Raises `PayloadTooLarge`."""
+    if int(request.headers.get("content-length") or 0) > limit:
         raise PayloadTooLarge
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LIMIT_BYTES:
+        if len(body) > limit:
             raise PayloadTooLarge
     return bytes(body)

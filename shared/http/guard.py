@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from pydantic_core import to_json
 from starlette.requests import Request
@@ -18,7 +18,7 @@ _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 async def guarded(operation: str, request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
     """Run a handler under the request's trace; turn every exception into problem details, and log the outcome."""
-    trace_id.set(_trace_of(request))
+    trace_id.set(trace_in(request.headers) or secrets.token_hex(16))
     began = time.perf_counter()
     problem = None
     try:
@@ -56,6 +56,7 @@ def problem_response(problem: Problem) -> Response:
     )
 
 
-def _trace_of(request: Request) -> str:
-    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    return match[1] if match else secrets.token_hex(16)
+def trace_in(carrier: Mapping[str, str]) -> str | None:
+    """The trace id of a `traceparent` (W3C Trace Context) among headers or message attributes."""
+    match = _TRACEPARENT.fullmatch(carrier.get("traceparent", ""))
+    return match[1] if match else None

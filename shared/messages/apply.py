@@ -1,0 +1,49 @@
+"""From an event to its one document in the change log."""
+
+from collections.abc import Callable, Sequence
+
+from shared.digest import digest
+from shared.domain.changes import Origin
+from shared.domain.lifecycle import Decision, Moment
+from shared.domain.registration import RegistrationState
+from shared.domain.supply_points import SupplyPoint
+from shared.errors import InvalidContent
+from shared.log import Event, log
+from shared.messages.events import CloudEvent
+from shared.store.registrations import Outcome, Request, registrations
+
+
+async def apply_event(
+    event: CloudEvent,
+    decide: Callable[[RegistrationState | None, Moment], Decision],
+    *,
+    points: Sequence[SupplyPoint] = (),
+    expect_new: bool = False,
+) -> Outcome:
+    """Decide on an event and store what comes of it, once however often it is delivered.
+
+    `points` are the supply points that it may take. Raises what `decide` and `Registrations.apply` raise.
+    """
+    store = registrations()
+    registration_id = store.registration_id(event.subject)
+    request = Request(
+        registration_id=registration_id,
+        change_id=f"{registration_id}-{digest(event.source, event.id)}",
+        fingerprint=event.fingerprint,
+        origin=Origin(actor=event.source, source=event.source, event_id=event.id, event_time=event.time),
+        points=points,
+    )
+    try:
+        outcome = await store.apply(request, decide, expect_new=expect_new)
+    except InvalidContent as invalid:
+        raise InvalidContent(
+            tuple(error._replace(pointer=f"/data{error.pointer}") for error in invalid.errors)
+        ) from None
+    log(
+        Event.CHANGE_STORED,
+        registration_id=registration_id,
+        kind=outcome.change.kind,
+        version=outcome.change.version,
+        replayed=outcome.replayed,
+    )
+    return outcome

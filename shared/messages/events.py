@@ -1,0 +1,81 @@
+"""The events that the consumers take: CloudEvents 1.0 in JSON, structured mode.
+
+`source` and `id` identify an event, `time` orders its fact among others, `subject` is the account.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import AwareDatetime, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.clock import Clock
+from shared.digest import digest
+from shared.domain.registration import AccountIdField, Fact, RegistrationInput
+from shared.errors import EventFromTheFuture, InvalidContent, UnknownEventType
+from shared.http.bodies import field_errors, json_value
+from shared.messages.delivery import Delivery
+from shared.model import Model
+
+#: How far a producer's clock may run ahead of ours.
+_AHEAD = timedelta(minutes=5)
+
+EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+_Event = TypeVar("_Event", bound="CloudEvent")
+
+
+class CloudEvent(Model):
+    """The attributes that every event has. Extension attributes are allowed and ignored, unknown data is not."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    specversion: Literal["1.0"]
+    type: str
+    source: EventText
+    id: EventText
+    time: AwareDatetime
+    subject: AccountIdField
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: Model
+
+    @property
+    def fact(self) -> Fact:
+        """What orders this event among the facts about an account."""
+        return Fact(time=self.time, source=self.source, id=self.id)
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two deliveries of one event; different if an id was used again for another."""
+        return digest(self.type, self.subject, self.time.isoformat(), self.data.model_dump_json())
+
+
+class CustomerMigrated(CloudEvent):
+    """What the old platform knew of a customer at `time`; `data` is a registration as the API takes it."""
+
+    type: Literal["uk.psr.customer.migrated.v1"]
+    data: RegistrationInput
+
+    @model_validator(mode="after")
+    def _speaks_of_its_subject(self) -> Self:
+        if self.subject != self.data.account_id:
+            raise PydanticCustomError("subject_differs", "subject and data.account_id differ")
+        return self
+
+
+def read_event(delivery: Delivery, clock: Clock, *models: type[_Event]) -> _Event:
+    """The event in a message, as the one of `models` that its type names.
+
+    Raises `MalformedJson`, `UnknownEventType`, `InvalidContent`, `EventFromTheFuture`.
+    """
+    value = json_value(delivery.data)
+    named = value.get("type") if isinstance(value, dict) else None
+    types = {model.model_fields["type"].annotation.__args__[0]: model for model in models}  # type: ignore[union-attr]
+    if isinstance(named, str) and named not in types:
+        raise UnknownEventType
+    try:
+        event = types.get(named, models[0]).model_validate_json(delivery.data)
+    except ValidationError as error:
+        raise InvalidContent(field_errors(error)) from None
+    if event.time > clock.now() + _AHEAD:
+        raise EventFromTheFuture
+    return event

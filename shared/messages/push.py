@@ -1,0 +1,117 @@
+"""Push consumers: one way to take a Pub/Sub message, and one answer to everything that can happen to it.
+
+    consumer = Consumer(__file__)
+
+    @consumer.handles
+    async def consume(delivery: Delivery) -> None: ...
+
+    main = consumer.function()
+
+The handler returns: done (204). It raises a `Problem`: what can never succeed, or only later, becomes a quarantine
+record (204); anything else is given back to Pub/Sub (503, 500), which tries again and dead-letters in the end. The push
+body is read here because the framework's own adapter drops the delivery attempt, refuses empty data and echoes headers.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import functions_framework.aio
+from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import Disposition, Problem
+from shared.http.bodies import parse, read_within
+from shared.http.guard import guarded, trace_in
+from shared.log import Event, log, trace_id
+from shared.manifest import read_manifest
+from shared.messages.delivery import REPLAY_OF, Delivery
+from shared.settings import settings
+from shared.status import STATUS_PATH, status_response
+from shared.store.quarantine import quarantine
+
+#: Pub/Sub's own limit is 10 MB a message, a third more in Base64.
+_BODY_BYTES = 16 * 1024 * 1024
+
+
+class _Envelope(BaseModel):
+    """Parts of a push body. Pub/Sub adds fields over time, and repeats some in another spelling: both are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class _Message(_Envelope):
+    message_id: str = Field(alias="messageId")
+    publish_time: AwareDatetime = Field(alias="publishTime")
+    attributes: dict[str, str] = Field(default_factory=dict)
+    data: Base64Bytes = b""
+
+
+class _Push(_Envelope):
+    subscription: str
+    message: _Message
+    delivery_attempt: int | None = Field(None, alias="deliveryAttempt")
+
+
+Handler = Callable[[Delivery], Awaitable[None]]
+
+
+class Consumer:
+    """The one message handler of a function."""
+
+    def __init__(self, main_file: str) -> None:
+        folder = Path(main_file).parent
+        self._name = folder.name
+        self._manifest = read_manifest(folder)
+        self._handler: Handler | None = None
+
+    def handles(self, handler: Handler) -> Handler:
+        """Make a coroutine function the handler."""
+        self._handler = handler
+        return handler
+
+    def function(self) -> Callable[[Request], Awaitable[Response]]:
+        """The entry point. Raises if there is no handler or a setting is missing: the function does not start then."""
+        handler = self._handler
+        subscription = self._manifest.trigger.pubsub
+        if handler is None or subscription is None:
+            raise RuntimeError(f"{self._name}: needs a handler, and a pubsub trigger in function.yaml")
+        settings().require(self._manifest.settings)
+
+        async def serve(request: Request) -> Response:
+            if request.url.path == STATUS_PATH:
+                return status_response(self._name)
+            return await guarded(self._name, request, lambda: _receive(request, subscription.topic, handler))
+
+        return functions_framework.aio.http(serve)  # type: ignore[no-any-return]
+
+
+async def _receive(request: Request, topic: str, handler: Handler) -> Response:
+    delivery = _delivery(topic, await read_within(request, _BODY_BYTES))
+    trace_id.set(trace_in(delivery.attributes) or trace_id.get())
+    try:
+        await handler(delivery)
+    except Problem as problem:
+        if problem.disposition is Disposition.RETRIED:
+            log(Event.MESSAGE_GIVEN_BACK, problem=problem.code, attempt=delivery.delivery_attempt)
+            raise
+        await quarantine().put(delivery, problem)
+    else:
+        if record_id := delivery.attributes.get(REPLAY_OF):
+            await quarantine().resolve(record_id)
+    return Response(status_code=204)
+
+
+def _delivery(topic: str, body: bytes) -> Delivery:
+    """Raises `MalformedJson`, `InvalidContent`."""
+    push = parse(body, _Push)
+    message = push.message
+    return Delivery(
+        topic,
+        push.subscription,
+        message.message_id,
+        message.publish_time,
+        message.attributes,
+        message.data,
+        push.delivery_attempt,
+    )
