@@ -90,12 +90,32 @@ class Manifest(Model):
     settings: list[Annotated[str, AfterValidator(_known_setting)]] = Field(default_factory=list)
 
 
+class PushSubscriptions(Model):
+    """What all push subscriptions share (`functions/pubsub.yaml`); the bounds are Pub/Sub's own."""
+
+    ack_deadline_seconds: int = Field(ge=10, le=600)
+    minimum_backoff_seconds: int = Field(ge=0, le=600)
+    maximum_backoff_seconds: int = Field(ge=0, le=600)
+    max_delivery_attempts: int = Field(ge=5, le=100)
+    message_retention_days: int = Field(ge=1, le=31)
+    dead_letter_topic: Annotated[str, StringConstraints(pattern=r"^psr-[a-z-]+$")]
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest in a function's folder. Raises pydantic's `ValidationError`."""
-    text = (folder / "function.yaml").read_text(encoding="utf-8")
-    return Manifest.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506
+    return Manifest.model_validate(_read_yaml(folder / "function.yaml"))
 
 
 def read_manifests(functions: Path) -> dict[str, Manifest]:
     """Every function's manifest by name."""
     return {path.parent.name: read_manifest(path.parent) for path in sorted(functions.glob("*/function.yaml"))}
+
+
+def read_push_subscriptions(functions: Path) -> PushSubscriptions:
+    """What all push subscriptions share. Raises pydantic's `ValidationError`."""
+    return PushSubscriptions.model_validate(_read_yaml(functions / "pubsub.yaml"))
+
+
+def _read_yaml(path: Path) -> object:
+    text = path.read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
