@@ -29,6 +29,9 @@ class Settings(Model, strict=False):
     identity_key: SecretStr = Field(description="Base64 of 32 random bytes; every document id is keyed by it")
     identity_key_version: int = Field(0, ge=0, le=1, description="Version bit that is written into the ids")
 
+    function: str | None = Field(None, description="Name of the function; where it is deployed its folder has another")
+    build: str = Field("source", description="The bundle that this process runs, by its content hash")
+
     token_issuer: str | None = Field(None, description="`iss` that access tokens must have")
     token_audience: str | None = Field(None, description="`aud` that access tokens must have")
     token_jwks_uri: str | None = Field(None, description="Where the issuer publishes its signing keys")

@@ -27,7 +27,7 @@ from shared.http.callers import Caller, tokens
 from shared.http.guard import guarded
 from shared.manifest import Route, read_manifest
 from shared.settings import settings
-from shared.status import STATUS_PATH, status_response
+from shared.status import STATUS_PATH, function_name, status_response
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _MEDIA_TYPES = {"POST": "application/json", "PATCH": "application/merge-patch+json"}
@@ -66,7 +66,7 @@ class Api:
 
     def __init__(self, main_file: str) -> None:
         folder = Path(main_file).parent
-        self._name = folder.name
+        self._name = function_name(folder)
         self._manifest = read_manifest(folder)
         self._routes = [(route, _pattern(route.path)) for route in self._manifest.trigger.http or []]
         self._operations: dict[str, tuple[Operation, type[BaseModel] | None]] = {}

@@ -27,7 +27,7 @@ from shared.log import Event, log, trace_id
 from shared.manifest import read_manifest
 from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.settings import settings
-from shared.status import STATUS_PATH, status_response
+from shared.status import STATUS_PATH, function_name, status_response
 from shared.store.quarantine import quarantine
 
 #: Pub/Sub's own limit is 10 MB a message, a third more in Base64.
@@ -61,7 +61,7 @@ class Consumer:
 
     def __init__(self, main_file: str) -> None:
         folder = Path(main_file).parent
-        self._name = folder.name
+        self._name = function_name(folder)
         self._manifest = read_manifest(folder)
         self._handler: Handler | None = None
 
