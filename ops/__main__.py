@@ -1,0 +1,26 @@
+"""`python -m ops`: every command for operators and developers, one group per module."""
+
+import sys
+
+import typer
+
+from ops.errors import CommandError
+from ops.local.commands import app as local
+
+app = typer.Typer(
+    name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(local, name="local")
+
+
+def main() -> None:
+    """Run the command line. What cannot be done is told in one line."""
+    try:
+        app()
+    except CommandError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""`ops local`: the local stack's commands."""
+
+import fcntl
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ops.errors import CommandError
+from ops.local.emulators import SOURCES
+from ops.local.layout import ROOT, new_layout
+from ops.local.stack import Stack
+from shared.settings import emulator_host
+
+app = typer.Typer(help="The whole service on this machine, with real emulators.", no_args_is_help=True)
+
+
+@app.callback()
+def local() -> None:
+    """The whole service on this machine, with real emulators."""
+
+
+@app.command()
+def run(
+    port: Annotated[int, typer.Option(help="Port of the front door; 0 takes a free one.")] = 8080,
+    home: Annotated[Path, typer.Option(help="Folder for everything that the stack leaves.")] = ROOT / ".local",
+    emulators: Annotated[
+        Path, typer.Option(envvar="PSR_EMULATORS", help="File that says where the emulators are fetched from.")
+    ] = SOURCES,
+    *,
+    leave: Annotated[bool, typer.Option("--exit", help="End after the tour.")] = False,
+) -> None:
+    """Start the local stack, show the main job, and stay up until Ctrl-C."""
+    console = Console()
+    signal.signal(signal.SIGTERM, _interrupt)
+    with _alone(home):
+        running = {"firestore": emulator_host("FIRESTORE"), "pubsub": emulator_host("PUBSUB")}
+        stack = Stack(new_layout(home, running, port or None), console, emulators)
+        try:
+            with console.status("Starting the emulators, the functions and the front door"):
+                stack.start()
+            stack.keep_running()
+            console.print(f"The service runs at {stack.url}. Ctrl-C stops it.")
+            if not leave:
+                signal.pause()
+        except KeyboardInterrupt:
+            console.print("Stopping")
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            stack.stop()
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the folder, so that two stacks never share one. Raises `CommandError`."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(f"a local stack already runs in {home}; stop it, or choose another --home") from None
+        yield

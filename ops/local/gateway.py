@@ -1,0 +1,50 @@
+"""The process at the stack's one public address: front door, token issuer and Cloud Scheduler.
+
+`python -m ops.local.gateway <stack.json>`
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from ops.local.front_door import FrontDoor
+from ops.local.issuer import Issuer
+from ops.local.layout import AUDIENCE, FUNCTIONS, Layout
+from ops.local.processes import LOOPBACK
+from ops.local.scheduler import Scheduler
+from shared.manifest import read_manifests
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def gateway(layout: Layout) -> Starlette:
+    """The application. What is neither the issuer's nor the scheduler's goes through the front door."""
+    issuer = Issuer(f"{layout.url}/dev", AUDIENCE)
+    scheduler = Scheduler(layout.clock)
+    door = FrontDoor(
+        read_manifests(FUNCTIONS),
+        {name: layout.function_url(name) for name in layout.functions},
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        jobs = asyncio.create_task(scheduler.run())
+        yield
+        jobs.cancel()
+        await door.close()
+
+    everything_else = Route(
+        "/{path:path}", door.serve, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    )
+    return Starlette(routes=[*issuer.routes(), *scheduler.routes(), everything_else], lifespan=lifespan)
+
+
+if __name__ == "__main__":
+    here = Layout.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    uvicorn.run(gateway(here), host=LOOPBACK, port=here.port, log_level="warning", timeout_graceful_shutdown=2)

@@ -1,0 +1,66 @@
+"""A token issuer for the local stack: the functions check its tokens exactly as they check a real issuer's."""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+#: Scopes by kind of caller (`as=`).
+SCOPES = {
+    "agent": "psr:write psr:read psr:history",
+    "network": "psr:bulk",
+    "customer": "psr:write psr:read",
+}
+_LASTS_SECONDS = 3600
+
+
+class Issuer:
+    """Signs with a key made at its start, and publishes the public half."""
+
+    def __init__(self, issuer: str, audience: str) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key_id = uuid.uuid4().hex
+
+    def routes(self) -> list[Route]:
+        """`GET /dev/token` and `GET /dev/jwks.json`."""
+        return [Route("/dev/token", self._token), Route("/dev/jwks.json", self._jwks)]
+
+    async def _token(self, request: Request) -> Response:
+        try:
+            claims = self._claims(request.query_params)
+        except (KeyError, ValueError):
+            return JSONResponse({"detail": f"as must be one of {', '.join(SCOPES)}; expires_in is in seconds"}, 400)
+        return JSONResponse({"access_token": jwt.encode(claims, self._key, "RS256", {"kid": self._key_id})})
+
+    def _claims(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        """Raises `KeyError`, `ValueError`."""
+        now = int(time.time())
+        kind = wanted["as"]
+        claims: dict[str, Any] = {
+            "iss": self._issuer,
+            "aud": wanted.get("audience", self._audience),
+            "sub": wanted.get("sub", f"local-{kind}"),
+            "iat": now,
+            "exp": now + int(wanted.get("expires_in", _LASTS_SECONDS)),
+            "scope": wanted.get("scope", SCOPES[kind]),
+        }
+        if "account_id" in wanted:
+            claims["account_id"] = wanted["account_id"]
+        for name in ("supply_points", "mpids"):
+            if wanted.get(name):
+                claims[name] = wanted[name].split(",")
+        return claims
+
+    async def _jwks(self, _request: Request) -> Response:
+        public = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
+        return JSONResponse({"keys": [{**public, "kid": self._key_id, "use": "sig", "alg": "RS256"}]})

@@ -1,0 +1,106 @@
+"""What goes where in a local stack: addresses, folders, keys. Decided before anything starts, and written down."""
+
+import base64
+import os
+import secrets
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from pathlib import Path
+
+from ops.local.processes import LOOPBACK, free_ports
+from shared.clock import LONDON, SimulatedClock, london_day, machine_time
+from shared.manifest import read_manifests
+from shared.model import Model
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ROOT / "functions"
+AUDIENCE = "psr-api"
+BUCKET = "exports"
+LOCATION = "europe-west2"
+SUPPLIER = "SUPP"
+#: Not inherited by the stack's processes: settings of another register, credentials of a real project.
+_NOT_INHERITED = ("PSR_", "K_", "GOOGLE_", "CLOUDSDK_", "FUNCTION_", "GUNICORN_", "STORAGE_EMULATOR_HOST")
+_STARTS_AT = time(9, 0)
+
+
+class Layout(Model):
+    """One stack. `emulators` holds host:port by name, `running` names those that somebody else runs, `functions` holds
+    ports by name, `first_day` is the first London day.
+
+    Written to `stack.json`, where the stack's own processes and the curious find it.
+    """
+
+    home: Path
+    project: str
+    identity_key: str
+    first_day: date
+    port: int
+    emulators: dict[str, str]
+    running: list[str]
+    functions: dict[str, int]
+
+    @property
+    def url(self) -> str:
+        """The front door."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def clock(self) -> SimulatedClock:
+        """The clock that every process of the stack reads."""
+        return SimulatedClock(self.home / "clock.json")
+
+    def function_url(self, name: str) -> str:
+        """A function's own address, behind the front door."""
+        return f"http://{LOOPBACK}:{self.functions[name]}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make a process part of this stack."""
+        return {
+            "FIRESTORE_EMULATOR_HOST": self.emulators["firestore"],
+            "PUBSUB_EMULATOR_HOST": self.emulators["pubsub"],
+            "STORAGE_EMULATOR_HOST": f"http://{self.emulators['storage']}",
+            "PSR_PROJECT": self.project,
+            "PSR_IDENTITY_KEY": self.identity_key,
+            "PSR_TOKEN_ISSUER": f"{self.url}/dev",
+            "PSR_TOKEN_AUDIENCE": AUDIENCE,
+            "PSR_TOKEN_JWKS_URI": f"{self.url}/dev/jwks.json",
+            "PSR_EXPORT_BUCKET": BUCKET,
+            "PSR_EXPORT_FIRST_DAY": self.first_day.isoformat(),
+            "PSR_SUPPLIER_MPID": SUPPLIER,
+            "PSR_TEST_DATA_FLAG": "TR01",
+            "PSR_SIMULATED_CLOCK": str(self.clock.path),
+        }
+
+
+def new_layout(home: Path, running: Mapping[str, str | None], port: int | None = None) -> Layout:
+    """A stack with an identity and a project of its own, so that it meets nothing of an earlier one.
+
+    `running` holds host:port of each emulator that already runs; `port` is the front door's, None for a free one.
+    """
+    names = list(read_manifests(FUNCTIONS))
+    free = iter(free_ports(len(names) + 4))
+    return Layout(
+        home=home.resolve(),
+        project=f"psr-local-{uuid.uuid4().hex[:8]}",
+        identity_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        first_day=london_day(machine_time()),
+        port=port or next(free),
+        emulators={
+            name: running.get(name) or f"{LOOPBACK}:{next(free)}" for name in ("firestore", "pubsub", "storage")
+        },
+        running=sorted(name for name, host in running.items() if host),
+        functions={name: next(free) for name in names},
+    )
+
+
+def start_clock(layout: Layout) -> None:
+    """Set the simulated clock to nine in the morning of the first day: no run straddles midnight."""
+    layout.clock.path.unlink(missing_ok=True)
+    layout.clock.jump_to(datetime.combine(layout.first_day, _STARTS_AT, LONDON))
+
+
+def child_environment(layout: Layout) -> dict[str, str]:
+    """The whole environment of the stack's processes."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+    return {**inherited, "PYTHONPATH": str(ROOT), **layout.environment()}

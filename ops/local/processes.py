@@ -1,0 +1,142 @@
+"""Child processes: started in groups of their own, watched, and stopped by their own ids, never by name."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ops.errors import CommandError
+
+LOOPBACK = "127.0.0.1"
+#: Below the range that systems take for outgoing connections, so that a port found free stays free.
+_PORTS = range(20_000, 32_000)
+#: How long a process may take to end when asked; then its whole group is killed. Cloud Run gives 10 seconds.
+_GRACE_SECONDS = 10.0
+#: Runs the command so that it gets SIGTERM when this process dies, even by SIGKILL (Linux; elsewhere it just runs it).
+_TIED_TO_PARENT = (
+    "import ctypes,os,sys\n"
+    "prctl = getattr(ctypes.CDLL(None), 'prctl', None)\n"
+    "prctl and prctl(1, 15)\n"
+    "os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])\n"
+)
+
+
+class Child:
+    """One process with its log file; ready once its port answers. Start it from the main thread."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        port: int,
+        log: Path,
+        environment: Mapping[str, str],
+        folder: Path,
+    ) -> None:
+        self.name = name
+        self.port = port
+        self._command = command
+        self._log = log
+        self._environment = environment
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, also that of its group."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start without waiting."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-E", "-c", _TIED_TO_PARENT, str(os.getpid()), *self._command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(self._environment),
+                cwd=self._folder,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, seconds: float = 60.0) -> None:
+        """Return once the port answers. Raises `CommandError` if the process ends first, or takes too long."""
+        until = time.monotonic() + seconds
+        while not answers(self.port):
+            if not self.running:
+                raise CommandError(f"{self.name} ended at its start: {self.last_words()} (all of it: {self._log})")
+            if time.monotonic() > until:
+                raise CommandError(f"{self.name} does not answer after {seconds:.0f} s (see {self._log})")
+            time.sleep(0.02)
+
+    def last_words(self) -> str:
+        """The last line of the log."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n") if self._log.exists() else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the process group, if it runs."""
+        if self.running:
+            self._signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Ask the process to end, wait for it, and kill what is left of its group after the grace."""
+        self.ask_to_end()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE_SECONDS)
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the whole group at once, as a crash would."""
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+def end_all(children: Sequence[Child]) -> None:
+    """End processes, all at the same time."""
+    for child in children:
+        child.ask_to_end()
+    for child in children:
+        child.end()
+
+
+def answers(port: int) -> bool:
+    """Whether something on this machine accepts connections on a port."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses at this moment."""
+    with contextlib.ExitStack() as held:
+        free: list[int] = []
+        for port in random.sample(_PORTS, len(_PORTS)):
+            probe = held.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((LOOPBACK, port))
+                free.append(port)
+            if len(free) == count:
+                return free
+    raise CommandError(f"{count} free ports are needed on {LOOPBACK} and were not found")

@@ -1,0 +1,55 @@
+"""Real emulators and the whole service, once per test session, on free ports.
+
+The environment is set before any test module is imported, so that `settings()` of this process is that of the stack:
+tests can use the store and the functions' modules in the process, and HTTP against the real servers.
+Tests share the database: each uses account ids and supply points of its own.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ops.local.emulators import SOURCES
+from ops.local.layout import Layout, new_layout
+from ops.local.stack import Stack
+
+_RUNNING = {name: os.environ.get(f"{name.upper()}_EMULATOR_HOST") for name in ("firestore", "pubsub")}
+_LAYOUT = new_layout(Path(tempfile.mkdtemp(prefix="psr-tests-")), _RUNNING)
+os.environ.update(_LAYOUT.environment())
+
+
+@pytest.fixture(scope="session")
+def _stack() -> Iterator[Stack]:
+    sources = Path(os.environ.get("PSR_EMULATORS", SOURCES))
+    stack = Stack(_LAYOUT, Console(stderr=True), sources, crons=False)
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="session")
+def emulators(_stack: Stack) -> Layout:
+    """Firestore, Pub/Sub and Cloud Storage run, with every topic and the exports' bucket."""
+    _stack.start_emulators()
+    return _LAYOUT
+
+
+@pytest.fixture(scope="session")
+def stack(_stack: Stack, emulators: Layout) -> Stack:  # noqa: ARG001 - they run first
+    """Every function under its real server, behind the front door, with push subscriptions. Crons are paused."""
+    _stack.start_services()
+    return _stack
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    if exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(_LAYOUT.home, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _LAYOUT.home.exists():
+        terminalreporter.write_line(f"Logs of the test stack: {_LAYOUT.home / 'logs'}")
