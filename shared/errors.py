@@ -87,6 +87,13 @@ class AlreadyRegistered(Problem):
     detail = "Amend the existing registration instead."
 
 
+class NotLive(Problem):
+    """The registration is withdrawn or ended: there is nothing to change. Registering the account takes it up again."""
+
+    code, status, title = "not-live", 409, "The registration is withdrawn or ended"
+    detail = "Register the account again instead."
+
+
 class SupplyPointHeld(Problem):
     """Another live registration holds one of the supply points. A message can succeed later, once it is released."""
 
@@ -148,6 +155,13 @@ class MessageRefused(Problem):
     """What only messages meet; no HTTP answer shows these."""
 
     status = 422
+
+
+class RegistrationUnknown(MessageRefused):
+    """The event speaks of an account that the register does not know yet."""
+
+    code, title, disposition = "registration-unknown", "The account is not registered", Disposition.PARKED
+    detail = "The event is tried again until the account's registration has come."
 
 
 class UnknownEventType(MessageRefused):

@@ -11,11 +11,13 @@ class ChangeKind(StrEnum):
     """What came of a request or message.
 
     `stale` (a newer fact of the same source was there first), `superseded` (a newer fact of another source was) and
-    `no_change` are receipts: they leave the registration as it was.
+    `no_change` leave the registration as it was.
     """
 
     REGISTERED = "registered"
     AMENDED = "amended"
+    WITHDRAWN = "withdrawn"
+    ENDED = "ended"
     STALE = "stale"
     SUPERSEDED = "superseded"
     NO_CHANGE = "no_change"

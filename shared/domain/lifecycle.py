@@ -1,24 +1,43 @@
-"""What happens to a registration: pure functions from what is known to what comes of it."""
+"""What happens to a registration: pure functions from what is known to what comes of it.
 
-from datetime import date, datetime
-from typing import NamedTuple
+A registration has aspects: profile (contacts, needs, services), premises, sharing, status, and its supply points, as a
+whole and each one. Every request and message is a statement about some of them at a time, and each aspect keeps the
+fact it came from. A statement changes the aspects that hold an older fact and loses on the others, so that statements
+end in the same registration in whatever order they come (docs/decisions/aspects.md).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from shared.domain import needs as need_rules
 from shared.domain.changes import ChangeKind
+from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.needs import Need, NeedInput
 from shared.domain.registration import (
     Fact,
     Facts,
     Notice,
+    PointFact,
     Registration,
     RegistrationId,
     RegistrationInput,
     RegistrationState,
     Status,
 )
-from shared.domain.supply_points import Mpan, Mprn, SupplyPoints, supply_point_key
-from shared.errors import AlreadyRegistered, FieldError, InvalidContent
+from shared.domain.services import Services
+from shared.domain.sharing import Sharing
+from shared.domain.supply_points import SupplyPoints, supply_point_key, supply_points_of
+from shared.errors import (
+    AlreadyRegistered,
+    FieldError,
+    InvalidContent,
+    NotLive,
+    RegistrationUnknown,
+)
 from shared.settings import Settings
+
+_TICK = timedelta(microseconds=1)
 
 
 class Moment(NamedTuple):
@@ -29,15 +48,54 @@ class Moment(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What comes of a request or message. `state` is the whole state after; receipts repeat the state before."""
+    """What comes of a request or message.
+
+    `state` is the whole state after. A `receipt` has nothing to write but its entry in the log. `lost` are the keys of
+    supply points that another supplier serves from now on: their networks are told nothing.
+    """
 
     kind: ChangeKind
     state: RegistrationState
+    receipt: bool = False
+    lost: frozenset[str] = frozenset()
 
-    @property
-    def changes_the_registration(self) -> bool:
-        """Whether there is more to write than the entry in the log."""
-        return self.kind in (ChangeKind.REGISTERED, ChangeKind.AMENDED)
+
+class Profile(NamedTuple):
+    """The aspect that is about people."""
+
+    primary_contact: Contact
+    alternate_contact: AlternateContact | None
+    needs: list[NeedInput]
+    services: Services
+
+
+class Statement(NamedTuple):
+    """What a request or message says; None where it says nothing.
+
+    `supply_points` are all of them, `served` single ones with whether we serve them. `confirmed` says that the
+    customer has gone over the registration with us, `review` that somebody should.
+    """
+
+    profile: Profile | None = None
+    premises: Address | None = None
+    sharing: Sharing | None = None
+    status: Status | None = None
+    supply_points: SupplyPoints | None = None
+    served: Mapping[str, bool] = {}
+    confirmed: bool = False
+    review: bool = False
+
+
+def whole(told: RegistrationInput, *, confirmed: bool = False) -> Statement:
+    """A statement about every aspect."""
+    return Statement(
+        profile=Profile(told.primary_contact, told.alternate_contact, told.needs, told.services),
+        premises=told.premises,
+        sharing=told.sharing,
+        status=Status(told.status),
+        supply_points=told.supply_points,
+        confirmed=confirmed,
+    )
 
 
 def register(
@@ -55,7 +113,34 @@ def register(
     """
     if known is not None and known.registration.status.live:
         raise AlreadyRegistered
-    return Decision(ChangeKind.REGISTERED, _state(told, known, registration_id, moment, fact, settings))
+    _refuse_impossible_dates(told, moment.day, settings)
+    if known is None:
+        return _begin(told, registration_id, moment, fact, settings)
+    return _tell(whole(told, confirmed=True), known, moment, _newest_of_all(fact, known), settings)
+
+
+def amend(
+    told: RegistrationInput, known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings
+) -> Decision:
+    """A caller who has seen the registration states what it should be. Aspects that stay the same keep their facts.
+
+    Raises `NotLive`, and `InvalidContent` for dates that cannot be.
+    """
+    if not known.registration.status.live:
+        raise NotLive
+    changed = _differing(whole(told), whole(told_of(known.registration)))
+    if changed == Statement():
+        return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
+    _refuse_impossible_dates(told, moment.day, settings)
+    statement = changed._replace(confirmed=changed.profile is not None)
+    return _tell(statement, known, moment, _newest_of_all(fact, known), settings)
+
+
+def withdraw(known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings) -> Decision:
+    """The customer does not want to be on the register any more. Raises `NotLive`."""
+    if not known.registration.status.live:
+        raise NotLive
+    return _tell(Statement(status=Status.WITHDRAWN), known, moment, _newest_of_all(fact, known), settings)
 
 
 def migrate(
@@ -69,104 +154,205 @@ def migrate(
 ) -> Decision:
     """The old platform tells what it knew of an account at `fact.time`.
 
-    Each aspect (profile, status, each supply point) takes the newer fact, so a record never overwrites what the
-    register learnt later. One that loses while it names needs that the register lacks makes a review fall due.
-    Raises `InvalidContent` for dates that cannot be.
+    A record never overwrites what the register learnt later. One that loses while it names needs that the register
+    lacks makes a review fall due. Raises `InvalidContent` for dates that cannot be.
     """
-    if known is None:
-        return Decision(ChangeKind.REGISTERED, _state(told, None, registration_id, moment, fact, settings))
-    if fact.newer_than(known.facts.profile):
-        after = _state(_with_newer_aspects(told, known, fact), known, registration_id, moment, fact, settings)
-        return Decision(ChangeKind.AMENDED, _keep_newer_facts(after, known, fact))
-    lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
-    if lacking and known.registration.status.live and known.registration.review_due_on > moment.day:
-        return Decision(ChangeKind.AMENDED, _review_due(known, moment))
-    same_source = known.facts.profile.source == fact.source
-    return Decision(ChangeKind.STALE if same_source else ChangeKind.SUPERSEDED, known)
-
-
-def _with_newer_aspects(told: RegistrationInput, known: RegistrationState, fact: Fact) -> RegistrationInput:
-    """What was told, less the supply points whose fate a newer fact has decided, plus those that it gave us."""
-    held = known.registration.held()
-    decided = {key for key, other in known.facts.supply_points.items() if not fact.newer_than(other)}
-    points = {supply_point_key(p): p for p in told.supply_points.all() if supply_point_key(p) not in decided}
-    points |= {key: point for key, point in held.items() if key in decided}
-    chosen = SupplyPoints.model_construct(
-        mpans=[point for point in points.values() if isinstance(point, Mpan)],
-        mprns=[point for point in points.values() if isinstance(point, Mprn)],
-    )
-    return told.model_copy(update={"supply_points": chosen})
-
-
-def _keep_newer_facts(after: RegistrationState, known: RegistrationState, fact: Fact) -> RegistrationState:
-    """Facts only move forward, whatever order messages come in."""
-    points = {
-        key: fact if fact.newer_than(known.facts.supply_points.get(key)) else known.facts.supply_points[key]
-        for key in {*after.facts.supply_points, *known.facts.supply_points}
-    }
-    status_is_newer = fact.newer_than(known.facts.status)
-    facts = Facts(
-        profile=fact,
-        status=fact if status_is_newer else known.facts.status,
-        supply_points=dict(sorted(points.items())),
-    )
-    if status_is_newer:
-        return after.model_copy(update={"facts": facts})
-    registration = after.registration.model_copy(
-        update={"status": known.registration.status, "follow_up_on": known.registration.follow_up_on}
-    )
-    return after.model_copy(update={"facts": facts, "registration": registration})
-
-
-def _review_due(known: RegistrationState, moment: Moment) -> RegistrationState:
-    registration = known.registration.model_copy(
-        update={
-            "review_due_on": moment.day,
-            "version": known.registration.version + 1,
-            "updated_at": moment.now,
-        }
-    )
-    return known.model_copy(update={"registration": registration, "day": moment.day})
-
-
-def _state(
-    told: RegistrationInput,
-    known: RegistrationState | None,
-    registration_id: RegistrationId,
-    moment: Moment,
-    fact: Fact,
-    settings: Settings,
-) -> RegistrationState:
-    before = known.registration if known else None
     _refuse_impossible_dates(told, moment.day, settings)
+    if known is None:
+        return _begin(told, registration_id, moment, fact, settings)
+    lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
+    loses = not fact.newer_than(known.facts.profile)
+    due = loses and bool(lacking) and known.registration.status.live and known.registration.review_due_on > moment.day
+    return _tell(whole(told)._replace(review=due), known, moment, fact, settings)
+
+
+def hear(
+    statement: Statement, known: RegistrationState | None, *, moment: Moment, fact: Fact, settings: Settings
+) -> Decision:
+    """An event tells something about an account. Raises `RegistrationUnknown` until the register knows the account."""
+    if known is None:
+        raise RegistrationUnknown
+    wins = _facts_after(statement, known.facts, fact) != known.facts
+    return _tell(statement._replace(review=statement.review and wins), known, moment, fact, settings)
+
+
+def give_way(decision: Decision, known: RegistrationState | None, keys: Iterable[str]) -> Decision:
+    """The same decision without supply points that another registration holds by a newer fact."""
+    state = decision.state
+    points = {**state.facts.points, **{key: _served(state.facts.points[key], served=False) for key in keys}}
+    registration = state.registration.model_copy(update=_supply_points(points, state.registration.status))
+    facts = state.facts.model_copy(update={"points": points})
+    settled = state.model_copy(update={"registration": registration, "facts": facts})
+    if known is not None and registration.model_copy(update=_stamp(known.registration)) == known.registration:
+        unchanged = settled.model_copy(update={"registration": known.registration})
+        return decision._replace(kind=ChangeKind.NO_CHANGE, state=unchanged)
+    return decision._replace(state=settled)
+
+
+def told_of(registration: Registration) -> RegistrationInput:
+    """A live registration as a caller would have told it, without what the register added."""
+    told: dict[str, Any] = {name: getattr(registration, name) for name in RegistrationInput.model_fields}
+    return RegistrationInput.model_construct(**told | {"needs": [need.told for need in registration.needs]})
+
+
+def _begin(
+    told: RegistrationInput, registration_id: RegistrationId, moment: Moment, fact: Fact, settings: Settings
+) -> Decision:
+    """The first that the register hears of an account."""
+    points = {supply_point_key(point): _served(fact, served=True) for point in told.supply_points.all()}
+    status = Status(told.status)
     registration = Registration(
         registration_id=registration_id,
         account_id=told.account_id,
-        status=Status(told.status),
-        version=before.version + 1 if before else 1,
-        supply_points=told.supply_points,
+        status=status,
+        version=1,
         premises=told.premises,
         primary_contact=told.primary_contact,
         alternate_contact=told.alternate_contact,
-        needs=_needs(told.needs, before, moment.day, settings),
+        needs=_needs(told.needs, None, moment.day, settings),
         sharing=told.sharing,
         services=told.services,
-        created_at=before.created_at if before else moment.now,
+        created_at=moment.now,
         updated_at=moment.now,
-        review_due_on=_review_due_on(told, moment.day, settings),
-        follow_up_on=_days_on(moment.day, settings.follow_up_days) if told.status is Status.PENDING else None,
-        warnings=_warnings(told.supply_points),
+        review_due_on=_next_review(told.needs, moment.day, settings),
+        follow_up_on=_follow_up_on(status, None, moment.day, settings),
+        **_supply_points(points, status),
     )
-    return RegistrationState(
-        registration=registration,
-        facts=Facts(
-            profile=fact,
-            status=fact,
-            supply_points={supply_point_key(point): fact for point in told.supply_points.all()},
-        ),
-        networks=known.networks if known else {},
-        day=moment.day,
+    facts = Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points=points)
+    state = RegistrationState(registration=registration, facts=facts, networks={}, day=moment.day)
+    return Decision(ChangeKind.REGISTERED, state)
+
+
+def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, settings: Settings) -> Decision:
+    facts = _facts_after(statement, known.facts, fact)
+    if facts == known.facts and not statement.review:
+        return Decision(_receipt_kind(statement, known.facts, fact), known, receipt=True)
+    registration = _registration_after(statement, known, facts, moment, settings)
+    kind = _kind(known.registration, registration)
+    if kind is not ChangeKind.NO_CHANGE:
+        stamp = {"version": known.registration.version + 1, "updated_at": moment.now}
+        registration = registration.model_copy(update=stamp)
+    state = known.model_copy(update={"registration": registration, "facts": facts, "day": moment.day})
+    lost = frozenset() if settings.delete_on_supply_lost else _lost(statement, known.registration, registration)
+    return Decision(kind, state, lost=lost)
+
+
+def _facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
+    """Facts only move forward."""
+    told = {
+        "profile": statement.profile,
+        "premises": statement.premises,
+        "sharing": statement.sharing,
+        "status": statement.status,
+        "supply_points": statement.supply_points,
+    }
+    moved = {name: fact for name, value in told.items() if value is not None and fact.newer_than(getattr(facts, name))}
+    points = dict(facts.points)
+    if statement.supply_points is not None and "supply_points" in moved:
+        points = {key: point for key, point in points.items() if point.newer_than(fact)}
+        for point in statement.supply_points.all():
+            points.setdefault(supply_point_key(point), _served(fact, served=True))
+    base = moved.get("supply_points", facts.supply_points)
+    for key, served in statement.served.items():
+        if fact.newer_than(points.get(key, base)):
+            points[key] = _served(fact, served=served)
+    return facts.model_copy(update={**moved, "points": dict(sorted(points.items()))})
+
+
+def _registration_after(
+    statement: Statement, known: RegistrationState, facts: Facts, moment: Moment, settings: Settings
+) -> Registration:
+    """What the facts that moved make of the registration, still under its old version."""
+    before = known.registration
+    profile = statement.profile if facts.profile != known.facts.profile else None
+    premises = statement.premises if facts.premises != known.facts.premises else None
+    sharing = statement.sharing if facts.sharing != known.facts.sharing else None
+    status = statement.status if facts.status != known.facts.status else None
+    needs = _needs(profile.needs, before, moment.day, settings) if profile else before.needs
+    status = _status_of(status or before.status, needs)
+    update = {
+        "status": status,
+        "needs": needs,
+        "premises": premises or before.premises,
+        "sharing": sharing or before.sharing,
+        "review_due_on": _review_due_on(statement, before, profile, moment.day, settings),
+        "follow_up_on": _follow_up_on(status, before, moment.day, settings),
+        **_supply_points(facts.points, status),
+    }
+    if profile:
+        update |= {
+            "primary_contact": profile.primary_contact,
+            "alternate_contact": profile.alternate_contact,
+            "services": profile.services,
+        }
+    return before.model_copy(update=update)
+
+
+def _lost(statement: Statement, before: Registration, after: Registration) -> frozenset[str]:
+    """The supply points that this statement, and nothing else, takes from the registration."""
+    gone = before.held().keys() - after.held().keys()
+    return frozenset(key for key, served in statement.served.items() if not served and key in gone)
+
+
+def _differing(new: Statement, old: Statement) -> Statement:
+    """The aspects of `new` that `old` does not say the same of."""
+    same_points = (
+        new.supply_points is not None
+        and old.supply_points is not None
+        and (set(new.supply_points.all()) == set(old.supply_points.all()))
     )
+    return Statement(
+        profile=None if new.profile == old.profile else new.profile,
+        premises=None if new.premises == old.premises else new.premises,
+        sharing=None if new.sharing == old.sharing else new.sharing,
+        status=None if new.status == old.status else new.status,
+        supply_points=None if same_points else new.supply_points,
+    )
+
+
+def _kind(before: Registration, after: Registration) -> ChangeKind:
+    if after == before:
+        return ChangeKind.NO_CHANGE
+    if after.status.live:
+        return ChangeKind.AMENDED if before.status.live else ChangeKind.REGISTERED
+    if before.status.live:
+        return ChangeKind.WITHDRAWN if after.status is Status.WITHDRAWN else ChangeKind.ENDED
+    return ChangeKind.AMENDED
+
+
+def _receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
+    """`stale` if only newer facts of the same source stood against the statement."""
+    aspects = ("profile", "premises", "sharing", "status", "supply_points")
+    winners = [getattr(facts, name) for name, told in zip(aspects, statement[:5], strict=True) if told is not None]
+    winners += [facts.points.get(key, facts.supply_points) for key in statement.served]
+    return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
+
+
+def _newest_of_all(fact: Fact, known: RegistrationState) -> Fact:
+    """A caller speaks of what the register holds now, so nothing that it holds is newer."""
+    facts = known.facts
+    held = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, *facts.points.values()]
+    newest = max(other.time for other in held)
+    return fact.model_copy(update={"time": max(fact.time, newest + _TICK)})
+
+
+def _status_of(status: Status, needs: list[Need]) -> Status:
+    """Nobody is active without a need."""
+    return Status.PENDING if status is Status.ACTIVE and not needs else status
+
+
+def _served(fact: Fact, *, served: bool) -> PointFact:
+    return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)
+
+
+def _supply_points(points: Mapping[str, PointFact], status: Status) -> dict[str, Any]:
+    """What a registration shows of its supply points: those it holds, in ascending order, and what to look at."""
+    held = supply_points_of(sorted(key for key, fact in points.items() if fact.served and status.live))
+    return {"supply_points": held, "warnings": _warnings(held)}
+
+
+def _stamp(registration: Registration) -> dict[str, object]:
+    return {"version": registration.version, "updated_at": registration.updated_at}
 
 
 def _needs(told: list[NeedInput], before: Registration | None, day: date, settings: Settings) -> list[Need]:
@@ -183,6 +369,29 @@ def _needs(told: list[NeedInput], before: Registration | None, day: date, settin
     ]
 
 
+def _review_due_on(
+    statement: Statement, before: Registration, profile: Profile | None, day: date, settings: Settings
+) -> date:
+    """A review that is due stays due until the customer has been asked."""
+    if statement.review:
+        return min(day, before.review_due_on)
+    if profile is None or (before.status.live and before.review_due_on <= day and not statement.confirmed):
+        return before.review_due_on
+    return _next_review(profile.needs, day, settings)
+
+
+def _next_review(needs: list[NeedInput], day: date, settings: Settings) -> date:
+    dependent = need_rules.medically_dependent(need.code for need in needs)
+    return _months_on(day, settings.review_months_medically_dependent if dependent else settings.review_months)
+
+
+def _follow_up_on(status: Status, before: Registration | None, day: date, settings: Settings) -> date | None:
+    if status is not Status.PENDING:
+        return None
+    waiting = before.follow_up_on if before else None
+    return waiting or day + timedelta(days=settings.follow_up_days)
+
+
 def _refuse_impossible_dates(told: RegistrationInput, day: date, settings: Settings) -> None:
     errors = []
     if told.sharing.recorded_on > day:
@@ -197,16 +406,6 @@ def _refuse_impossible_dates(told: RegistrationInput, day: date, settings: Setti
             errors.append(FieldError(f"/needs/{index}/{field}", "need_already_ended", "this need has already ended"))
     if errors:
         raise InvalidContent(tuple(errors))
-
-
-def _review_due_on(told: RegistrationInput, day: date, settings: Settings) -> date:
-    dependent = need_rules.medically_dependent(need.code for need in told.needs)
-    months = settings.review_months_medically_dependent if dependent else settings.review_months
-    return _months_on(day, months)
-
-
-def _days_on(day: date, days: int) -> date:
-    return date.fromordinal(day.toordinal() + days)
 
 
 def _months_on(day: date, months: int) -> date:

@@ -12,7 +12,7 @@ from shared.domain.needs import Need, NeedInput, refuse_repeated
 from shared.domain.networks import NetworkState
 from shared.domain.services import Services
 from shared.domain.sharing import Sharing
-from shared.domain.supply_points import SupplyPoint, SupplyPoints, supply_point_key
+from shared.domain.supply_points import SupplyPoint, SupplyPoints, SupplyPointsInput, supply_point_key
 from shared.model import Model
 
 AccountId = NewType("AccountId", str)
@@ -41,7 +41,7 @@ class RegistrationInput(Model):
 
     account_id: AccountIdField
     status: Literal[Status.ACTIVE, Status.PENDING] = Status.ACTIVE
-    supply_points: SupplyPoints
+    supply_points: SupplyPointsInput
     premises: Address
     primary_contact: Contact
     alternate_contact: AlternateContact | None = None
@@ -89,7 +89,7 @@ class Registration(Model):
 
     def held(self) -> dict[str, SupplyPoint]:
         """The supply points that this registration holds, by key."""
-        return {supply_point_key(p): p for p in self.supply_points.all()} if self.status.live else {}
+        return {supply_point_key(point): point for point in self.supply_points.all()}
 
 
 class Fact(Model):
@@ -104,12 +104,25 @@ class Fact(Model):
         return other is None or (self.time, self.source, self.id) > (other.time, other.source, other.id)
 
 
+class PointFact(Fact):
+    """Where it comes from that we serve a supply point for this account, or do not."""
+
+    served: bool
+
+
 class Facts(Model):
-    """The fact that each aspect comes from. `supply_points` is by key and keeps released ones too."""
+    """The fact that each aspect comes from.
+
+    `supply_points` is the newest statement that named all of them: it speaks for every supply point of which `points`
+    (by key) has nothing newer.
+    """
 
     profile: Fact
+    premises: Fact
+    sharing: Fact
     status: Fact
-    supply_points: dict[str, Fact]
+    supply_points: Fact
+    points: dict[str, PointFact]
 
 
 class RegistrationState(Model):

@@ -5,9 +5,10 @@ published numbers (body digits weighted L … 1, modulo 11, two check digits).
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -126,15 +127,13 @@ def distributors() -> dict[str, Distributor]:
 
 
 class SupplyPoints(Model):
-    """The supply points of one registration: at least one, none twice."""
+    """The supply points of one registration, none twice."""
 
-    mpans: list[Mpan] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
-    mprns: list[Mprn] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
+    mpans: list[Mpan] = Field(default_factory=list)
+    mprns: list[Mprn] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _at_least_one_and_none_twice(self) -> "SupplyPoints":
-        if not self.mpans and not self.mprns:
-            raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
+    def _none_twice(self) -> Self:
         for numbers in (self.mpans, self.mprns):
             if len(set(numbers)) != len(numbers):
                 raise PydanticCustomError("supply_point_repeated", "names the same supply point twice")
@@ -143,3 +142,25 @@ class SupplyPoints(Model):
     def all(self) -> list[SupplyPoint]:
         """MPANs, then MPRNs."""
         return [*self.mpans, *self.mprns]
+
+
+class SupplyPointsInput(SupplyPoints):
+    """As a caller tells them: at least one, and not too many for one commit."""
+
+    mpans: list[Mpan] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
+    mprns: list[Mprn] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not self.mpans and not self.mprns:
+            raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
+        return self
+
+
+def supply_points_of(keys: Iterable[str]) -> SupplyPoints:
+    """The supply points of keys, in their order."""
+    points = [supply_point_of(key) for key in keys]
+    return SupplyPoints.model_construct(
+        mpans=[point for point in points if isinstance(point, Mpan)],
+        mprns=[point for point in points if isinstance(point, Mprn)],
+    )

@@ -32,6 +32,7 @@ async def apply_event(
         fingerprint=event.fingerprint,
         origin=Origin(actor=event.source, source=event.source, event_id=event.id, event_time=event.time),
         points=points,
+        gives_way=True,
     )
     try:
         outcome = await store.apply(request, decide, expect_new=expect_new)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from shared.clock import london_day
-from shared.domain.changes import Change, Origin
+from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.feed import FeedEntry, Networks, effects_of
-from shared.domain.lifecycle import Decision, Moment
+from shared.domain.lifecycle import Decision, Moment, give_way
 from shared.domain.networks import NetworkState
 from shared.domain.registration import AccountId, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
@@ -62,13 +62,18 @@ class Known(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request or message: where its outcome is kept, and what it is about. `points` are those it may take."""
+    """One request or message: where its outcome is kept, and what it is about.
+
+    `points` are the supply points that it may take. A message `gives_way` where another registration holds one by a
+    newer fact; a caller is told that it is held.
+    """
 
     registration_id: RegistrationId
     change_id: str
     fingerprint: str
     origin: Origin
     points: Sequence[SupplyPoint]
+    gives_way: bool = False
 
 
 class Outcome(NamedTuple):
@@ -127,18 +132,23 @@ class Registrations:
             if moment.now - began > LATEST_ATTEMPT:
                 break
             decision = decide(known.registration, moment)
+            if not decision.receipt and not expect_new:
+                known = await self._look_at_claims(request, known, decision)
+                decision = await self._settle(request, known, decision)
             change, writes = self._writes(request, known, decision, moment)
             try:
                 await self._documents.commit(writes)
             except CommitConflict:
-                known = await self._look(request)
+                pass
             except CommitUnanswered:
                 await pause(attempt)
-                known = await self._look(request)
             else:
                 return Outcome(change, replayed=False)
             if attempt:
                 await pause(attempt)
+            known, expect_new = await self._look(request), False
+        if known.change is not None:
+            return _repeat(known.change, request)
         raise Unavailable(headers={"Retry-After": "1"})
 
     async def _look(self, request: Request) -> Known:
@@ -158,6 +168,40 @@ class Registrations:
             versions,
         )
 
+    async def _look_at_claims(self, request: Request, known: Known, decision: Decision) -> Known:
+        """Read the claims of what a decision takes beyond what the request names: rare, one more RPC."""
+        looked = {supply_point_key(point) for point in request.points}
+        keys = [key for key in _taken(known, decision.state) if key not in looked]
+        if not keys:
+            return known
+        found = dict(zip(keys, await self._documents.batch_get([self._claim_key(key) for key in keys]), strict=True))
+        return known._replace(
+            claims=known.claims | {key: Claim.model_validate_json(s.state) for key, s in found.items() if s},
+            versions=known.versions | {key: stored.update_time for key, stored in found.items() if stored},
+        )
+
+    async def _settle(self, request: Request, known: Known, decision: Decision) -> Decision:
+        """What stays of a decision where other registrations hold supply points that it takes.
+
+        Raises `SupplyPointHeld`.
+        """
+        holders = {
+            key: claim.registration_id
+            for key in _taken(known, decision.state)
+            if (claim := known.claims.get(key)) and claim.registration_id not in (None, request.registration_id)
+        }
+        if not holders:
+            return decision
+        if not request.gives_way:
+            raise SupplyPointHeld
+        facts = decision.state.facts.points
+        for key, holder in holders.items():
+            other = await self.get(str(holder))
+            theirs = other.facts.points.get(key) if other else None
+            if theirs is None or not theirs.newer_than(facts[key]):
+                raise SupplyPointHeld
+        return give_way(decision, known.registration, holders)
+
     def _moment(self, known: Known) -> Moment:
         """Now, under a day no earlier than any day that this change builds on.
 
@@ -174,13 +218,18 @@ class Registrations:
         return Moment(now, day)
 
     def _writes(self, request: Request, known: Known, decision: Decision, moment: Moment) -> tuple[Change, list[Any]]:
-        if not decision.changes_the_registration:
+        if decision.receipt:
             change = _change(request, decision, decision.state, moment)
             return change, [self._change_write(change)]
+        if decision.kind is ChangeKind.NO_CHANGE:
+            change = _change(request, decision, decision.state, moment)
+            return change, [self._registration_write(decision.state, known), self._change_write(change)]
         before = known.registration
-        taken = self._taken(request, known, decision.state)
+        taken = {
+            key: claim.networks if (claim := known.claims.get(key)) else {} for key in _taken(known, decision.state)
+        }
         handed_over = {**(before.networks if before else {}), **taken}
-        effects = effects_of(decision.state.registration, handed_over, moment.day)
+        effects = effects_of(decision.state.registration, handed_over, moment.day, decision.lost)
         state = decision.state.model_copy(update={"networks": effects.held})
         change = _change(request, decision, state, moment)
         return change, [
@@ -190,22 +239,6 @@ class Registrations:
             *self._claims_released(effects.released, moment.day),
             *(self._feed_write(entry) for entry in effects.entries),
         ]
-
-    def _taken(self, request: Request, known: Known, after: RegistrationState) -> Networks:
-        """The supply points that the registration did not hold before, with what each network has of them.
-
-        Raises `SupplyPointHeld` if another live registration holds one.
-        """
-        held_before = known.registration.registration.held() if known.registration else {}
-        taken: Networks = {}
-        for key in after.registration.held():
-            if key in held_before:
-                continue
-            claim = known.claims.get(key)
-            if claim and claim.registration_id not in (None, request.registration_id):
-                raise SupplyPointHeld
-            taken[key] = claim.networks if claim else {}
-        return taken
 
     def _registration_write(self, state: RegistrationState, known: Known) -> Any:
         registration = state.registration
@@ -267,6 +300,12 @@ class Registrations:
 
     def _claim_key(self, key: str) -> Key:
         return Key("supply_points", self._identity.supply_point_id(key))
+
+
+def _taken(known: Known, after: RegistrationState) -> list[str]:
+    """The supply points that the registration holds after, and did not before."""
+    before = known.registration.registration.held() if known.registration else {}
+    return [key for key in after.registration.held() if key not in before]
 
 
 def _registration_key(registration_id: RegistrationId) -> Key:
