@@ -172,7 +172,9 @@ def hear(
     """An event tells something about an account. Raises `RegistrationUnknown` until the register knows the account."""
     if known is None:
         raise RegistrationUnknown
-    wins = _facts_after(statement, known.facts, fact) != known.facts
+    says_nothing_else = not any(told is not None for told in statement[:5]) and not statement.served
+    wins = says_nothing_else and fact.newer_than(known.facts.profile)
+    wins = wins or _facts_after(statement, known.facts, fact) != known.facts
     return _tell(statement._replace(review=statement.review and wins), known, moment, fact, settings)
 
 

@@ -1,0 +1,27 @@
+"""Takes the account system's events. One about an account that is not registered yet waits in quarantine."""
+
+from shared.domain.lifecycle import hear
+from shared.messages.account_events import ACCOUNT_EVENTS, points_taken, statement_of
+from shared.messages.apply import apply_event
+from shared.messages.delivery import Delivery
+from shared.messages.events import read_event
+from shared.messages.push import Consumer
+from shared.settings import settings
+
+consumer = Consumer(__file__)
+
+
+@consumer.handles
+async def consume(delivery: Delivery) -> None:
+    """One event; two RPCs."""
+    here = settings()
+    event = read_event(delivery, here.clock(), *ACCOUNT_EVENTS)
+    statement = statement_of(event)
+    await apply_event(
+        event,
+        lambda known, moment: hear(statement, known, moment=moment, fact=event.fact, settings=here),
+        points=points_taken(event),
+    )
+
+
+main = consumer.function()

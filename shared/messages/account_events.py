@@ -1,0 +1,117 @@
+"""What the account system tells: moves, closures, bereavement, supply gained or lost; and what each event states."""
+
+from datetime import date
+from typing import Literal
+
+from shared.clock import london_day
+from shared.domain.contacts import Address
+from shared.domain.lifecycle import Statement
+from shared.domain.registration import Status
+from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.supply_points import SupplyPoint, SupplyPointsInput, supply_point_key
+from shared.messages.events import CloudEvent
+from shared.model import Model
+
+
+class AccountClosedData(Model):
+    """`closed_on` is the account's last London day."""
+
+    closed_on: date
+
+
+class MovedHomeData(Model):
+    """The new home. Until the customer confirms `sharing` for it, nothing is shared with its networks."""
+
+    supply_points: SupplyPointsInput
+    premises: Address
+    sharing: Sharing | None = None
+
+
+class SupplyData(Model):
+    """The supply points that we serve from now on, or no longer serve."""
+
+    supply_points: SupplyPointsInput
+
+
+class CustomerDeceasedData(Model):
+    """`account_continues` for others who live there: the registration stays, and is reviewed with them."""
+
+    account_continues: bool
+
+
+class AccountEvent(CloudEvent):
+    """What the account system publishes."""
+
+
+class AccountClosed(AccountEvent):
+    """The account is closed: the registration ends, the networks are told to delete it."""
+
+    type: Literal["uk.psr.account.closed.v1"]
+    data: AccountClosedData
+
+
+class AccountMovedHome(AccountEvent):
+    """The customer lives elsewhere: the old supply points are released, the new ones taken."""
+
+    type: Literal["uk.psr.account.moved_home.v1"]
+    data: MovedHomeData
+
+
+class SupplyGained(AccountEvent):
+    """We serve more supply points of this account."""
+
+    type: Literal["uk.psr.account.supply_gained.v1"]
+    data: SupplyData
+
+
+class SupplyLost(AccountEvent):
+    """Another supplier serves these supply points now. It tells the networks; a delete from us could undo that."""
+
+    type: Literal["uk.psr.account.supply_lost.v1"]
+    data: SupplyData
+
+
+class CustomerDeceased(AccountEvent):
+    """The customer has died."""
+
+    type: Literal["uk.psr.customer.deceased.v1"]
+    data: CustomerDeceasedData
+
+
+ACCOUNT_EVENTS: tuple[type[AccountEvent], ...] = (
+    AccountClosed,
+    AccountMovedHome,
+    SupplyGained,
+    SupplyLost,
+    CustomerDeceased,
+)
+
+
+def statement_of(event: AccountEvent) -> Statement:
+    """What an event says about the registration."""
+    match event:
+        case AccountMovedHome(data=data):
+            unconfirmed = Sharing(
+                basis=LawfulBasis.NONE,
+                recorded_on=london_day(event.time),
+                evidence="moved home; sharing not confirmed for the new home yet",
+            )
+            return Statement(
+                premises=data.premises,
+                supply_points=data.supply_points,
+                sharing=data.sharing or unconfirmed,
+                review=True,
+            )
+        case SupplyGained(data=data):
+            return Statement(served={supply_point_key(point): True for point in data.supply_points.all()})
+        case SupplyLost(data=data):
+            return Statement(served={supply_point_key(point): False for point in data.supply_points.all()})
+        case CustomerDeceased(data=data) if data.account_continues:
+            return Statement(review=True)
+        case _:
+            return Statement(status=Status.ENDED)
+
+
+def points_taken(event: AccountEvent) -> list[SupplyPoint]:
+    """The supply points that an event may take from elsewhere."""
+    return event.data.supply_points.all() if isinstance(event, AccountMovedHome | SupplyGained) else []
