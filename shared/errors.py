@@ -164,6 +164,13 @@ class RegistrationUnknown(MessageRefused):
     detail = "The event is tried again until the account's registration has come."
 
 
+class GivenUp(MessageRefused):
+    """Every attempt failed, and Pub/Sub gave the message up. The consumer's log says why."""
+
+    code, title = "given-up", "Every attempt to apply the message failed"
+    detail = "Look for the consumer's errors at the time, mend the cause, and replay the message."
+
+
 class UnknownEventType(MessageRefused):
     """The consumer of this topic has no rule for the event's type."""
 

@@ -6,10 +6,12 @@ last seen. The id is made of the event's source, id and content, so that every d
 
 import re
 from base64 import b64encode
+from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -18,9 +20,10 @@ from shared.errors import Disposition, Problem, Unavailable
 from shared.log import Event, log
 from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.model import Model
-from shared.store.documents import CommitConflict, CommitUnanswered, Documents, Key, Value, documents
+from shared.store.documents import CommitConflict, CommitUnanswered, Documents, Key, Stored, Value, documents
 
 _RECORD_ID = re.compile(r"[0-9a-f]{40}")
+_PAGE = 100
 
 
 class QuarantineStatus(StrEnum):
@@ -35,7 +38,7 @@ class QuarantineStatus(StrEnum):
 class QuarantinedMessage(Model):
     """The message as it came. `data` is Base64; source, id and type are the event's, as far as they can be read."""
 
-    topic: str
+    topic: str | None
     subscription: str
     message_id: str
     publish_time: datetime
@@ -44,6 +47,14 @@ class QuarantinedMessage(Model):
     event_id: str | None
     event_type: str | None
     data: str
+
+
+class Parked(NamedTuple):
+    """A message that waits for something, and since when."""
+
+    record_id: str
+    message: QuarantinedMessage
+    first_seen: datetime
 
 
 class Quarantine:
@@ -65,7 +76,12 @@ class Quarantine:
             "last_seen": now,
         }
         key = Key("quarantine", record_id)
-        first: dict[str, Value] = {**outcome, "attempts": 1, "first_seen": now, "state": message.model_dump_json()}
+        first: dict[str, Value] = {
+            **outcome,
+            "attempts": delivery.delivery_attempt or 1,
+            "first_seen": now,
+            "state": message.model_dump_json(),
+        }
         try:
             await self._documents.commit([self._documents.create(key, first)])
         except CommitConflict:
@@ -80,6 +96,18 @@ class Quarantine:
             return
         fields: dict[str, Value] = {"status": QuarantineStatus.RESOLVED.value, "last_seen": self._documents.clock.now()}
         await self._merge(Key("quarantine", record_id), fields)
+
+    async def parked(self) -> AsyncIterator[list[Parked]]:
+        """Everything that is parked, in pages. Raises `Unavailable`."""
+        parked = ("status", QuarantineStatus.PARKED.value)
+        async for page in self._documents.pages("quarantine", equal=parked, limit=_PAGE):
+            yield [Parked(stored.document_id, _stored_message(stored), _first_seen(stored)) for stored in page]
+
+    async def hold(self, record_id: str) -> None:
+        """Stop trying a message by itself: from now on it waits for a person. Raises `Unavailable`."""
+        fields: dict[str, Value] = {"status": QuarantineStatus.HELD.value, "last_seen": self._documents.clock.now()}
+        await self._merge(Key("quarantine", record_id), fields)
+        log(Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason="parked-too-long", status=QuarantineStatus.HELD)
 
     async def _put_again(self, key: Key, outcome: dict[str, Value]) -> QuarantineStatus:
         """A message that was discarded stays so, however often it comes again."""
@@ -109,6 +137,17 @@ def _message(delivery: Delivery) -> QuarantinedMessage:
         event_type=envelope.get("type"),
         data=b64encode(delivery.data).decode(),
     )
+
+
+def _stored_message(stored: Stored) -> QuarantinedMessage:
+    return QuarantinedMessage.model_validate_json(stored.state)
+
+
+def _first_seen(stored: Stored) -> datetime:
+    instant = stored.fields["first_seen"]
+    if not isinstance(instant, datetime):
+        raise TypeError("first_seen is not an instant")
+    return instant
 
 
 def _readable(data: bytes) -> dict[str, str]:

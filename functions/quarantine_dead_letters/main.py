@@ -1,0 +1,17 @@
+"""Keeps dead letters: messages that failed so often that Pub/Sub gave them up."""
+
+from shared.errors import GivenUp
+from shared.messages.delivery import Delivery, before_dead_letter
+from shared.messages.push import Consumer
+from shared.store.quarantine import quarantine
+
+consumer = Consumer(__file__)
+
+
+@consumer.handles
+async def consume(delivery: Delivery) -> None:
+    """One dead letter becomes, or is counted on, the record of the message that it was."""
+    await quarantine().put(before_dead_letter(delivery), GivenUp())
+
+
+main = consumer.function()
