@@ -1,0 +1,108 @@
+"""Every bundle starts under functions-framework in an empty folder, as the platform starts it.
+
+The everyday test uses this environment's packages; the soak test gives each bundle an environment of its own.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import httpx
+import pytest
+
+from ops.bundle.release import Built, build
+from ops.local.processes import LOOPBACK, Child, end_all, free_ports
+
+ROOT = Path(__file__).parents[2]
+#: What a deployment gives its functions. A function whose manifest names a setting that is not here fails the test.
+SETTINGS = {
+    "export_bucket": "exports",
+    "export_first_day": "2026-11-24",
+    "supplier_mpid": "SUPP",
+    "token_audience": "psr-api",
+    "token_issuer": "https://issuer.example",
+    "token_jwks_uri": "https://issuer.example/jwks.json",
+}
+
+
+@pytest.fixture(scope="module")
+def built() -> Built:
+    return build(ROOT)
+
+
+def unpack(built: Built, name: str, folder: Path) -> Path:
+    """A bundle's content in a folder that is named as on the platform."""
+    workspace = folder / name / "workspace"
+    ZipFile(BytesIO(built.objects[built.release.functions[name].object])).extractall(workspace)
+    return workspace
+
+
+def start(built: Built, name: str, workspace: Path, python: Path, port: int) -> Child:
+    function = built.release.functions[name]
+    needed = {f"PSR_{setting.upper()}": SETTINGS[setting] for setting in function.manifest.settings}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "FUNCTION_TARGET": function.manifest.entry_point,
+        "FUNCTION_USE_ASGI": "true",
+        "LOG_EXECUTION_ID": "true",
+        "PORT": str(port),
+        "PSR_BUILD": function.sha256,
+        "PSR_FUNCTION": name,
+        "PSR_IDENTITY_KEY": "A" * 43 + "=",
+        "PSR_PROJECT": "a-project",
+        **needed,
+    }
+    command = (str(python.with_name("functions-framework")),)
+    child = Child(name, command, port, workspace.parent / "log", environment, workspace)
+    child.start()
+    return child
+
+
+def statuses(children: list[Child]) -> dict[str, object]:
+    for child in children:
+        child.wait_until_ready()
+    return {child.name: httpx.get(f"http://{LOOPBACK}:{child.port}/_status").json() for child in children}
+
+
+@pytest.fixture
+def children() -> Iterator[list[Child]]:
+    started: list[Child] = []
+    yield started
+    end_all(started)
+
+
+def expected(built: Built) -> dict[str, object]:
+    return {
+        name: {"function": name, "build": function.sha256, "status": "serving"}
+        for name, function in built.release.functions.items()
+    }
+
+
+def test_every_bundle_starts_from_an_empty_folder(built: Built, tmp_path: Path, children: list[Child]) -> None:
+    for name, port in zip(built.release.functions, free_ports(len(built.release.functions)), strict=True):
+        children.append(start(built, name, unpack(built, name, tmp_path), Path(sys.executable), port))
+    assert statuses(children) == expected(built)
+
+
+@pytest.mark.soak
+def test_every_bundle_starts_with_only_its_own_requirements(
+    built: Built, tmp_path: Path, children: list[Child]
+) -> None:
+    uv = (sys.executable, "-m", "uv")
+    environments: dict[bytes, Path] = {}
+    for name, port in zip(built.release.functions, free_ports(len(built.release.functions)), strict=True):
+        workspace = unpack(built, name, tmp_path)
+        requirements = workspace / "requirements.txt"
+        python = environments.get(requirements.read_bytes())
+        if python is None:
+            python = tmp_path / f"venv-{name}" / "bin" / "python"
+            subprocess.run((*uv, "venv", "--quiet", "--python", sys.executable, python.parents[1]), check=True)
+            install = (*uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", requirements)
+            subprocess.run(install, check=True)
+            environments[requirements.read_bytes()] = python
+        children.append(start(built, name, workspace, python, port))
+    assert statuses(children) == expected(built)
