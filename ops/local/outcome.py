@@ -1,0 +1,68 @@
+"""What has come of it all, read back from Firestore and from the bucket's files; nothing is taken from what was sent."""
+
+import json
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.domain.changes import Change, ChangeKind
+from shared.export import d0225
+from shared.store.documents import Stored, documents
+
+
+class Messages(NamedTuple):
+    """What became of the events of one source. `quarantined` is by reason."""
+
+    applied: int
+    stale: int
+    quarantined: Counter[str]
+
+    @property
+    def distinct(self) -> int:
+        """How many events left their document."""
+        return self.applied + self.stale + self.quarantined.total()
+
+
+async def count_outcomes() -> int:
+    """How many changes and quarantine records there are by now."""
+    return len(await _all("changes", fields=["kind"])) + len(await _all("quarantine", fields=["reason"]))
+
+
+async def messages_of(source: str) -> Messages:
+    """What became of the events of a source. Other sources' changes are not counted."""
+    changes = [Change.model_validate_json(stored.state) for stored in await _all("changes")]
+    kinds = Counter(change.kind for change in changes if change.origin.source == source)
+    reasons = Counter(_reason(stored) for stored in await _all("quarantine", fields=["reason", "errors"]))
+    receipts = kinds[ChangeKind.STALE] + kinds[ChangeKind.SUPERSEDED]
+    return Messages(applied=kinds.total() - receipts, stale=receipts, quarantined=reasons)
+
+
+async def registrations_by_status() -> Counter[str]:
+    """How many registrations there are."""
+    return Counter(str(stored.fields["status"]) for stored in await _all("registrations", fields=["status"]))
+
+
+async def feed_entries(day: date) -> Counter[str]:
+    """How many supply points a day's feed has by recipient."""
+    files = (str(stored.fields["file"]).split("|") for stored in await _all("export_feed", fields=["file"]))
+    return Counter(recipient for recipient, of_day in files if of_day == day.isoformat())
+
+
+def written(files: list[Path]) -> Counter[str]:
+    """How many supply points stand in D0225 files by receiver."""
+    counts: Counter[str] = Counter()
+    for path in files:
+        file = d0225.read(path.read_bytes())
+        counts[file.envelope.receiver] += len(file.details)
+    return counts
+
+
+async def _all(collection: str, fields: list[str] | None = None) -> list[Stored]:
+    return [stored async for page in documents().pages(collection, fields=fields or ()) for stored in page]
+
+
+def _reason(stored: Stored) -> str:
+    """`invalid-content mpan_check_digit`: the problem, and the first thing that is wrong."""
+    errors = json.loads(str(stored.fields["errors"]))
+    return " ".join([str(stored.fields["reason"]), *(error["code"] for error in errors[:1])])

@@ -1,0 +1,259 @@
+"""A migration of 1,000 synthetic customers, the same every time, that knows what must come of it.
+
+Nobody in it exists: names are made of syllables, phones are from Ofcom's range for drama, MPANs and MPRNs follow the
+test pattern 999 with right check digits. Among the customers: every distributor and two that the table does not know,
+every needs code, one fuel and both, people without a lawful basis, people whose needs are not yet known. Among the
+messages: duplicates, older versions that arrive late, and records that are wrong in each way of `_WRONG`.
+"""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+from shared.clock import LONDON, rfc3339
+from shared.domain.needs import YOUNG_CHILDREN, categories
+from shared.domain.recipients import UNROUTABLE
+from shared.domain.supply_points import distributors, mpan_check_digit, mprn_check_digits
+
+CUSTOMERS = 1000
+DUPLICATES = CUSTOMERS * 5 // 100
+LATE = CUSTOMERS * 5 // 100
+WRONG = CUSTOMERS * 3 // 100
+TYPE = "uk.psr.customer.migrated.v1"
+SOURCE = "//old-platform.example/customers"
+
+_UNKNOWN_DISTRIBUTORS = ("39", "40")
+_SYLLABLES = ("quill", "brack", "fen", "holm", "thorpe", "wick", "marl", "dray", "sedge", "combe", "lyth", "garth")
+_GIVEN = ("Ada", "Siân", "Łukasz", "Noor", "Zoë", "Callum", "Aoife", "Ravi", "Grace", "Olu", "Mei", "José")
+_AREAS = ("BS", "CF", "EH", "LS", "M", "NR", "PL", "SA", "SW", "YO")
+_INWARD = "ABDEFGHJLNPQRSTUWXYZ"
+
+Record = dict[str, Any]
+
+
+class Expected(NamedTuple):
+    """What the messages must come to. `quarantined` is by reason; `told` and `withheld` count MPANs by MPID."""
+
+    applied: int
+    duplicates: int
+    stale: int
+    quarantined: Counter[str]
+    told: Counter[str]
+    withheld: Counter[str]
+
+
+class Sample(NamedTuple):
+    """Message data in the order of publishing. `late` must be published once all of `first` is dealt with."""
+
+    first: list[bytes]
+    late: list[bytes]
+    expected: Expected
+
+
+def sample(day: date, seed: int = 20_261_123) -> Sample:
+    """The sample as of the morning of a London day."""
+    chance = random.Random(seed)
+    at = datetime.combine(day, time(7), LONDON)
+    customers = [_event(_customer(number, day, chance), at + timedelta(seconds=number)) for number in range(CUSTOMERS)]
+    right = customers[:-WRONG]
+    ways = [_WRONG[index % len(_WRONG)] for index in range(WRONG)]
+    wrong = [way.spoil(*pair) for way, *pair in zip(ways, customers[-WRONG:], right, strict=False)]
+    duplicates = chance.sample(right, DUPLICATES)
+    older = [_older(event) for event in chance.sample(right, LATE)]
+    first = [*right, *duplicates, *(event for event, way in zip(wrong, ways, strict=True) if not way.late)]
+    chance.shuffle(first)
+    late = [*older, *(event for event, way in zip(wrong, ways, strict=True) if way.late)]
+    expected = Expected(
+        applied=len(right),
+        duplicates=DUPLICATES,
+        stale=LATE,
+        quarantined=Counter(way.reason for way in ways),
+        told=_mpans(right, told=True),
+        withheld=_mpans(right, told=False),
+    )
+    return Sample([_encoded(event) for event in first], [_encoded(event) for event in late], expected)
+
+
+def registration(number: int, day: date) -> Record:
+    """A registration that is not part of the migration, for the HTTP API."""
+    chance = random.Random(number)
+    return {**_customer(CUSTOMERS + number, day, chance), "status": "active", "needs": [_need("02", day, chance)]}
+
+
+def recipient_of(mpan: str) -> str:
+    """The MPID of the network operator of an MPAN."""
+    distributor = distributors().get(mpan[:2])
+    return distributor.mpid if distributor else UNROUTABLE
+
+
+def mpan(distributor_id: str, number: int) -> str:
+    """A synthetic MPAN of a distributor, by a number of at most five digits."""
+    digits = f"{distributor_id}00999{number:05d}"
+    return f"{digits}{mpan_check_digit(digits)}"
+
+
+def mprn(number: int) -> str:
+    """A synthetic MPRN, by a number of at most six digits."""
+    digits = f"99{number:06d}"
+    return digits + mprn_check_digits(digits + "00")
+
+
+def _customer(number: int, day: date, chance: random.Random) -> Record:
+    """Fuels, codes and distributors go round in cycles of different lengths, so that they meet in every combination."""
+    known = list(distributors())
+    distributor_id = chance.choice(_UNKNOWN_DISTRIBUTORS) if number % 200 == 101 else known[number % len(known)]
+    electricity, gas = number % 10 != 9, number % 10 in (0, 1, 2, 3, 4, 9)
+    codes = list(categories())
+    wanted = {codes[number % len(codes)], *chance.sample(codes, chance.randrange(3))}
+    pending = number % 40 == 17
+    record: Record = {
+        "account_id": f"S-{number:07d}",
+        "status": "pending" if pending else "active",
+        "supply_points": {
+            "mpans": [mpan(distributor_id, 10_000 + number)] if electricity else [],
+            "mprns": [mprn(100_000 + number)] if gas else [],
+        },
+        "premises": _premises(number, chance),
+        "primary_contact": {"name": _name(chance), "phones": [_phone(number)]},
+        "needs": [] if pending else [_need(code, day, chance) for code in sorted(wanted)],
+        "sharing": {
+            "basis": "none" if number % 25 == 21 else "explicit_consent",
+            "recorded_on": (day - timedelta(days=chance.randrange(1000))).isoformat(),
+            "evidence": f"call {chance.randrange(10_000)}",
+        },
+    }
+    if number % 8 == 0:
+        record["alternate_contact"] = {
+            "name": _name(chance),
+            "phones": [_phone(number + 500)],
+            "relationship": chance.choice(["carer", "friend_or_family", "neighbour"]),
+        }
+    if number % 7 == 0:
+        record["services"] = {"communication_format": "large_print", "caller_password": f"PASS{number:04d}"}
+    return record
+
+
+def _need(code: str, day: date, chance: random.Random) -> Record:
+    if code == YOUNG_CHILDREN:
+        born = day - timedelta(days=chance.randrange(30, 1500))
+        return {"code": code, "youngest_child_born_on": born.isoformat()}
+    if categories()[code].temporary:
+        return {"code": code, "ends_on": (day + timedelta(days=chance.randrange(30, 300))).isoformat()}
+    return {"code": code}
+
+
+def _premises(number: int, chance: random.Random) -> Record:
+    postcode = f"{chance.choice(_AREAS)}{chance.randrange(1, 20)} {chance.randrange(1, 10)}"
+    return {
+        "address_lines": [f"{number % 90 + 1} {_word(chance)} Lane", _word(chance)],
+        "postcode": postcode + "".join(chance.choices(_INWARD, k=2)),
+    }
+
+
+def _name(chance: random.Random) -> str:
+    return f"{chance.choice(_GIVEN)} {_word(chance)}"
+
+
+def _word(chance: random.Random) -> str:
+    return "".join(chance.sample(_SYLLABLES, 3)).capitalize()
+
+
+def _phone(number: int) -> str:
+    return f"07700900{number % 1000:03d}"
+
+
+def _event(data: Record, at: datetime) -> Record:
+    return {
+        "specversion": "1.0",
+        "type": TYPE,
+        "source": SOURCE,
+        "id": f"{data['account_id']}/1",
+        "time": rfc3339(at),
+        "subject": data["account_id"],
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+def _older(event: Record) -> Record:
+    """What the old platform knew a day earlier: the same needs, another phone."""
+    data = {**event["data"], "primary_contact": {**event["data"]["primary_contact"], "phones": ["07700900999"]}}
+    before = datetime.fromisoformat(event["time"]) - timedelta(days=1)
+    return {**event, "id": f"{data['account_id']}/0", "time": rfc3339(before), "data": data}
+
+
+def _encoded(event: Record) -> bytes:
+    """JSON; what is not JSON stands in an event of its own."""
+    return event["text"].encode() if "text" in event else json.dumps(event, ensure_ascii=False).encode()
+
+
+def _mpans(events: list[Record], *, told: bool) -> Counter[str]:
+    """MPANs by recipient, of the customers whom it is told about, or of the others."""
+    return Counter(
+        recipient_of(number)
+        for event in events
+        for number in event["data"]["supply_points"]["mpans"]
+        if _told(event["data"], number) == told
+    )
+
+
+def _told(data: Record, number: str) -> bool:
+    lawful = data["sharing"]["basis"] != "none"
+    return data["status"] == "active" and lawful and recipient_of(number) != UNROUTABLE
+
+
+class Way(NamedTuple):
+    """A way to be wrong: what it makes of an event (given one that is right), and the reason it is quarantined for."""
+
+    reason: str
+    spoil: Callable[[Record, Record], Record]
+    late: bool = False
+
+
+def _with_data(event: Record, **changed: Any) -> Record:
+    return {**event, "data": {**event["data"], **changed}}
+
+
+def _wrong_check_digit(event: Record, _right: Record) -> Record:
+    number = mpan("10", 90_000)
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    return _with_data(event, supply_points={"mpans": [wrong], "mprns": []})
+
+
+def _from_tomorrow(event: Record, _right: Record) -> Record:
+    return {**event, "time": rfc3339(datetime.fromisoformat(event["time"]) + timedelta(days=1))}
+
+
+def _id_used_before(event: Record, right: Record) -> Record:
+    other = {**right["data"], "primary_contact": event["data"]["primary_contact"]}
+    return {**right, "data": other}
+
+
+def _points_of_another(event: Record, right: Record) -> Record:
+    return _with_data(event, status="active", needs=[{"code": "08"}], supply_points=right["data"]["supply_points"])
+
+
+_WRONG = (
+    Way("malformed-json", lambda event, _: {"text": json.dumps(event)[:-1]}),
+    Way("invalid-content extra_forbidden", lambda event, _: _with_data(event, favourite_colour="blue")),
+    Way("invalid-content mpan_check_digit", _wrong_check_digit),
+    Way("invalid-content need_code_unknown", lambda event, _: _with_data(event, needs=[{"code": "10"}])),
+    Way(
+        "invalid-content temporary_psr_does_not_have_end_date",
+        lambda event, _: _with_data(event, needs=[{"code": "33"}]),
+    ),
+    Way(
+        "invalid-content supply_point_missing",
+        lambda event, _: _with_data(event, supply_points={"mpans": [], "mprns": []}),
+    ),
+    Way("unknown-event-type", lambda event, _: {**event, "type": "uk.psr.customer.migrated.v9"}),
+    Way("invalid-content subject_differs", lambda event, _: {**event, "subject": "S-9999999"}),
+    Way("invalid-content missing", lambda event, _: {**event, "data": {"account_id": event["subject"]}}),
+    Way("invalid-content needs_missing", lambda event, _: _with_data(event, status="active", needs=[])),
+    Way("event-from-the-future", _from_tomorrow),
+    Way("idempotency-key-reused", _id_used_before, late=True),
+    Way("supply-point-held", _points_of_another, late=True),
+)
