@@ -1,6 +1,8 @@
 """`ops local`: the local stack's commands."""
 
+import asyncio
 import fcntl
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from ops.errors import CommandError
 from ops.local.emulators import SOURCES
 from ops.local.layout import ROOT, new_layout
 from ops.local.stack import Stack
+from ops.local.tour import Tour
 from shared.settings import emulator_host
 
 app = typer.Typer(help="The whole service on this machine, with real emulators.", no_args_is_help=True)
@@ -44,8 +47,10 @@ def run(
             with console.status("Starting the emulators, the functions and the front door"):
                 stack.start()
             stack.keep_running()
-            console.print(f"The service runs at {stack.url}. Ctrl-C stops it.")
+            os.environ.update(stack.layout.environment())
+            asyncio.run(Tour(stack, console).run())
             if not leave:
+                console.print(f"The service runs at {stack.url}. Ctrl-C stops it.")
                 signal.pause()
         except KeyboardInterrupt:
             console.print("Stopping")

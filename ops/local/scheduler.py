@@ -87,8 +87,13 @@ class Scheduler:
         task.add_done_callback(lambda _: self._running.pop(name))
 
 
+def next_time(schedule: str, time_zone: str, after: datetime) -> datetime:
+    """When a cron schedule comes next."""
+    return next(CronSim(schedule, after.astimezone(ZoneInfo(time_zone))))
+
+
 def _next_time(job: dict[str, Any], after: datetime) -> datetime:
-    return next(CronSim(job["schedule"], after.astimezone(ZoneInfo(job["timeZone"]))))
+    return next_time(job["schedule"], job["timeZone"], after)
 
 
 def _last_time(job: dict[str, Any], now: datetime) -> datetime | None:

@@ -1,0 +1,161 @@
+"""The tour: the service's main job, shown step by step on the local stack, with every sum checked at the end."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from google.pubsub_v1.types import PubsubMessage
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ops.errors import CommandError
+from ops.local import sample as samples
+from ops.local.callers import REGISTERED, register_customers, show_the_rules
+from ops.local.layout import FUNCTIONS
+from ops.local.outcome import count_outcomes, messages_of, registrations_by_status
+from ops.local.sample import Record, registration, sample
+from ops.local.scheduler import next_time
+from ops.local.stack import Stack
+from ops.local.wiring import publisher
+from shared.clock import day_closes, london_day
+from shared.manifest import read_manifests
+
+TOPIC = "psr-customer-migration"
+_BATCH = 500
+_WAIT_SECONDS = 120.0
+_LOOKS_EVERY_SECONDS = 0.25
+
+
+class Check(NamedTuple):
+    """A sum that must agree."""
+
+    name: str
+    expected: object
+    found: object
+
+    @property
+    def holds(self) -> bool:
+        """Whether it does."""
+        return self.expected == self.found
+
+
+class Tour:
+    """One tour of one stack. `figures` is what `tour.json` gets."""
+
+    def __init__(self, stack: Stack, console: Console) -> None:
+        self._stack = stack
+        self._console = console
+        self._day = london_day(stack.clock.now())
+        self._sample = sample(self._day)
+        self._checks: list[Check] = []
+        self._registered: list[Record] = []
+        self.figures: dict[str, Any] = {"day": self._day.isoformat()}
+
+    async def run(self) -> None:
+        """Every step. Raises `CommandError` if something does not come, or a sum does not agree."""
+        began = time.monotonic()
+        await self._migrate()
+        await self._use_the_api()
+        await self._close_the_day()
+        await self._show_the_export()
+        self.figures["seconds"] = round(time.monotonic() - began, 1)
+        self._finish()
+
+    async def _migrate(self) -> None:
+        """Late messages are published once everything else is dealt with: they carry older facts."""
+        self._say(1, f"A migration of {samples.CUSTOMERS:,} customers, with duplicates, late and broken messages")
+        expected = self._sample.expected
+        published = await asyncio.to_thread(self._publish, self._sample.first)
+        late_broken = len(self._sample.late) - expected.stale
+        distinct = expected.applied + expected.quarantined.total() - late_broken
+        await self._until_dealt_with(distinct)
+        published += await asyncio.to_thread(self._publish, self._sample.late)
+        await self._until_dealt_with(distinct + len(self._sample.late))
+        found = await messages_of(samples.SOURCE)
+        self.figures["messages"] = {
+            "published": published,
+            "applied": found.applied,
+            "duplicates": published - found.distinct,
+            "stale": found.stale,
+            "quarantined": dict(sorted(found.quarantined.items())),
+        }
+        self._check("messages applied", expected.applied, found.applied)
+        self._check("duplicates, which left nothing", expected.duplicates, published - found.distinct)
+        self._check("stale messages", expected.stale, found.stale)
+        self._check("messages quarantined by reason", expected.quarantined, found.quarantined)
+
+    def _publish(self, messages: list[bytes]) -> int:
+        """How many messages Pub/Sub has taken."""
+        topic = f"projects/{self._stack.layout.project}/topics/{TOPIC}"
+        taken = 0
+        with publisher(self._stack.layout) as client:
+            for start in range(0, len(messages), _BATCH):
+                batch = [PubsubMessage(data=data) for data in messages[start : start + _BATCH]]
+                taken += len(client.publish(topic=topic, messages=batch).message_ids)
+        return taken
+
+    async def _until_dealt_with(self, distinct: int) -> None:
+        """Wait until each distinct event has left its one document."""
+        columns = (TextColumn("   {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console) as progress:
+            task = progress.add_task("events dealt with", total=distinct)
+
+            async def done() -> bool:
+                outcomes = await count_outcomes()
+                progress.update(task, completed=outcomes)
+                return outcomes >= distinct
+
+            await self._until("the migration", done)
+
+    async def _until(self, what: str, done: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        until = time.monotonic() + _WAIT_SECONDS
+        while not await done():
+            if time.monotonic() > until:
+                raise CommandError(f"{what} is not done after {_WAIT_SECONDS:.0f} s; see {self._stack.logs}")
+            await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+
+    async def _use_the_api(self) -> None:
+        self._say(2, "Agents and customers use the HTTP API")
+        registered = await asyncio.to_thread(register_customers, self._stack, self._day)
+        steps = await asyncio.to_thread(show_the_rules, self._stack, self._day, registered)
+        for step in steps:
+            self._console.print(f"   {step.status}  {step.what}")
+            self._check(f"answer where {step.what.removeprefix('… ')}", step.expected, step.status)
+        self._registered = [*registered, registration(REGISTERED, self._day)]
+        statuses = await registrations_by_status()
+        self.figures["registrations"] = {"over_http": len(self._registered), **dict(sorted(statuses.items()))}
+        self._check("registrations", self._sample.expected.applied + len(self._registered), statuses.total())
+
+    async def _close_the_day(self) -> None:
+        """The clock jumps to the first run of the export after the day has closed; the scheduler does the rest."""
+        schedule = read_manifests(FUNCTIONS)["export_daily"].trigger.schedule
+        assert schedule is not None
+        slot = next_time(schedule.cron, schedule.time_zone, day_closes(self._day) - timedelta(seconds=1))
+        self._say(3, f"The day closes: the clock jumps to {slot:%H:%M} on {slot:%A}, and the scheduled export runs")
+        self._stack.clock.jump_to(slot)
+
+        async def released() -> bool:
+            return bool(self._manifests())
+
+        await self._until("the export", released)
+
+    def _manifests(self) -> list[Path]:
+        return list(self._stack.exports.glob(f"{self._day}/r*/manifest.json"))
+
+    async def _show_the_export(self) -> None:
+        pass
+
+    def _say(self, number: int, text: str) -> None:
+        self._console.print(f"[bold]{number}. {escape(text)}[/bold]")
+
+    def _check(self, name: str, expected: object, found: object) -> None:
+        self._checks.append(Check(name, expected, found))
+
+    def _finish(self) -> None:
+        for check in self._checks:
+            self._console.print(f"{check.holds} {check}")
+        self._console.print(self.figures)
