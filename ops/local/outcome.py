@@ -1,4 +1,4 @@
-"""What has come of it all, read back from Firestore and from the bucket's files; nothing is taken from what was sent."""
+"""What has come of it all, read back from Firestore and from the bucket's files, not taken from what was sent."""
 
 import json
 from collections import Counter

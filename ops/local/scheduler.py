@@ -87,13 +87,8 @@ class Scheduler:
         task.add_done_callback(lambda _: self._running.pop(name))
 
 
-def next_time(schedule: str, time_zone: str, after: datetime) -> datetime:
-    """When a cron schedule comes next."""
-    return next(CronSim(schedule, after.astimezone(ZoneInfo(time_zone))))
-
-
 def _next_time(job: dict[str, Any], after: datetime) -> datetime:
-    return next_time(job["schedule"], job["timeZone"], after)
+    return next(CronSim(job["schedule"], after.astimezone(ZoneInfo(job["timeZone"]))))
 
 
 def _last_time(job: dict[str, Any], now: datetime) -> datetime | None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ops.errors import CommandError
 from ops.local import sample as samples
 from ops.local.callers import REGISTERED, register_customers, show_the_rules
-from ops.local.layout import FUNCTIONS
 from ops.local.outcome import count_outcomes, messages_of, registrations_by_status
 from ops.local.sample import Record, registration, sample
-from ops.local.scheduler import next_time
 from ops.local.stack import Stack
-from ops.local.wiring import publisher
-from shared.clock import day_closes, london_day
-from shared.manifest import read_manifests
+from ops.local.wiring import job_name, publisher, scheduler
+from shared.clock import LONDON, day_closes, london_day
 
 TOPIC = "psr-customer-migration"
 _BATCH = 500
@@ -132,9 +128,10 @@ class Tour:
 
     async def _close_the_day(self) -> None:
         """The clock jumps to the first run of the export after the day has closed; the scheduler does the rest."""
-        schedule = read_manifests(FUNCTIONS)["export_daily"].trigger.schedule
-        assert schedule is not None
-        slot = next_time(schedule.cron, schedule.time_zone, day_closes(self._day) - timedelta(seconds=1))
+        job = scheduler(self._stack.layout).get_job(name=job_name(self._stack.layout, "export_daily"))
+        slot = job.schedule_time.astimezone(LONDON)
+        if slot < day_closes(self._day):
+            raise CommandError(f"export_daily runs at {slot}, before {self._day} has closed")
         self._say(3, f"The day closes: the clock jumps to {slot:%H:%M} on {slot:%A}, and the scheduled export runs")
         self._stack.clock.jump_to(slot)
 
