@@ -75,7 +75,13 @@ class Resources(Model):
 
 
 Permission = Literal[
-    "firestore.read", "firestore.write", "exports.write", "pubsub.publish:psr-export-work", "secret:identity-key"
+    "firestore.read",
+    "firestore.write",
+    "exports.write",
+    "pubsub.publish:psr-account-events",
+    "pubsub.publish:psr-customer-migration",
+    "pubsub.publish:psr-export-work",
+    "secret:identity-key",
 ]
 
 

@@ -38,6 +38,8 @@ from shared.errors import (
 from shared.settings import Settings
 
 _TICK = timedelta(microseconds=1)
+#: Warning about a date to act on: it has come.
+DATE_PASSED = "date_passed"
 
 
 class Moment(NamedTuple):
@@ -178,11 +180,34 @@ def hear(
     return _tell(statement._replace(review=statement.review and wins), known, moment, fact, settings)
 
 
+def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Settings) -> Decision:
+    """What time alone does: needs whose last day has passed end, and reviews and follow-ups that fall due are noted.
+
+    The facts stay: nobody told anything. A registration that has no need left is pending, and is followed up.
+    """
+    if known is None:
+        raise RegistrationUnknown
+    before = known.registration
+    if not before.status.live:
+        return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
+    needs = [need for need in before.needs if need.ends_on is None or need.ends_on >= moment.day]
+    status = _status_of(before.status, needs)
+    update = {"needs": needs, "status": status, "follow_up_on": _follow_up_on(status, before, moment.day, settings)}
+    after = before.model_copy(update=update)
+    after = after.model_copy(update={"warnings": [*_warnings(after.supply_points), *_due(after, moment.day)]})
+    if after == before:
+        return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
+    stamped = after.model_copy(update={"version": before.version + 1, "updated_at": moment.now})
+    return Decision(ChangeKind.AMENDED, known.model_copy(update={"registration": stamped, "day": moment.day}))
+
+
 def give_way(decision: Decision, known: RegistrationState | None, keys: Iterable[str]) -> Decision:
     """The same decision without supply points that another registration holds by a newer fact."""
     state = decision.state
     points = {**state.facts.points, **{key: _served(state.facts.points[key], served=False) for key in keys}}
-    registration = state.registration.model_copy(update=_supply_points(points, state.registration.status))
+    held = _held(points, state.registration.status)
+    noted = [notice for notice in state.registration.warnings if notice.code == DATE_PASSED]
+    registration = state.registration.model_copy(update={"supply_points": held, "warnings": [*_warnings(held), *noted]})
     facts = state.facts.model_copy(update={"points": points})
     settled = state.model_copy(update={"registration": registration, "facts": facts})
     if known is not None and registration.model_copy(update=_stamp(known.registration)) == known.registration:
@@ -203,11 +228,13 @@ def _begin(
     """The first that the register hears of an account."""
     points = {supply_point_key(point): _served(fact, served=True) for point in told.supply_points.all()}
     status = Status(told.status)
+    held = _held(points, status)
     registration = Registration(
         registration_id=registration_id,
         account_id=told.account_id,
         status=status,
         version=1,
+        supply_points=held,
         premises=told.premises,
         primary_contact=told.primary_contact,
         alternate_contact=told.alternate_contact,
@@ -218,7 +245,7 @@ def _begin(
         updated_at=moment.now,
         review_due_on=_next_review(told.needs, moment.day, settings),
         follow_up_on=_follow_up_on(status, None, moment.day, settings),
-        **_supply_points(points, status),
+        warnings=_warnings(held),
     )
     facts = Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points=points)
     state = RegistrationState(registration=registration, facts=facts, networks={}, day=moment.day)
@@ -272,14 +299,15 @@ def _registration_after(
     status = statement.status if facts.status != known.facts.status else None
     needs = _needs(profile.needs, before, moment.day, settings) if profile else before.needs
     status = _status_of(status or before.status, needs)
+    held = _held(facts.points, status)
     update = {
         "status": status,
+        "supply_points": held,
         "needs": needs,
         "premises": premises or before.premises,
         "sharing": sharing or before.sharing,
         "review_due_on": _review_due_on(statement, before, profile, moment.day, settings),
         "follow_up_on": _follow_up_on(status, before, moment.day, settings),
-        **_supply_points(facts.points, status),
     }
     if profile:
         update |= {
@@ -287,7 +315,8 @@ def _registration_after(
             "alternate_contact": profile.alternate_contact,
             "services": profile.services,
         }
-    return before.model_copy(update=update)
+    after = before.model_copy(update=update)
+    return after.model_copy(update={"warnings": [*_warnings(held), *_still_noted(before, after)]})
 
 
 def _lost(statement: Statement, before: Registration, after: Registration) -> frozenset[str]:
@@ -310,6 +339,23 @@ def _differing(new: Statement, old: Statement) -> Statement:
         status=None if new.status == old.status else new.status,
         supply_points=None if same_points else new.supply_points,
     )
+
+
+def _due(registration: Registration, day: date) -> list[Notice]:
+    """The dates of a registration that somebody should act on by now."""
+    dates = {"review_due_on": registration.review_due_on, "follow_up_on": registration.follow_up_on}
+    return [Notice(pointer=f"/{name}", code=DATE_PASSED) for name, due in dates.items() if due and due <= day]
+
+
+def _still_noted(before: Registration, after: Registration) -> list[Notice]:
+    """A date that was noted as due stays noted until it is moved."""
+    return [
+        notice
+        for notice in before.warnings
+        if notice.code == DATE_PASSED
+        and after.status.live
+        and getattr(after, notice.pointer[1:]) == getattr(before, notice.pointer[1:])
+    ]
 
 
 def _kind(before: Registration, after: Registration) -> ChangeKind:
@@ -347,10 +393,9 @@ def _served(fact: Fact, *, served: bool) -> PointFact:
     return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)
 
 
-def _supply_points(points: Mapping[str, PointFact], status: Status) -> dict[str, Any]:
-    """What a registration shows of its supply points: those it holds, in ascending order, and what to look at."""
-    held = supply_points_of(sorted(key for key, fact in points.items() if fact.served and status.live))
-    return {"supply_points": held, "warnings": _warnings(held)}
+def _held(points: Mapping[str, PointFact], status: Status) -> SupplyPoints:
+    """The supply points that a registration holds, in ascending order."""
+    return supply_points_of(sorted(key for key, fact in points.items() if fact.served and status.live))
 
 
 def _stamp(registration: Registration) -> dict[str, object]:

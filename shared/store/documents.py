@@ -46,6 +46,9 @@ _MESSAGE_BYTES = 64 * 1024 * 1024
 
 _EQUAL = StructuredQuery.FieldFilter.Operator.EQUAL.value
 _GREATER_THAN = StructuredQuery.FieldFilter.Operator.GREATER_THAN.value
+_AT_LEAST = StructuredQuery.FieldFilter.Operator.GREATER_THAN_OR_EQUAL.value
+_AT_MOST = StructuredQuery.FieldFilter.Operator.LESS_THAN_OR_EQUAL.value
+_AND = StructuredQuery.CompositeFilter.Operator.AND.value
 
 Value = str | int | bool | datetime | None
 
@@ -184,6 +187,35 @@ class Documents:
             if len(documents) < limit:
                 return
             documents = await self.page(collection, limit=limit, **(bounds | {"after_id": documents[-1].document_id}))
+
+    async def pages_between(self, collection: str, field: str, low: str, high: str) -> AsyncIterator[list[Stored]]:
+        """Documents whose text field lies between two values (both included), by value and id, without their state.
+
+        One RPC a page. Raises `Unavailable`.
+        """
+        last: Stored | None = None
+        while True:
+            request = self._query(collection, None)
+            query = request.structured_query
+            for operator, bound in ((_AT_LEAST, low), (_AT_MOST, high)):
+                condition = query.where.composite_filter.filters.add().field_filter
+                condition.field.field_path = field
+                condition.op = operator
+                condition.value.string_value = bound
+            query.where.composite_filter.op = _AND
+            query.order_by.add().field.field_path = field
+            query.order_by.add().field.field_path = "__name__"
+            query.select.fields.add().field_path = field
+            query.limit.value = PAGE_SIZE
+            if last is not None:
+                query.start_at.values.add().string_value = str(last.fields[field])
+                query.start_at.values.add().reference_value = self._name(Key(collection, last.document_id))
+            page = await self._run(request)
+            if page:
+                yield page
+            if len(page) < PAGE_SIZE:
+                return
+            last = page[-1]
 
     async def first_value_after(self, collection: str, field: str, value: str) -> str | None:
         """The smallest text value of an indexed field beyond `value`; None if there is none. One RPC, one read."""

@@ -5,7 +5,7 @@ of these can be there without the others. Nothing is locked and nothing runs in 
 version it expects, and after a refusal or a lost answer the store looks before it concludes anything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,9 +15,9 @@ from pydantic import Field
 from shared.clock import london_day
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.feed import FeedEntry, Networks, effects_of
-from shared.domain.lifecycle import Decision, Moment, give_way
+from shared.domain.lifecycle import DATE_PASSED, Decision, Moment, give_way
 from shared.domain.networks import NetworkState
-from shared.domain.registration import AccountId, RegistrationId, RegistrationState
+from shared.domain.registration import AccountId, Registration, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import postcode_sector
 from shared.errors import ClockOutOfStep, IdempotencyKeyReused, SupplyPointHeld, Unavailable
@@ -37,6 +37,8 @@ from shared.store.identity import Identity, identity
 #: No attempt starts later than this after its request began: a day that closes two hours after midnight is complete.
 LATEST_ATTEMPT = timedelta(minutes=10)
 _ATTEMPTS = 8
+#: Fields of a registration that say when to act on it. They are indexed.
+DATES_TO_ACT_ON = ("need_ends", "review_due", "follow_up_due")
 #: Feed documents are deleted this long after their day.
 _FEED_KEPT = timedelta(days=90)
 
@@ -114,6 +116,16 @@ class Registrations:
             if state is not None and key in state.registration.held():
                 return state
         return None
+
+    async def due(self, field: str, until: date) -> AsyncIterator[list[RegistrationId]]:
+        """Ids of the registrations whose date in a field of `DATES_TO_ACT_ON` is `until` or earlier, in pages.
+
+        Raises `Unavailable`.
+        """
+        for prefix in "0123456789abcdef":
+            bounds = f"{prefix}|", f"{prefix}|{until.isoformat()}"
+            async for page in self._documents.pages_between("registrations", field, *bounds):
+                yield [RegistrationId(stored.document_id) for stored in page]
 
     async def apply(self, request: Request, decide: Decide, *, expect_new: bool) -> Outcome:
         """Decide on a request and write all that comes of it in one commit.
@@ -243,16 +255,13 @@ class Registrations:
     def _registration_write(self, state: RegistrationState, known: Known) -> Any:
         registration = state.registration
         key = _registration_key(registration.registration_id)
-        need_ends = min((need.ends_on for need in registration.needs if need.ends_on), default=None)
-        live = registration.status.live
+        dates = _dates_to_act_on(registration) if registration.status.live else {}
         fields: dict[str, Value] = {
             "status": registration.status.value,
             "version": registration.version,
             "postcode": registration.premises.postcode,
             "sector": postcode_sector(registration.premises.postcode),
-            "need_ends": _due(registration.registration_id, need_ends) if live else None,
-            "review_due": _due(registration.registration_id, registration.review_due_on) if live else None,
-            "follow_up_due": _due(registration.registration_id, registration.follow_up_on) if live else None,
+            **{name: _spread(registration.registration_id, dates.get(name)) for name in DATES_TO_ACT_ON},
             "state": state.model_dump_json(),
         }
         version = known.versions.get(registration.registration_id)
@@ -324,8 +333,18 @@ def _claim_fields(claim: Claim) -> dict[str, Value]:
     return {"registration_id": claim.registration_id, "state": claim.model_dump_json()}
 
 
-def _due(registration_id: RegistrationId, day: date | None) -> str | None:
-    """`a|2027-01-31`: dates to act on, spread over 16 key ranges, since an index on a rising value caps writes."""
+def _dates_to_act_on(registration: Registration) -> dict[str, date | None]:
+    """The last day of the need that ends first, and the dates that are not noted on the registration as passed."""
+    noted = {notice.pointer for notice in registration.warnings if notice.code == DATE_PASSED}
+    return {
+        "need_ends": min((need.ends_on for need in registration.needs if need.ends_on), default=None),
+        "review_due": None if "/review_due_on" in noted else registration.review_due_on,
+        "follow_up_due": None if "/follow_up_on" in noted else registration.follow_up_on,
+    }
+
+
+def _spread(registration_id: RegistrationId, day: date | None) -> str | None:
+    """`a|2027-01-31`: spread over 16 key ranges, since an index on a rising value caps writes."""
     return f"{registration_id[0]}|{day.isoformat()}" if day else None
 
 
