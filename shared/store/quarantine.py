@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pydantic_core import from_json, to_json
 
 from shared.digest import digest
-from shared.errors import Disposition, Problem, Unavailable
+from shared.errors import Disposition, NotFound, Problem, Unavailable
 from shared.log import Event, log
 from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.model import Model
@@ -102,6 +102,13 @@ class Quarantine:
         parked = ("status", QuarantineStatus.PARKED.value)
         async for page in self._documents.pages("quarantine", equal=parked, limit=_PAGE):
             yield [Parked(stored.document_id, _stored_message(stored), _first_seen(stored)) for stored in page]
+
+    async def fields(self, record_id: str) -> dict[str, Value]:
+        """What changes about a record: status, reason, attempts, first and last seen. Raises `NotFound`."""
+        stored = await self._documents.get(Key("quarantine", record_id))
+        if stored is None:
+            raise NotFound
+        return {name: value for name, value in stored.fields.items() if name != "state"}
 
     async def hold(self, record_id: str) -> None:
         """Stop trying a message by itself: from now on it waits for a person. Raises `Unavailable`."""

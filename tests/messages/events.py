@@ -1,0 +1,49 @@
+"""Synthetic events and supply points that no other test uses."""
+
+import itertools
+from datetime import datetime
+from typing import Any
+
+from shared.clock import rfc3339
+from shared.domain.supply_points import distributors, mpan_check_digit
+
+_unused = itertools.count(1)
+
+
+def new_mpan() -> str:
+    """A valid MPAN of one of the distributors, never the same twice."""
+    number = next(_unused)
+    ids = sorted(distributors())
+    body = f"{ids[number % len(ids)]}77{number:08d}"
+    return f"{body}{mpan_check_digit(body)}"
+
+
+def customer(account_id: str, mpans: list[str], needs: list[str], name: str = "Mrs A Example") -> dict[str, Any]:
+    """A registration as callers tell it; without needs it is pending."""
+    return {
+        "account_id": account_id,
+        "status": "active" if needs else "pending",
+        "supply_points": {"mpans": mpans},
+        "premises": {"address_lines": ["1 Test Street", "Testtown"], "postcode": "BS1 4DJ"},
+        "primary_contact": {"name": name, "phones": ["07700900123"]},
+        "needs": [{"code": code} for code in needs],
+        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": "call 4711"},
+    }
+
+
+def event(kind: str, account_id: str, at: datetime, source: str, event_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """A CloudEvent; `kind` is the type without its namespace and version."""
+    return {
+        "specversion": "1.0",
+        "type": f"uk.psr.{kind}.v1",
+        "source": source,
+        "id": event_id,
+        "subject": account_id,
+        "time": rfc3339(at),
+        "data": data,
+    }
+
+
+def consumer_of(message: dict[str, Any]) -> str:
+    """The function that takes an event."""
+    return "consume_migration" if message["type"] == "uk.psr.customer.migrated.v1" else "consume_account_events"
