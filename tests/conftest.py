@@ -5,11 +5,13 @@ tests can use the store and the functions' modules in the process, and HTTP agai
 Tests share the database: each uses account ids and supply points of its own.
 """
 
+import base64
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from rich.console import Console
@@ -17,6 +19,20 @@ from rich.console import Console
 from ops.local.emulators import SOURCES
 from ops.local.layout import Layout, new_layout
 from ops.local.stack import Stack
+from shared.store.documents import Documents
+from shared.store.identity import Identity
+from shared.store.registrations import Registrations
+from tests.firestore_proxy import FirestoreProxy
+
+
+class ProxiedStack(NamedTuple):
+    """Functions whose calls to Firestore are counted and can be broken, and this process's own view of their data."""
+
+    stack: Stack
+    proxy: FirestoreProxy
+    documents: Documents
+    registrations: Registrations
+
 
 _RUNNING = {name: os.environ.get(f"{name.upper()}_EMULATOR_HOST") for name in ("firestore", "pubsub")}
 _LAYOUT = new_layout(Path(tempfile.mkdtemp(prefix="psr-tests-")), _RUNNING)
@@ -43,6 +59,23 @@ def stack(_stack: Stack, emulators: Layout) -> Stack:  # noqa: ARG001 - they run
     """Every function under its real server, behind the front door, with push subscriptions. Crons are paused."""
     _stack.start_services()
     return _stack
+
+
+@pytest.fixture(scope="session")
+def proxied(emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedStack]:
+    """A second set of functions on the same emulators, in a project of its own, with Firestore behind a proxy."""
+    proxy = FirestoreProxy(emulators.emulators["firestore"])
+    running = {"firestore": proxy.host, "pubsub": emulators.emulators["pubsub"]}
+    layout = new_layout(tmp_path_factory.mktemp("proxied"), running)
+    stack = Stack(layout, Console(stderr=True), crons=False)
+    try:
+        stack.start()
+        documents = Documents(layout.project, "(default)", layout.clock)
+        identity = Identity(base64.b64decode(layout.identity_key), 0)
+        yield ProxiedStack(stack, proxy, documents, Registrations(documents, identity))
+    finally:
+        stack.stop()
+        proxy.close()
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:
