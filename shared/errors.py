@@ -52,6 +52,13 @@ class MalformedHeader(Problem):
     detail = "See errors for the header's name and form."
 
 
+class MalformedParameter(Problem):
+    """A query parameter is unknown, or does not have its form."""
+
+    code, status, title = "malformed-parameter", 400, "A query parameter is not valid"
+    detail = "See errors for the parameter's name and form."
+
+
 class Unauthenticated(Problem):
     """No access token, or one that is not valid (any reason: expired, wrong issuer, audience, signature)."""
 
@@ -64,6 +71,13 @@ class InsufficientScope(Problem):
 
     code, status, title = "insufficient-scope", 403, "The access token lacks the scope of this route"
     detail = "Ask the issuer for a token with the scope that WWW-Authenticate names."
+
+
+class OriginRefused(Problem):
+    """A browser asks on behalf of a page whose origin is not on the list."""
+
+    code, status, title = "origin-refused", 403, "Pages of this origin may not call the service"
+    detail = "Ask the operators to add the page's origin to the list; other origins go through their own back end."
 
 
 class NotFound(Problem):
@@ -102,6 +116,13 @@ class SupplyPointHeld(Problem):
     detail = "Check the MPANs and MPRNs; the other registration must release the supply point first."
 
 
+class VersionStale(Problem):
+    """The registration has changed since the version that If-Match names."""
+
+    code, status, title = "version-stale", 412, "The registration has changed meanwhile"
+    detail = "Read it again, see whether your change still makes sense, and send it with the new ETag."
+
+
 class PayloadTooLarge(Problem):
     """The body is larger than the limit."""
 
@@ -121,6 +142,13 @@ class InvalidContent(Problem):
 
     code, status, title = "invalid-content", 422, "The content is not valid"
     detail = "See errors: one entry per field."
+
+
+class VersionNeeded(Problem):
+    """A change came without If-Match, or with one that matches anything."""
+
+    code, status, title = "version-needed", 428, "If-Match is needed"
+    detail = "Read the registration first, and send its ETag in If-Match, so that no one else's change is lost."
 
 
 class IdempotencyKeyReused(Problem):

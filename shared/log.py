@@ -24,7 +24,8 @@ class Event(Enum):
 
     REQUEST_SERVED = ("INFO", "Request served", ("operation", "status", "milliseconds", "problem"))
     REQUEST_FAILED = ("ERROR", "Request failed unexpectedly", ("operation", "exception", "where"))
-    REGISTRATION_READ = ("NOTICE", "Registration read", ("operation", "caller", "registration_id", "found"))
+    REGISTRATIONS_READ = ("NOTICE", "Registrations read", ("operation", "caller", "registration_ids"))
+    ACCESS_REFUSED = ("NOTICE", "Caller asked for what is not its own", ("caller",))
     CHANGE_STORED = ("INFO", "Change stored", ("registration_id", "kind", "version", "replayed"))
     SUPPLY_POINT_UNROUTABLE = ("WARNING", "Supply point of an unknown distributor", ("registration_id",))
     MESSAGE_QUARANTINED = ("WARNING", "Message quarantined", ("quarantine_id", "reason", "status"))

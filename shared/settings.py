@@ -36,6 +36,12 @@ class Settings(Model, strict=False):
     token_audience: str | None = Field(None, description="`aud` that access tokens must have")
     token_jwks_uri: str | None = Field(None, description="Where the issuer publishes its signing keys")
 
+    cors_origins: str = Field(
+        "",
+        pattern=r"^(https?://[a-z0-9.-]+(:[0-9]+)?( |$))*$",
+        description="Origins whose pages may call the API, separated by spaces",
+    )
+
     export_bucket: str | None = Field(None, description="Bucket that the daily export is written to")
     export_first_day: date | None = Field(None, description="The first London day that is exported")
     export_work_topic: str = Field("psr-export-work", description="Topic of the export's work messages")

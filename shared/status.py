@@ -1,5 +1,8 @@
-"""`GET /_status`: that a function serves, and which build. No token, no data."""
+"""`GET /_status`: that a function serves, which build, and whether what it depends on answers. No token, no data."""
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from pydantic_core import to_json
@@ -9,13 +12,44 @@ from shared.settings import settings
 
 STATUS_PATH = "/_status"
 
+#: An answer is good for this long, so that asking often costs nothing.
+_LASTS_SECONDS = 5.0
+_PATIENCE_SECONDS = 3.0
+
 
 def function_name(folder: Path) -> str:
     """The function that this process serves: its folder's name, or the setting where the folder is the platform's."""
     return settings().function or folder.name
 
 
-def status_response(name: str) -> Response:
-    """What this process is."""
-    body = {"function": name, "build": settings().build, "status": "serving"}
-    return Response(to_json(body), media_type="application/json")
+class Status:
+    """What a function says of itself. `dependencies` are ways to ask each one for a sign of life."""
+
+    def __init__(self, name: str, dependencies: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+        self._name = name
+        self._dependencies = dependencies
+        self._asked_at = 0.0
+        self._states: dict[str, str] = {}
+
+    async def response(self) -> Response:
+        """200 with the build, and `ok` or `unavailable` for each dependency."""
+        if not self._states or time.monotonic() - self._asked_at > _LASTS_SECONDS:
+            states = await asyncio.gather(*map(_state, self._dependencies.values()))
+            self._states = dict(zip(self._dependencies, states, strict=True))
+            self._asked_at = time.monotonic()
+        body = {
+            "function": self._name,
+            "build": settings().build,
+            "status": "serving",
+            "dependencies": self._states,
+        }
+        return Response(to_json(body), media_type="application/json")
+
+
+async def _state(ask: Callable[[], Awaitable[object]]) -> str:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await ask()
+    except Exception:  # noqa: BLE001 - whatever the reason, it does not answer
+        return "unavailable"
+    return "ok"

@@ -1,15 +1,19 @@
 """Reads registrations. Whatever a caller may not see answers exactly like what is not there."""
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.registration import AccountIdField, RegistrationState
-from shared.domain.supply_points import Mpan, Mprn
-from shared.errors import NotFound
+from shared.domain.registration import AccountIdField, Registration, RegistrationState
+from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
+from shared.errors import FieldError, InvalidContent, MalformedParameter, NotFound
 from shared.http.api import Answer, Api, Call
-from shared.http.registrations import registration_answer
+from shared.http.bulk import Area, AreaPage, Batch, SupplyPointList, at_supply_point, in_area
+from shared.http.history import HistoryPage, HistoryQuery, history_entry
+from shared.http.pages import page_token, position_in
+from shared.http.registrations import entity_tag, registration_answer
 from shared.log import Event, log
 from shared.model import Model
 from shared.store.registrations import registrations
@@ -31,33 +35,116 @@ class LookupKey(Model):
         return self
 
 
-@api.operation("getRegistration")
+@api.operation("getRegistration", answers=Registration)
 async def get_registration(call: Call) -> Answer:
-    """One registration by id; one RPC."""
-    return _answer(call, await registrations().get(call.parameters["registration_id"]))
+    """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
+    registration_id = call.registration_id
+    call.caller.check_registration(registration_id)
+    registration = _seen(call, await registrations().get(registration_id))
+    if call.has_read(registration.version):
+        return Answer(304, "", {"ETag": entity_tag(registration)})
+    return registration_answer(registration, call.caller)
 
 
-@api.operation("lookUpRegistration")
+@api.operation("lookUpRegistration", answers=Registration)
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
     """One registration by account (one RPC), MPAN or MPRN (two)."""
+    point = body.mpan or body.mprn
+    return registration_answer(_seen(call, await _look_up(call, body, point)), call.caller)
+
+
+async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
+    """A customer's supply point is looked for in the customer's own registration: who else holds it takes no time."""
     store = registrations()
+    account_id = call.caller.account_id or body.account_id
     if body.account_id is not None:
-        return _answer(call, await store.get(store.registration_id(body.account_id)))
-    return _answer(call, await store.find(body.mpan or body.mprn))  # type: ignore[arg-type]
+        call.caller.check_account(body.account_id)
+    elif point is not None:
+        call.caller.check_supply_points([point])
+    if account_id is None:
+        return await store.find(point) if point else None
+    state = await store.get(store.registration_id(account_id))
+    holds = point is None or (state is not None and supply_point_key(point) in state.registration.held())
+    return state if holds else None
 
 
-def _answer(call: Call, state: RegistrationState | None) -> Answer:
-    visible = state is not None and call.caller.sees(state.registration)
+@api.operation("batchLookUpRegistrations", answers=Batch)
+async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
+    """Up to 1,000 supply points; at most four RPCs for each 500."""
+    points = body.all()
+    holders = await registrations().find_all(points)
+    seen = {
+        point: at_supply_point(call.caller, state.registration, point)
+        for point in points
+        if (state := holders.get(supply_point_key(point)))
+    }
+    batch = Batch(
+        found=[found for found in seen.values() if found],
+        not_found=[str(point) for point in points if not seen.get(point)],
+    )
+    _log_read(call, [found.registration_id for found in batch.found])
+    return Answer(200, batch.model_dump_json())
+
+
+@api.operation("searchRegistrations", answers=AreaPage)
+async def search_registrations(call: Call, body: Area) -> Answer:
+    """Live registrations in a postcode or postcode sector, page by page; one RPC."""
+    after = None
+    if body.page_token is not None:
+        (after,) = _position(call, body.postcode, body.page_token, InvalidContent, "/page_token")
+    states, last = await registrations().in_area(body.postcode, after_id=after, limit=body.page_size)
+    seen = [in_area(call.caller, state.registration) for state in states]
+    page = AreaPage(
+        registrations=[found for found in seen if found],
+        next_page_token=page_token(call, body.postcode, [last]) if last else None,
+    )
+    _log_read(call, [found.registration_id for found in page.registrations])
+    return Answer(200, page.model_dump_json())
+
+
+@api.operation("listChanges", answers=HistoryPage)
+async def list_changes(call: Call, query: HistoryQuery) -> Answer:
+    """The changes of one registration by version, newest last, page by page; one RPC."""
+    registration_id = call.registration_id
+    call.caller.check_registration(registration_id)
+    after = None
+    if query.page_token is not None:
+        after = _position(call, registration_id, query.page_token, MalformedParameter, "page_token")
+    changes, last = await registrations().history(registration_id, after=after, limit=query.page_size)
+    if not changes:
+        raise NotFound
+    _log_read(call, [registration_id])
+    page = HistoryPage(
+        changes=[history_entry(change) for change in changes],
+        next_page_token=page_token(call, registration_id, list(last)) if last else None,
+    )
+    return Answer(200, page.json_for(call.caller))
+
+
+def _seen(call: Call, state: RegistrationState | None) -> Registration:
+    _log_read(call, [state.registration.registration_id] if state else [])
+    if state is None:
+        raise NotFound
+    return state.registration
+
+
+def _position(
+    call: Call, question: str, token: str, problem: type[InvalidContent | MalformedParameter], pointer: str
+) -> Any:
+    try:
+        return position_in(call, question, token)
+    except ValueError:
+        raise problem((FieldError(pointer, "page_token", "was not given out for this request"),)) from None
+
+
+def _log_read(call: Call, registration_ids: Sequence[str]) -> None:
+    """Who read whose record, for the access audit."""
     log(
-        Event.REGISTRATION_READ,
+        Event.REGISTRATIONS_READ,
         operation=call.operation,
         caller=call.caller.subject,
-        registration_id=state.registration.registration_id if state and visible else None,
-        found=visible,
+        registration_ids=registration_ids,
     )
-    if state is None or not visible:
-        raise NotFound
-    return registration_answer(state.registration, call.caller)
 
 
 main = api.function()

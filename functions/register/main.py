@@ -1,44 +1,114 @@
-"""Creates registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
+"""Changes registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
 
+import json
 import uuid
+from collections.abc import Sequence
 
 from shared.digest import digest
+from shared.domain import lifecycle
 from shared.domain.changes import Origin
-from shared.domain.lifecycle import register
-from shared.domain.registration import Fact, RegistrationInput
+from shared.domain.lifecycle import Decision, Moment
+from shared.domain.patch import patched
+from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationInput, RegistrationState
+from shared.domain.supply_points import SupplyPoint
+from shared.errors import NotFound, NotLive, VersionStale
 from shared.http.api import Answer, Api, Call
-from shared.http.registrations import registration_answer
+from shared.http.registrations import RegistrationPatch, Withdrawal, registration_answer
 from shared.log import Event, log
 from shared.settings import settings
-from shared.store.registrations import Request, registrations
+from shared.store.registrations import Decide, Outcome, Request, registrations
 
 SOURCE = "http"
 
 api = Api(__file__)
 
 
-@api.operation("createRegistration")
+@api.operation("createRegistration", answers=Registration, status=201)
 async def create_registration(call: Call, body: RegistrationInput) -> Answer:
-    """Register an account. A repeat of the same key and body gets the first answer."""
+    """Register an account, or take it up again after it was withdrawn or ended; one RPC for a new account.
+
+    A repeat of the same Idempotency-Key and body gets the first answer.
+    """
     call.caller.check_account(body.account_id)
     call.caller.check_supply_points(body.supply_points.all())
-    store = registrations()
-    registration_id = store.registration_id(body.account_id)
-    key = digest(call.caller.subject, call.idempotency_key) if call.idempotency_key else uuid.uuid4().hex
-    now = settings().clock().now()
-    fact = Fact(time=now, source=SOURCE, id=key)
-    outcome = await store.apply(
-        Request(
-            registration_id=registration_id,
-            change_id=f"{registration_id}-{key}",
-            fingerprint=digest(call.operation, body.model_dump_json()),
-            origin=Origin(actor=call.caller.subject, source=SOURCE, event_id=None, event_time=now),
-            points=body.supply_points.all(),
-        ),
-        lambda known, moment: register(body, known, registration_id, moment=moment, fact=fact, settings=settings()),
-        expect_new=True,
+    registration_id = registrations().registration_id(body.account_id)
+    fact = _fact(call)
+
+    def decide(known: RegistrationState | None, moment: Moment) -> Decision:
+        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, settings=settings())
+
+    told = body.model_dump_json(exclude_defaults=True)
+    outcome = await _apply(call, registration_id, fact, told, decide, points=body.supply_points.all(), expect_new=True)
+    return _answer(call, outcome, 201, {"Location": f"/v1/registrations/{registration_id}"})
+
+
+@api.operation("amendRegistration", answers=Registration)
+async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
+    """Change a registration by JSON merge patch (RFC 7396), having read the version in If-Match; two RPCs.
+
+    If nothing changes, the ETag stays as it was. Supply points are released and claimed in the same commit.
+    """
+    registration_id = call.registration_id
+    call.caller.check_registration(registration_id)
+    versions = call.versions_read
+    fact = _fact(call)
+
+    def decide(known: RegistrationState | None, moment: Moment) -> Decision:
+        known = _as_read(known, versions)
+        told = patched(lifecycle.told_of(known.registration), body.root)
+        decision = lifecycle.amend(told, known, moment=moment, fact=fact, settings=settings())
+        call.caller.check_supply_points(_taken(known, decision.state))
+        return decision
+
+    patch = json.dumps(body.root, sort_keys=True)
+    outcome = await _apply(call, registration_id, fact, patch, decide, points=body.supply_points())
+    return _answer(call, outcome, 200)
+
+
+@api.operation("withdrawRegistration", answers=Registration)
+async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
+    """Take an account off the register, having read the version in If-Match; two RPCs.
+
+    Its supply points are free for others, and the networks that had its needs are told to delete them.
+    """
+    registration_id = call.registration_id
+    call.caller.check_registration(registration_id)
+    versions = call.versions_read
+    fact = _fact(call)
+
+    def decide(known: RegistrationState | None, moment: Moment) -> Decision:
+        known = _as_read(known, versions)
+        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, settings=settings())
+
+    outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
+    return _answer(call, outcome, 200)
+
+
+def _fact(call: Call) -> Fact:
+    """What this request tells, at the server's time. Its id is the same for every request under one key."""
+    key = call.idempotency_key
+    identifier = digest(call.caller.subject, key) if key else uuid.uuid4().hex
+    return Fact(time=settings().clock().now(), source=SOURCE, id=identifier)
+
+
+async def _apply(
+    call: Call,
+    registration_id: RegistrationId,
+    fact: Fact,
+    told: str,
+    decide: Decide,
+    *,
+    points: Sequence[SupplyPoint] = (),
+    expect_new: bool = False,
+) -> Outcome:
+    request = Request(
+        registration_id=registration_id,
+        change_id=f"{registration_id}-{fact.id}",
+        fingerprint=digest(call.operation, told),
+        origin=Origin(actor=call.caller.subject, source=SOURCE, event_id=None, event_time=fact.time),
+        points=points,
     )
-    registration = outcome.change.state.registration
+    outcome = await registrations().apply(request, decide, expect_new=expect_new)
     log(
         Event.CHANGE_STORED,
         registration_id=registration_id,
@@ -46,10 +116,31 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
         version=outcome.change.version,
         replayed=outcome.replayed,
     )
-    headers = {"Location": f"/v1/registrations/{registration_id}"}
-    if outcome.replayed and call.idempotency_key:
-        headers["Idempotent-Replayed"] = "true"
-    return registration_answer(registration, call.caller, 201, headers)
+    return outcome
+
+
+def _as_read(known: RegistrationState | None, versions: frozenset[int]) -> RegistrationState:
+    """The registration as the caller has read it. A precondition counts only where the request could succeed without
+    it (RFC 9110 §13.2.1). Raises `NotFound`, `NotLive`, `VersionStale`.
+    """
+    if known is None:
+        raise NotFound
+    if not known.registration.status.live:
+        raise NotLive
+    if known.registration.version not in versions:
+        raise VersionStale
+    return known
+
+
+def _taken(known: RegistrationState | None, after: RegistrationState) -> list[SupplyPoint]:
+    """The supply points held after a change that were not held before."""
+    before = known.registration.held() if known else {}
+    return [point for key, point in after.registration.held().items() if key not in before]
+
+
+def _answer(call: Call, outcome: Outcome, status: int, headers: dict[str, str] | None = None) -> Answer:
+    replayed = {"Idempotent-Replayed": "true"} if outcome.replayed and call.idempotency_key else {}
+    return registration_answer(outcome.change.state.registration, call.caller, status, {**(headers or {}), **replayed})
 
 
 main = api.function()

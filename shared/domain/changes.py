@@ -33,7 +33,10 @@ class Origin(Model):
 
 
 class Change(Model):
-    """One entry of the log: the outcome, and the full state after it. `day` is its London day."""
+    """One entry of the log: the outcome, and the full state after it. `day` is its London day.
+
+    `reason` is what was said for a withdrawal.
+    """
 
     change_id: str
     registration_id: RegistrationId
@@ -43,4 +46,5 @@ class Change(Model):
     recorded_at: datetime
     day: date
     fingerprint: str
+    reason: str | None = None
     state: RegistrationState

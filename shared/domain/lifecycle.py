@@ -53,13 +53,14 @@ class Decision(NamedTuple):
     """What comes of a request or message.
 
     `state` is the whole state after. A `receipt` has nothing to write but its entry in the log. `lost` are the keys of
-    supply points that another supplier serves from now on: their networks are told nothing.
+    supply points that another supplier serves from now on: their networks are told nothing. `reason` is for the log.
     """
 
     kind: ChangeKind
     state: RegistrationState
     receipt: bool = False
     lost: frozenset[str] = frozenset()
+    reason: str | None = None
 
 
 class Profile(NamedTuple):
@@ -115,7 +116,7 @@ def register(
     """
     if known is not None and known.registration.status.live:
         raise AlreadyRegistered
-    _refuse_impossible_dates(told, moment.day, settings)
+    _refuse_impossible_dates(told, None, moment.day, settings)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
     return _tell(whole(told, confirmed=True), known, moment, _newest_of_all(fact, known), settings)
@@ -126,23 +127,26 @@ def amend(
 ) -> Decision:
     """A caller who has seen the registration states what it should be. Aspects that stay the same keep their facts.
 
+    Who speaks about the needs or the lawful basis has gone over them with the customer; a new phone number is no review.
     Raises `NotLive`, and `InvalidContent` for dates that cannot be.
     """
     if not known.registration.status.live:
         raise NotLive
-    changed = _differing(whole(told), whole(told_of(known.registration)))
+    before = told_of(known.registration)
+    changed = _differing(whole(told), whole(before))
     if changed == Statement():
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
-    _refuse_impossible_dates(told, moment.day, settings)
-    statement = changed._replace(confirmed=changed.profile is not None)
+    _refuse_impossible_dates(told, before, moment.day, settings)
+    statement = changed._replace(confirmed=changed.sharing is not None or told.needs != before.needs)
     return _tell(statement, known, moment, _newest_of_all(fact, known), settings)
 
 
-def withdraw(known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings) -> Decision:
+def withdraw(reason: str, known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings) -> Decision:
     """The customer does not want to be on the register any more. Raises `NotLive`."""
     if not known.registration.status.live:
         raise NotLive
-    return _tell(Statement(status=Status.WITHDRAWN), known, moment, _newest_of_all(fact, known), settings)
+    decision = _tell(Statement(status=Status.WITHDRAWN), known, moment, _newest_of_all(fact, known), settings)
+    return decision._replace(reason=reason)
 
 
 def migrate(
@@ -159,7 +163,7 @@ def migrate(
     A record never overwrites what the register learnt later. One that loses while it names needs that the register
     lacks makes a review fall due. Raises `InvalidContent` for dates that cannot be.
     """
-    _refuse_impossible_dates(told, moment.day, settings)
+    _refuse_impossible_dates(told, None, moment.day, settings)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
     lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
@@ -385,8 +389,10 @@ def _newest_of_all(fact: Fact, known: RegistrationState) -> Fact:
 
 
 def _status_of(status: Status, needs: list[Need]) -> Status:
-    """Nobody is active without a need."""
-    return Status.PENDING if status is Status.ACTIVE and not needs else status
+    """A live registration is active if its needs are known: nobody is active without one, nor pending with one."""
+    if not status.live:
+        return status
+    return Status.ACTIVE if needs else Status.PENDING
 
 
 def _served(fact: Fact, *, served: bool) -> PointFact:
@@ -422,9 +428,12 @@ def _review_due_on(
     """A review that is due stays due until the customer has been asked."""
     if statement.review:
         return min(day, before.review_due_on)
-    if profile is None or (before.status.live and before.review_due_on <= day and not statement.confirmed):
-        return before.review_due_on
-    return _next_review(profile.needs, day, settings)
+    needs = profile.needs if profile else [need.told for need in before.needs]
+    if statement.confirmed:
+        return _next_review(needs, day, settings)
+    same = before.status.live and needs == [need.told for need in before.needs]
+    due = before.status.live and before.review_due_on <= day
+    return before.review_due_on if profile is None or same or due else _next_review(needs, day, settings)
 
 
 def _next_review(needs: list[NeedInput], day: date, settings: Settings) -> date:
@@ -439,11 +448,17 @@ def _follow_up_on(status: Status, before: Registration | None, day: date, settin
     return waiting or day + timedelta(days=settings.follow_up_days)
 
 
-def _refuse_impossible_dates(told: RegistrationInput, day: date, settings: Settings) -> None:
+def _refuse_impossible_dates(
+    told: RegistrationInput, before: RegistrationInput | None, day: date, settings: Settings
+) -> None:
+    """A need that has run out stays until it is taken off the register: to repeat it is no error."""
+    repeated = before.needs if before else []
     errors = []
     if told.sharing.recorded_on > day:
         errors.append(FieldError("/sharing/recorded_on", "date_in_future", "lies in the future"))
     for index, need in enumerate(told.needs):
+        if need in repeated:
+            continue
         born = need.youngest_child_born_on
         ends = need_rules.end_of(need, young_child_until_birthday=settings.young_child_until_birthday)
         if born is not None and born > day:

@@ -55,6 +55,8 @@ class RegistrationInput(Model):
     def _is_coherent(self) -> "RegistrationInput":
         if self.status is Status.ACTIVE and not self.needs:
             raise PydanticCustomError("needs_missing", "an active registration needs at least one need")
+        if self.status is Status.PENDING and self.needs:
+            raise PydanticCustomError("needs_known", "a registration whose needs are known is active, not pending")
         if self.services.nominee_receives_communications and self.alternate_contact is None:
             raise PydanticCustomError("nominee_missing", "nominee_receives_communications needs an alternate_contact")
         return self

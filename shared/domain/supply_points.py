@@ -20,7 +20,7 @@ _MPAN = re.compile(r"[0-9]{13}")
 _MPRN = re.compile(r"[0-9]{6,11}")
 _MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _MPRN_USUAL_DIGITS = 10
-_MOST_PER_FUEL = 20
+MOST_PER_FUEL = 20
 
 
 class Fuel(StrEnum):
@@ -147,8 +147,8 @@ class SupplyPoints(Model):
 class SupplyPointsInput(SupplyPoints):
     """As a caller tells them: at least one, and not too many for one commit."""
 
-    mpans: list[Mpan] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
-    mprns: list[Mprn] = Field(default_factory=list, max_length=_MOST_PER_FUEL)
+    mpans: list[Mpan] = Field(default_factory=list, max_length=MOST_PER_FUEL)
+    mprns: list[Mprn] = Field(default_factory=list, max_length=MOST_PER_FUEL)
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:

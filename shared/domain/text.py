@@ -12,7 +12,7 @@ _POSTCODE = re.compile(
     r"(GIR ?0AA"
     r"|[A-PR-UWYZ]([0-9]{1,2}|[A-HK-Y][0-9]([0-9]|[ABEHMNPRV-Y])?|[0-9][A-HJKPS-UW]) ?[0-9][ABD-HJLNP-UW-Z]{2})"
 )
-_PHONE = re.compile(r"\+?[0-9][0-9 ()-]*")
+_PHONE = re.compile(r"[+(]?[0-9][0-9 ()-]*")
 _PHONE_DIGITS = range(7, 16)
 
 
@@ -26,7 +26,7 @@ def _printable(text: str) -> str:
 
 def _postcode(text: str) -> str:
     compact = text.upper().replace(" ", "")
-    if not _POSTCODE.fullmatch(compact):
+    if not text.isascii() or not _POSTCODE.fullmatch(compact):
         raise PydanticCustomError("postcode_invalid", "is not a UK postcode")
     return f"{compact[:-3]} {compact[-3:]}"
 
@@ -48,6 +48,16 @@ Phone = Annotated[str, StringConstraints(max_length=20), AfterValidator(_phone)]
 Postcode = Annotated[str, StringConstraints(max_length=10), AfterValidator(_postcode)]
 #: DTC J0693, CHAR(10).
 CallerPassword = Annotated[str, StringConstraints(max_length=10), AfterValidator(_printable)]
+
+
+def sector_or_postcode(text: str) -> str:
+    """A postcode or a postcode sector in the form that registrations keep. Raises `PydanticCustomError`."""
+    return postcode_sector(_postcode(f"{text}AA")) if is_sector(text) else _postcode(text)
+
+
+def is_sector(text: str) -> bool:
+    """Whether a postcode lacks its last two letters."""
+    return text.rstrip()[-1:].isdigit()
 
 
 def postcode_sector(postcode: str) -> str:

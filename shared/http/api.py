@@ -2,7 +2,7 @@
 
     api = Api(__file__)
 
-    @api.operation("createRegistration")
+    @api.operation("createRegistration", answers=Registration, status=201)
     async def create(call: Call, body: RegistrationInput) -> Answer: ...
 
     main = api.function()
@@ -21,16 +21,21 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound
-from shared.http.bodies import read_body
-from shared.http.callers import Caller, tokens
+from shared.domain.registration import RegistrationId
+from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, VersionNeeded
+from shared.http.bodies import read_body, read_query
+from shared.http.callers import Caller, reach_issuer, tokens
+from shared.http.cors import allow_reading, is_preflight, preflight
 from shared.http.guard import guarded
 from shared.manifest import Route, read_manifest
 from shared.settings import settings
-from shared.status import STATUS_PATH, function_name, status_response
+from shared.status import STATUS_PATH, Status, function_name
+from shared.store.documents import reach_firestore
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
-_MEDIA_TYPES = {"POST": "application/json", "PATCH": "application/merge-patch+json"}
+_ENTITY_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
+_ENTITY_TAGS = re.compile(rf"\s*{_ENTITY_TAG}\s*(?:,\s*{_ENTITY_TAG}\s*)*")
+_REGISTRATION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Call(NamedTuple):
@@ -38,8 +43,16 @@ class Call(NamedTuple):
 
     operation: str
     caller: Caller
-    parameters: Mapping[str, str]
+    path: Mapping[str, str]
     headers: Mapping[str, str]
+
+    @property
+    def registration_id(self) -> RegistrationId:
+        """The registration in the path. Raises `NotFound` for what cannot be an id."""
+        given = self.path["registration_id"]
+        if not _REGISTRATION_ID.fullmatch(given):
+            raise NotFound
+        return RegistrationId(given)
 
     @property
     def idempotency_key(self) -> str | None:
@@ -48,6 +61,22 @@ class Call(NamedTuple):
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise MalformedHeader((FieldError("Idempotency-Key", "header_form", "1 to 255 visible ASCII characters"),))
         return key
+
+    @property
+    def versions_read(self) -> frozenset[int]:
+        """The versions in If-Match that can match at all (strong tags). Raises `VersionNeeded`, `MalformedHeader`."""
+        given = self.headers.get("if-match")
+        if given is None or given.strip() == "*":
+            raise VersionNeeded
+        return frozenset(int(tag[1:-1]) for tag in _entity_tags("If-Match", given) if tag[1:-1].isdecimal())
+
+    def has_read(self, version: int) -> bool:
+        """Whether If-None-Match names this version (weak tags count too). Raises `MalformedHeader`."""
+        given = self.headers.get("if-none-match")
+        if given is None:
+            return False
+        tags = _entity_tags("If-None-Match", given) if given.strip() != "*" else ["*"]
+        return bool({f'"{version}"', f'W/"{version}"', "*"}.intersection(tags))
 
 
 class Answer(NamedTuple):
@@ -58,7 +87,17 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
-Operation = Callable[..., Awaitable[Answer]]
+Handler = Callable[..., Awaitable[Answer]]
+
+
+class Operation(NamedTuple):
+    """What is behind a route: its handler, the models of what it takes, and of what it answers with which status."""
+
+    handler: Handler
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    answers: type[BaseModel]
+    status: int
 
 
 class Api:
@@ -69,15 +108,19 @@ class Api:
         self._name = function_name(folder)
         self._manifest = read_manifest(folder)
         self._routes = [(route, _pattern(route.path)) for route in self._manifest.trigger.http or []]
-        self._operations: dict[str, tuple[Operation, type[BaseModel] | None]] = {}
+        self._status = Status(self._name, {"firestore": reach_firestore, "token_issuer": reach_issuer})
+        self.operations: dict[str, Operation] = {}
 
-    def operation(self, name: str) -> Callable[[Operation], Operation]:
-        """Make a coroutine function the implementation of an operation of the manifest."""
+    def operation(self, name: str, *, answers: type[BaseModel], status: int = 200) -> Callable[[Handler], Handler]:
+        """Make a coroutine function the implementation of an operation of the manifest.
 
-        def declare(function: Operation) -> Operation:
-            body = inspect.get_annotations(function, eval_str=True).get("body")
-            self._operations[name] = (function, body)
-            return function
+        The models of its arguments `body` and `query`, where it has them, are what the request must hold.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            models = inspect.get_annotations(handler, eval_str=True)
+            self.operations[name] = Operation(handler, models.get("body"), models.get("query"), answers, status)
+            return handler
 
         return declare
 
@@ -86,15 +129,15 @@ class Api:
         setting is missing: the function does not start then.
         """
         declared = {route.operation for route, _ in self._routes}
-        if declared != set(self._operations):
-            differing = ", ".join(sorted(declared ^ set(self._operations)))
+        if declared != set(self.operations):
+            differing = ", ".join(sorted(declared ^ set(self.operations)))
             raise RuntimeError(f"{self._name}: operations not both in function.yaml and in main.py: {differing}")
         settings().require(self._manifest.settings)
         return functions_framework.aio.http(self._serve)  # type: ignore[no-any-return]
 
     async def _serve(self, request: Request) -> Response:
         if request.url.path == STATUS_PATH:
-            return status_response(self._name)
+            return await guarded("getStatus", request, self._status.response)
         allowed = [(route, match) for route, pattern in self._routes if (match := pattern.fullmatch(request.url.path))]
         chosen = next(((route, match) for route, match in allowed if route.method == request.method), None)
         operation = chosen[0].operation if chosen else "none"
@@ -106,20 +149,33 @@ class Api:
                 raise MethodNotAllowed(headers={"Allow": ", ".join(sorted(route.method for route, _ in allowed))})
             return await self._answer(request, chosen[0], chosen[1].groupdict())
 
-        return await guarded(operation, request, handle)
+        if is_preflight(request):
+            return await guarded("preflight", request, lambda: preflight(request))
+        response = await guarded(operation, request, handle)
+        allow_reading(request, response)
+        return response
 
     async def _answer(self, request: Request, route: Route, parameters: dict[str, str]) -> Response:
         caller = await tokens().caller(request)
         caller.check_scope(route.scope)
-        function, model = self._operations[route.operation]
-        call = Call(route.operation, caller, parameters, request.headers)
-        arguments: list[Any] = [call]
-        if model is not None:
-            arguments.append(await read_body(request, model, _MEDIA_TYPES[route.method]))
-        answer = await function(*arguments)
+        operation = self.operations[route.operation]
+        told: dict[str, Any] = {}
+        query = read_query(request, operation.query)
+        if query is not None:
+            told["query"] = query
+        if operation.body is not None:
+            told["body"] = await read_body(request, operation.body)
+        answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **told)
         return Response(answer.body, answer.status, answer.headers, media_type="application/json")
 
 
 def _pattern(path: str) -> re.Pattern[str]:
     """`/v1/registrations/{registration_id}` as a pattern whose names match within one segment."""
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(path)))
+
+
+def _entity_tags(header: str, given: str) -> list[str]:
+    """The tags of a conditional header (RFC 9110 §13.1)."""
+    if not _ENTITY_TAGS.fullmatch(given):
+        raise MalformedHeader((FieldError(header, "header_form", "one or more entity tags in double quotes"),))
+    return re.findall(_ENTITY_TAG, given)

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import jwt
 from starlette.requests import Request
 
-from shared.domain.registration import AccountId, Registration
+from shared.domain.registration import AccountId, RegistrationId
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import InsufficientScope, NotFound, Unauthenticated, Unavailable
+from shared.log import Event, log
 from shared.settings import settings
+from shared.store.identity import identity
 
 _LEEWAY_SECONDS = 60
 #: A checked token is believed this long without checking it again, so a withdrawn key stops counting soon.
@@ -29,14 +31,14 @@ class Caller(NamedTuple):
     scopes: frozenset[str]
     account_id: AccountId | None = None
     supply_points: frozenset[str] = frozenset()
-    mpids: frozenset[str] = frozenset()
+    mpids: frozenset[str] | None = None
 
     @property
     def kind(self) -> str:
-        """`customer`, `network` or `agent`."""
+        """`customer`, `network` or `agent`. A claim makes the kind even if it is empty: no token gains by lacking."""
         if self.account_id is not None:
             return "customer"
-        return "network" if self.mpids else "agent"
+        return "agent" if self.mpids is None else "network"
 
     def check_scope(self, scope: str) -> None:
         """Raises `InsufficientScope`."""
@@ -45,17 +47,22 @@ class Caller(NamedTuple):
 
     def check_account(self, account_id: AccountId) -> None:
         """Customers reach their own account, networks none. Raises `NotFound`, as if there were no such thing."""
-        if self.kind == "network" or (self.kind == "customer" and account_id != self.account_id):
-            raise NotFound
+        self._check(own=account_id == self.account_id)
+
+    def check_registration(self, registration_id: RegistrationId) -> None:
+        """The same by id. A customer's own id follows from its account, so nothing need be read to refuse another's:
+        what is not there and what is another's take the same path. Raises `NotFound`.
+        """
+        self._check(own=self.account_id is not None and registration_id == identity().registration_id(self.account_id))
 
     def check_supply_points(self, points: list[SupplyPoint]) -> None:
-        """Customers may use the supply points of their claim. Raises `NotFound`."""
-        if self.kind == "customer" and not self.supply_points.issuperset(points):
-            raise NotFound
+        """Customers may use the supply points of their claim, networks none. Raises `NotFound`."""
+        self._check(own=self.kind == "customer" and self.supply_points.issuperset(points))
 
-    def sees(self, registration: Registration) -> bool:
-        """Whether this caller may know of a registration."""
-        return self.kind == "agent" or (self.kind == "customer" and registration.account_id == self.account_id)
+    def _check(self, *, own: bool) -> None:
+        if self.kind != "agent" and not own:
+            log(Event.ACCESS_REFUSED, caller=self.subject)
+            raise NotFound
 
 
 class Tokens:
@@ -79,6 +86,10 @@ class Tokens:
             until, caller = await self._check(token)
             self._remember(digest, until, caller)
         return caller
+
+    async def reach_issuer(self) -> None:
+        """Fetch the issuer's keys, unless they are cached. Raises what fetching raises."""
+        await asyncio.to_thread(self._keys.get_signing_keys)
 
     async def _check(self, token: str) -> tuple[float, Caller]:
         try:
@@ -110,8 +121,8 @@ def _caller(claims: dict[str, Any]) -> Caller:
         subject=_text(claims["sub"]),
         scopes=frozenset(_text(claims.get("scope", "")).split()),
         account_id=AccountId(_text(claims["account_id"])) if "account_id" in claims else None,
-        supply_points=frozenset(map(_text, claims.get("supply_points", []))),
-        mpids=frozenset(map(_text, claims.get("mpids", []))),
+        supply_points=_texts(claims.get("supply_points", [])),
+        mpids=_texts(claims["mpids"]) if "mpids" in claims else None,
     )
 
 
@@ -119,6 +130,12 @@ def _text(claim: object) -> str:
     if not isinstance(claim, str):
         raise TypeError("the claim is not text")
     return claim
+
+
+def _texts(claim: object) -> frozenset[str]:
+    if not isinstance(claim, list):
+        raise TypeError("the claim is not a list")
+    return frozenset(map(_text, claim))
 
 
 def _unauthenticated(reason: str) -> Unauthenticated:
@@ -130,3 +147,8 @@ def tokens() -> Tokens:
     """The token checker of this process."""
     here = settings()
     return Tokens(str(here.token_issuer), str(here.token_audience), str(here.token_jwks_uri))
+
+
+async def reach_issuer() -> None:
+    """See whether the token issuer answers. Raises what asking raises."""
+    await tokens().reach_issuer()

@@ -13,7 +13,7 @@ from shared.errors import InternalError, Problem
 from shared.log import Event, log, log_failure, trace_id
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-_NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_ALWAYS = {"Cache-Control": "no-store", "Vary": "Authorization", "X-Content-Type-Options": "nosniff"}
 
 
 async def guarded(operation: str, request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
@@ -30,7 +30,8 @@ async def guarded(operation: str, request: Request, handler: Callable[[], Awaita
         log_failure(operation, error)
         problem = InternalError()
         response = problem_response(problem)
-    response.headers.update(_NO_STORE)
+    for name, value in _ALWAYS.items():
+        response.headers.setdefault(name, value)
     log(
         Event.REQUEST_SERVED,
         operation=operation,

@@ -1,16 +1,54 @@
-"""How a registration is answered: the same bytes for the same version, less what the caller's scopes do not cover."""
+"""Registrations as callers send and get them."""
+
+from contextlib import suppress
+from typing import Any
+
+from pydantic import Field, JsonValue, RootModel
 
 from shared.domain.registration import Registration
+from shared.domain.supply_points import MOST_PER_FUEL, Mpan, Mprn, SupplyPoint
+from shared.domain.text import Note
 from shared.http.api import Answer
 from shared.http.callers import Caller
+from shared.model import Model
 
 _PASSWORD_SCOPE = "psr:caller_password"  # noqa: S105 - a scope's name
+
+
+class RegistrationPatch(RootModel[dict[str, JsonValue]]):
+    """A JSON merge patch (RFC 7396) of what was told at registration: any part of it, null to remove."""
+
+    def supply_points(self) -> list[SupplyPoint]:
+        """The supply points that the patch names and that can be some; the rest is found wrong with the whole."""
+        given = self.root.get("supply_points")
+        points: list[SupplyPoint] = []
+        for name, kind in (("mpans", Mpan), ("mprns", Mprn)):
+            numbers = given.get(name) if isinstance(given, dict) else None
+            for number in numbers[:MOST_PER_FUEL] if isinstance(numbers, list) else []:
+                with suppress(ValueError, TypeError):
+                    points.append(kind.parse(number))  # type: ignore[arg-type]
+        return points
+
+
+class Withdrawal(Model):
+    """Why an account leaves the register, in the words of whoever asked; kept in its history."""
+
+    reason: Note = Field(examples=["The customer asked to be removed"])
+
+
+def without_secrets(caller: Caller) -> dict[str, Any]:
+    """What to leave out of a registration for this caller: the caller password, unless its scope is there."""
+    return {} if _PASSWORD_SCOPE in caller.scopes else {"services": {"caller_password"}}
 
 
 def registration_answer(
     registration: Registration, caller: Caller, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
     """A registration with its entity tag, the version."""
-    hidden = {} if _PASSWORD_SCOPE in caller.scopes else {"services": {"caller_password"}}
-    tagged = {"ETag": f'"{registration.version}"', **(headers or {})}
-    return Answer(status, registration.model_dump_json(exclude=hidden), tagged)
+    body = registration.model_dump_json(exclude=without_secrets(caller))
+    return Answer(status, body, {"ETag": entity_tag(registration), **(headers or {})})
+
+
+def entity_tag(registration: Registration) -> str:
+    """The version as an entity tag. What a caller may not see is left out of its bytes only: see `Vary`."""
+    return f'"{registration.version}"'

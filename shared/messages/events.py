@@ -13,9 +13,9 @@ from shared.clock import Clock
 from shared.digest import digest
 from shared.domain.registration import AccountIdField, Fact, RegistrationInput
 from shared.errors import EventFromTheFuture, InvalidContent, UnknownEventType
-from shared.http.bodies import field_errors, json_value
 from shared.messages.delivery import Delivery
 from shared.model import Model
+from shared.parsing import field_errors, json_value
 
 #: How far a producer's clock may run ahead of ours.
 _AHEAD = timedelta(minutes=5)

@@ -21,13 +21,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import Disposition, Problem
-from shared.http.bodies import parse, read_within
+from shared.http.bodies import read_within
 from shared.http.guard import guarded, trace_in
 from shared.log import Event, log, trace_id
 from shared.manifest import read_manifest
 from shared.messages.delivery import REPLAY_OF, Delivery
+from shared.parsing import parse
 from shared.settings import settings
-from shared.status import STATUS_PATH, function_name, status_response
+from shared.status import STATUS_PATH, Status, function_name
+from shared.store.documents import reach_firestore
 from shared.store.quarantine import quarantine
 
 #: Pub/Sub's own limit is 10 MB a message, a third more in Base64.
@@ -78,9 +80,11 @@ class Consumer:
             raise RuntimeError(f"{self._name}: needs a handler, and a pubsub trigger in function.yaml")
         settings().require(self._manifest.settings)
 
+        status = Status(self._name, {"firestore": reach_firestore})
+
         async def serve(request: Request) -> Response:
             if request.url.path == STATUS_PATH:
-                return status_response(self._name)
+                return await guarded("getStatus", request, status.response)
             return await guarded(self._name, request, lambda: _receive(request, subscription.topic, handler))
 
         return functions_framework.aio.http(serve)  # type: ignore[no-any-return]

@@ -35,6 +35,15 @@ PAGE_SIZE = 1000
 
 _RPC_SECONDS = 15.0
 _TRANSIENT = (exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.InternalServerError)
+#: What leaves open whether a call was carried out. Any other error means that the call itself is wrong.
+_UNANSWERED = (
+    *_TRANSIENT,
+    exceptions.DeadlineExceeded,
+    exceptions.Cancelled,
+    exceptions.Unknown,
+    exceptions.RetryError,
+)
+_CONFLICT = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
 _RETRY = retry_async.AsyncRetry(
     predicate=retry_async.if_exception_type(*_TRANSIENT),
     initial=0.05,
@@ -81,6 +90,10 @@ class Key(NamedTuple):
     document_id: str
 
 
+#: A document that does not exist, for reading the server's time or a sign of life.
+_ANYTHING = Key("clock", "comparison")
+
+
 class CommitConflict(Exception):
     """A precondition did not hold. Either someone was faster, or our own commit was applied and its answer lost."""
 
@@ -119,7 +132,7 @@ class Documents:
                 self._compare_clocks(asked_at, answer.read_time)
                 if answer.HasField("found"):
                     found[answer.found.name] = _stored(answer.found)
-        except exceptions.GoogleAPIError as error:
+        except (*_UNANSWERED, exceptions.Aborted) as error:
             raise _unavailable() from error
         return [found.get(self._name(key)) for key in keys]
 
@@ -138,14 +151,9 @@ class Documents:
         asked_at = machine_time()
         try:
             wrapped = await self._client.commit(CommitRequest.wrap(request), retry=_RETRY, timeout=_RPC_SECONDS)
-        except (
-            exceptions.AlreadyExists,
-            exceptions.FailedPrecondition,
-            exceptions.NotFound,
-            exceptions.Aborted,
-        ) as error:
+        except _CONFLICT as error:
             raise CommitConflict from error
-        except exceptions.GoogleAPIError as error:
+        except _UNANSWERED as error:
             raise CommitUnanswered from error
         self._compare_clocks(asked_at, type(wrapped).pb(wrapped).commit_time)
 
@@ -177,6 +185,29 @@ class Documents:
             query.end_at.before = True
         for field in fields:
             query.select.fields.add().field_path = field
+        return await self._run(request)
+
+    async def ordered_page(
+        self,
+        collection: str,
+        equal: tuple[str, Value],
+        *,
+        order_by: str,
+        after: tuple[Value, str] | None,
+        limit: int,
+    ) -> list[Stored]:
+        """At most `limit` documents by a field, then by id, that come after that field's value and id.
+
+        Needs a composite index on the two fields. Raises `Unavailable`.
+        """
+        request = self._query(collection, equal)
+        query = request.structured_query
+        query.order_by.add().field.field_path = order_by
+        query.order_by.add().field.field_path = "__name__"
+        query.limit.value = limit
+        if after is not None:
+            _encode(query.start_at.values.add(), after[0])
+            query.start_at.values.add().reference_value = self._name(Key(collection, after[1]))
         return await self._run(request)
 
     async def pages(self, collection: str, *, limit: int = PAGE_SIZE, **bounds: Any) -> AsyncIterator[list[Stored]]:
@@ -246,7 +277,7 @@ class Documents:
             async for wrapped in stream:
                 value = type(wrapped).pb(wrapped).result.aggregate_fields["n"]
                 total += value.integer_value or int(value.double_value)
-        except exceptions.GoogleAPIError as error:
+        except (*_UNANSWERED, exceptions.Aborted) as error:
             raise _unavailable() from error
         return total
 
@@ -257,7 +288,7 @@ class Documents:
         """
         now = machine_time()
         if self._compared_at is None or abs(now - self._compared_at) > CLOCK_COMPARISON_LASTS:
-            await self.get(Key("clock", "comparison"))
+            await self.get(_ANYTHING)
         if self._difference > CLOCK_TOLERANCE:
             self._compared_at = None
             raise ClockOutOfStep(headers={"Retry-After": "60"})
@@ -313,7 +344,7 @@ class Documents:
                 self._compare_clocks(asked_at, answer.read_time)
                 if answer.HasField("document"):
                     documents.append(_stored(answer.document))
-        except exceptions.GoogleAPIError as error:
+        except (*_UNANSWERED, exceptions.Aborted) as error:
             raise _unavailable() from error
         return documents
 
@@ -379,8 +410,8 @@ def _unavailable() -> Unavailable:
 
 
 async def pause(attempt: int) -> None:
-    """Between attempts that met others: short, longer each time."""
-    await asyncio.sleep(min(0.02 * 2**attempt, 1.0))
+    """Between attempts that met others: none at first, then longer each time."""
+    await asyncio.sleep(min(0.02 * (2**attempt - 1), 1.0))
 
 
 @cache
@@ -388,3 +419,8 @@ def documents() -> Documents:
     """The documents of this process's database."""
     here = settings()
     return Documents(here.project, here.database, here.clock())
+
+
+async def reach_firestore() -> None:
+    """Read something that need not be there. Raises what reading raises."""
+    await documents().get(_ANYTHING)

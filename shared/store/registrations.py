@@ -5,6 +5,7 @@ of these can be there without the others. Nothing is locked and nothing runs in 
 version it expects, and after a refusal or a lost answer the store looks before it concludes anything.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -19,7 +20,7 @@ from shared.domain.lifecycle import DATE_PASSED, Decision, Moment, give_way
 from shared.domain.networks import NetworkState
 from shared.domain.registration import AccountId, Registration, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
-from shared.domain.text import postcode_sector
+from shared.domain.text import is_sector, postcode_sector
 from shared.errors import ClockOutOfStep, IdempotencyKeyReused, SupplyPointHeld, Unavailable
 from shared.model import Model
 from shared.store.documents import (
@@ -39,6 +40,7 @@ LATEST_ATTEMPT = timedelta(minutes=10)
 _ATTEMPTS = 8
 #: Fields of a registration that say when to act on it. They are indexed.
 DATES_TO_ACT_ON = ("need_ends", "review_due", "follow_up_due")
+_KEYS_PER_RPC = 500
 #: Feed documents are deleted this long after their day.
 _FEED_KEPT = timedelta(days=90)
 
@@ -127,6 +129,51 @@ class Registrations:
             async for page in self._documents.pages_between("registrations", field, *bounds):
                 yield [RegistrationId(stored.document_id) for stored in page]
 
+    async def find_all(self, points: Sequence[SupplyPoint]) -> dict[str, RegistrationState]:
+        """The live registrations that hold supply points, by key: at most four RPCs for each 500.
+
+        Those that change hands meanwhile are looked for once more. Raises `Unavailable`.
+        """
+        found: dict[str, RegistrationState] = {}
+        missing = [supply_point_key(point) for point in points]
+        for _ in range(2):
+            claims = await self._get_all([self._claim_key(key) for key in missing])
+            holders = {
+                key: claim.registration_id
+                for key, claim in zip(missing, map(_claim, claims), strict=True)
+                if claim and claim.registration_id
+            }
+            ids = sorted(set(holders.values()))
+            stored = await self._get_all([_registration_key(registration_id) for registration_id in ids])
+            states = dict(zip(ids, map(_registration, stored), strict=True))
+            for key, holder in holders.items():
+                state = states[holder]
+                if state is not None and key in state.registration.held():
+                    found[key] = state
+            missing = [key for key in holders if key not in found]
+            if not missing:
+                break
+        return found
+
+    async def in_area(
+        self, postcode: str, *, after_id: str | None, limit: int
+    ) -> tuple[list[RegistrationState], str | None]:
+        """Live registrations by the premises' postcode or sector, and the id to go on after; one RPC."""
+        field = "sector" if is_sector(postcode) else "postcode"
+        stored = await self._documents.page("registrations", equal=(field, postcode), after_id=after_id, limit=limit + 1)
+        states = [RegistrationState.model_validate_json(one.state) for one in stored[:limit]]
+        return states, stored[limit - 1].document_id if len(stored) > limit else None
+
+    async def history(
+        self, registration_id: RegistrationId, *, after: tuple[int, str] | None, limit: int
+    ) -> tuple[list[Change], tuple[int, str] | None]:
+        """Changes of a registration by version, and where to go on after; one RPC."""
+        stored = await self._documents.ordered_page(
+            "changes", ("registration_id", registration_id), order_by="version", after=after, limit=limit + 1
+        )
+        changes = [Change.model_validate_json(one.state) for one in stored[:limit]]
+        return changes, (changes[-1].version, changes[-1].change_id) if len(stored) > limit else None
+
     async def apply(self, request: Request, decide: Decide, *, expect_new: bool) -> Outcome:
         """Decide on a request and write all that comes of it in one commit.
 
@@ -162,6 +209,12 @@ class Registrations:
         if known.change is not None:
             return _repeat(known.change, request)
         raise Unavailable(headers={"Retry-After": "1"})
+
+    async def _get_all(self, keys: Sequence[Key]) -> list[Stored | None]:
+        """Documents in the order of `keys`; one RPC for each 500."""
+        parts = [keys[start : start + _KEYS_PER_RPC] for start in range(0, len(keys), _KEYS_PER_RPC)]
+        answers = await asyncio.gather(*(self._documents.batch_get(part) for part in parts))
+        return [stored for answer in answers for stored in answer]
 
     async def _look(self, request: Request) -> Known:
         """The registration, the request's own change, and the claims it may take: one RPC."""
@@ -259,8 +312,8 @@ class Registrations:
         fields: dict[str, Value] = {
             "status": registration.status.value,
             "version": registration.version,
-            "postcode": registration.premises.postcode,
-            "sector": postcode_sector(registration.premises.postcode),
+            "postcode": registration.premises.postcode if registration.status.live else None,
+            "sector": postcode_sector(registration.premises.postcode) if registration.status.live else None,
             **{name: _spread(registration.registration_id, dates.get(name)) for name in DATES_TO_ACT_ON},
             "state": state.model_dump_json(),
         }
@@ -362,6 +415,7 @@ def _change(request: Request, decision: Decision, state: RegistrationState, mome
         recorded_at=moment.now,
         day=moment.day,
         fingerprint=request.fingerprint,
+        reason=decision.reason,
         state=state,
     )
 

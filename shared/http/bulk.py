@@ -1,0 +1,146 @@
+"""Many registrations at once, for who keeps people supplied: by supply point, by postcode.
+
+An agent or back end sees every live registration. A network sees what its own copy may hold, by the rules of the
+export: supply points of its area, lawful basis, allowed codes. A customer sees its own account.
+"""
+
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.feed import SharedNeed
+from shared.domain.needs import Need, outage_tier
+from shared.domain.recipients import allowed_needs, recipients_of, why_withheld
+from shared.domain.registration import Registration, RegistrationId, Status
+from shared.domain.supply_points import Mpan, Mprn, SupplyPoint
+from shared.domain.text import sector_or_postcode
+from shared.http.callers import Caller
+from shared.model import Model
+
+_MOST_AT_ONCE = 1000
+_PAGE_SIZE = 100
+
+
+class SupplyPointList(Model):
+    """Up to 1,000 supply points, none twice."""
+
+    mpans: list[Mpan] = Field(default_factory=list)
+    mprns: list[Mprn] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_within_limits(self) -> Self:
+        points = self.all()
+        if not points:
+            raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
+        if len(points) > _MOST_AT_ONCE:
+            raise PydanticCustomError("supply_points_too_many", "takes at most 1,000 supply points")
+        if len({*self.mpans}) + len({*self.mprns}) != len(points):
+            raise PydanticCustomError("supply_point_repeated", "names the same supply point twice")
+        return self
+
+    def all(self) -> list[SupplyPoint]:
+        """MPANs, then MPRNs."""
+        return [*self.mpans, *self.mprns]
+
+
+class Area(Model):
+    """A postcode (`BS1 4DJ`) or a postcode sector (`BS1 4`), and where in the answer to go on."""
+
+    postcode: Annotated[str, StringConstraints(max_length=10), AfterValidator(sector_or_postcode)]
+    page_size: int = Field(_PAGE_SIZE, ge=1, le=500)
+    page_token: str | None = Field(None, max_length=500)
+
+
+class Summary(Model):
+    """What matters when the supply fails. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other."""
+
+    registration_id: RegistrationId
+    status: Status
+    outage_tier: int | None
+    needs: list[SharedNeed]
+    contact: Contact
+    alternate_contact: AlternateContact | None
+    premises: Address
+
+
+class FoundAtMpan(Summary):
+    """A registration by the MPAN that was asked for."""
+
+    mpan: Mpan
+
+
+class FoundAtMprn(Summary):
+    """A registration by the MPRN that was asked for."""
+
+    mprn: Mprn
+
+
+class Batch(Model):
+    """What was found, in the order asked, and the supply points with nothing that the caller may see."""
+
+    found: list[FoundAtMpan | FoundAtMprn]
+    not_found: list[str]
+
+
+class FoundInArea(Summary):
+    """A registration with those of its supply points that the caller may know of."""
+
+    mpans: list[Mpan]
+    mprns: list[Mprn]
+
+
+class AreaPage(Model):
+    """Part of the registrations in an area: a page can be short, even empty, and not the last. Ends without token."""
+
+    registrations: list[FoundInArea]
+    next_page_token: str | None
+
+
+def at_supply_point(caller: Caller, registration: Registration, point: SupplyPoint) -> FoundAtMpan | FoundAtMprn | None:
+    """What a caller sees of a registration that holds a supply point; None if nothing."""
+    needs = _needs_seen(caller, registration, point)
+    if needs is None:
+        return None
+    summary = _summary(registration, needs)
+    return FoundAtMpan(**summary, mpan=point) if isinstance(point, Mpan) else FoundAtMprn(**summary, mprn=point)
+
+
+def in_area(caller: Caller, registration: Registration) -> FoundInArea | None:
+    """What a caller sees of a registration by its premises; None if nothing."""
+    seen = {point: _needs_seen(caller, registration, point) for point in registration.supply_points.all()}
+    points = [point for point, needs in seen.items() if needs is not None]
+    if not registration.status.live or not points:
+        return None
+    codes = {need.code: need for needs in seen.values() for need in needs or []}
+    return FoundInArea(
+        **_summary(registration, list(codes.values())),
+        mpans=[point for point in points if isinstance(point, Mpan)],
+        mprns=[point for point in points if isinstance(point, Mprn)],
+    )
+
+
+def _needs_seen(caller: Caller, registration: Registration, point: SupplyPoint) -> list[Need] | None:
+    """The needs that a caller may know by a supply point; None if it may not even know of the registration."""
+    if caller.mpids is None:
+        own = caller.account_id in (None, registration.account_id)
+        return registration.needs if own else None
+    told = [
+        recipient
+        for recipient in recipients_of(point)
+        if recipient.recipient_id in caller.mpids and why_withheld(registration, recipient) is None
+    ]
+    return allowed_needs(registration, told[0]) if told else None
+
+
+def _summary(registration: Registration, needs: list[Need]) -> dict[str, Any]:
+    return {
+        "registration_id": registration.registration_id,
+        "status": registration.status,
+        "outage_tier": outage_tier(need.code for need in needs),
+        "needs": [SharedNeed(code=need.code, ends_on=need.ends_on, note=need.note) for need in needs],
+        "contact": registration.primary_contact,
+        "alternate_contact": registration.alternate_contact,
+        "premises": registration.premises,
+    }

@@ -1,0 +1,46 @@
+"""Cross-origin calls from web frontends: pages of the listed origins may call, and read the headers that they need.
+
+A preflight is answered for every method of the API whatever function it reaches: one path's methods are spread over
+functions, and a load balancer sends OPTIONS to one of them.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import OriginRefused
+from shared.settings import settings
+
+_VARY = {"Vary": "Origin"}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, PATCH, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match",
+    "Access-Control-Max-Age": "3600",
+}
+_READABLE = "ETag, Idempotent-Replayed, Location, Retry-After, WWW-Authenticate"
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks what a page may do (Fetch standard, CORS-preflight request)."""
+    headers = request.headers
+    return request.method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+async def preflight(request: Request) -> Response:
+    """What pages of the request's origin may do. Raises `OriginRefused`."""
+    origin = request.headers["origin"]
+    if not _is_listed(origin):
+        raise OriginRefused(headers=_VARY)
+    return Response(status_code=204, headers={"Access-Control-Allow-Origin": origin, **_PREFLIGHT, **_VARY})
+
+
+def allow_reading(request: Request, response: Response) -> None:
+    """Let a page of a listed origin read an answer. Others' pages never see it: the browser keeps it from them."""
+    response.headers.add_vary_header("Origin")
+    origin = request.headers.get("origin", "")
+    if _is_listed(origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = _READABLE
+
+
+def _is_listed(origin: str) -> bool:
+    return origin in settings().cors_origins.split()

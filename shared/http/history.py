@@ -1,0 +1,64 @@
+"""The history of a registration as callers get it."""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import Field
+
+from shared.domain.changes import Change, ChangeKind
+from shared.domain.registration import Registration
+from shared.http.callers import Caller
+from shared.http.registrations import without_secrets
+from shared.model import Model
+
+
+class HistoryQuery(Model, strict=False):
+    """Which page of a history."""
+
+    page_size: int = Field(50, ge=1, le=100)
+    page_token: str | None = Field(None, max_length=500)
+
+
+class HistoryEntry(Model):
+    """One change: what came of a request or message, who asked, and the registration after it."""
+
+    change_id: str
+    kind: ChangeKind
+    version: int
+    actor: str
+    source: str
+    event_id: str | None
+    event_time: datetime
+    recorded_at: datetime
+    day: date
+    reason: str | None
+    registration: Registration
+
+
+class HistoryPage(Model):
+    """Changes by version, newest last."""
+
+    changes: list[HistoryEntry]
+    next_page_token: str | None
+
+    def json_for(self, caller: Caller) -> str:
+        """JSON text, less what the caller may not see."""
+        hidden: dict[str, Any] = without_secrets(caller)
+        return self.model_dump_json(exclude={"changes": {"__all__": {"registration": hidden}}} if hidden else {})
+
+
+def history_entry(change: Change) -> HistoryEntry:
+    """A change as callers get it."""
+    return HistoryEntry(
+        change_id=change.change_id,
+        kind=change.kind,
+        version=change.version,
+        actor=change.origin.actor,
+        source=change.origin.source,
+        event_id=change.origin.event_id,
+        event_time=change.origin.event_time,
+        recorded_at=change.recorded_at,
+        day=change.day,
+        reason=change.reason,
+        registration=change.state.registration,
+    )

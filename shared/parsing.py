@@ -1,0 +1,82 @@
+"""JSON text as models; what is wrong is told per field, from the kind of error and its place, never with the value."""
+
+import re
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from pydantic_core.core_schema import ErrorType
+
+from shared.errors import FieldError, InvalidContent, MalformedJson
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+#: pydantic's own errors whose text may be shown as it is: it speaks of the rule, never of the value.
+_PLAIN = frozenset(
+    {
+        "bool_type",
+        "date_from_datetime_inexact",
+        "date_parsing",
+        "date_type",
+        "dict_type",
+        "enum",
+        "extra_forbidden",
+        "greater_than_equal",
+        "int_type",
+        "less_than_equal",
+        "list_type",
+        "literal_error",
+        "missing",
+        "model_type",
+        "string_pattern_mismatch",
+        "string_too_long",
+        "string_too_short",
+        "string_type",
+        "too_long",
+        "too_short",
+    }
+)
+#: Of the others the text is not shown; a kind that is not pydantic's is one of our rules, whose texts are fixed.
+_OPAQUE = frozenset(get_args(ErrorType)) - _PLAIN
+
+
+def parse(text: bytes, model: type[_Model]) -> _Model:
+    """JSON text as a model. Raises `MalformedJson`, `InvalidContent`."""
+    json_value(text)
+    return validate(text, model)
+
+
+def validate(text: bytes, model: type[_Model]) -> _Model:
+    """JSON text that is known to be well-formed as a model. Raises `InvalidContent`."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidContent(field_errors(error)) from None
+
+
+def json_value(text: bytes) -> Any:
+    """Any JSON value. Raises `MalformedJson`."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        raise MalformedJson from None
+
+
+def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
+    """What is wrong, per field, from types and places only."""
+    return tuple(
+        FieldError(_pointer(entry["loc"], entry["type"]), entry["type"], _detail(entry["type"], entry["msg"]))
+        for entry in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def _pointer(place: tuple[int | str, ...], kind: str) -> str:
+    """A JSON Pointer. An unknown field's name is the caller's text, repeated only if it looks like a name."""
+    if kind == "extra_forbidden" and not _FIELD_NAME.fullmatch(str(place[-1])):
+        place = place[:-1]
+    return "".join(f"/{part}" for part in place)
+
+
+def _detail(kind: str, message: str) -> str:
+    return "is not valid" if kind in _OPAQUE else message

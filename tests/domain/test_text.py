@@ -1,0 +1,84 @@
+"""Text that people write: kept exactly, or refused."""
+
+import unicodedata
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from shared.domain.text import AddressLine, CallerPassword, Name, Note, Phone, Postcode, postcode_sector
+
+NAMES = {
+    "Latin with accents": "Siân Ní Dhomhnaill-Łukaszewicz",
+    "composed the other way": unicodedata.normalize("NFD", "Siân Ó Briain"),
+    "Arabic": "السيدة فاطمة الزهراء",
+    "Chinese": "王小明",
+    "Hindi with joiners": "क्‍ष श्री",
+    "Hebrew with a mark": "\u200fשרה לוי",
+    "beyond the basic plane": "𠮷野家 👩‍👩‍👧",
+    "Urdu with a non-joiner": "می\u200cخواهم",
+    "apostrophes and quotes": "O'Neill “Bob” d’Arcy",
+    "pipes and ampersands": "Smith | Jones & Sons <x>",
+    "50 characters": "n" * 50,
+    "50 of four bytes each": "𠮷" * 50,
+    "spaces at the ends": "  Mrs A  ",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+def test_a_name_in_any_script_is_kept_exactly(name: str) -> None:
+    assert TypeAdapter(Name).validate_python(name) == name
+
+
+@pytest.mark.parametrize("character", [*map(chr, [*range(0x20), *range(0x7F, 0xA0)]), *"\u2028\u2029\u202e\u2066"])
+def test_control_characters_are_refused(character: str) -> None:
+    for kind in (Name, AddressLine, Note, CallerPassword):
+        with pytest.raises(ValidationError, match="control characters"):
+            TypeAdapter(kind).validate_python(f"a{character}b")
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(Name, 50), (AddressLine, 40), (Note, 200), (CallerPassword, 10)])
+def test_every_text_has_its_limit(kind: object, limit: int) -> None:
+    adapter = TypeAdapter(kind)
+    assert adapter.validate_python("é" * limit) == "é" * limit
+    for text in ("é" * (limit + 1), "", "   ", "\u00a0"):
+        with pytest.raises(ValidationError):
+            adapter.validate_python(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("BS1 4DJ", "BS1 4DJ"),
+        ("bs14dj", "BS1 4DJ"),
+        ("EC1A1BB", "EC1A 1BB"),
+        ("W1A 0AX", "W1A 0AX"),
+        ("M1 1AE", "M1 1AE"),
+        ("GIR 0AA", "GIR 0AA"),
+    ],
+)
+def test_a_postcode_is_kept_in_one_form(given: str, kept: str) -> None:
+    assert TypeAdapter(Postcode).validate_python(given) == kept
+    assert kept.startswith(postcode_sector(kept))
+
+
+def test_the_sector_is_the_outward_code_and_one_digit() -> None:
+    assert [postcode_sector(code) for code in ("BS1 4DJ", "EC1A 1BB")] == ["BS1 4", "EC1A 1"]
+
+
+@pytest.mark.parametrize("given", ["ZZ99 9ZZ", "BS1 4D", "BS1", "", "QS1 4DJ", "BS1 4CV", "BS1-4DJ", "\u017fw1a 0ax"])
+def test_what_is_no_postcode_is_refused(given: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Postcode).validate_python(given)
+
+
+@pytest.mark.parametrize("given", ["07700900123", "+44 7700 900123", "(0117) 496-0123", "+447700900123"])
+def test_a_phone_number_is_kept_as_written(given: str) -> None:
+    assert TypeAdapter(Phone).validate_python(given) == given
+
+
+@pytest.mark.parametrize(
+    "given", ["", "123456", "0770090012345678", "ring the bell", "07700 900 123 x4", "٠٧٧٠٠٩٠٠١٢٣", "1" * 21]
+)
+def test_what_is_no_phone_number_is_refused(given: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Phone).validate_python(given)
