@@ -39,7 +39,10 @@ class Issuer:
         try:
             claims = self._claims(request.query_params)
         except (KeyError, ValueError):
-            return JSONResponse({"detail": f"as must be one of {', '.join(SCOPES)}; expires_in is in seconds"}, 400)
+            kinds = ", ".join(SCOPES)
+            return JSONResponse(
+                {"detail": f"as must be one of {kinds}; customer needs account_id; expires_in is in seconds"}, 400
+            )
         return JSONResponse({"access_token": jwt.encode(claims, self._key, "RS256", {"kid": self._key_id})})
 
     def _claims(self, wanted: Mapping[str, str]) -> dict[str, Any]:
@@ -54,13 +57,16 @@ class Issuer:
             "exp": now + int(wanted.get("expires_in", _LASTS_SECONDS)),
             "scope": wanted.get("scope", SCOPES[kind]),
         }
-        if "account_id" in wanted:
-            claims["account_id"] = wanted["account_id"]
-        for name in ("supply_points", "mpids"):
-            if wanted.get(name):
-                claims[name] = wanted[name].split(",")
+        if kind == "customer":
+            claims |= {"account_id": wanted["account_id"], "supply_points": _listed(wanted.get("supply_points"))}
+        if kind == "network":
+            claims["mpids"] = _listed(wanted.get("mpids"))
         return claims
 
     async def _jwks(self, _request: Request) -> Response:
         public = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
         return JSONResponse({"keys": [{**public, "kid": self._key_id, "use": "sig", "alg": "RS256"}]})
+
+
+def _listed(text: str | None) -> list[str]:
+    return text.split(",") if text else []

@@ -127,7 +127,7 @@ def amend(
 ) -> Decision:
     """A caller who has seen the registration states what it should be. Aspects that stay the same keep their facts.
 
-    Who speaks about the needs or the lawful basis has gone over them with the customer; a new phone number is no review.
+    Who speaks about needs or the lawful basis has gone over them with the customer; a new phone number is no review.
     Raises `NotLive`, and `InvalidContent` for dates that cannot be.
     """
     if not known.registration.status.live:

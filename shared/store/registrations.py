@@ -160,7 +160,9 @@ class Registrations:
     ) -> tuple[list[RegistrationState], str | None]:
         """Live registrations by the premises' postcode or sector, and the id to go on after; one RPC."""
         field = "sector" if is_sector(postcode) else "postcode"
-        stored = await self._documents.page("registrations", equal=(field, postcode), after_id=after_id, limit=limit + 1)
+        stored = await self._documents.page(
+            "registrations", equal=(field, postcode), after_id=after_id, limit=limit + 1
+        )
         states = [RegistrationState.model_validate_json(one.state) for one in stored[:limit]]
         return states, stored[limit - 1].document_id if len(stored) > limit else None
 

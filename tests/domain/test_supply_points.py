@@ -7,6 +7,7 @@ from shared.domain.supply_points import (
     Mpan,
     Mprn,
     SupplyPoints,
+    SupplyPointsInput,
     distributors,
     mpan_check_digit,
     supply_point_key,
@@ -130,7 +131,7 @@ def test_refuses_supply_points_that_cannot_be(
     mpans: list[str], mprns: list[str], code: str, place: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPoints(mpans=mpans, mprns=mprns)
+        SupplyPointsInput(mpans=mpans, mprns=mprns)
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(place, code)]
 
 
