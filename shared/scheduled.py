@@ -24,7 +24,8 @@ from shared.errors import FieldError, MalformedHeader
 from shared.http.guard import guarded
 from shared.manifest import read_manifest
 from shared.settings import settings
-from shared.status import STATUS_PATH, status_response
+from shared.status import STATUS_PATH, Status, function_name
+from shared.store.documents import reach_firestore
 
 _SLOT = "X-CloudScheduler-ScheduleTime"
 
@@ -36,7 +37,7 @@ class Scheduled:
 
     def __init__(self, main_file: str) -> None:
         folder = Path(main_file).parent
-        self._name = folder.name
+        self._name = function_name(folder)
         self._manifest = read_manifest(folder)
         self._run: Run | None = None
 
@@ -52,9 +53,11 @@ class Scheduled:
             raise RuntimeError(f"{self._name}: needs a job, and a schedule trigger in function.yaml")
         settings().require(self._manifest.settings)
 
+        status = Status(self._name, {"firestore": reach_firestore})
+
         async def serve(request: Request) -> Response:
             if request.url.path == STATUS_PATH:
-                return status_response(self._name)
+                return await guarded("getStatus", request, status.response)
 
             async def handle() -> Response:
                 return Response(to_json(await run(_slot(request))), media_type="application/json")
