@@ -32,5 +32,5 @@ $(VENV)/ready: requirements/uv.txt requirements/dev.txt
 	@echo "Making the virtual environment in $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python --require-hashes -r requirements/dev.txt
+	@$(VENV)/bin/uv pip install -q --compile-bytecode --python $(VENV)/bin/python --require-hashes -r requirements/dev.txt
 	@touch $@
