@@ -128,7 +128,8 @@ def test_every_bundle_has_an_inventory_of_its_own_locked_packages(built: Built) 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_every_python_makes_the_same_bundles(version: str, copy: Path, built: Built, tmp_path: Path) -> None:
     uv = (sys.executable, "-m", "uv")
-    found = subprocess.run((*uv, "python", "find", version), capture_output=True, text=True, check=False)
+    pyenv = {**os.environ, "PYENV_VERSION": version}
+    found = subprocess.run((*uv, "python", "find", version), env=pyenv, capture_output=True, text=True, check=False)
     if found.returncode:
         pytest.skip(f"this machine has no Python {version}")
     environment = tmp_path / "venv"

@@ -1,0 +1,57 @@
+# This environment's values; the environments differ in nothing else. See docs/deploy.md for what each one means.
+
+terraform {
+  required_version = ">= 1.11"
+
+  backend "gcs" {
+    bucket = "example-psr-dev-psr-state"
+    prefix = "psr"
+  }
+}
+
+variable "release" {
+  description = "Path of the release manifest; null: the one that `nox -s bundle` has just made."
+  type        = string
+  default     = null
+}
+
+provider "google" {
+  project = "example-psr-dev"
+  region  = "europe-west2"
+}
+
+provider "google-beta" {
+  project = "example-psr-dev"
+  region  = "europe-west2"
+}
+
+module "psr" {
+  source = "../.."
+
+  project     = "example-psr-dev"
+  region      = "europe-west2"
+  environment = "dev"
+  release     = coalesce(var.release, "${path.module}/../../../dist/release.json")
+
+  protected       = false
+  warm            = false
+  front_door      = null
+  encryption_key  = null
+  alert_emails    = ["psr-dev@example.org"]
+  log_days        = 30
+  access_log_days = 400
+
+  settings = {
+    export_first_day = "2026-12-01"
+    supplier_mpid    = "SUPP"
+    test_data_flag   = "TR01"
+    token_audience   = "psr-api"
+    token_issuer     = "https://login.dev.example.org/"
+    token_jwks_uri   = "https://login.dev.example.org/.well-known/jwks.json"
+  }
+}
+
+output "psr" {
+  description = "Addresses, the exports' bucket, and the release that is deployed."
+  value       = module.psr
+}

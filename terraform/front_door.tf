@@ -1,0 +1,228 @@
+# The public HTTPS entry: a global external load balancer with Cloud Armor, whose URL map is the release's front door
+# rules (method and path, by ops/routing.py from the manifests' routes). Nothing of it exists where var.front_door is
+# null. Port 80 stays closed: a redirect would come after the token has crossed the network in clear.
+
+locals {
+  doors = var.front_door == null ? {} : { public = var.front_door }
+  # Behind the front door: every HTTP function.
+  backends        = var.front_door == null ? {} : local.http
+  default_backend = replace(local.release.default_function, "_", "-")
+}
+
+resource "google_compute_region_network_endpoint_group" "function" {
+  for_each = local.backends
+
+  project               = var.project
+  region                = var.region
+  name                  = each.key
+  network_endpoint_type = "SERVERLESS"
+
+  cloud_run {
+    service = google_cloudfunctions2_function.function[each.key].name
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_compute_backend_service" "function" {
+  for_each = local.backends
+
+  project               = var.project
+  name                  = each.key
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  protocol              = "HTTPS"
+  security_policy       = google_compute_security_policy.front_door["public"].id
+
+  backend {
+    group = google_compute_region_network_endpoint_group.function[each.key].id
+  }
+
+  log_config {
+    enable      = true
+    sample_rate = 1
+  }
+}
+
+resource "google_compute_url_map" "front_door" {
+  for_each = local.doors
+
+  project         = var.project
+  name            = "psr-front-door"
+  default_service = google_compute_backend_service.function[local.default_backend].id
+
+  host_rule {
+    hosts        = [each.value.domain]
+    path_matcher = "routes"
+  }
+
+  path_matcher {
+    name            = "routes"
+    default_service = google_compute_backend_service.function[local.default_backend].id
+
+    dynamic "route_rules" {
+      for_each = local.release.front_door
+
+      content {
+        priority = route_rules.key + 1
+        service  = google_compute_backend_service.function[replace(route_rules.value.function, "_", "-")].id
+
+        match_rules {
+          full_path_match = route_rules.value.match == "full" ? route_rules.value.path : null
+          prefix_match    = route_rules.value.match == "prefix" ? route_rules.value.path : null
+
+          header_matches {
+            header_name = ":method"
+            exact_match = route_rules.value.method
+          }
+        }
+      }
+    }
+  }
+}
+
+resource "google_compute_security_policy" "front_door" {
+  for_each = local.doors
+
+  project     = var.project
+  name        = "psr-front-door"
+  description = "Limits what one address may send. No signature rules: names and notes of customers look like attacks to them, and every body is validated."
+  type        = "CLOUD_ARMOR"
+
+  adaptive_protection_config {
+    layer_7_ddos_defense_config {
+      enable = true
+    }
+  }
+
+  # Log4Shell: cheap to refuse, and what scanners ask for.
+  rule {
+    action      = "deny(403)"
+    priority    = 100
+    description = "Known exploits of logging libraries"
+
+    match {
+      expr {
+        expression = "evaluatePreconfiguredWaf('cve-canary', {'sensitivity': 1})"
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = length(each.value.unlimited_ranges) > 0 ? [each.value.unlimited_ranges] : []
+
+    content {
+      action      = "allow"
+      priority    = 200
+      description = "Own back ends, which send for many users from few addresses"
+
+      match {
+        versioned_expr = "SRC_IPS_V1"
+
+        config {
+          src_ip_ranges = rule.value
+        }
+      }
+    }
+  }
+
+  rule {
+    action      = "throttle"
+    priority    = 1000
+    description = "Requests of one address"
+
+    match {
+      versioned_expr = "SRC_IPS_V1"
+
+      config {
+        src_ip_ranges = ["*"]
+      }
+    }
+
+    rate_limit_options {
+      conform_action = "allow"
+      exceed_action  = "deny(429)"
+      enforce_on_key = "IP"
+
+      rate_limit_threshold {
+        count        = each.value.requests_per_minute
+        interval_sec = 60
+      }
+    }
+  }
+
+  rule {
+    action      = "allow"
+    priority    = 2147483647
+    description = "Everything else"
+
+    match {
+      versioned_expr = "SRC_IPS_V1"
+
+      config {
+        src_ip_ranges = ["*"]
+      }
+    }
+  }
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+resource "google_compute_managed_ssl_certificate" "front_door" {
+  for_each = local.doors
+
+  project = var.project
+  name    = "psr-${substr(sha256(each.value.domain), 0, 8)}"
+
+  managed {
+    domains = [each.value.domain]
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+resource "google_compute_ssl_policy" "front_door" {
+  for_each = local.doors
+
+  project         = var.project
+  name            = "psr-front-door"
+  profile         = "RESTRICTED"
+  min_tls_version = "TLS_1_2"
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+resource "google_compute_target_https_proxy" "front_door" {
+  for_each = local.doors
+
+  project          = var.project
+  name             = "psr-front-door"
+  url_map          = google_compute_url_map.front_door[each.key].id
+  ssl_certificates = [google_compute_managed_ssl_certificate.front_door[each.key].id]
+  ssl_policy       = google_compute_ssl_policy.front_door[each.key].id
+}
+
+resource "google_compute_global_address" "front_door" {
+  for_each = local.doors
+
+  project = var.project
+  name    = "psr-front-door"
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+resource "google_compute_global_forwarding_rule" "front_door" {
+  for_each = local.doors
+
+  project               = var.project
+  name                  = "psr-front-door"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.front_door[each.key].id
+  port_range            = "443"
+  target                = google_compute_target_https_proxy.front_door[each.key].id
+}

@@ -1,0 +1,166 @@
+# One account per function, with what its manifest asks for and nothing else; invokers; the account that builds.
+
+locals {
+  # Every permission that a manifest can ask for. Those ending in ":" go on with the name of a topic or a secret.
+  permissions = ["exports.write", "firestore.read", "firestore.write", "kms.sign", "pubsub.publish:", "secret:"]
+
+  firestore_roles = {
+    "firestore.read"  = "roles/datastore.viewer"
+    "firestore.write" = "roles/datastore.user"
+  }
+
+  # Creating is not overwriting; reading is needed to meet an object that an earlier attempt has written.
+  exports_roles = { for role in ["roles/storage.objectCreator", "roles/storage.objectViewer"] : role => role }
+}
+
+
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  project      = var.project
+  account_id   = "psr-${each.key}"
+  display_name = "PSR function ${each.key}"
+  description  = each.value.manifest.description
+
+  lifecycle {
+    precondition {
+      condition = alltrue([
+        for permission in each.value.manifest.permissions :
+        anytrue([for known in local.permissions : endswith(known, ":") ? startswith(permission, known) : permission == known])
+      ])
+      error_message = "${each.key} asks for a permission that terraform/iam.tf does not know."
+    }
+  }
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+# Firestore has no finer right than one database.
+resource "google_project_iam_member" "firestore" {
+  for_each = { for key, grant in local.grants : key => grant if contains(keys(local.firestore_roles), grant.permission) }
+
+  project = var.project
+  role    = local.firestore_roles[each.value.permission]
+  member  = google_service_account.function[each.value.function].member
+
+  condition {
+    title      = "Only the register's database"
+    expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.register.name}\""
+  }
+}
+
+resource "google_storage_bucket_iam_member" "exports" {
+  for_each = merge([
+    for key, grant in local.grants : { for role in local.exports_roles : "${grant.function} ${role}" => { function = grant.function, role = role } }
+    if grant.permission == "exports.write"
+  ]...)
+
+  bucket = google_storage_bucket.exports.name
+  role   = each.value.role
+  member = google_service_account.function[each.value.function].member
+}
+
+resource "google_pubsub_topic_iam_member" "publisher" {
+  for_each = { for key, grant in local.grants : key => grant if startswith(grant.permission, "pubsub.publish:") }
+
+  project = var.project
+  topic   = google_pubsub_topic.topic[trimprefix(each.value.permission, "pubsub.publish:")].name
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.function[each.value.function].member
+}
+
+resource "google_kms_crypto_key_iam_member" "signer" {
+  for_each = { for key, grant in local.grants : key => grant if grant.permission == "kms.sign" }
+
+  crypto_key_id = google_kms_crypto_key.signing.id
+  role          = "roles/cloudkms.signerVerifier"
+  member        = google_service_account.function[each.value.function].member
+}
+
+# Invokers. The right to call a function is a right on its Cloud Run service; the function's own policy does not count.
+resource "google_service_account" "invoker" {
+  for_each = {
+    push      = "Pub/Sub push subscriptions"
+    scheduler = "Cloud Scheduler jobs"
+  }
+
+  project      = var.project
+  account_id   = "psr-${each.key}-invoker"
+  display_name = "PSR: calls functions for ${each.value}"
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+locals {
+  # Browsers hold no Google token, and the functions check their callers' own: HTTP functions are open to everyone who
+  # gets past the ingress.
+  invokers = {
+    for key, function in local.functions : key => (
+      contains(keys(local.pubsub), key) ? google_service_account.invoker["push"].member :
+      contains(keys(local.scheduled), key) ? google_service_account.invoker["scheduler"].member : "allUsers"
+    )
+  }
+}
+
+resource "google_cloud_run_service_iam_member" "invoker" {
+  # checkov:skip=CKV_GCP_102:HTTP functions authenticate their callers themselves (OIDC); browsers hold no Google token.
+  for_each = local.functions
+
+  project  = var.project
+  location = var.region
+  service  = google_cloudfunctions2_function.function[each.key].name
+  role     = "roles/run.invoker"
+  member   = local.invokers[each.key]
+
+  lifecycle {
+    # A function that is replaced comes back without its policy.
+    replace_triggered_by = [google_cloudfunctions2_function.function[each.key].id]
+  }
+}
+
+# Building images: not the default compute account, which can do almost everything or, in new organisations, nothing.
+resource "google_service_account" "builder" {
+  project      = var.project
+  account_id   = "psr-builder"
+  display_name = "PSR: builds the functions' images"
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+resource "google_project_iam_member" "builder" {
+  for_each = {
+    logs = { role = "roles/logging.logWriter", condition = null }
+    # The platform copies the bundle into this bucket of its own, which the first function brings into being.
+    sources = {
+      role      = "roles/storage.objectViewer"
+      condition = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+    }
+  }
+
+  project = var.project
+  role    = each.value.role
+  member  = google_service_account.builder.member
+
+  dynamic "condition" {
+    for_each = each.value.condition[*]
+
+    content {
+      title      = "Only the functions' sources"
+      expression = condition.value
+    }
+  }
+}
+
+resource "google_storage_bucket_iam_member" "builder" {
+  bucket = local.releases_bucket
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.builder.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "builder" {
+  project    = var.project
+  location   = google_artifact_registry_repository.images.location
+  repository = google_artifact_registry_repository.images.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.builder.member
+}

@@ -1,0 +1,69 @@
+# The project itself: the APIs that must be on, and the service agents that get grants.
+
+locals {
+  apis = toset([
+    "artifactregistry.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "cloudkms.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "compute.googleapis.com",
+    "firestore.googleapis.com",
+    "iam.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "pubsub.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+    "storage.googleapis.com",
+  ])
+}
+
+resource "google_project_service" "api" {
+  for_each = local.apis
+
+  project            = var.project
+  service            = each.key
+  disable_on_destroy = false
+}
+
+# Enabling an API returns before it can be used.
+resource "time_sleep" "apis_are_usable" {
+  create_duration = "60s"
+  triggers        = { apis = join(",", local.apis) }
+
+  depends_on = [google_project_service.api]
+}
+
+# Service agents come into being at their API's first use; these must be there before they are granted anything.
+resource "google_project_service_identity" "agent" {
+  for_each = toset(["firestore.googleapis.com", "pubsub.googleapis.com"])
+  provider = google-beta
+
+  project = var.project
+  service = each.key
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+data "google_storage_project_service_account" "agent" {
+  project = var.project
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+# Reads and writes of data through Google's APIs, by service account. Who asked is in the functions' own access log.
+resource "google_project_iam_audit_config" "everything" {
+  count = var.audit_data_access ? 1 : 0
+
+  project = var.project
+  service = "allServices"
+
+  dynamic "audit_log_config" {
+    for_each = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+
+    content {
+      log_type = audit_log_config.value
+    }
+  }
+}

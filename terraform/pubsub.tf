@@ -1,0 +1,106 @@
+# Topics of every trigger and every permission to publish; one push subscription per consumer, all alike.
+# The subscriptions are our own, not Eventarc's, which can have no dead-letter policy.
+
+locals {
+  push              = local.release.push_subscriptions
+  dead_letter_topic = local.push.dead_letter_topic
+
+  topics = toset(concat(
+    [local.dead_letter_topic],
+    [for trigger in values(local.pubsub) : trigger.topic],
+    [for grant in values(local.grants) : trimprefix(grant.permission, "pubsub.publish:") if startswith(grant.permission, "pubsub.publish:")],
+  ))
+
+  # What gives up on a message; the consumer of the dead letters itself keeps trying until retention ends.
+  with_dead_letters = { for key, trigger in local.pubsub : key => trigger if trigger.topic != local.dead_letter_topic }
+
+  pubsub_agent = google_project_service_identity.agent["pubsub.googleapis.com"].member
+}
+
+resource "google_pubsub_topic" "topic" {
+  # checkov:skip=CKV_GCP_83:A key of our own is an option (var.encryption_key).
+  for_each = local.topics
+
+  project                    = var.project
+  name                       = each.key
+  kms_key_name               = var.encryption_key
+  message_retention_duration = "${local.push.message_retention_days * 86400}s"
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.pubsub) == 0 || contains([for trigger in values(local.pubsub) : trigger.topic], local.dead_letter_topic)
+      error_message = "Nothing subscribes to ${local.dead_letter_topic}: what is given up on would be lost."
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+}
+
+resource "google_pubsub_subscription" "push" {
+  for_each = local.pubsub
+
+  project                    = var.project
+  name                       = each.key
+  topic                      = google_pubsub_topic.topic[each.value.topic].id
+  ack_deadline_seconds       = local.push.ack_deadline_seconds
+  message_retention_duration = "${local.push.message_retention_days * 86400}s"
+
+  push_config {
+    push_endpoint = google_cloudfunctions2_function.function[each.key].service_config[0].uri
+
+    oidc_token {
+      service_account_email = google_service_account.invoker["push"].email
+      audience              = google_cloudfunctions2_function.function[each.key].service_config[0].uri
+    }
+  }
+
+  # Without this, what is refused comes back at once.
+  retry_policy {
+    minimum_backoff = "${local.push.minimum_backoff_seconds}s"
+    maximum_backoff = "${local.push.maximum_backoff_seconds}s"
+  }
+
+  # Without this, a subscription that is quiet for 31 days is deleted.
+  expiration_policy {
+    ttl = ""
+  }
+
+  dynamic "dead_letter_policy" {
+    for_each = contains(keys(local.with_dead_letters), each.key) ? [local.dead_letter_topic] : []
+
+    content {
+      dead_letter_topic     = google_pubsub_topic.topic[dead_letter_policy.value].id
+      max_delivery_attempts = local.push.max_delivery_attempts
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.functions[each.key].manifest.resources.timeout_seconds <= local.push.ack_deadline_seconds
+      error_message = "${each.key} may run longer than its subscription waits: two deliveries would run at once."
+    }
+  }
+
+  depends_on = [google_cloud_run_service_iam_member.invoker]
+}
+
+# Dead-lettering needs both of these grants, and without them fails silently.
+resource "google_pubsub_topic_iam_member" "dead_letters" {
+  project = var.project
+  topic   = google_pubsub_topic.topic[local.dead_letter_topic].name
+  role    = "roles/pubsub.publisher"
+  member  = local.pubsub_agent
+}
+
+resource "google_pubsub_subscription_iam_member" "dead_letters" {
+  for_each = local.with_dead_letters
+
+  project      = var.project
+  subscription = google_pubsub_subscription.push[each.key].name
+  role         = "roles/pubsub.subscriber"
+  member       = local.pubsub_agent
+}

@@ -1,0 +1,19 @@
+# What is deployed: the release manifest, by function. Everything per function is made by for_each over these maps,
+# and named like the function with dashes.
+
+locals {
+  release = jsondecode(file(var.release))
+
+  functions = { for name, function in local.release.functions : replace(name, "_", "-") => merge(function, { name = name }) }
+
+  http      = { for key, function in local.functions : key => function.manifest.trigger.http if can(function.manifest.trigger.http) }
+  pubsub    = { for key, function in local.functions : key => function.manifest.trigger.pubsub if can(function.manifest.trigger.pubsub) }
+  scheduled = { for key, function in local.functions : key => function.manifest.trigger.schedule if can(function.manifest.trigger.schedule) }
+
+  # "lookup firestore.read" => { function = "lookup", permission = "firestore.read" }
+  grants = merge([
+    for key, function in local.functions : {
+      for permission in function.manifest.permissions : "${key} ${permission}" => { function = key, permission = permission }
+    }
+  ]...)
+}

@@ -1,0 +1,43 @@
+locals {
+  # Made by terraform/bootstrap: bundles must be there before anything that is made of them.
+  releases_bucket = "${var.project}-psr-releases"
+}
+
+resource "google_storage_bucket" "exports" {
+  # checkov:skip=CKV_GCP_62:Every read and write is in the Data Access audit log (project.tf).
+  # checkov:skip=CKV_GCP_78:Objects are written once and never overwritten; old versions would only keep personal data.
+  project                     = var.project
+  name                        = "${var.project}-psr-exports"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.protected
+
+  retention_policy {
+    retention_period = tostring(var.exports_retention_days * 86400)
+  }
+
+  lifecycle_rule {
+    condition {
+      age = var.exports_kept_days
+    }
+
+    action {
+      type = "Delete"
+    }
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = 604800
+  }
+
+  dynamic "encryption" {
+    for_each = var.encryption_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+}
