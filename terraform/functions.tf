@@ -1,11 +1,12 @@
 locals {
-  # Settings that follow from what is made here; the others come from var.settings.
+  # Settings that follow from what is made here, for the functions that name them. Those of var.settings are the
+  # service's rules and go to every function.
   known_settings = {
     export_bucket     = google_storage_bucket.exports.name
     export_work_topic = "psr-export-work"
     signing_key       = "${google_kms_crypto_key.signing.id}/cryptoKeyVersions/1"
   }
-  settings = merge(var.settings, local.known_settings)
+  settings = setunion(keys(var.settings), keys(local.known_settings))
 
   # What every function is told.
   common_environment = {
@@ -59,7 +60,8 @@ resource "google_cloudfunctions2_function" "function" {
     environment_variables = merge(
       local.common_environment,
       { PSR_BUILD = each.value.sha256, PSR_FUNCTION = each.value.name },
-      { for name in each.value.manifest.settings : "PSR_${upper(name)}" => try(local.settings[name], "") },
+      { for name, value in var.settings : "PSR_${upper(name)}" => value },
+      { for name, value in local.known_settings : "PSR_${upper(name)}" => value if contains(each.value.manifest.settings, name) },
     )
 
     dynamic "secret_environment_variables" {
@@ -76,8 +78,8 @@ resource "google_cloudfunctions2_function" "function" {
 
   lifecycle {
     precondition {
-      condition     = length(setsubtract(each.value.manifest.settings, keys(local.settings))) == 0
-      error_message = "${each.key} needs settings that have no value here: ${join(", ", setsubtract(each.value.manifest.settings, keys(local.settings)))}."
+      condition     = length(setsubtract(each.value.manifest.settings, local.settings)) == 0
+      error_message = "${each.key} needs settings that have no value here: ${join(", ", setsubtract(each.value.manifest.settings, local.settings))}."
     }
   }
 

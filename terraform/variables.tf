@@ -94,7 +94,7 @@ variable "secret_versions" {
 }
 
 variable "settings" {
-  description = "Values of settings that functions name in their manifests and Terraform does not know itself; see shared/settings.py."
+  description = "The service's settings by their names in shared/settings.py, which has what each means and its default."
   type        = map(string)
 }
 
