@@ -5,7 +5,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,8 @@ from ops.local.tour import Tour
 from shared.settings import emulator_host
 
 app = typer.Typer(help="The whole service on this machine, with real emulators.", no_args_is_help=True)
+
+_INTERRUPTED = 130
 
 
 @app.callback()
@@ -46,17 +48,28 @@ def run(
         try:
             with console.status("Starting the emulators, the functions and the front door"):
                 stack.start()
-            stack.keep_running()
-            os.environ.update(stack.layout.environment())
-            asyncio.run(Tour(stack, console).run())
+            _show(stack, console)
             if not leave:
-                console.print(f"The service runs at {stack.url}. Ctrl-C stops it.")
-                signal.pause()
+                _stay_up(stack, console)
         except KeyboardInterrupt:
-            console.print("Stopping")
+            raise typer.Exit(_INTERRUPTED) from None
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            stack.stop()
+            with console.status("Stopping"):
+                stack.stop()
+
+
+def _show(stack: Stack, console: Console) -> None:
+    """The tour reads Firestore in this process, which so becomes part of the stack."""
+    stack.keep_running()
+    os.environ.update(stack.layout.environment())
+    asyncio.run(Tour(stack, console).run())
+
+
+def _stay_up(stack: Stack, console: Console) -> None:
+    console.print(f"The service runs at {stack.url}. Ctrl-C stops it.")
+    with suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

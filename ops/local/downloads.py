@@ -65,8 +65,8 @@ def _fetch(pinned: Pinned, file: BinaryIO, console: Console) -> None:
     received = 0
     try:
         with (
-            Progress(*columns, console=console) as progress,
             httpx.stream("GET", pinned.url, follow_redirects=True, timeout=_CONNECT_SECONDS) as answer,
+            Progress(*columns, console=console) as progress,
         ):
             answer.raise_for_status()
             task = progress.add_task(f"Downloading {name} (once)", total=pinned.bytes)

@@ -39,7 +39,7 @@ def firestore_command(port: int, sources: Sources, console: Console) -> list[str
     """How the Firestore emulator is started. Raises `CommandError` if it cannot be had."""
     return [
         *_jvm("2g", console),
-        *("-cp", str(_jar(sources.firestore, console)), "com.google.cloud.datastore.emulator.firestore.CloudFirestore"),
+        *("-cp", str(jar(sources.firestore, console)), "com.google.cloud.datastore.emulator.firestore.CloudFirestore"),
         *("--host", LOOPBACK, "--port", str(port)),
     ]
 
@@ -48,7 +48,7 @@ def pubsub_command(port: int, sources: Sources, console: Console) -> list[str]:
     """How the Pub/Sub emulator is started. Raises `CommandError` if it cannot be had."""
     return [
         *_jvm("1g", console),
-        *("-jar", str(_jar(sources.pubsub, console)), f"--host={LOOPBACK}", f"--port={port}"),
+        *("-jar", str(jar(sources.pubsub, console)), f"--host={LOOPBACK}", f"--port={port}"),
     ]
 
 
@@ -64,16 +64,17 @@ def storage_command(port: int, root: Path) -> list[str]:
 
 
 def _jvm(heap: str, console: Console) -> list[str]:
-    return [str(java(console)), f"-Xmx{heap}", "-XX:+UseSerialGC", "-Duser.language=en"]
+    """With the quick compiler only: what an emulator lives for is too short to gain from the thorough one."""
+    return [str(java(console)), f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.language=en"]
 
 
-def _jar(source: Source, console: Console) -> Path:
-    sdk = _cloud_sdk()
-    in_sdk = sorted(sdk.glob(source.in_sdk)) if sdk else []
-    return in_sdk[-1] if in_sdk else fetched(source, platformdirs.user_cache_path("psr"), console)
+def jar(source: Source, console: Console) -> Path:
+    """An emulator's program: the SDK's, else fetched once. Raises `CommandError`."""
+    return _in_sdk(source) or fetched(source, platformdirs.user_cache_path("psr"), console)
 
 
-def _cloud_sdk() -> Path | None:
-    """The Google Cloud SDK that the `gcloud` on the PATH is part of."""
+def _in_sdk(source: Source) -> Path | None:
+    """The file in the Google Cloud SDK that the `gcloud` on the PATH is part of."""
     gcloud = shutil.which("gcloud")
-    return Path(gcloud).resolve().parents[1] if gcloud else None
+    found = sorted(Path(gcloud).resolve().parents[1].glob(source.in_sdk)) if gcloud else []
+    return found[-1] if found else None

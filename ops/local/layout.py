@@ -19,8 +19,9 @@ AUDIENCE = "psr-api"
 BUCKET = "exports"
 LOCATION = "europe-west2"
 SUPPLIER = "SUPP"
-#: Not inherited by the stack's processes: settings of another register, credentials of a real project.
-_NOT_INHERITED = ("PSR_", "K_", "GOOGLE_", "CLOUDSDK_", "FUNCTION_", "GUNICORN_", "STORAGE_EMULATOR_HOST")
+#: Not inherited by the stack's processes: settings of another register, credentials of a real project, and the
+#: developer's wishes for Python (with `PYTHONDONTWRITEBYTECODE` each start takes three times as long).
+_NOT_INHERITED = ("PSR_", "K_", "GOOGLE_", "CLOUDSDK_", "FUNCTION_", "GUNICORN_", "PYTHON", "STORAGE_EMULATOR_HOST")
 _STARTS_AT = time(9, 0)
 
 

@@ -69,6 +69,7 @@ class Stack:
 
     def start(self) -> None:
         """Start everything, and return when it serves. Raises `CommandError`; nothing is left running then."""
+        self._refuse_port_in_use()
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.stop)
             self._start(self._emulators())
@@ -84,6 +85,7 @@ class Stack:
 
     def start_services(self) -> None:
         """Start gateway and functions on emulators that run. Raises `CommandError`."""
+        self._refuse_port_in_use()
         self._start(self._services())
         self._wire_services()
 
@@ -154,11 +156,13 @@ class Stack:
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
         (home / "env").write_text("".join(lines), encoding="utf-8")
 
-    def _services(self) -> list[Child]:
+    def _refuse_port_in_use(self) -> None:
         if answers(self.layout.port):
             raise CommandError(
                 f"port {self.layout.port} on {LOOPBACK} is in use: stop what uses it, or choose another with --port"
             )
+
+    def _services(self) -> list[Child]:
         gateway = [sys.executable, "-m", "ops.local.gateway", str(self.layout.home / "stack.json")]
         functions = [
             # The production server; `shared` is importable, and what stands beside main.py, as in a bundle.
