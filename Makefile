@@ -9,8 +9,8 @@ NOX    := $(VENV)/bin/python -m nox --envdir $(VENV)/nox -s
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
 
-run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end after the tour)
-	@$(VENV)/bin/python -m ops local run $(if $(EXIT),--exit)
+run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end after it; PORT=8080)
+	@$(VENV)/bin/python -m ops local run $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/ready ## Lint, types and every test, on the real emulators
 	@$(NOX) lint types tests

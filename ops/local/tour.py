@@ -1,8 +1,10 @@
 """The tour: the service's main job, shown step by step on the local stack, with every sum checked at the end."""
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ops.errors import CommandError
 from ops.local import sample as samples
 from ops.local.callers import REGISTERED, register_customers, show_the_rules
-from ops.local.outcome import count_outcomes, messages_of, registrations_by_status
-from ops.local.sample import Record, registration, sample
+from ops.local.outcome import Told, count_outcomes, details_of, feed_of, messages_of, registrations_by_status
+from ops.local.report import table_of
+from ops.local.sample import Record, recipient_of, registration, sample
 from ops.local.stack import Stack
 from ops.local.wiring import job_name, publisher, scheduler
 from shared.clock import LONDON, day_closes, london_day
+from shared.export.d0225 import Details
 
 TOPIC = "psr-customer-migration"
 _BATCH = 500
+_SHOWN_LINES = 8
 _WAIT_SECONDS = 120.0
 _LOOKS_EVERY_SECONDS = 0.25
 
@@ -144,7 +149,46 @@ class Tour:
         return list(self._stack.exports.glob(f"{self._day}/r*/manifest.json"))
 
     async def _show_the_export(self) -> None:
-        pass
+        self._say(4, "Each network operator gets its file")
+        folder = self._manifests()[-1].parent
+        files = sorted(folder.glob("D0225/*.txt"))
+        self._show_file(files[0])
+        feed = await feed_of(self._day)
+        found = details_of(files)
+        self._check_export(feed, found)
+        self.figures["export"] = {
+            "folder": str(folder),
+            "files": len(files),
+            "supply_points": sum(told.counted for told in feed.values()),
+            "recipients": {
+                recipient: {
+                    "counted": told.counted,
+                    "exported": len(found.get(recipient, [])),
+                    "withheld": dict(sorted(told.withheld.items())),
+                }
+                for recipient, told in feed.items()
+            },
+        }
+
+    def _check_export(self, feed: Mapping[str, Told], found: Mapping[str, list[Details]]) -> None:
+        expected = self._sample.expected
+        mpans = (mpan for record in self._registered for mpan in record["supply_points"]["mpans"])
+        wanted = expected.told + Counter(map(recipient_of, mpans))
+        counted = Counter({recipient: told.counted for recipient, told in feed.items()})
+        due = Counter({recipient: told.set + told.deleted for recipient, told in feed.items()})
+        exported = Counter({recipient: len(details) for recipient, details in found.items()})
+        strangers = sum(recipient_of(d.mpan) != recipient for recipient, details in found.items() for d in details)
+        self._check("supply points in the day's feed by recipient", wanted + expected.withheld, counted)
+        self._check("supply points exported by recipient", wanted, exported)
+        self._check("exported and due by the feed", +due, exported)
+        self._check("MPANs in the file of another distributor", 0, strangers)
+
+    def _show_file(self, path: Path) -> None:
+        """The first records of a file, and its last."""
+        self._console.print(f"   {path}")
+        lines = path.read_text(encoding="ascii").splitlines()
+        for line in [*lines[:_SHOWN_LINES], "…", lines[-1]]:
+            self._console.print(f"     {line}", markup=False, highlight=False, overflow="ellipsis", no_wrap=True)
 
     def _say(self, number: int, text: str) -> None:
         self._console.print(f"[bold]{number}. {escape(text)}[/bold]")
@@ -153,6 +197,14 @@ class Tour:
         self._checks.append(Check(name, expected, found))
 
     def _finish(self) -> None:
-        for check in self._checks:
-            self._console.print(f"{check.holds} {check}")
-        self._console.print(self.figures)
+        """Print the table, write `tour.json`. Raises `CommandError` if a sum does not agree."""
+        failed = [check for check in self._checks if not check.holds]
+        self.figures["checks"] = {check.name: check.holds for check in self._checks}
+        path = self._stack.layout.home / "tour.json"
+        path.write_text(json.dumps(self.figures, indent=2), encoding="utf-8")
+        self._console.print(table_of(self.figures))
+        for check in failed:
+            self._console.print(f"[red]   {check.name}: expected {check.expected}, found {check.found}[/red]")
+        if failed:
+            raise CommandError(f"{len(failed)} of {len(self._checks)} sums do not agree; see {path}")
+        self._console.print(f"All {len(self._checks)} sums agree. Figures: {path}")

@@ -1,0 +1,72 @@
+"""The sample is what it says it is: synthetic, valid where it should be, and with everything in it."""
+
+import json
+from datetime import date
+from typing import Any
+
+from pydantic import ValidationError
+
+from ops.local.sample import CUSTOMERS, DUPLICATES, LATE, WRONG, recipient_of, registration, sample
+from shared.domain.needs import categories
+from shared.domain.recipients import UNROUTABLE
+from shared.domain.registration import RegistrationInput
+from shared.domain.supply_points import distributors
+
+DAY = date(2026, 11, 24)
+SAMPLE = sample(DAY)
+
+
+def registrations() -> list[RegistrationInput]:
+    """The distinct customers whose record is valid as far as it stands for itself."""
+    valid: dict[str, RegistrationInput] = {}
+    for message in SAMPLE.first:
+        try:
+            told = RegistrationInput.model_validate_json(json.dumps(json.loads(message)["data"]))
+        except (ValidationError, json.JSONDecodeError):
+            continue
+        valid[told.account_id] = told
+    return list(valid.values())
+
+
+def test_is_the_same_every_time_and_another_on_another_day() -> None:
+    assert sample(DAY) == SAMPLE
+    assert sample(date(2027, 1, 4)).first != SAMPLE.first
+
+
+def test_has_the_shares_of_duplicates_late_and_wrong_messages_that_it_says() -> None:
+    expected = SAMPLE.expected
+    assert (DUPLICATES, LATE, WRONG) == (50, 50, 30)
+    assert len(SAMPLE.first) + len(SAMPLE.late) == CUSTOMERS + DUPLICATES + LATE
+    assert expected.applied + expected.quarantined.total() == CUSTOMERS
+    assert len(expected.quarantined) >= 8
+
+
+def test_has_every_distributor_every_code_and_every_mix_of_fuels() -> None:
+    customers = registrations()
+    mpans = [mpan for customer in customers for mpan in customer.supply_points.mpans]
+    fuels = {(bool(c.supply_points.mpans), bool(c.supply_points.mprns)) for c in customers}
+    assert {recipient_of(mpan) for mpan in mpans} == {d.mpid for d in distributors().values()} | {UNROUTABLE}
+    assert {need.code for customer in customers for need in customer.needs} == set(categories())
+    assert fuels == {(True, True), (True, False), (False, True)}
+    assert len(set(mpans)) == len(mpans)
+
+
+def test_has_nobody_real_in_it() -> None:
+    customers = registrations()
+    phones = {phone for customer in customers for phone in customer.primary_contact.phones}
+    numbers = {mpan[2:7] for customer in customers for mpan in customer.supply_points.mpans}
+    assert all(phone.startswith("07700900") for phone in phones)
+    assert numbers == {"00999"}
+
+
+def test_registrations_over_http_are_valid_and_no_part_of_the_migration() -> None:
+    told = [RegistrationInput.model_validate_json(json.dumps(registration(number, DAY))) for number in range(20)]
+    migrated = {account(message) for message in SAMPLE.first}
+    assert not {registration.account_id for registration in told} & migrated
+
+
+def account(message: bytes) -> Any:
+    try:
+        return json.loads(message)["subject"]
+    except json.JSONDecodeError:
+        return None
