@@ -355,10 +355,12 @@ class Registrations:
 
     def _feed_write(self, entry: FeedEntry) -> Any:
         point = self._identity.supply_point_id(entry.supply_point)
+        state = entry.model_dump_json()
         fields: dict[str, Value] = {
             "file": entry.file,
+            "size": len(state.encode()),
             "expires_at": _midnight(entry.day + _FEED_KEPT),
-            "state": entry.model_dump_json(),
+            "state": state,
         }
         return self._documents.put(Key("export_feed", f"{point}-{entry.recipient}-{entry.day}"), fields)
 

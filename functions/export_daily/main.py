@@ -1,0 +1,18 @@
+"""Brings the daily export on: plans the oldest closed day and asks for its parts, or finishes what was begun."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from shared.export.days import export_days
+from shared.scheduled import Scheduled
+
+job = Scheduled(__file__)
+
+
+@job.runs
+async def run(slot: datetime) -> Mapping[str, object]:
+    """Seconds of work: the files are written by `export_recipient`, one message each."""
+    return await export_days().advance(slot)
+
+
+main = job.function()

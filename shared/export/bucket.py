@@ -1,0 +1,90 @@
+"""The exports' bucket. An object is written once and never changed; writing the same again is a success."""
+
+import asyncio
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from shared.errors import Unavailable
+from shared.settings import emulator_host, settings
+
+_SECONDS = 60.0
+#: Repeating is safe: an object is created only if there is none.
+_RETRY = DEFAULT_RETRY.with_timeout(_SECONDS)
+#: Objects that are checked at the same time; each is at most 8 MiB in memory.
+_AT_ONCE = 4
+
+
+class DifferentObject(Exception):
+    """There is an object of this name with other content."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class Bucket:
+    """Objects of one bucket. The library blocks, so it works on threads."""
+
+    def __init__(self, bucket: Any) -> None:
+        self._bucket = bucket
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def put(self, path: str, content: bytes, content_type: str) -> None:
+        """Create an object with one request (at most 8 MiB). Raises `DifferentObject`, `Unavailable`."""
+        if not await self._run(self._create, path, content, content_type):
+            existing = await self.get(path)
+            if existing != content:
+                raise DifferentObject(path)
+
+    async def get(self, path: str) -> bytes | None:
+        """An object's content, None if there is none. Raises `Unavailable`."""
+        content: bytes | None = await self._run(self._read, path)
+        return content
+
+    async def sha256(self, path: str) -> str | None:
+        """Of an object's content as it is now, None if there is none. Raises `Unavailable`."""
+        async with self._at_once:
+            content = await self.get(path)
+        return sha256(content).hexdigest() if content is not None else None
+
+    async def _run(self, work: Any, *arguments: Any) -> Any:
+        try:
+            return await asyncio.to_thread(work, *arguments)
+        except (exceptions.GoogleAPIError, OSError) as error:
+            raise Unavailable(headers={"Retry-After": "5"}) from error
+
+    def _create(self, path: str, content: bytes, content_type: str) -> bool:
+        try:
+            self._bucket.blob(path).upload_from_string(
+                content,
+                content_type=content_type,
+                if_generation_match=0,
+                checksum="crc32c",
+                timeout=_SECONDS,
+                retry=_RETRY,
+            )
+        except exceptions.PreconditionFailed:
+            return False
+        return True
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            content: bytes = self._bucket.blob(path).download_as_bytes(timeout=_SECONDS, retry=_RETRY)
+        except exceptions.NotFound:
+            return None
+        return content
+
+
+@cache
+def bucket() -> Bucket:
+    """The exports' bucket of this process. Made inside the first request."""
+    here = settings()
+    anonymous = AnonymousCredentials() if emulator_host("STORAGE") else None
+    client = storage.Client(project=here.project, credentials=anonymous)
+    return Bucket(client.bucket(here.export_bucket))

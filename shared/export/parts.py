@@ -1,0 +1,122 @@
+"""One part of a day: read its range of the feed, make the file, upload it, note the result with the day."""
+
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+
+from shared.clock import day_closes
+from shared.domain.feed import FeedEntry
+from shared.errors import Unavailable
+from shared.export.bucket import Bucket, bucket
+from shared.export.days import ExportDays, export_days, put_or_stop
+from shared.export.plan import ExportDay, ExportStopped, Part, PartResult, Stage, configuration_of
+from shared.export.render import PartFile, format_of, path_of
+from shared.export.work import PartWork
+from shared.log import Event, log
+from shared.settings import Settings, settings
+from shared.store.documents import Documents, documents
+from shared.store.exports import Exports, exports
+
+
+class ExportParts:
+    """Writes parts."""
+
+    def __init__(
+        self, documents: Documents, exports: Exports, bucket: Bucket, days: ExportDays, settings: Settings
+    ) -> None:
+        self._documents = documents
+        self._exports = exports
+        self._bucket = bucket
+        self._days = days
+        self._settings = settings
+
+    async def write(self, work: PartWork) -> None:
+        """Write a part, and bring its day on if it was the last. A repeat finds the same and changes nothing.
+
+        A day that cannot be exported keeps the reason; its work is asked for again by the next run of the schedule.
+        Raises `Unavailable`, also if this process would not make the files that the plan means.
+        """
+        await self._documents.check_clocks()
+        kept = await self._exports.get(work.day)
+        part = kept.state.part(work.recipient, work.part) if kept else None
+        if kept is None or part is None or not _wanted(kept.state, work):
+            log(Event.EXPORT_PART_NOT_WANTED, day=work.day, revision=work.revision, recipient=work.recipient)
+            return
+        plan: ExportDay | None = kept.state
+        if part.result is None:
+            if not kept.state.made_like(configuration_of(self._settings)):
+                raise Unavailable(headers={"Retry-After": "60"})
+            try:
+                plan = await self._write(kept.state, part)
+            except ExportStopped as stopped:
+                await self._days.note_stopped(stopped)
+                return
+        if plan is not None and not plan.missing:
+            with suppress(ExportStopped):  # noted with its day
+                await self._days.advance(work.slot)
+
+    async def _write(self, plan: ExportDay, part: Part) -> ExportDay | None:
+        """The day with this part's result; None if it has moved on to another revision."""
+        content, result = await self._render(plan, part)
+        if content is not None:
+            await put_or_stop(self._bucket, plan, path_of(part), content, format_of(part.recipient).content_type)
+        stored = await self._exports.change(plan.day, lambda state: _with_result(state, plan, part, result))
+        log(
+            Event.EXPORT_PART_WRITTEN,
+            day=plan.day,
+            revision=plan.revision,
+            recipient=part.recipient,
+            part=part.number,
+            supply_points=result.written,
+        )
+        return stored
+
+    async def _render(self, plan: ExportDay, part: Part) -> tuple[bytes | None, PartResult]:
+        """Raises `ExportStopped` if the feed is not what was planned, or has changed since the day closed."""
+        file = PartFile(plan, part, self._settings)
+        counted = 0
+        newest: datetime | None = None
+        async for page in self._exports.entries(plan.day, part):
+            counted += len(page)
+            newest = max([*([newest] if newest else []), *(stored.updated_at for stored in page)])
+            for stored in page:
+                file.add(FeedEntry.model_validate_json(stored.state))
+        if newest is not None and self._documents.clock.at(newest) >= day_closes(plan.day):
+            raise ExportStopped(
+                plan.day,
+                f"a feed entry of {part.recipient}-{part.number} was changed after the day had closed; nothing is "
+                "released, look for an instance whose clock is wrong",
+            )
+        if counted != part.counted:
+            raise ExportStopped(
+                plan.day,
+                f"{part.counted} supply points were planned for {part.recipient}-{part.number}, but {counted} read; "
+                "nothing is released, look who deletes documents of `export_feed`",
+            )
+        return file.finish()
+
+
+def _wanted(plan: ExportDay, work: PartWork) -> bool:
+    return plan.revision == work.revision and plan.stage is not Stage.RELEASED
+
+
+def _with_result(state: ExportDay, plan: ExportDay, part: Part, result: PartResult) -> ExportDay | None:
+    """The same part written by two workers has the same result: files are pure functions of plan and feed."""
+    current = state.part(part.recipient, part.number)
+    if state.revision != plan.revision or current is None:
+        return None
+    if current.result is None:
+        return state.with_result(current, result)
+    if current.result != result:
+        raise ExportStopped(
+            plan.day,
+            f"two workers made different files of {part.recipient}-{part.number}; nothing is released, this is a "
+            "defect of the renderer",
+        )
+    return state
+
+
+@cache
+def export_parts() -> ExportParts:
+    """The part writer of this process."""
+    return ExportParts(documents(), exports(), bucket(), export_days(), settings())

@@ -1,0 +1,149 @@
+"""From feed entries to a part's file: what is told to a recipient, in the format of its row."""
+
+from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+from shared.domain.contacts import Address
+from shared.domain.feed import FeedEntry, SharedState
+from shared.domain.networks import Send
+from shared.domain.recipients import UNROUTABLE, Recipient, Withheld, recipients
+from shared.domain.supply_points import supply_point_of
+from shared.export import d0225
+from shared.export.plan import ExportDay, Part, PartResult, file_id
+from shared.settings import Settings
+
+
+class Heading(NamedTuple):
+    """What stands in a file besides its supply points."""
+
+    plan: ExportDay
+    part: Part
+    recipient: Recipient
+    sender: str
+    test_flag: str
+
+
+class FileWriter(Protocol):
+    """Makes one file."""
+
+    @property
+    def rows(self) -> int:
+        """Lines so far, without header and trailer."""
+
+    def add(self, entry: FeedEntry) -> None:
+        """Write a supply point that is set or deleted."""
+
+    def file(self) -> bytes:
+        """The whole file."""
+
+
+class Format(NamedTuple):
+    """A file format: where its files lie, and who writes them."""
+
+    folder: str
+    suffix: str
+    content_type: str
+    writer: Callable[[Heading], FileWriter]
+
+
+class _D0225:
+    """D0225 version 2, for electricity distributors."""
+
+    def __init__(self, heading: Heading) -> None:
+        self._writer = d0225.Writer(
+            d0225.Envelope(
+                file_id=_file_id(heading),
+                sender=heading.sender,
+                receiver=heading.recipient.recipient_id,
+                created_at=heading.plan.created_at,
+                test_flag=heading.test_flag,
+            )
+        )
+
+    @property
+    def rows(self) -> int:
+        return self._writer.groups
+
+    def add(self, entry: FeedEntry) -> None:
+        mpan = supply_point_of(entry.supply_point)
+        if entry.state is None:
+            self._writer.add(d0225.Details(mpan, d0225.NAME_DELETED, delete_all=True))
+        else:
+            self._writer.add(_details(mpan, entry.state))
+
+    def file(self) -> bytes:
+        return self._writer.file()
+
+
+def _details(mpan: str, state: SharedState) -> d0225.Details:
+    contact, alternate = state.primary_contact, state.alternate_contact
+    lines, postcode = _address(contact.address)
+    return d0225.Details(
+        mpan=mpan,
+        contact_name=contact.name,
+        phones=tuple(contact.phones),
+        alternate_name=alternate.name if alternate else "",
+        alternate_phones=tuple(alternate.phones) if alternate else (),
+        premises_lines=tuple(state.premises.address_lines),
+        premises_postcode=state.premises.postcode,
+        contact_lines=lines,
+        contact_postcode=postcode,
+        needs=tuple(d0225.Need(need.code, need.ends_on, need.note or "") for need in state.needs),
+    )
+
+
+def _address(address: Address | None) -> tuple[tuple[str, ...], str]:
+    return (tuple(address.address_lines), address.postcode) if address else ((), "")
+
+
+def _file_id(heading: Heading) -> str:
+    return file_id(heading.plan.day, heading.recipient.file_code, heading.part.number, heading.plan.revision)
+
+
+FORMATS = {"D0225": Format("D0225", "txt", "text/plain; charset=us-ascii", _D0225)}
+
+
+def format_of(recipient: str) -> Format:
+    """The format of a recipient's files."""
+    return FORMATS[recipients()[recipient].profile.format]
+
+
+def path_of(part: Part) -> str:
+    """Where a part's file lies within its revision's folder: `D0225/EELC-1.txt`."""
+    form = format_of(part.recipient)
+    return f"{form.folder}/{part.recipient}-{part.number}.{form.suffix}"
+
+
+class PartFile:
+    """Makes the file of one part, and counts what goes into it and what does not."""
+
+    def __init__(self, plan: ExportDay, part: Part, settings: Settings) -> None:
+        recipient = recipients()[part.recipient]
+        heading = Heading(plan, part, recipient, str(settings.supplier_mpid), settings.test_data_flag)
+        self._routable = part.recipient != UNROUTABLE
+        self._writer = format_of(part.recipient).writer(heading)
+        self._sends: Counter[Send] = Counter()
+        self._withheld: Counter[Withheld] = Counter()
+
+    def add(self, entry: FeedEntry) -> None:
+        """Take one feed entry of the part."""
+        reason = entry.withheld if self._routable else Withheld.UNROUTABLE
+        if entry.send is not Send.NOTHING and self._routable:
+            self._writer.add(entry)
+            self._sends[entry.send] += 1
+        elif reason is not None:
+            self._withheld[reason] += 1
+
+    def finish(self) -> tuple[bytes | None, PartResult]:
+        """The file, None if nothing is to be told, and what is to be known of it."""
+        content = self._writer.file() if self._sends else None
+        return content, PartResult(
+            sets=self._sends[Send.SET],
+            deletes=self._sends[Send.DELETE],
+            withheld=dict(sorted(self._withheld.items())),
+            rows=self._writer.rows,
+            bytes=len(content) if content else 0,
+            sha256=sha256(content).hexdigest() if content else None,
+        )

@@ -1,0 +1,154 @@
+"""A register of its own for a test of the export: real Firestore and Cloud Storage, its own project, clock and bucket.
+
+Messages are kept in a list instead of Pub/Sub, so that a test says who works on what, when, and how often.
+"""
+
+import base64
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from ops.local.sample import mpan
+from shared.clock import LONDON, SimulatedClock
+from shared.domain.changes import Origin
+from shared.domain.lifecycle import Decision, Moment, amend, register, withdraw
+from shared.domain.registration import Fact, RegistrationInput, RegistrationState
+from shared.export.bucket import Bucket
+from shared.export.days import ExportDays
+from shared.export.parts import ExportParts
+from shared.export.work import PartDue
+from shared.settings import Settings, read_settings
+from shared.store.documents import Documents
+from shared.store.exports import Exports
+from shared.store.identity import Identity
+from shared.store.registrations import Registrations, Request
+
+FIRST_DAY = date(2026, 11, 23)
+BUCKET = "exports"
+
+
+def london(text: str) -> datetime:
+    """`"2026-11-23 09:00"` in London."""
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON)
+
+
+def account(number: int, **changes: Any) -> RegistrationInput:
+    """A registration that wants to be told to the distributor of its one MPAN."""
+    told = {
+        "account_id": f"A-{number}",
+        "supply_points": {"mpans": [mpan("10", number)], "mprns": []},
+        "premises": {"address_lines": [f"{number} Test Street", "Testtown"], "postcode": "BS1 4DJ"},
+        "primary_contact": {"name": f"Person {number}", "phones": ["07700900123"]},
+        "needs": [{"code": "02"}],
+        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-11-01", "evidence": "call 1"},
+    }
+    return RegistrationInput.model_validate_json(json.dumps(told | changes))
+
+
+class World:
+    """The register and its export in one process. Make one inside a running event loop."""
+
+    def __init__(self, folder: Path, first_day: date = FIRST_DAY, **changes: str) -> None:
+        self.name = f"psr-{uuid.uuid4().hex[:12]}"
+        self.clock = SimulatedClock(folder / f"{self.name}.json")
+        self.at(f"{first_day} 09:00")
+        self.environment = {
+            "PSR_PROJECT": self.name,
+            "PSR_IDENTITY_KEY": base64.b64encode(bytes(32)).decode(),
+            "PSR_EXPORT_BUCKET": self.name,
+            "PSR_EXPORT_FIRST_DAY": first_day.isoformat(),
+            "PSR_SUPPLIER_MPID": "SUPP",
+            "PSR_SIMULATED_CLOCK": str(self.clock.path),
+            **changes,
+        }
+        self.settings: Settings = read_settings(self.environment)
+        self.documents = Documents(self.name, "(default)", self.clock)
+        self.store = Registrations(self.documents, Identity.of(self.settings))
+        self.exports = Exports(self.documents)
+        client = storage.Client(project=self.name, credentials=AnonymousCredentials())
+        self.objects = client.create_bucket(self.name)
+        self.bucket = Bucket(self.objects)
+        self.published: list[bytes] = []
+        self.use(self.bucket)
+
+    def use(self, bucket: Bucket, **changes: Any) -> None:
+        """Make the export anew, with another bucket or other settings."""
+        settings = self.settings.model_copy(update=changes)
+        self.days = ExportDays(self.documents, self.exports, bucket, settings, self._publish)
+        self.parts = ExportParts(self.documents, self.exports, bucket, self.days, settings)
+
+    async def _publish(self, topic: str, data: bytes) -> str:
+        assert topic == self.settings.export_work_topic
+        self.published.append(data)
+        return str(len(self.published))
+
+    def at(self, text: str) -> None:
+        """Let the clock jump to a London time."""
+        self.clock.jump_to(london(text))
+
+    async def tell(self, number: int, **changes: Any) -> None:
+        """Register an account, or state what it should be from now on."""
+        told = account(number, **changes)
+
+        def decide(known: RegistrationState | None, moment: Moment) -> Decision:
+            if known is None or not known.registration.status.live:
+                return register(
+                    told, known, self._id(number), moment=moment, fact=_fact(moment), settings=self.settings
+                )
+            return amend(told, known, moment=moment, fact=_fact(moment), settings=self.settings)
+
+        await self.apply(number, decide, told)
+
+    async def withdraw(self, number: int) -> None:
+        """Withdraw an account's registration."""
+
+        def decide(known: RegistrationState | None, moment: Moment) -> Decision:
+            assert known is not None
+            return withdraw("asked", known, moment=moment, fact=_fact(moment), settings=self.settings)
+
+        await self.apply(number, decide, account(number))
+
+    async def apply(self, number: int, decide: Any, told: RegistrationInput) -> None:
+        """Apply a decision as a request of its own."""
+        registration_id = self._id(number)
+        origin = Origin(actor="test", source="http", event_id=None, event_time=self.clock.now())
+        change_id = f"{registration_id}-{uuid.uuid4().hex}"
+        points = told.supply_points.all()
+        await self.store.apply(
+            Request(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
+        )
+
+    def _id(self, number: int) -> Any:
+        return self.store.registration_id(account(number).account_id)
+
+    async def run(self, text: str) -> Mapping[str, Any]:
+        """One run of the schedule at a London time, and the work that it asks for, until there is none."""
+        slot = london(text)
+        if slot > self.clock.now():
+            self.clock.jump_to(slot)
+        await self.days.advance(slot)
+        await self.work()
+        return self.files()
+
+    async def work(self) -> None:
+        """Do the published work, in order, until there is none."""
+        while self.published:
+            await self.parts.write(self.take())
+
+    def take(self) -> Any:
+        """The oldest published work."""
+        return PartDue.model_validate_json(self.published.pop(0)).data
+
+    def files(self) -> dict[str, bytes]:
+        """Every object by name."""
+        return {blob.name: blob.download_as_bytes() for blob in self.objects.list_blobs()}
+
+
+def _fact(moment: Moment) -> Fact:
+    return Fact(time=moment.now, source="http", id=uuid.uuid4().hex)
