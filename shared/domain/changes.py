@@ -48,3 +48,8 @@ class Change(Model):
     fingerprint: str
     reason: str | None = None
     state: RegistrationState
+
+    @property
+    def made_a_version(self) -> bool:
+        """Whether the registration is another than before, and not only known better."""
+        return self.kind not in (ChangeKind.STALE, ChangeKind.SUPERSEDED, ChangeKind.NO_CHANGE)

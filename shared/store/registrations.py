@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from shared.clock import london_day
+from shared.clock import london_day, rfc3339
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.feed import FeedEntry, Networks, effects_of
 from shared.domain.lifecycle import DATE_PASSED, Decision, Moment, give_way
@@ -167,14 +167,14 @@ class Registrations:
         return states, stored[limit - 1].document_id if len(stored) > limit else None
 
     async def history(
-        self, registration_id: RegistrationId, *, after: tuple[int, str] | None, limit: int
-    ) -> tuple[list[Change], tuple[int, str] | None]:
+        self, registration_id: RegistrationId, *, after: tuple[str, str] | None, limit: int
+    ) -> tuple[list[Change], tuple[str, str] | None]:
         """Changes of a registration by version, and where to go on after; one RPC."""
         stored = await self._documents.ordered_page(
-            "changes", ("registration_id", registration_id), order_by="version", after=after, limit=limit + 1
+            "changes", ("registration_id", registration_id), order_by="sequence", after=after, limit=limit + 1
         )
         changes = [Change.model_validate_json(one.state) for one in stored[:limit]]
-        return changes, (changes[-1].version, changes[-1].change_id) if len(stored) > limit else None
+        return changes, (_sequence(changes[-1]), changes[-1].change_id) if len(stored) > limit else None
 
     async def apply(self, request: Request, decide: Decide, *, expect_new: bool) -> Outcome:
         """Decide on a request and write all that comes of it in one commit.
@@ -328,6 +328,7 @@ class Registrations:
         fields: dict[str, Value] = {
             "registration_id": change.registration_id,
             "version": change.version,
+            "sequence": _sequence(change),
             "kind": change.kind.value,
             "day": change.day.isoformat(),
             "state": change.model_dump_json(),
@@ -403,6 +404,11 @@ def _dates_to_act_on(registration: Registration) -> dict[str, date | None]:
 def _spread(registration_id: RegistrationId, day: date | None) -> str | None:
     """`a|2027-01-31`: spread over 16 key ranges, since an index on a rising value caps writes."""
     return f"{registration_id[0]}|{day.isoformat()}" if day else None
+
+
+def _sequence(change: Change) -> str:
+    """Orders a history: by version, what made the version before what left it as it was, then by time."""
+    return f"{change.version:010d}|{int(not change.made_a_version)}|{rfc3339(change.recorded_at)}"
 
 
 def _midnight(day: date) -> datetime:

@@ -1,0 +1,21 @@
+"""Callers of every kind, at the functions' real servers."""
+
+import pytest
+
+from ops.local.stack import Stack
+from tests.api.samples import Caller
+from tests.conftest import ProxiedStack
+
+ALL_SCOPES = "psr:write psr:read psr:history psr:bulk psr:caller_password"
+
+
+@pytest.fixture(scope="session")
+def agent(stack: Stack) -> Caller:
+    """An agent with every scope there is."""
+    return Caller(stack, "agent", scope=ALL_SCOPES)
+
+
+@pytest.fixture(scope="session")
+def proxied_agent(proxied: ProxiedStack) -> Caller:
+    """The same, at the functions whose calls to Firestore are counted and can be broken."""
+    return Caller(proxied.stack, "agent", scope=ALL_SCOPES)

@@ -1,0 +1,228 @@
+"""Input that breaks a rule: the right status, a pointer per field, no value told back, nothing stored."""
+
+import json
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from ops.local.stack import Stack
+from tests.api.samples import PATCH, Caller, new_account, registration
+
+#: Planted in every body, in places that look like what people write; none may come back.
+PLANTED = ("Zebediah Quillfeather", "07700900987", "SECRETPW", "9 Plumwort Mews", "quill-note")
+
+
+class Bad(NamedTuple):
+    changed: dict[str, Any]
+    errors: set[tuple[str, str]]
+
+
+def need(code: str, **fields: Any) -> dict[str, Any]:
+    return {"code": code, "note": "quill-note", **fields}
+
+
+CASES = {
+    "unknown field": Bad({"colour": "quill-note"}, {("/colour", "extra_forbidden")}),
+    "unknown field that looks like no name": Bad({"Zebediah Quillfeather": 1}, {("", "extra_forbidden")}),
+    "unknown field deep inside": Bad(
+        {"premises": {"address_lines": ["9 Plumwort Mews"], "postcode": "BS1 4DJ", "uprn": "1"}},
+        {("/premises/uprn", "extra_forbidden")},
+    ),
+    "wrong check digit": Bad(
+        {"supply_points": {"mpans": ["1000999001018"], "mprns": ["9900000105"]}},
+        {("/supply_points/mpans/0", "mpan_check_digit"), ("/supply_points/mprns/0", "mprn_check_digit")},
+    ),
+    "same supply point twice": Bad(
+        {"supply_points": {"mpans": ["1000999001019", "1000999001019"]}}, {("/supply_points", "supply_point_repeated")}
+    ),
+    "no supply point": Bad({"supply_points": {"mpans": [], "mprns": []}}, {("/supply_points", "supply_point_missing")}),
+    "code 10": Bad({"needs": [need("02"), need("10")]}, {("/needs/1/code", "need_code_unknown")}),
+    "a gap in the codes": Bad({"needs": [need("05")]}, {("/needs/0/code", "need_code_unknown")}),
+    "same need twice": Bad({"needs": [need("02"), need("02")]}, {("/needs", "need_repeated")}),
+    "temporary need without end": Bad(
+        {"needs": [need("02"), need("32")]}, {("/needs/1", "temporary_psr_does_not_have_end_date")}
+    ),
+    "need that has ended": Bad(
+        {"needs": [need("33", ends_on="2020-01-31")]}, {("/needs/0/ends_on", "need_already_ended")}
+    ),
+    "child not yet born": Bad(
+        {"needs": [need("29", youngest_child_born_on="2099-01-31")]},
+        {("/needs/0/youngest_child_born_on", "date_in_future")},
+    ),
+    "active without needs": Bad({"needs": []}, {("", "needs_missing")}),
+    "pending with needs": Bad({"status": "pending"}, {("", "needs_known")}),
+    "status that callers cannot give": Bad({"status": "withdrawn"}, {("/status", "literal_error")}),
+    "lawful basis from the future": Bad(
+        {"sharing": {"basis": "explicit_consent", "recorded_on": "2099-01-31", "evidence": "quill-note"}},
+        {("/sharing/recorded_on", "date_in_future")},
+    ),
+    "no such lawful basis": Bad(
+        {"sharing": {"basis": "hearsay", "recorded_on": "2020-01-31", "evidence": "quill-note"}},
+        {("/sharing/basis", "enum")},
+    ),
+    "control character": Bad(
+        {"primary_contact": {"name": "Zebediah Quillfeather\u0000", "phones": ["07700900987 ext 4"]}},
+        {("/primary_contact/name", "control_character"), ("/primary_contact/phones/0", "phone_invalid")},
+    ),
+    "name of 51 characters": Bad(
+        {"primary_contact": {"name": "Zebediah Quillfeather" + "x" * 30}},
+        {("/primary_contact/name", "string_too_long")},
+    ),
+    "nominee without a nominee": Bad({"alternate_contact": None}, {("", "nominee_missing")}),
+    "caller password of 11 characters": Bad(
+        {"services": {"caller_password": "SECRETPWxyz"}}, {("/services/caller_password", "string_too_long")}
+    ),
+    "numbers instead of text": Bad(
+        {"account_id": 4711, "supply_points": {"mpans": [1000999001019]}},
+        {("/account_id", "string_type"), ("/supply_points/mpans/0", "string_type")},
+    ),
+    "null for what must be there": Bad({"premises": None}, {("/premises", "model_type")}),
+}
+
+
+def told() -> dict[str, Any]:
+    """A registration in which every text is planted."""
+    return registration(
+        premises={"address_lines": ["9 Plumwort Mews"], "postcode": "BS1 4DJ"},
+        primary_contact={"name": "Zebediah Quillfeather", "phones": ["07700900987"]},
+        needs=[need("02")],
+        services={"caller_password": "SECRETPW", "nominee_receives_communications": True},
+    )
+
+
+def assert_problem(answer: httpx.Response, status: int, kind: str, planted: tuple[str, ...] = PLANTED) -> None:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (status, f"/problems/{kind}")
+    assert set(problem) == {"type", "title", "status", "detail", "errors", "trace_id"}
+    assert problem["status"] == status
+    assert len(problem["trace_id"]) == 32
+    for value in planted:
+        assert value not in answer.text
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_invalid_content_is_422_with_a_pointer_per_field(agent: Caller, case: Bad) -> None:
+    body = {**told(), **case.changed}
+    answer = agent.create(body)
+    assert_problem(answer, 422, "invalid-content")
+    assert {(error["pointer"], error["code"]) for error in answer.json()["errors"]} == case.errors
+    assert all(error["detail"] for error in answer.json()["errors"])
+    if isinstance(body["account_id"], str):
+        assert agent.look_up(account_id=body["account_id"]).status_code == 404
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_an_amendment_is_held_to_the_same_rules(agent: Caller, case: Bad) -> None:
+    created = agent.create(told())
+    registration_id, etag = created.json()["registration_id"], created.headers["ETag"]
+    expected = {("/premises", "missing")} if case.changed == {"premises": None} else case.errors
+    answer = agent.amend(registration_id, etag, case.changed)
+    assert_problem(answer, 422, "invalid-content")
+    assert {(error["pointer"], error["code"]) for error in answer.json()["errors"]} == expected
+    assert agent.get(registration_id).content == created.content
+
+
+NOT_JSON = {
+    "not JSON": b"{Zebediah Quillfeather",
+    "empty": b"",
+    "NaN": b'{"account_id": NaN}',
+    "infinity": b'{"account_id": -Infinity}',
+    "not UTF-8": b'{"account_id": "\xff"}',
+    "half a surrogate pair": b'{"account_id": "\\ud800"}',
+    "nested too deep": b"[" * 300 + b"]" * 300,
+    "two values": b"{} {}",
+    "with a byte order mark": b"\xef\xbb\xbf{}",
+}
+
+
+@pytest.mark.parametrize("text", NOT_JSON.values(), ids=NOT_JSON.keys())
+def test_what_is_not_json_is_400(agent: Caller, text: bytes) -> None:
+    answer = agent.http.post("/v1/registrations", content=text, headers={"Content-Type": "application/json"})
+    assert_problem(answer, 400, "malformed-json")
+
+
+@pytest.mark.parametrize("value", [[], "text", 1, True])
+def test_json_that_is_no_object_is_422(agent: Caller, value: object) -> None:
+    assert_problem(agent.create(value), 422, "invalid-content")
+    created = agent.create(registration())
+    patched = agent.amend(created.json()["registration_id"], created.headers["ETag"], value)
+    assert_problem(patched, 422, "invalid-content")
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "in chunks"])
+def test_a_body_of_257_kib_is_413(agent: Caller, chunked: bool) -> None:  # noqa: FBT001
+    text = json.dumps({**told(), "padding": "x" * 257 * 1024}).encode()
+    answer = agent.http.post(
+        "/v1/registrations",
+        content=iter([text[:1000], text[1000:]]) if chunked else text,
+        headers={"Content-Type": "application/json"},
+    )
+    assert_problem(answer, 413, "payload-too-large")
+
+
+@pytest.mark.parametrize("given", ["text/plain", "application/x-www-form-urlencoded", PATCH, "", "application/jsonx"])
+def test_another_content_type_is_415_and_the_right_one_is_named(agent: Caller, given: str) -> None:
+    answer = agent.http.post("/v1/registrations", content=json.dumps(told()), headers={"Content-Type": given})
+    assert_problem(answer, 415, "unsupported-media-type")
+    assert answer.headers["Accept"] == "application/json"
+
+
+def test_a_charset_parameter_does_no_harm(agent: Caller) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert agent.http.post("/v1/registrations", content=json.dumps(told()), headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "a b", "é".encode(), "x" * 256], ids=["empty", "a space", "not ASCII", "256"])
+def test_a_malformed_idempotency_key_is_400(agent: Caller, key: str | bytes) -> None:
+    answer = agent.http.post("/v1/registrations", json=told(), headers=[("Idempotency-Key", key)])
+    assert_problem(answer, 400, "malformed-header")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "status", "kind"),
+    [
+        pytest.param(None, 401, "unauthenticated", id="no token"),
+        pytest.param({"expires_in": -61}, 401, "unauthenticated", id="expired token"),
+        pytest.param({"audience": "another-api"}, 401, "unauthenticated", id="wrong audience"),
+        pytest.param({"scope": "psr:read psr:bulk"}, 403, "insufficient-scope", id="wrong scope"),
+        pytest.param({"scope": ""}, 403, "insufficient-scope", id="no scope"),
+    ],
+)
+def test_who_may_not_is_told_so_and_nothing_is_stored(
+    stack: Stack, agent: Caller, claims: dict[str, Any] | None, status: int, kind: str
+) -> None:
+    body = told()
+    headers = {} if claims is None else {"Authorization": f"Bearer {stack.token('agent', **claims)}"}
+    answer = httpx.post(f"{stack.url}/v1/registrations", json=body, headers=headers)
+    assert_problem(answer, status, kind)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert agent.look_up(account_id=body["account_id"]).status_code == 404
+
+
+def test_a_minute_of_clock_skew_is_forgiven(stack: Stack) -> None:
+    headers = {"Authorization": f"Bearer {stack.token('agent', expires_in=-30)}"}
+    assert httpx.post(f"{stack.url}/v1/registrations", json=told(), headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize("forged", ["x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
+def test_what_is_no_token_is_401(stack: Stack, forged: str) -> None:
+    answer = httpx.get(f"{stack.url}/v1/registrations/{'0' * 36}", headers={"Authorization": f"Bearer {forged}"})
+    assert_problem(answer, 401, "unauthenticated", (*PLANTED, forged))
+
+
+def test_another_customers_account_is_404_and_nothing_is_stored(stack: Stack, agent: Caller) -> None:
+    body = told()
+    points = [*body["supply_points"]["mpans"], *body["supply_points"]["mprns"]]
+    customer = Caller(stack, "customer", account_id=new_account(), supply_points=points)
+    assert_problem(customer.create(body), 404, "not-found")
+    assert agent.look_up(account_id=body["account_id"]).status_code == 404
+
+
+def test_an_unknown_path_or_method_is_a_problem_too(agent: Caller) -> None:
+    assert_problem(agent.http.get("/v1/nothing"), 404, "not-found")
+    deleted = agent.http.delete(f"/v1/registrations/{'0' * 36}")
+    assert_problem(deleted, 405, "method-not-allowed")
+    assert "GET" in deleted.headers["Allow"]
