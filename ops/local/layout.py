@@ -66,6 +66,7 @@ class Layout(Model):
             "PSR_TOKEN_ISSUER": f"{self.url}/dev",
             "PSR_TOKEN_AUDIENCE": AUDIENCE,
             "PSR_TOKEN_JWKS_URI": f"{self.url}/dev/jwks.json",
+            "PSR_CORS_ORIGINS": f"{self.url} http://localhost:3000",
             "PSR_EXPORT_BUCKET": BUCKET,
             "PSR_EXPORT_FIRST_DAY": self.first_day.isoformat(),
             "PSR_SUPPLIER_MPID": SUPPLIER,

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.feed import SharedNeed
 from shared.domain.needs import Need, outage_tier
-from shared.domain.recipients import allowed_needs, recipients_of, why_withheld
+from shared.domain.recipients import UNROUTABLE, allowed_needs, recipients_of, why_withheld
 from shared.domain.registration import Registration, RegistrationId, Status
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint
 from shared.domain.text import sector_or_postcode
@@ -129,7 +129,7 @@ def _needs_seen(caller: Caller, registration: Registration, point: SupplyPoint) 
     told = [
         recipient
         for recipient in recipients_of(point)
-        if recipient.recipient_id in caller.mpids and why_withheld(registration, recipient) is None
+        if recipient.recipient_id in caller.mpids - {UNROUTABLE} and why_withheld(registration, recipient) is None
     ]
     return allowed_needs(registration, told[0]) if told else None
 

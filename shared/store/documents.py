@@ -33,7 +33,7 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 CLOCK_COMPARISON_LASTS = timedelta(minutes=5)
 PAGE_SIZE = 1000
 
-_RPC_SECONDS = 15.0
+_RPC_SECONDS = 10.0
 _TRANSIENT = (exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.InternalServerError)
 #: What leaves open whether a call was carried out. Any other error means that the call itself is wrong.
 _UNANSWERED = (

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from time import monotonic
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -38,6 +39,8 @@ from shared.store.identity import Identity, identity
 #: No attempt starts later than this after its request began: a day that closes two hours after midnight is complete.
 LATEST_ATTEMPT = timedelta(minutes=10)
 _ATTEMPTS = 8
+#: A caller is told to come back before its function is cut off: this long, and the calls of one more attempt.
+_PATIENCE_SECONDS = 20.0
 #: Fields of a registration that say when to act on it. They are indexed.
 DATES_TO_ACT_ON = ("need_ends", "review_due", "follow_up_due")
 _KEYS_PER_RPC = 500
@@ -184,13 +187,14 @@ class Registrations:
         Raises what `decide` raises, `IdempotencyKeyReused`, `SupplyPointHeld`, `Unavailable`, `ClockOutOfStep`.
         """
         began = self._documents.clock.now()
+        patient_until = monotonic() + _PATIENCE_SECONDS
         await self._documents.check_clocks()
         known = Known() if expect_new else await self._look(request)
         for attempt in range(_ATTEMPTS):
             if known.change is not None:
                 return _repeat(known.change, request)
             moment = self._moment(known)
-            if moment.now - began > LATEST_ATTEMPT:
+            if moment.now - began > LATEST_ATTEMPT or monotonic() > patient_until:
                 break
             decision = decide(known.registration, moment)
             if not decision.receipt and not expect_new:

@@ -3,10 +3,8 @@
 import pytest
 
 from ops.local.stack import Stack
-from tests.api.samples import Caller
+from tests.api.samples import ALL_SCOPES, Caller
 from tests.conftest import ProxiedStack
-
-ALL_SCOPES = "psr:write psr:read psr:history psr:bulk psr:caller_password"
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from shared.domain.supply_points import mpan_check_digit, mprn_check_digits
 
 _unused = itertools.count(1)
 
+ALL_SCOPES = "psr:write psr:read psr:history psr:bulk psr:caller_password"
 PATCH = "application/merge-patch+json"
 
 

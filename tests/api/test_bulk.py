@@ -1,0 +1,192 @@
+"""Many registrations at once: what an agent, a network and a customer get of them."""
+
+from typing import Any
+
+import pytest
+
+from ops.local.stack import Stack
+from shared.domain.supply_points import distributors
+from tests.api.samples import ALL_SCOPES, Caller, new_mpan, new_mprn, registration
+
+
+def network(stack: Stack, *distributor_ids: str) -> Caller:
+    return Caller(stack, "network", mpids=[distributors()[number].mpid for number in distributor_ids])
+
+
+def summary(told: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "registration_id": created["registration_id"],
+        "status": created["status"],
+        "outage_tier": 1,
+        "needs": [
+            {"code": "02", "ends_on": None, "note": None},
+            {"code": "33", "ends_on": "2099-01-31", "note": "home from hospital"},
+        ],
+        "contact": told["primary_contact"],
+        "alternate_contact": told["alternate_contact"],
+        "premises": told["premises"],
+    }
+
+
+def test_a_batch_answers_in_the_order_asked_and_names_what_is_not_there(agent: Caller) -> None:
+    told = registration()
+    created = agent.create(told).json()
+    (mpan,), (mprn,) = told["supply_points"]["mpans"], told["supply_points"]["mprns"]
+    unknown, unknown_gas = new_mpan(), new_mprn()
+    batch = agent.batch(mpans=[unknown, mpan], mprns=[mprn, unknown_gas])
+    assert batch.status_code == 200
+    assert batch.json() == {
+        "found": [summary(told, created) | {"mpan": mpan}, summary(told, created) | {"mprn": mprn}],
+        "not_found": [unknown, unknown_gas],
+    }
+
+
+@pytest.mark.parametrize(
+    ("points", "code", "pointer"),
+    [
+        pytest.param({}, "supply_point_missing", "", id="nothing"),
+        pytest.param({"mpans": ["1000999001019"] * 2}, "supply_point_repeated", "", id="one twice"),
+        pytest.param({"mpans": ["1000999001018"]}, "mpan_check_digit", "/mpans/0", id="a wrong check digit"),
+        pytest.param({"mpans": [new_mpan() for _ in range(1001)]}, "supply_points_too_many", "", id="1,001"),
+        pytest.param({"postcode": "BS1 4DJ"}, "extra_forbidden", "/postcode", id="an unknown field"),
+    ],
+)
+def test_a_batch_that_cannot_be_is_422(agent: Caller, points: dict[str, Any], code: str, pointer: str) -> None:
+    refused = agent.batch(**points)
+    errors = [(error["pointer"], error["code"]) for error in refused.json()["errors"]]
+    assert (refused.status_code, errors) == (422, [(pointer, code)])
+
+
+def test_a_network_sees_its_own_area_with_a_lawful_basis_only(stack: Stack, agent: Caller) -> None:
+    both_areas = registration(supply_points={"mpans": [new_mpan("10"), new_mpan("11")], "mprns": [new_mprn()]})
+    no_basis = {"basis": "none", "recorded_on": "2020-01-05", "evidence": "call 4711"}
+    withheld = [
+        registration(supply_points={"mpans": [new_mpan("10")]}, sharing=no_basis),
+        registration(supply_points={"mpans": [new_mpan("10")]}, status="pending", needs=[]),
+        registration(supply_points={"mpans": [new_mpan("97")]}),
+    ]
+    created = agent.create(both_areas).json()
+    for told in withheld:
+        assert agent.create(told).status_code == 201
+    mpans = [*both_areas["supply_points"]["mpans"], *(told["supply_points"]["mpans"][0] for told in withheld)]
+    mprns = both_areas["supply_points"]["mprns"]
+
+    eastern = network(stack, "10").batch(mpans=mpans, mprns=mprns).json()
+    assert eastern["found"] == [summary(both_areas, created) | {"mpan": mpans[0]}]
+    assert eastern["not_found"] == [*mpans[1:], *mprns]
+    wide = network(stack, "10", "11").batch(mpans=mpans, mprns=mprns).json()
+    assert [entry["mpan"] for entry in wide["found"]] == mpans[:2]
+    for other in (network(stack, "12"), network(stack), Caller(stack, "network", mpids=["unroutable"])):
+        assert other.batch(mpans=mpans).json() == {"found": [], "not_found": mpans}
+
+
+def test_a_network_reaches_no_single_registration(stack: Stack, agent: Caller) -> None:
+    told = registration()
+    registration_id = agent.create(told).json()["registration_id"]
+    caller = Caller(stack, "network", mpids=["EELC"], scope=ALL_SCOPES)
+    answers = [
+        caller.get(registration_id),
+        caller.look_up(account_id=told["account_id"]),
+        caller.look_up(mpan=told["supply_points"]["mpans"][0]),
+        caller.changes(registration_id),
+        caller.create(registration()),
+        caller.amend(registration_id, '"1"', {}),
+        caller.withdraw(registration_id, '"1"'),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+
+
+def test_a_customer_with_the_bulk_scope_sees_its_own_account_only(stack: Stack, agent: Caller) -> None:
+    own, other = registration(), registration()
+    for told in (own, other):
+        agent.create(told)
+    customer = Caller(stack, "customer", account_id=own["account_id"], scope="psr:bulk")
+    mpans = own["supply_points"]["mpans"] + other["supply_points"]["mpans"]
+    batch = customer.batch(mpans=mpans).json()
+    assert ([entry["mpan"] for entry in batch["found"]], batch["not_found"]) == (mpans[:1], mpans[1:])
+
+
+def new_sector(agent: Caller, count: int) -> tuple[str, list[dict[str, Any]]]:
+    """A postcode sector that no other test uses, and registrations in it."""
+    sector = f"ZE{new_mpan()[9:11].lstrip('0') or 1} {new_mpan()[11]}"
+    premises = {"address_lines": ["1 Test Street"], "postcode": f"{sector}AA"}
+    return sector, [agent.create(registration(premises=premises)).json() for _ in range(count)]
+
+
+def test_a_search_finds_every_live_registration_of_a_sector_page_by_page(agent: Caller) -> None:
+    sector, created = new_sector(agent, 5)
+    agent.withdraw(created[0]["registration_id"], '"1"')
+    found, token, sizes = [], None, []
+    while True:
+        page = agent.search(postcode=sector, page_size=2, **({"page_token": token} if token else {})).json()
+        sizes.append(len(page["registrations"]))
+        found += [entry["registration_id"] for entry in page["registrations"]]
+        token = page["next_page_token"]
+        if token is None:
+            break
+    assert sizes == [2, 2]
+    assert found == sorted(entry["registration_id"] for entry in created[1:])
+
+
+def test_a_search_by_postcode_tells_what_the_supply_points_are(agent: Caller) -> None:
+    sector, (created,) = new_sector(agent, 1)
+    for asked in (f"{sector}AA", f"{sector}aa".replace(" ", ""), sector.lower()):
+        (found,) = agent.search(postcode=asked).json()["registrations"]
+        assert found["registration_id"] == created["registration_id"]
+        assert {"mpans": found["mpans"], "mprns": found["mprns"]} == created["supply_points"]
+    assert agent.search(postcode=f"{sector}AB").json() == {"registrations": [], "next_page_token": None}
+
+
+def test_a_network_searching_gets_its_own_supply_points_and_short_pages(stack: Stack, agent: Caller) -> None:
+    sector, created = new_sector(agent, 3)
+    page = network(stack, "11").search(postcode=sector, page_size=2).json()
+    assert page["registrations"] == []
+    assert page["next_page_token"]
+    page = network(stack, "10").search(postcode=sector, page_size=500).json()
+    assert sorted(found["registration_id"] for found in page["registrations"]) == sorted(
+        entry["registration_id"] for entry in created
+    )
+    assert [found["mprns"] for found in page["registrations"]] == [[], [], []]
+
+
+def test_a_page_token_is_good_for_its_own_question_and_caller_only(stack: Stack, agent: Caller) -> None:
+    sector, _ = new_sector(agent, 3)
+    other, _ = new_sector(agent, 0)
+    token = agent.search(postcode=sector, page_size=1).json()["next_page_token"]
+    stranger = Caller(stack, "agent", scope="psr:bulk", sub="somebody-else")
+    tampered = ("A" if token[0] != "A" else "B") + token[1:]
+    refused = [
+        agent.search(postcode=other, page_token=token),
+        stranger.search(postcode=sector, page_token=token),
+        agent.search(postcode=sector, page_token=tampered),
+        agent.search(postcode=sector, page_token="é"),
+        agent.search(postcode=sector, page_token=""),
+    ]
+    for answer in refused:
+        assert answer.status_code == 422
+        assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/page_token", "page_token")]
+
+
+@pytest.mark.parametrize(
+    ("area", "pointer"),
+    [
+        ({"postcode": "BS1"}, "/postcode"),
+        ({"postcode": "ZZ99 9ZZ"}, "/postcode"),
+        ({"postcode": "BS1 4", "page_size": 0}, "/page_size"),
+        ({"postcode": "BS1 4", "page_size": 501}, "/page_size"),
+        ({"postcode": "BS1 4", "page_size": "10"}, "/page_size"),
+        ({}, "/postcode"),
+    ],
+)
+def test_an_area_that_cannot_be_is_422(agent: Caller, area: dict[str, Any], pointer: str) -> None:
+    refused = agent.search(**area)
+    assert (refused.status_code, [e["pointer"] for e in refused.json()["errors"]]) == (422, [pointer])
+
+
+def test_a_moved_account_is_not_found_at_its_old_supply_point(agent: Caller) -> None:
+    told = registration()
+    agent.create(told)
+    registration_id = agent.look_up(account_id=told["account_id"]).json()["registration_id"]
+    agent.amend(registration_id, '"1"', {"supply_points": {"mpans": [new_mpan()]}})
+    old = told["supply_points"]["mpans"]
+    assert agent.batch(mpans=old).json() == {"found": [], "not_found": old}

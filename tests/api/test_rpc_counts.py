@@ -1,0 +1,100 @@
+"""How many calls to Firestore each operation makes: what an answer costs, in time and on the bill."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.samples import Caller, new_account, new_mpan, new_mprn, registration
+from tests.conftest import ProxiedStack
+
+Call = Callable[[Caller, dict[str, Any]], httpx.Response]
+
+
+def batch_of(count: int) -> Call:
+    def call(caller: Caller, told: dict[str, Any]) -> httpx.Response:
+        unknown = [new_mpan() for _ in range(count - 2)]
+        return caller.batch(mpans=told["supply_points"]["mpans"] + unknown, mprns=told["supply_points"]["mprns"])
+
+    return call
+
+
+def _told(known: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in known.items() if name != "id"}
+
+
+#: Operation, status, and the calls by method.
+TABLE: dict[str, tuple[Call, int, dict[str, int]]] = {
+    "create": (lambda c, _: c.create(registration()), 201, {"Commit": 1}),
+    "create with a key": (lambda c, _: c.create(registration(), "k"), 201, {"Commit": 1}),
+    "create again with its key": (lambda c, t: c.create(_told(t), "first"), 201, {"Commit": 1, "BatchGetDocuments": 1}),
+    "create what is registered": (lambda c, t: c.create(_told(t)), 409, {"Commit": 1, "BatchGetDocuments": 1}),
+    "amend": (
+        lambda c, t: c.amend(t["id"], '"1"', {"needs": [{"code": "08"}]}),
+        200,
+        {"BatchGetDocuments": 1, "Commit": 1},
+    ),
+    "amend with a supply point": (
+        lambda c, t: c.amend(t["id"], '"1"', {"supply_points": {"mpans": [new_mpan()], "mprns": [new_mprn()]}}),
+        200,
+        {"BatchGetDocuments": 1, "Commit": 1},
+    ),
+    "amend nothing": (lambda c, t: c.amend(t["id"], '"1"', {}), 200, {"BatchGetDocuments": 1, "Commit": 1}),
+    "amend a stale version": (lambda c, t: c.amend(t["id"], '"0"', {}), 412, {"BatchGetDocuments": 1}),
+    "withdraw": (lambda c, t: c.withdraw(t["id"], '"1"'), 200, {"BatchGetDocuments": 1, "Commit": 1}),
+    "get": (lambda c, t: c.get(t["id"]), 200, {"BatchGetDocuments": 1}),
+    "get unchanged": (lambda c, t: c.get(t["id"], **{"If-None-Match": '"1"'}), 304, {"BatchGetDocuments": 1}),
+    "look up by account": (lambda c, t: c.look_up(account_id=t["account_id"]), 200, {"BatchGetDocuments": 1}),
+    "look up by MPAN": (lambda c, t: c.look_up(mpan=t["supply_points"]["mpans"][0]), 200, {"BatchGetDocuments": 2}),
+    "look up by MPRN": (lambda c, t: c.look_up(mprn=t["supply_points"]["mprns"][0]), 200, {"BatchGetDocuments": 2}),
+    "look up an unknown account": (lambda c, _: c.look_up(account_id=new_account()), 404, {"BatchGetDocuments": 1}),
+    "look up an unknown MPAN": (lambda c, _: c.look_up(mpan=new_mpan()), 404, {"BatchGetDocuments": 1}),
+    "batch of 500 ids": (batch_of(500), 200, {"BatchGetDocuments": 2}),
+    "batch of 1,000 ids": (batch_of(1000), 200, {"BatchGetDocuments": 3}),
+    "search by postcode": (lambda c, _: c.search(postcode="BS1 4DJ"), 200, {"RunQuery": 1}),
+    "search by sector": (lambda c, _: c.search(postcode="BS1 4"), 200, {"RunQuery": 1}),
+    "page of a history": (lambda c, t: c.changes(t["id"]), 200, {"RunQuery": 1}),
+}
+
+
+@pytest.mark.parametrize(("call", "status", "calls"), TABLE.values(), ids=TABLE.keys())
+def test_an_operation_makes_no_more_calls_than_it_needs(
+    proxied: ProxiedStack, proxied_agent: Caller, call: Call, status: int, calls: dict[str, int]
+) -> None:
+    told = registration()
+    told_with_id = {**told, "id": proxied_agent.create(told, "first").json()["registration_id"]}
+    proxied_agent.get(told_with_id["id"])
+    proxied.proxy.calls.clear()
+    answer = call(proxied_agent, told_with_id)
+    assert (answer.status_code, dict(proxied.proxy.calls)) == (status, calls)
+
+
+def test_a_batch_of_1000_registered_ids_makes_a_constant_number_of_calls(
+    proxied: ProxiedStack, proxied_agent: Caller
+) -> None:
+    points = [{"mpans": [new_mpan() for _ in range(20)], "mprns": [new_mprn() for _ in range(20)]} for _ in range(25)]
+    for some in points:
+        assert proxied_agent.create(registration(supply_points=some)).status_code == 201
+    mpans, mprns = ([number for some in points for number in some[fuel]] for fuel in ("mpans", "mprns"))
+    proxied.proxy.calls.clear()
+    batch = proxied_agent.batch(mpans=mpans, mprns=mprns)
+    assert dict(proxied.proxy.calls) == {"BatchGetDocuments": 3}
+    assert [entry.get("mpan") or entry.get("mprn") for entry in batch.json()["found"]] == [*mpans, *mprns]
+    assert batch.json()["not_found"] == []
+
+
+def test_what_is_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, proxied_agent: Caller) -> None:
+    other = proxied_agent.create(registration()).json()
+    customer = Caller(proxied.stack, "customer", account_id=new_account(), supply_points=[])
+    proxied.proxy.calls.clear()
+    refused = [
+        customer.get(other["registration_id"]),
+        customer.look_up(account_id=other["account_id"]),
+        customer.look_up(mpan=other["supply_points"]["mpans"][0]),
+        customer.amend(other["registration_id"], '"1"', {}),
+        customer.withdraw(other["registration_id"], '"1"'),
+        customer.create(registration()),
+    ]
+    assert [answer.status_code for answer in refused] == [404] * len(refused)
+    assert dict(proxied.proxy.calls) == {}
