@@ -9,7 +9,7 @@ import base64
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ def stack(_stack: Stack, emulators: Layout) -> Stack:  # noqa: ARG001 - they run
 
 
 @pytest.fixture(scope="session")
-def proxied(emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedStack]:
+async def proxied(emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProxiedStack]:
     """A second set of functions on the same emulators, in a project of its own, with Firestore behind a proxy."""
     proxy = FirestoreProxy(emulators.emulators["firestore"])
     running = {"firestore": proxy.host, "pubsub": emulators.emulators["pubsub"]}
