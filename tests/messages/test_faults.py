@@ -73,7 +73,7 @@ def account(number: int, chance: random.Random) -> Account:
     return Account(messages, status, final, sorted(mpans))
 
 
-def poison(number: int, reused: dict[str, Any]) -> bytes:
+def poison(number: int) -> bytes:
     """A message that can never be applied, in one of eight ways."""
     name = f"P-{number}"
     told = customer(name, [new_mpan()], ["02"])
@@ -87,7 +87,7 @@ def poison(number: int, reused: dict[str, Any]) -> bytes:
         json.dumps(right | {"data": told | {"needs": [{"code": "10"}]}}).encode(),
         json.dumps(right | {"data": told | {"colour": "blue"}}).encode(),
         json.dumps(right | {"subject": "somebody-else"}).encode(),
-        json.dumps(reused | {"data": reused["data"] | {"primary_contact": {"name": f"Other {number}"}}}).encode(),
+        json.dumps(right | {"data": told | {"needs": [{"code": "33"}]}}).encode(),
     )[number % 8]
 
 
@@ -101,7 +101,7 @@ def load(count: int, seed: int) -> Load:
         accounts[made.messages[0]["subject"]] = made
         events += made.messages
     encoded = [(_topic(message), json.dumps(message).encode()) for message in events]
-    bad = [poison(number, events[0]) for number in range(count * 2 // 100)]
+    bad = [poison(number) for number in range(count * 2 // 100)]
     messages = encoded + chance.sample(encoded, count // 10) + [("psr-customer-migration", data) for data in bad]
     chance.shuffle(messages)
     named = [data for data in bad if data.startswith(b'{"')]
