@@ -1,0 +1,412 @@
+# What must be true of every function, subscription and job, whichever there are. No cloud: the providers are mocked.
+# The release is the one that `nox -s bundle` has made, so `nox -s terraform` bundles first.
+
+mock_provider "google" {
+  override_during = plan
+
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = {
+      service_config = { uri = "https://function.example" }
+    }
+  }
+
+  mock_resource "google_service_account" {
+    defaults = {
+      email  = "account@example.iam.gserviceaccount.com"
+      member = "serviceAccount:account@example.iam.gserviceaccount.com"
+      name   = "projects/p/serviceAccounts/account@example.iam.gserviceaccount.com"
+    }
+  }
+}
+
+mock_provider "google-beta" {
+  override_during = plan
+
+  mock_resource "google_project_service_identity" {
+    defaults = {
+      member = "serviceAccount:agent@example.iam.gserviceaccount.com"
+    }
+  }
+}
+
+mock_provider "time" {}
+
+variables {
+  environment = "test"
+  project     = "psr-test"
+  protected   = true
+  release     = "../dist/release.json"
+  warm        = true
+
+  front_door = {
+    domain           = "psr.example.org"
+    unlimited_ranges = ["192.0.2.0/24"]
+  }
+
+  settings = {
+    export_first_day = "2026-12-01"
+    supplier_mpid    = "SUPP"
+    token_audience   = "psr-api"
+    token_issuer     = "https://login.example.org/"
+    token_jwks_uri   = "https://login.example.org/jwks.json"
+  }
+}
+
+run "functions" {
+  command = plan
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.function) == length(local.release.functions)
+    error_message = "Each function of the release is deployed."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in google_cloudfunctions2_function.function :
+      function.build_config[0].runtime == "python313" && function.build_config[0].source[0].storage_source[0].object == local.functions[key].object
+    ])
+    error_message = "Each runs its bundle of the release."
+  }
+
+  assert {
+    condition     = alltrue([for function in google_cloudfunctions2_function.function : function.build_config[0].service_account != null])
+    error_message = "None is built by the default account."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, account in google_service_account.function : account.account_id == "psr-${key}" && length(account.account_id) <= 30
+    ]) && length(google_service_account.function) == length(google_cloudfunctions2_function.function)
+    error_message = "Each has an account of its own."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in google_cloudfunctions2_function.function :
+      function.service_config[0].ingress_settings == (can(local.functions[key].manifest.trigger.http) ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_INTERNAL_ONLY")
+    ])
+    error_message = "HTTP functions are reached through the front door only, the others by Google's services only."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in google_cloudfunctions2_function.function : alltrue([
+        for name, value in {
+          FUNCTION_USE_ASGI = "true"
+          LOG_EXECUTION_ID  = "true"
+          PSR_BUILD         = local.functions[key].sha256
+          PSR_DATABASE      = "psr"
+          PSR_FUNCTION      = local.functions[key].name
+          PSR_PROJECT       = "psr-test"
+        } : function.service_config[0].environment_variables[name] == value
+      ])
+    ])
+    error_message = "Each is told what it is and where."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for key, function in google_cloudfunctions2_function.function : [
+        for name in local.functions[key].manifest.settings :
+        try(length(function.service_config[0].environment_variables["PSR_${upper(name)}"]) > 0, false)
+      ]
+    ]))
+    error_message = "Each gets the settings that its manifest names."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in google_cloudfunctions2_function.function :
+      !contains(keys(function.service_config[0].environment_variables), "PSR_IDENTITY_KEY") && !contains(keys(function.service_config[0].environment_variables), "PSR_SIMULATED_CLOCK")
+    ])
+    error_message = "No secret is in plain settings, and production tells the true time."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in google_cloudfunctions2_function.function :
+      toset([for secret in function.service_config[0].secret_environment_variables : "secret:${trimprefix(secret.secret, "psr-")}"]) == toset([for permission in local.functions[key].manifest.permissions : permission if startswith(permission, "secret:")])
+    ])
+    error_message = "Each gets the secrets that its manifest asks for and no other."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in google_cloudfunctions2_function.function :
+      (contains(keys(local.scheduled), key) || function.service_config[0].max_instance_request_concurrency > 1) && tonumber(function.service_config[0].available_cpu) >= 1 && function.service_config[0].timeout_seconds <= 600
+    ])
+    error_message = "Each is one asynchronous server of many requests (a job: of one), and no request outlives a day's close."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, binding in google_cloud_run_service_iam_member.invoker :
+      binding.role == "roles/run.invoker" && (binding.member == "allUsers") == can(local.functions[key].manifest.trigger.http)
+    ])
+    error_message = "Only HTTP functions may be called by everyone; the others by their invoker."
+  }
+}
+
+run "grants" {
+  command = plan
+
+  assert {
+    condition = length(local.grants) == (
+      length(google_project_iam_member.firestore) + length(google_storage_bucket_iam_member.exports) / 2 +
+      length(google_pubsub_topic_iam_member.publisher) + length(google_kms_crypto_key_iam_member.signer) + length(google_secret_manager_secret_iam_member.function)
+    )
+    error_message = "Each permission of a manifest is one grant (two roles for the exports' bucket), and there are no others."
+  }
+
+  assert {
+    condition = alltrue([
+      for grant in google_project_iam_member.firestore :
+      contains(["roles/datastore.user", "roles/datastore.viewer"], grant.role) && strcontains(grant.condition[0].expression, "databases/psr")
+    ])
+    error_message = "The only project-wide right of a function is to the register's database."
+  }
+}
+
+run "messages" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for topic in google_pubsub_topic.topic : topic.message_storage_policy[0].allowed_persistence_regions == toset(["europe-west2"])
+    ])
+    error_message = "Messages stay in the region."
+  }
+
+  assert {
+    condition = toset(keys(google_pubsub_subscription.push)) == toset([
+      for name, function in local.release.functions : replace(name, "_", "-") if can(function.manifest.trigger.pubsub)
+    ])
+    error_message = "Each consumer has its subscription."
+  }
+
+  assert {
+    condition = alltrue([
+      for subscription in google_pubsub_subscription.push :
+      subscription.expiration_policy[0].ttl == "" && subscription.ack_deadline_seconds == 600 && subscription.message_retention_duration == "604800s"
+    ])
+    error_message = "Subscriptions never expire, wait for slow functions, and keep messages for a week."
+  }
+
+  assert {
+    condition = alltrue([
+      for subscription in google_pubsub_subscription.push :
+      subscription.retry_policy[0].minimum_backoff == "10s" && subscription.retry_policy[0].maximum_backoff == "600s"
+    ])
+    error_message = "What is refused comes back later, not at once."
+  }
+
+  assert {
+    condition = alltrue([
+      for subscription in google_pubsub_subscription.push :
+      subscription.push_config[0].push_endpoint == "https://function.example" &&
+      subscription.push_config[0].oidc_token[0].audience == subscription.push_config[0].push_endpoint &&
+      subscription.push_config[0].oidc_token[0].service_account_email == "account@example.iam.gserviceaccount.com"
+    ])
+    error_message = "Pushes carry a token for the function's own address."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, subscription in google_pubsub_subscription.push :
+      length(subscription.dead_letter_policy) == (local.pubsub[key].topic == "psr-dead-letters" ? 0 : 1) &&
+      alltrue([for policy in subscription.dead_letter_policy : policy.max_delivery_attempts == 20])
+    ])
+    error_message = "Each consumer gives up after 20 attempts, except the one that takes what was given up."
+  }
+
+  assert {
+    condition     = anytrue([for trigger in values(local.pubsub) : trigger.topic == "psr-dead-letters"])
+    error_message = "The dead-letter topic has a subscription: without one its messages are lost."
+  }
+
+  assert {
+    condition = (
+      google_pubsub_topic_iam_member.dead_letters.role == "roles/pubsub.publisher" &&
+      alltrue([for grant in google_pubsub_subscription_iam_member.dead_letters : grant.role == "roles/pubsub.subscriber"]) &&
+      length(google_pubsub_subscription_iam_member.dead_letters) == length([for subscription in google_pubsub_subscription.push : true if length(subscription.dead_letter_policy) == 1])
+    )
+    error_message = "Pub/Sub's agent has both grants that dead-lettering needs."
+  }
+}
+
+run "schedules" {
+  command = plan
+
+  assert {
+    condition = toset(keys(google_cloud_scheduler_job.job)) == toset([
+      for name, function in local.release.functions : replace(name, "_", "-") if can(function.manifest.trigger.schedule)
+    ])
+    error_message = "Each scheduled function has its job."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, job in google_cloud_scheduler_job.job :
+      job.time_zone == "Europe/London" && job.retry_config[0].retry_count >= 3 &&
+      job.attempt_deadline == "${local.functions[key].manifest.resources.timeout_seconds}s"
+    ])
+    error_message = "Jobs keep London time, are tried again, and are not cut off before the function is."
+  }
+
+  assert {
+    condition = alltrue([
+      for job in google_cloud_scheduler_job.job :
+      job.http_target[0].oidc_token[0].audience == job.http_target[0].uri
+    ])
+    error_message = "Calls carry a token for the function's own address."
+  }
+}
+
+run "data" {
+  command = plan
+
+  assert {
+    condition = (
+      google_firestore_database.register.delete_protection_state == "DELETE_PROTECTION_ENABLED" &&
+      google_firestore_database.register.point_in_time_recovery_enablement == "POINT_IN_TIME_RECOVERY_ENABLED" &&
+      google_firestore_database.register.location_id == "europe-west2"
+    )
+    error_message = "The database is protected, can be read as it was in the last week, and is in London."
+  }
+
+  assert {
+    condition     = toset([for schedule in google_firestore_backup_schedule.backup : schedule.retention]) == toset(["604800s", "8467200s"])
+    error_message = "There is a daily backup for a week and a weekly one for 14 weeks."
+  }
+
+  assert {
+    condition     = alltrue([for key, field in google_firestore_field.field : length(field.index_config[0].indexes) == 0 if endswith(key, " state")])
+    error_message = "The state, which holds health data, is in no index."
+  }
+
+  assert {
+    condition     = [for key, field in google_firestore_field.field : key if length(field.ttl_config) == 1] == ["export_feed expires_at"]
+    error_message = "The export feed expires, and nothing else does."
+  }
+
+  assert {
+    condition = (
+      google_storage_bucket.exports.uniform_bucket_level_access && google_storage_bucket.exports.public_access_prevention == "enforced" &&
+      length(google_storage_bucket.exports.versioning) == 0 && google_storage_bucket.exports.retention_policy[0].retention_period == "2592000" &&
+      !google_storage_bucket.exports.force_destroy
+    )
+    error_message = "Exported files are private, cannot be overwritten for 30 days, and have no second copy."
+  }
+
+  assert {
+    condition     = alltrue([for bucket in google_logging_project_bucket_config.logs : bucket.locked && bucket.location == "europe-west2"])
+    error_message = "Logs stay in the region, and where data is real nobody can shorten their retention."
+  }
+}
+
+run "front_door" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(google_compute_backend_service.function)) == toset(keys(local.http))
+    error_message = "Each HTTP function is behind the front door."
+  }
+
+  assert {
+    condition = alltrue([
+      for backend in google_compute_backend_service.function : backend.load_balancing_scheme == "EXTERNAL_MANAGED" && backend.log_config[0].enable
+    ])
+    error_message = "Backends are those of an external load balancer and are logged."
+  }
+
+  assert {
+    condition = length(google_compute_url_map.front_door["public"].path_matcher[0].route_rules) == length(local.release.front_door) && alltrue([
+      for index, rule in google_compute_url_map.front_door["public"].path_matcher[0].route_rules :
+      rule.match_rules[0].header_matches[0].exact_match == local.release.front_door[index].method &&
+      coalesce(rule.match_rules[0].full_path_match, rule.match_rules[0].prefix_match) == local.release.front_door[index].path
+    ])
+    error_message = "The URL map is the release's front door."
+  }
+
+  assert {
+    condition     = google_compute_ssl_policy.front_door["public"].min_tls_version == "TLS_1_2" && google_compute_global_forwarding_rule.front_door["public"].port_range == "443"
+    error_message = "Only HTTPS, TLS 1.2 or later."
+  }
+
+  assert {
+    condition = [
+      for rule in google_compute_security_policy.front_door["public"].rule : rule.rate_limit_options[0].rate_limit_threshold[0].count if rule.action == "throttle"
+    ] == [600]
+    error_message = "One address may send 600 requests a minute."
+  }
+}
+
+run "alerts" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for key in keys(local.functions) : anytrue([for alert in google_monitoring_alert_policy.alert : strcontains(alert.conditions[0].condition_prometheus_query_language[0].query, "\"${key}\"")])
+    ])
+    error_message = "Each function has an alert."
+  }
+
+  assert {
+    condition = alltrue([
+      for alert in google_monitoring_alert_policy.alert : !strcontains(alert.conditions[0].condition_prometheus_query_language[0].query, "$")
+    ])
+    error_message = "Every query is complete."
+  }
+}
+
+run "development" {
+  command = plan
+
+  variables {
+    front_door = null
+    protected  = false
+    warm       = false
+  }
+
+  assert {
+    condition     = length(google_compute_global_forwarding_rule.front_door) + length(google_compute_backend_service.function) + length(google_compute_security_policy.front_door) == 0
+    error_message = "Without a front door nothing of it is paid for."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in google_cloudfunctions2_function.function :
+      function.service_config[0].min_instance_count == 0 &&
+      function.service_config[0].ingress_settings == (contains(keys(local.http), key) ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY")
+    ])
+    error_message = "Functions scale to zero and are reached at their own addresses; consumers and jobs stay internal."
+  }
+
+  assert {
+    condition     = google_firestore_database.register.delete_protection_state == "DELETE_PROTECTION_DISABLED" && google_storage_bucket.exports.force_destroy
+    error_message = "A trial can be taken down again."
+  }
+
+  assert {
+    condition     = alltrue([for bucket in google_logging_project_bucket_config.logs : !bucket.locked])
+    error_message = "Locks, which cannot be undone, are for where data is real."
+  }
+}
+
+run "own_encryption_key" {
+  command = plan
+
+  variables {
+    encryption_key = "projects/psr-test/locations/europe-west2/keyRings/own/cryptoKeys/own"
+  }
+
+  assert {
+    condition = (
+      google_firestore_database.register.cmek_config[0].kms_key_name == var.encryption_key &&
+      google_storage_bucket.exports.encryption[0].default_kms_key_name == var.encryption_key &&
+      alltrue([for topic in google_pubsub_topic.topic : topic.kms_key_name == var.encryption_key]) &&
+      length(google_kms_crypto_key_iam_member.agent) == 3
+    )
+    error_message = "Database, exports and topics are encrypted with the key, and their agents may use it."
+  }
+}
