@@ -104,7 +104,7 @@ resource "google_compute_security_policy" "front_door" {
 
     match {
       expr {
-        expression = "evaluatePreconfiguredWaf('cve-canary', {'sensitivity': 1})"
+        expression = "evaluatePreconfiguredWaf('cve-canary')"
       }
     }
   }
