@@ -1,0 +1,61 @@
+"""docs/resources.md: every resource that Terraform makes, and in which environments, from the plans of both."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_RESOURCE = re.compile(r'^resource "(?P<type>\w+)" "(?P<name>\w+)" \{\n(?P<body>.*?)^\}', re.MULTILINE | re.DOTALL)
+_EACH = re.compile(r"^  (?:for_each|count)\s*= (.*)$", re.MULTILINE)
+_FOR_EACH = {
+    "local.alerts": "alert and function",
+    "local.apis": "API",
+    "local.backends": "HTTP function",
+    "local.collections": "collection",
+    "local.composite_indexes": "index",
+    "local.fields": "field",
+    "local.functions": "function",
+    "local.http": "HTTP function",
+    "local.log_buckets": "kind of log",
+    "local.pubsub": "consumer",
+    "local.scheduled": "scheduled function",
+    "local.topics": "topic",
+    "local.with_dead_letters": "consumer that can give up",
+    "var.alert_emails": "address",
+}
+_HEAD = """# What Terraform makes
+
+Made from the plans of both environments; `nox -s resources` writes it anew. "One for each" is what a resource is
+repeated over, "several" a fixed few.
+
+| Resource | File | One for each | {environments} |
+| --- | --- | --- | {rules} |
+"""
+
+
+def table(terraform: Path, planned: Mapping[str, set[str]]) -> str:
+    """The page. `planned` holds the addresses of the resources that each environment's plan creates."""
+    head = _HEAD.format(environments=" | ".join(planned), rules=" | ".join("---" for _ in planned))
+    rows = [
+        f"| `{address}` | {path.name} | {each} | {' | '.join('✓' if address in made else '–' for made in planned.values())} |"
+        for path in sorted(terraform.glob("*.tf"))
+        for address, each in _resources(path.read_text(encoding="utf-8"))
+    ]
+    return head + "\n".join(rows) + "\n"
+
+
+def addresses(plan: str) -> set[str]:
+    """`type.name` of everything that a plan, as shown by Terraform, creates in the module."""
+    return set(re.findall(r"^  # module\.psr\.(\w+\.\w+)(?:\[.*\])? will be created$", plan, re.MULTILINE))
+
+
+def _resources(text: str) -> list[tuple[str, str]]:
+    return [(f"{found['type']}.{found['name']}", _each(found["body"])) for found in _RESOURCE.finditer(text)]
+
+
+def _each(body: str) -> str:
+    each = _EACH.search(body)
+    if each is None:
+        return "–"
+    if "local.grants" in each[1]:
+        return "permission in a manifest"
+    return _FOR_EACH.get(each[1], "several")
