@@ -3,6 +3,7 @@
 The sessions run in the environment that nox itself runs in (`.venv`, made by `make` from `requirements/dev.txt`).
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ nox.options.default_venv_backend = "none"
 PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
 #: Lock files that stand alone. Every other takes its versions from dev.txt: what is tested is what is deployed.
-STANDALONE = ("dev", "uv", "java")
+STANDALONE = ("checkov", "dev", "java", "uv")
 
 
 @nox.session
@@ -34,7 +35,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Every test, on the real emulators. Arguments after `--` go to pytest."""
-    session.run(PYTHON, "-m", "pytest", "-m", "not soak", *session.posargs)
+    session.run(PYTHON, "-m", "pytest", "-m", "not soak and not terraform", *session.posargs)
 
 
 @nox.session
@@ -47,6 +48,71 @@ def soak(session: nox.Session) -> None:
 def bundle(session: nox.Session) -> None:
     """Every function's bundle and the release manifest, into dist/."""
     session.run(PYTHON, "-m", "ops.bundle")
+
+
+@nox.session
+def terraform(session: nox.Session) -> None:
+    """Format, validity, assertions, plans and static analysis of terraform/, without a cloud.
+
+    `TERRAFORM` names the program. Without a registry or a tool that stands in for it, says so and does what it can.
+    """
+    program = os.environ.get("TERRAFORM", "terraform")
+    session.run(PYTHON, "-m", "ops.bundle")
+    session.run(program, "fmt", "-check", "-diff", "-recursive", "terraform", external=True)
+    folders = ["terraform", "terraform/bootstrap", *sorted(map(str, Path("terraform/environments").iterdir()))]
+    ready = [
+        session.run(
+            program, f"-chdir={folder}", "init", "-backend=false", "-input=false", success_codes=(0, 1), external=True
+        )
+        for folder in folders
+    ]
+    if all(ready):
+        for folder in folders:
+            session.run(program, f"-chdir={folder}", "validate", external=True)
+        session.run(program, "-chdir=terraform", "test", external=True)
+        session.run(PYTHON, "-m", "pytest", "-m", "terraform", "tests/deploy", *session.posargs)
+    else:
+        session.warn("validate, test and plan were skipped: `init` failed, see above (no Terraform registry?)")
+    uv_run = (PYTHON, "-m", "uv", "run", "--quiet", "--no-project", "--isolated")
+    checkov = ("checkov", "--skip-download", "--framework", "terraform", "--directory", "terraform")
+    session.run(*uv_run, "--with-requirements", "requirements/checkov.txt", *checkov, "--quiet", "--compact")
+
+
+@nox.session
+def resources(session: nox.Session) -> None:
+    """Write docs/resources.md anew from the plans of the environments."""
+    session.run(PYTHON, "-m", "ops.bundle")
+    session.run(PYTHON, "-m", "ops", "release", "resources")
+
+
+@nox.session
+def upload(session: nox.Session) -> None:
+    """Bundle this commit and upload it: `nox -s upload -- ENVIRONMENT`."""
+    session.run(PYTHON, "-m", "ops", "release", "upload", *session.posargs)
+
+
+@nox.session
+def plan(session: nox.Session) -> None:
+    """Plan a release and save the plan: `nox -s plan -- ENVIRONMENT [--release NAME]`."""
+    session.run(PYTHON, "-m", "ops", "release", "plan", *session.posargs)
+
+
+@nox.session
+def apply(session: nox.Session) -> None:
+    """Apply the saved plan: `nox -s apply -- ENVIRONMENT [--saved NAME]`."""
+    session.run(PYTHON, "-m", "ops", "release", "apply", *session.posargs)
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """Check a deployment from outside: `nox -s smoke -- ENVIRONMENT`."""
+    session.run(PYTHON, "-m", "ops", "release", "smoke", *session.posargs)
+
+
+@nox.session
+def deploy(session: nox.Session) -> None:
+    """Release this commit, or go back to an earlier release: `nox -s deploy -- ENVIRONMENT [--release NAME]`."""
+    session.run(PYTHON, "-m", "ops", "release", "deploy", *session.posargs)
 
 
 @nox.session

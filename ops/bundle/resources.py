@@ -22,6 +22,7 @@ _FOR_EACH = {
     "local.with_dead_letters": "consumer that can give up",
     "var.alert_emails": "address",
 }
+_MARKS = {True: "yes", False: "-"}
 _HEAD = """# What Terraform makes
 
 Made from the plans of both environments; `nox -s resources` writes it anew. "One for each" is what a resource is
@@ -36,7 +37,7 @@ def table(terraform: Path, planned: Mapping[str, set[str]]) -> str:
     """The page. `planned` holds the addresses of the resources that each environment's plan creates."""
     head = _HEAD.format(environments=" | ".join(planned), rules=" | ".join("---" for _ in planned))
     rows = [
-        f"| `{address}` | {path.name} | {each} | {' | '.join('✓' if address in made else '–' for made in planned.values())} |"
+        f"| `{address}` | {path.name} | {each} | {' | '.join(_MARKS[address in made] for made in planned.values())} |"
         for path in sorted(terraform.glob("*.tf"))
         for address, each in _resources(path.read_text(encoding="utf-8"))
     ]
@@ -55,7 +56,7 @@ def _resources(text: str) -> list[tuple[str, str]]:
 def _each(body: str) -> str:
     each = _EACH.search(body)
     if each is None:
-        return "–"
+        return "-"
     if "local.grants" in each[1]:
         return "permission in a manifest"
     return _FOR_EACH.get(each[1], "several")

@@ -1,0 +1,176 @@
+"""Plans and applies of both environments, in a copy, against the providers' real schemas."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ops.bundle.resources import addresses, table
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENTS = ("dev", "prod")
+COPIED = ("functions", "ops", "requirements", "shared", "terraform")
+PROGRAM = os.environ.get("TERRAFORM", "terraform")
+
+pytestmark = [
+    pytest.mark.terraform,
+    pytest.mark.skipif(
+        Path(PROGRAM).name != "terraform-offline",
+        reason="planning without a cloud needs terraform-offline: name it in the environment variable TERRAFORM",
+    ),
+]
+
+EXAMPLE_MANIFEST = """\
+description: An example.
+entry_point: main
+trigger:
+  pubsub:
+    topic: psr-examples
+resources:
+  memory: 512Mi
+  cpu: 1
+  timeout_seconds: 60
+  concurrency: 10
+  max_instances: 2
+permissions:
+  - firestore.read
+"""
+
+
+class Copy(NamedTuple):
+    """A copy of the repository, whose Terraform state is its own."""
+
+    root: Path
+    cache: Path
+
+    def bundle(self) -> Path:
+        """The manifest of a release of what is in the copy now, kept beside others."""
+        subprocess.run((sys.executable, "-m", "ops.bundle"), cwd=self.root, check=True, capture_output=True)
+        count = len(list(self.root.glob("release-*.json")))
+        return (self.root / "dist/release.json").rename(self.root / f"release-{count}.json")
+
+    def terraform(self, environment: str, *arguments: str, status: int = 0) -> str:
+        done = subprocess.run(
+            (PROGRAM, f"-chdir=terraform/environments/{environment}", *arguments, "-no-color"),
+            cwd=self.root,
+            env={**os.environ, "XDG_CACHE_HOME": str(self.cache)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    def plan(self, environment: str, release: Path, *, changes: bool = True) -> str:
+        """A plan as shown; asserts whether there is something to do."""
+        return self.terraform(
+            environment, "plan", "-input=false", "-detailed-exitcode", f"-var=release={release}", status=2 * changes
+        )
+
+    def apply(self, environment: str, release: Path) -> None:
+        self.terraform(environment, "apply", "-input=false", "-auto-approve", f"-var=release={release}")
+
+    def state(self, environment: str) -> dict[str, Any]:
+        """Every resource's values by address."""
+        shown = json.loads(self.terraform(environment, "show", "-json"))
+        (module,) = shown["values"]["root_module"]["child_modules"]
+        return {resource["address"]: resource["values"] for resource in module["resources"]}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Copy]:
+    root = tmp_path / "psr"
+    for name in COPIED:
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
+    subprocess.run(("git", "init", "--quiet", root), check=True)
+    subprocess.run((PROGRAM, "version"), check=True, capture_output=True)
+    cache = tmp_path / "cache"
+    prepared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "terraform-offline"
+    (cache / "terraform-offline").mkdir(parents=True)
+    for path in prepared.glob("venv-*"):
+        (cache / "terraform-offline" / path.name).symlink_to(path)
+    yield Copy(root, cache)
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_what_was_applied_leaves_nothing_to_do(environment: str, copy: Copy) -> None:
+    release = copy.bundle()
+    copy.apply(environment, release)
+    assert "No changes." in copy.plan(environment, release, changes=False)
+
+
+def test_going_back_to_a_release_brings_back_exactly_what_it_was(copy: Copy) -> None:
+    first = copy.bundle()
+    copy.apply("prod", first)
+    before = copy.state("prod")
+
+    settings = copy.root / "shared/settings.py"
+    settings.write_text(settings.read_text() + "\n# changed\n")
+    manifest = copy.root / "functions/lookup/function.yaml"
+    manifest.write_text(manifest.read_text().replace("max_instances: 50", "max_instances: 60"))
+    (copy.root / "functions/example").mkdir()
+    (copy.root / "functions/example/function.yaml").write_text(EXAMPLE_MANIFEST)
+    (copy.root / "functions/example/main.py").write_text("")
+    copy.apply("prod", copy.bundle())
+    between = copy.state("prod")
+    assert between != before
+    assert any("example" in address for address in between)
+
+    copy.apply("prod", first)
+    assert deployed(copy.state("prod")) == deployed(before)
+    assert "No changes." in copy.plan("prod", first, changes=False)
+
+
+def deployed(state: dict[str, Any]) -> dict[str, Any]:
+    """The state without made-up values: what the provider would compute."""
+    return {address: known(values) for address, values in state.items()}
+
+
+def known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: known(inner) for name, inner in value.items() if not str(inner).startswith("offline-")}
+    return [known(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_a_new_folder_is_a_new_function_with_all_that_belongs_to_it_and_no_other_edit(copy: Copy) -> None:
+    before = created(copy.plan("prod", copy.bundle()))
+    (copy.root / "functions/example").mkdir()
+    (copy.root / "functions/example/function.yaml").write_text(EXAMPLE_MANIFEST)
+    (copy.root / "functions/example/main.py").write_text("")
+    after = created(copy.plan("prod", copy.bundle()))
+    assert (before - after, after - before) == (
+        set(),
+        {
+            'google_cloud_run_service_iam_member.invoker["example"]',
+            'google_cloudfunctions2_function.function["example"]',
+            'google_monitoring_alert_policy.alert["backlog example"]',
+            'google_project_iam_member.firestore["example firestore.read"]',
+            'google_pubsub_subscription.push["example"]',
+            'google_pubsub_subscription_iam_member.dead_letters["example"]',
+            'google_pubsub_topic.topic["psr-examples"]',
+            'google_service_account.function["example"]',
+        },
+    )
+
+
+def created(plan: str) -> set[str]:
+    """Addresses in the module of everything that a plan creates."""
+    lines = (line.strip() for line in plan.splitlines())
+    return {
+        line.removeprefix("# module.psr.").removesuffix(" will be created")
+        for line in lines
+        if line.startswith("# module.psr.") and line.endswith(" will be created")
+    }
+
+
+def test_the_page_of_resources_is_that_of_the_plans(copy: Copy) -> None:
+    release = copy.bundle()
+    planned = {environment: addresses(copy.plan(environment, release)) for environment in ENVIRONMENTS}
+    assert (ROOT / "docs/resources.md").read_text() == table(ROOT / "terraform", planned), "run `nox -s resources`"
