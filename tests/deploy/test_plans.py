@@ -88,7 +88,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
     root = tmp_path / "psr"
     for name in COPIED:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
-    subprocess.run(("git", "init", "--quiet", root), check=True)
+    subprocess.run(("git", "init", "--quiet", root), check=True)  # noqa: S607
     subprocess.run((PROGRAM, "version"), check=True, capture_output=True)
     cache = tmp_path / "cache"
     prepared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "terraform-offline"
