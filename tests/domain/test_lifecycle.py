@@ -1,0 +1,171 @@
+"""Register, amend and withdraw as rules: dates, reviews, facts. The order of messages: tests/messages."""
+
+import base64
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain import lifecycle
+from shared.domain.changes import ChangeKind
+from shared.domain.lifecycle import Decision, Moment
+from shared.domain.patch import merge_patch, patched
+from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState, Status
+from shared.errors import AlreadyRegistered, InvalidContent, NotLive
+from shared.settings import Settings
+
+SETTINGS = Settings(project="p", identity_key=base64.b64encode(bytes(32)).decode())
+ID = RegistrationId("00000000-0000-8000-8000-000000000000")
+MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def at(days: int = 0) -> Moment:
+    now = MONDAY + timedelta(days=days)
+    return Moment(now, now.date())
+
+
+def fact(days: int = 0, source: str = "http") -> Fact:
+    return Fact(time=MONDAY + timedelta(days=days), source=source, id="1")
+
+
+def told(**changed: Any) -> RegistrationInput:
+    whole = {
+        "account_id": "A-1000001",
+        "supply_points": {"mpans": ["1000999001019"], "mprns": ["9900000104"]},
+        "premises": {"address_lines": ["1 Test Street"], "postcode": "BS1 4DJ"},
+        "primary_contact": {"name": "Mrs A Example", "phones": ["07700900123"]},
+        "needs": [{"code": "08"}],
+        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-11-01", "evidence": "call 4711"},
+    }
+    return patched(RegistrationInput.model_validate_json(_json(whole)), changed)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value)
+
+
+def registered(days: int = 0, **changed: Any) -> RegistrationState:
+    return lifecycle.register(told(**changed), None, ID, moment=at(days), fact=fact(days), settings=SETTINGS).state
+
+
+def amended(known: RegistrationState, days: int, **patch: Any) -> Decision:
+    after = patched(lifecycle.told_of(known.registration), patch)
+    return lifecycle.amend(after, known, moment=at(days), fact=fact(days), settings=SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "merged"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "b"}, ["c"], ["c"]),
+        ({"a": "foo"}, None, None),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_merge_patch_keeps_every_example_of_rfc_7396(target: Any, patch: Any, merged: Any) -> None:
+    assert merge_patch(target, patch) == merged
+
+
+@pytest.mark.parametrize(
+    ("needs", "months"),
+    [([{"code": "08"}], 24), ([{"code": "08"}, {"code": "02"}], 12), ([{"code": "26"}], 24)],
+)
+def test_the_review_comes_sooner_for_who_depends_on_electricity(needs: list[dict[str, str]], months: int) -> None:
+    due = registered(needs=needs).registration.review_due_on
+    assert due == date(2026 + months // 12, 11, 23)
+
+
+def test_a_review_due_on_a_day_that_is_not_falls_on_the_months_last() -> None:
+    leap = (datetime(2028, 2, 29, 10, tzinfo=UTC) - MONDAY).days
+    assert registered(leap).registration.review_due_on == date(2030, 2, 28)
+
+
+def test_a_need_keeps_the_day_it_began_while_it_stays() -> None:
+    known = registered()
+    state = amended(known, 3, needs=[{"code": "02"}, {"code": "08", "note": "left eye"}]).state
+    assert [(need.code, need.starts_on.day) for need in state.registration.needs] == [("02", 26), ("08", 23)]
+    gone = amended(state, 4, needs=[{"code": "02"}]).state
+    back = amended(gone, 5, needs=[{"code": "02"}, {"code": "08"}]).state
+    assert [(need.code, need.starts_on.day) for need in back.registration.needs] == [("02", 26), ("08", 28)]
+
+
+def test_a_need_that_has_run_out_does_not_stand_in_the_way_of_other_changes() -> None:
+    known = registered(needs=[{"code": "33", "ends_on": "2026-11-24"}])
+    assert amended(known, 9, primary_contact={"phones": ["07700900999"]}).kind is ChangeKind.AMENDED
+    with pytest.raises(InvalidContent):
+        amended(known, 9, needs=[{"code": "33", "ends_on": "2026-11-25"}])
+
+
+@pytest.mark.parametrize(
+    ("patch", "moved"),
+    [
+        pytest.param({"premises": {"postcode": "M1 1AE"}}, {"premises"}, id="premises"),
+        pytest.param({"needs": [{"code": "02"}]}, {"profile"}, id="needs"),
+        pytest.param({"primary_contact": {"name": "B"}}, {"profile"}, id="contact"),
+        pytest.param({"sharing": {"evidence": "form 1"}}, {"sharing"}, id="lawful basis"),
+        pytest.param({"supply_points": {"mprns": []}}, {"supply_points"}, id="supply points"),
+    ],
+)
+def test_only_the_aspects_that_an_amendment_changes_get_its_fact(patch: dict[str, Any], moved: set[str]) -> None:
+    known = registered()
+    facts = amended(known, 1, **patch).state.facts
+    aspects = ("profile", "premises", "sharing", "status", "supply_points")
+    assert {name for name in aspects if getattr(facts, name) != getattr(known.facts, name)} == moved
+
+
+def test_a_caller_speaks_of_what_is_held_now_even_if_that_came_from_a_later_time() -> None:
+    ahead = lifecycle.migrate(told(), None, ID, moment=at(), fact=fact(1, "old"), settings=SETTINGS).state
+    after = amended(ahead, 0, needs=[{"code": "02"}]).state
+    assert after.facts.profile.time > ahead.facts.profile.time
+    assert [need.code for need in after.registration.needs] == ["02"]
+
+
+def test_withdrawing_lets_go_of_the_supply_points_and_keeps_the_rest() -> None:
+    known = registered()
+    decision = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), settings=SETTINGS)
+    after = decision.state.registration
+    assert (decision.kind, decision.reason) == (ChangeKind.WITHDRAWN, "asked")
+    assert (after.status, after.version, after.held()) == (Status.WITHDRAWN, 2, {})
+    assert after.needs == known.registration.needs
+    with pytest.raises(NotLive):
+        lifecycle.withdraw("asked", decision.state, moment=at(2), fact=fact(2), settings=SETTINGS)
+    with pytest.raises(NotLive):
+        lifecycle.amend(told(), decision.state, moment=at(2), fact=fact(2), settings=SETTINGS)
+
+
+def test_registering_again_begins_anew_under_the_next_version() -> None:
+    known = registered()
+    with pytest.raises(AlreadyRegistered):
+        lifecycle.register(told(), known, ID, moment=at(1), fact=fact(1), settings=SETTINGS)
+    gone = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), settings=SETTINGS).state
+    again = lifecycle.register(told(), gone, ID, moment=at(30), fact=fact(30), settings=SETTINGS)
+    after = again.state.registration
+    assert (again.kind, after.version, after.status) == (ChangeKind.REGISTERED, 3, Status.ACTIVE)
+    assert [need.starts_on for need in after.needs] == [at(30).day]
+    assert after.created_at == known.registration.created_at
+    assert len(after.held()) == 2
+
+
+def test_a_live_registration_is_pending_while_it_has_no_needs() -> None:
+    known = registered(status="pending", needs=[])
+    assert (known.registration.status, known.registration.follow_up_on) == (Status.PENDING, date(2026, 12, 7))
+    kept = amended(known, 3, primary_contact={"name": "B"}).state.registration
+    assert kept.follow_up_on == date(2026, 12, 7)
+    active = amended(known, 3, needs=[{"code": "02"}]).state.registration
+    assert (active.status, active.follow_up_on) == (Status.ACTIVE, None)
+    with pytest.raises(InvalidContent):
+        amended(registered(), 1, needs=[])
+    unknown_again = amended(registered(), 1, status="pending", needs=[]).state.registration
+    assert (unknown_again.status, unknown_again.follow_up_on) == (Status.PENDING, date(2026, 12, 8))
