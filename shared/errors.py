@@ -206,6 +206,13 @@ class UnknownEventType(MessageRefused):
     detail = "Check the topic and the type; see the published event schemas."
 
 
+class UnreadableMessage(MessageRefused):
+    """The message's data is not Base64, which Pub/Sub always sends: somebody else called."""
+
+    code, title = "unreadable-message", "The message's data cannot be read"
+    detail = "Publish through Pub/Sub."
+
+
 class EventFromTheFuture(MessageRefused):
     """The fact's time lies ahead of the clock: it would win over every later one."""
 

@@ -12,15 +12,16 @@ record (204); anything else is given back to Pub/Sub (503, 500), which tries aga
 body is read here because the framework's own adapter drops the delivery attempt, refuses empty data and echoes headers.
 """
 
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import functions_framework.aio
-from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.errors import Disposition, Problem
+from shared.errors import Disposition, Problem, UnreadableMessage
 from shared.http.bodies import read_within
 from shared.http.guard import guarded, trace_in
 from shared.log import Event, log, trace_id
@@ -46,7 +47,7 @@ class _Message(_Envelope):
     message_id: str = Field(alias="messageId")
     publish_time: AwareDatetime = Field(alias="publishTime")
     attributes: dict[str, str] = Field(default_factory=dict)
-    data: Base64Bytes = b""
+    data: str = ""
 
 
 class _Push(_Envelope):
@@ -94,6 +95,7 @@ async def _receive(request: Request, topic: str, handler: Handler) -> Response:
     delivery = _delivery(topic, await read_within(request, _BODY_BYTES))
     trace_id.set(trace_in(delivery.attributes) or trace_id.get())
     try:
+        delivery = _decoded(delivery)
         await handler(delivery)
     except Problem as problem:
         if problem.disposition is Disposition.RETRIED:
@@ -107,7 +109,7 @@ async def _receive(request: Request, topic: str, handler: Handler) -> Response:
 
 
 def _delivery(topic: str, body: bytes) -> Delivery:
-    """Raises `MalformedJson`, `InvalidContent`."""
+    """The message as it came, its data still Base64. Raises `MalformedJson`, `InvalidContent`."""
     push = parse(body, _Push)
     message = push.message
     return Delivery(
@@ -116,6 +118,14 @@ def _delivery(topic: str, body: bytes) -> Delivery:
         message.message_id,
         message.publish_time,
         message.attributes,
-        message.data,
+        message.data.encode(),
         push.delivery_attempt,
     )
+
+
+def _decoded(delivery: Delivery) -> Delivery:
+    """Raises `UnreadableMessage`."""
+    try:
+        return delivery._replace(data=b64decode(delivery.data, validate=True))
+    except ValueError:
+        raise UnreadableMessage from None

@@ -1,0 +1,161 @@
+"""Messages that can never be applied: each is kept with its reason at the first attempt, and the consumer lives on."""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from ops.local.stack import Stack
+from shared.store.documents import documents
+from tests.messages.conftest import Push
+from tests.messages.events import customer, event, new_mpan
+
+AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
+
+
+def right(name: str) -> dict[str, Any]:
+    return event("customer.migrated", name, AT, "//poison", name, customer(name, [new_mpan()], ["02"]))
+
+
+def told(name: str, **other: Any) -> bytes:
+    message = right(name)
+    return json.dumps(message | {"data": message["data"] | other}).encode()
+
+
+CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
+    "empty": (lambda _: b"", "malformed-json", None),
+    "not JSON": (lambda _: b"{nope", "malformed-json", None),
+    "not UTF-8": (lambda _: b'{"id": "\xff\xfe"}', "malformed-json", None),
+    "NaN": (lambda name: told(name, needs=float("nan")), "malformed-json", None),
+    "10,000 levels deep": (lambda _: b"[" * 10_000 + b"]" * 10_000, "malformed-json", None),
+    "a number of 5,000 digits": (
+        lambda name: told(name, needs="N").replace(b'"N"', b"9" * 5000),
+        "invalid-content",
+        "list_type",
+    ),
+    "not an object": (lambda _: b"[1, 2]", "invalid-content", "model_type"),
+    "no type": (
+        lambda name: json.dumps({k: v for k, v in right(name).items() if k != "type"}).encode(),
+        "invalid-content",
+        "missing",
+    ),
+    "unknown type": (
+        lambda name: json.dumps(right(name) | {"type": "uk.psr.x.v1"}).encode(),
+        "unknown-event-type",
+        None,
+    ),
+    "event of another topic": (
+        lambda name: json.dumps(right(name) | {"type": "uk.psr.account.closed.v1"}).encode(),
+        "unknown-event-type",
+        None,
+    ),
+    "another subject": (
+        lambda name: json.dumps(right(name) | {"subject": "other"}).encode(),
+        "invalid-content",
+        "subject_differs",
+    ),
+    "time without zone": (
+        lambda name: json.dumps(right(name) | {"time": "2026-10-01T09:00:00"}).encode(),
+        "invalid-content",
+        "timezone_aware",
+    ),
+    "fact of next year": (
+        lambda name: json.dumps(right(name) | {"time": "2031-10-01T09:00:00Z"}).encode(),
+        "event-from-the-future",
+        None,
+    ),
+    "unknown field": (lambda name: told(name, colour="blue"), "invalid-content", "extra_forbidden"),
+    "wrong check digit": (
+        lambda name: told(name, supply_points={"mpans": ["1013044353631"]}),
+        "invalid-content",
+        "mpan_check_digit",
+    ),
+    "code 10": (lambda name: told(name, needs=[{"code": "10"}]), "invalid-content", "need_code_unknown"),
+    "temporary need without end": (
+        lambda name: told(name, needs=[{"code": "33"}]),
+        "invalid-content",
+        "temporary_psr_does_not_have_end_date",
+    ),
+    "need that has ended": (
+        lambda name: told(name, needs=[{"code": "33", "ends_on": "2020-01-31"}]),
+        "invalid-content",
+        "need_already_ended",
+    ),
+    "no supply point": (lambda name: told(name, supply_points={}), "invalid-content", "supply_point_missing"),
+}
+
+
+async def kept(marker: str) -> dict[str, Any]:
+    """The one quarantine record of the message that was sent with a marker."""
+    found = [
+        record
+        async for page in documents().pages("quarantine", equal=("status", "held"))
+        for record in page
+        if json.loads(record.state)["attributes"].get("marker") == marker
+    ]
+    assert len(found) == 1
+    fields = dict(found[0].fields)
+    return {"reason": fields["reason"], "errors": json.loads(str(fields["errors"])), **json.loads(found[0].state)}
+
+
+@pytest.mark.parametrize(("data", "reason", "code"), CASES.values(), ids=CASES.keys())
+async def test_is_kept_whole_with_its_reason(
+    data: Callable[[str], bytes], reason: str, code: str | None, push: Push
+) -> None:
+    marker = uuid.uuid4().hex
+    octets = data(f"P-{marker}")
+
+    assert push("consume_migration", octets, marker=marker) == 204
+    assert push("consume_migration", octets, marker=marker) == 204
+
+    record = await kept(marker)
+    assert base64.b64decode(record["data"]) == octets
+    assert record["reason"] == reason
+    assert code is None or code in [error["code"] for error in record["errors"]]
+    assert push("consume_migration", right(f"A-{marker}")) == 204
+
+
+async def test_an_id_that_is_used_again_with_another_body_is_kept_and_the_first_stands(push: Push) -> None:
+    marker = uuid.uuid4().hex
+    first = right(f"P-{marker}")
+    second = first | {"data": first["data"] | {"primary_contact": {"name": "Somebody Else"}}}
+
+    assert push("consume_migration", first) == 204
+    assert push("consume_migration", second, marker=marker) == 204
+
+    assert (await kept(marker))["reason"] == "idempotency-key-reused"
+
+
+async def test_data_that_is_not_base64_is_kept_as_it_came(stack: Stack) -> None:
+    marker = uuid.uuid4().hex
+    message = {
+        "data": "*not base64*",
+        "messageId": "1",
+        "publishTime": "2026-11-24T08:00:00Z",
+        "attributes": {"marker": marker},
+    }
+    body = {"subscription": "projects/p/subscriptions/consume-migration", "message": message}
+
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(stack.function_url("consume_migration"), json=body)
+
+    assert answer.status_code == 204
+    record = await kept(marker)
+    assert (record["reason"], base64.b64decode(record["data"])) == ("unreadable-message", b"*not base64*")
+
+
+async def test_attributes_without_data_are_kept(stack: Stack) -> None:
+    marker = uuid.uuid4().hex
+    message = {"messageId": marker, "publishTime": "2026-11-24T08:00:00Z", "attributes": {"marker": marker}}
+    body = {"subscription": "projects/p/subscriptions/consume-migration", "message": message}
+
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(stack.function_url("consume_migration"), json=body)
+
+    assert answer.status_code == 204
+    assert (await kept(marker))["reason"] == "malformed-json"
