@@ -1,7 +1,7 @@
 """Firestore documents, on the few calls that the service makes: batch get, commit, pages of a query, a count.
 
 Requests and answers are raw protobuf: the object layer above it costs four fifths of the time of a read
-(docs/decisions/0004). Every answer carries the server's time, which is compared with this machine's.
+(docs/decisions/one-json-field.md). Every answer carries the server's time, which is compared with this machine's.
 """
 
 import asyncio
