@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 from cronsim import CronSim
+from google.cloud.scheduler_v1.types import HttpMethod
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -113,7 +114,7 @@ async def _call(name: str, job: dict[str, Any], due: datetime) -> None:
         for attempt in range(int(retry.get("retryCount", 0)) + 1):
             await asyncio.sleep(_seconds(retry.get("minBackoffDuration", "5s")) if attempt else 0)
             try:
-                answer = await client.request(target.get("httpMethod", "POST"), target["uri"], headers=headers)
+                answer = await client.request(_method(target), target["uri"], headers=headers)
             except httpx.TransportError:
                 job["status"] = {"code": 14, "message": "UNAVAILABLE"}
                 continue
@@ -121,6 +122,12 @@ async def _call(name: str, job: dict[str, Any], due: datetime) -> None:
                 job["status"] = {}
                 return
             job["status"] = {"code": 13, "message": f"HTTP {answer.status_code}"}
+
+
+def _method(target: dict[str, Any]) -> str:
+    """The client sends the method as its number, people as its name; POST if neither does."""
+    given = target.get("httpMethod", "POST")
+    return HttpMethod(given).name if isinstance(given, int) else str(given)
 
 
 def _seconds(duration: str) -> float:
