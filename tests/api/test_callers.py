@@ -1,0 +1,249 @@
+"""Every route for every kind of caller: no answer tells more than the caller may know."""
+
+import re
+import shutil
+import statistics
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import yaml
+
+from ops.errors import CommandError
+from ops.local.layout import FUNCTIONS, child_environment
+from ops.local.processes import Child, free_ports
+from ops.local.stack import Stack
+from shared.manifest import SCOPES, Route, read_manifests
+from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account, new_mpan, registration
+
+ROUTES = {
+    route.operation: route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []
+}
+
+
+class Target(NamedTuple):
+    """What a request is about: something that is there, or that is not."""
+
+    registration_id: str
+    account_id: str
+    mpan: str
+
+
+#: A good request of each operation about a target: body and headers.
+REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
+    "createRegistration": lambda t: {"json": registration(account_id=t.account_id)},
+    "amendRegistration": lambda _: {"json": {}, "headers": {"If-Match": '"1"', "Content-Type": PATCH}},
+    "withdrawRegistration": lambda _: {"json": {"reason": "asked"}, "headers": {"If-Match": '"1"'}},
+    "getRegistration": lambda _: {},
+    "lookUpRegistration": lambda t: {"json": {"account_id": t.account_id}},
+    "batchLookUpRegistrations": lambda t: {"json": {"mpans": [t.mpan]}},
+    "searchRegistrations": lambda _: {"json": {"postcode": "BS1 4DJ"}},
+    "listChanges": lambda _: {},
+}
+#: Operations on one registration: another's must answer like none. The bulk ones leave out what is not the caller's.
+ABOUT_ONE = sorted(set(REQUESTS) - {"batchLookUpRegistrations", "searchRegistrations"})
+
+
+def send(caller: httpx.Client, route: Route, target: Target) -> httpx.Response:
+    path = route.path.format(registration_id=target.registration_id)
+    return caller.request(route.method, path, **REQUESTS[route.operation](target))
+
+
+def absent() -> Target:
+    return Target(str(uuid.uuid4()), new_account(), new_mpan())
+
+
+@pytest.fixture
+def other(agent: Caller) -> Target:
+    """A registration that is there."""
+    told = registration()
+    created = agent.create(told).json()
+    return Target(created["registration_id"], told["account_id"], told["supply_points"]["mpans"][0])
+
+
+def comparable(answer: httpx.Response) -> tuple[int, str, dict[str, str]]:
+    """All that a caller gets, less what differs from request to request."""
+    body = re.sub(r'"trace_id":"[0-9a-f]{32}"', "", answer.text)
+    return answer.status_code, body, {name: value for name, value in answer.headers.items() if name != "date"}
+
+
+def test_every_operation_is_walked() -> None:
+    assert set(REQUESTS) == set(ROUTES)
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_without_a_token_nothing_is_told(stack: Stack, other: Target, operation: str) -> None:
+    client = httpx.Client(base_url=stack.url)
+    there, not_there = (send(client, ROUTES[operation], target) for target in (other, absent()))
+    assert there.status_code == 401
+    assert comparable(there) == comparable(not_there)
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_every_other_scope_is_not_enough(stack: Stack, other: Target, operation: str) -> None:
+    route = ROUTES[operation]
+    caller = Caller(stack, "agent", scope=" ".join(SCOPES - {route.scope}))
+    there, not_there = (send(caller.http, route, target) for target in (other, absent()))
+    assert there.status_code == 403
+    assert route.scope in there.headers["WWW-Authenticate"]
+    assert comparable(there) == comparable(not_there)
+
+
+@pytest.mark.parametrize("operation", ABOUT_ONE)
+@pytest.mark.parametrize("kind", ["customer", "network"])
+def test_another_customers_registration_answers_exactly_like_none(
+    stack: Stack, agent: Caller, other: Target, operation: str, kind: str
+) -> None:
+    claims = {"account_id": new_account(), "supply_points": []} if kind == "customer" else {"mpids": ["EELC"]}
+    caller = Caller(stack, kind, scope=ALL_SCOPES, **claims)
+    there, not_there = (send(caller.http, ROUTES[operation], target) for target in (other, absent()))
+    assert there.status_code == 404
+    assert comparable(there) == comparable(not_there)
+    assert agent.get(other.registration_id).json()["version"] == 1
+
+
+@pytest.mark.parametrize("operation", ["batchLookUpRegistrations", "searchRegistrations"])
+def test_bulk_answers_leave_out_what_is_not_the_callers(stack: Stack, other: Target, operation: str) -> None:
+    caller = Caller(stack, "customer", scope=ALL_SCOPES, account_id=new_account())
+    answer = send(caller.http, ROUTES[operation], other)
+    assert answer.status_code == 200
+    assert other.registration_id not in answer.text
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_with_its_scope_an_agent_is_served(stack: Stack, other: Target, operation: str) -> None:
+    caller = Caller(stack, "agent", scope=ROUTES[operation].scope)
+    target = absent() if operation == "createRegistration" else other
+    assert send(caller.http, ROUTES[operation], target).status_code in (200, 201)
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_with_its_scope_a_customer_is_served_for_its_own_account(stack: Stack, agent: Caller, operation: str) -> None:
+    told = registration()
+    points = [*told["supply_points"]["mpans"], *told["supply_points"]["mprns"]]
+    caller = Caller(
+        stack, "customer", scope=ROUTES[operation].scope, account_id=told["account_id"], supply_points=points
+    )
+    if operation == "createRegistration":
+        assert caller.create(told).status_code == 201
+        return
+    target = Target(agent.create(told).json()["registration_id"], told["account_id"], points[0])
+    answer = send(caller.http, ROUTES[operation], target)
+    assert answer.status_code == 200
+    assert target.registration_id in answer.text
+
+
+def test_a_customer_may_use_only_the_supply_points_of_its_claim(stack: Stack, agent: Caller, other: Target) -> None:
+    told = registration(supply_points={"mpans": [new_mpan()]})
+    own, free, claimed = told["supply_points"]["mpans"][0], new_mpan(), new_mpan()
+    caller = Caller(stack, "customer", account_id=told["account_id"], supply_points=[own, claimed])
+    refused = [caller.create({**told, "supply_points": {"mpans": [own, mpan]}}) for mpan in (free, other.mpan)]
+    assert [answer.status_code for answer in refused] == [404, 404]
+    assert comparable(refused[0]) == comparable(refused[1])
+
+    registration_id = caller.create(told).json()["registration_id"]
+    refused = [
+        caller.amend(registration_id, '"1"', {"supply_points": {"mpans": [own, mpan]}}) for mpan in (free, other.mpan)
+    ]
+    assert [answer.status_code for answer in refused] == [404, 404]
+    assert comparable(refused[0]) == comparable(refused[1])
+    assert caller.amend(registration_id, '"1"', {"supply_points": {"mpans": [own, claimed]}}).status_code == 200
+    assert agent.look_up(mpan=claimed).json()["registration_id"] == registration_id
+
+
+def test_a_customer_keeps_a_supply_point_that_left_its_claim(stack: Stack, agent: Caller) -> None:
+    told = registration()
+    registration_id = agent.create(told).json()["registration_id"]
+    caller = Caller(stack, "customer", account_id=told["account_id"], supply_points=[])
+    assert caller.amend(registration_id, '"1"', {"needs": [{"code": "08"}]}).status_code == 200
+
+
+def test_a_customer_finds_its_own_registration_by_its_own_supply_points_only(
+    stack: Stack, agent: Caller, other: Target
+) -> None:
+    told = registration(supply_points={"mpans": [new_mpan()]})
+    agent.create(told)
+    own, unheld = told["supply_points"]["mpans"][0], new_mpan()
+    caller = Caller(stack, "customer", account_id=told["account_id"], supply_points=[own, unheld, other.mpan])
+    assert caller.look_up(mpan=own).status_code == 200
+    claimed = [caller.look_up(mpan=mpan) for mpan in (unheld, other.mpan)]
+    assert [answer.status_code for answer in claimed] == [404, 404]
+    assert comparable(claimed[0]) == comparable(claimed[1])
+
+
+@pytest.mark.parametrize("operation", ABOUT_ONE)
+def test_the_time_of_a_refusal_tells_nothing(stack: Stack, other: Target, operation: str) -> None:
+    """Medians of interleaved requests. A difference that is not noise would show in every one of the attempts."""
+    caller = Caller(stack, "customer", scope=ALL_SCOPES, account_id=new_account(), supply_points=[])
+    target = absent()
+    differences = []
+    for _ in range(4):
+        times: dict[Target, list[float]] = {other: [], target: []}
+        for _ in range(25):
+            for asked, taken in times.items():
+                began = time.perf_counter()
+                send(caller.http, ROUTES[operation], asked)
+                taken.append(time.perf_counter() - began)
+        there, not_there = (statistics.median(taken) for taken in times.values())
+        differences.append(abs(there - not_there) / min(there, not_there))
+        if differences[-1] < 0.15:
+            return
+    pytest.fail(f"refusals differ in time by {differences}")
+
+
+def starting(stack: Stack, folder: Path, environment: dict[str, str]) -> Child:
+    (port,) = free_ports(1)
+    command = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
+    child = Child(
+        "changed",
+        (*command, "--host", "127.0.0.1", "--port", str(port)),
+        port,
+        folder / "log",
+        {**child_environment(stack.layout), "FUNCTION_USE_ASGI": "true", **environment},
+        folder,
+    )
+    child.start()
+    return child
+
+
+def without_scope(manifest: dict[str, Any]) -> None:
+    del manifest["trigger"]["http"][0]["scope"]
+
+
+def without_a_route(manifest: dict[str, Any]) -> None:
+    del manifest["trigger"]["http"][0]
+
+
+def with_an_unknown_route(manifest: dict[str, Any]) -> None:
+    manifest["trigger"]["http"].append({**manifest["trigger"]["http"][0], "operation": "getMore", "path": "/v1/more"})
+
+
+@pytest.mark.parametrize(
+    ("change", "environment", "reason"),
+    [
+        pytest.param(without_scope, {}, "scope", id="a route without a scope"),
+        pytest.param(without_a_route, {}, "getRegistration", id="an operation without a route"),
+        pytest.param(with_an_unknown_route, {}, "getMore", id="a route without an operation"),
+        pytest.param(lambda _: None, {"PSR_TOKEN_ISSUER": ""}, "PSR_TOKEN_ISSUER", id="no issuer to check tokens of"),
+    ],
+)
+def test_a_function_that_could_forget_to_check_does_not_start(
+    stack: Stack, tmp_path: Path, change: Callable[[dict[str, Any]], None], environment: dict[str, str], reason: str
+) -> None:
+    folder = tmp_path / "lookup"
+    shutil.copytree(FUNCTIONS / "lookup", folder)
+    manifest = yaml.safe_load((folder / "function.yaml").read_text())
+    change(manifest)
+    (folder / "function.yaml").write_text(yaml.safe_dump(manifest))
+    child = starting(stack, folder, environment)
+    try:
+        with pytest.raises(CommandError, match="ended at its start"):
+            child.wait_until_ready()
+    finally:
+        child.end()
+    assert reason in (folder / "log").read_text()
