@@ -31,9 +31,11 @@ class Rule(Model):
 def front_door_rules(manifests: Mapping[str, Manifest]) -> list[Rule]:
     """The rules in the order that they are tried: whole paths, then longer beginnings before shorter ones.
 
-    Raises `CommandError` if two functions would have the same rule.
+    Preflights go to the default function, which answers them for all. Raises `CommandError` if two functions would
+    have the same rule.
     """
-    rules: dict[tuple[str, str, str], Rule] = {}
+    preflights = Rule(method="OPTIONS", match="prefix", path="/v1/", function=DEFAULT_FUNCTION)
+    rules = {(preflights.method, preflights.match, preflights.path): preflights}
     for name, manifest in manifests.items():
         for route in manifest.trigger.http or []:
             path, parameter, _ = route.path.partition("{")

@@ -1,0 +1,224 @@
+"""Terraform's indexes against the queries that the store sends, which the emulator does not check, both ways.
+
+Everything that the store writes and asks is recorded at the Firestore client while each of its functions runs once on
+the emulator. A function that asks and does not run here fails the test.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+
+from ops.local.layout import Layout
+from shared.errors import UnknownEventType
+from shared.messages.delivery import Delivery
+from shared.store.documents import Documents
+from shared.store.quarantine import Quarantine
+from shared.store.registrations import DATES_TO_ACT_ON
+from tests.export.world import World, account
+
+ROOT = Path(__file__).parents[2]
+INDEXES = yaml.safe_load((ROOT / "terraform/firestore_indexes.yaml").read_text())
+OPERATORS = {5: "equal", 8: "equal"}  # EQUAL, IN; everything else is a range
+
+
+#: The methods of `Documents` that send a query.
+ASKING = {
+    name
+    for name, method in inspect.getmembers(Documents, inspect.isfunction)
+    if not name.startswith("_") and re.search(r"self\.(_query|_run|page)\(", inspect.getsource(method))
+}
+
+
+class Shape(NamedTuple):
+    """What of a query decides which index it needs."""
+
+    collection: str
+    equal: frozenset[str]
+    ranged: frozenset[str]
+    ordered: tuple[str, ...]
+
+
+class Recorder:
+    """What the client was asked to do."""
+
+    def __init__(self) -> None:
+        self.shapes: set[Shape] = set()
+        self.callers: set[str] = set()
+        self.values: dict[tuple[str, str], list[Any]] = {}
+
+    def query(self, query: Any) -> None:
+        filters = [query.where.field_filter] if query.where.HasField("field_filter") else []
+        filters += [part.field_filter for part in query.where.composite_filter.filters]
+        by_kind: dict[str, set[str]] = {"equal": set(), "ranged": set()}
+        for one in filters:
+            by_kind[OPERATORS.get(one.op, "ranged")].add(one.field.field_path)
+        ordered = [order.field.field_path for order in query.order_by]
+        self.shapes.add(
+            Shape(
+                query.from_[0].collection_id,
+                frozenset(by_kind["equal"]),
+                frozenset(by_kind["ranged"]),
+                tuple(field for field in ordered if field != "__name__"),
+            )
+        )
+
+    def writes(self, writes: Any) -> None:
+        for write in writes:
+            collection = write.update.name.split("/")[-2]
+            for field, value in write.update.fields.items():
+                self.values.setdefault((collection, field), []).append(getattr(value, value.WhichOneof("value_type")))
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    with pytest.MonkeyPatch.context() as patch:
+        listen(patch, "run_query", lambda request: recorder.query(request.structured_query))
+        listen(
+            patch,
+            "run_aggregation_query",
+            lambda request: recorder.query(request.structured_aggregation_query.structured_query),
+        )
+        for method in ASKING:
+            notice_callers(patch, method, recorder.callers)
+        listen(patch, "commit", lambda request: recorder.writes(request.writes))
+        yield recorder
+
+
+def notice_callers(patch: pytest.MonkeyPatch, method: str, callers: set[str]) -> None:
+    """Note who calls a method of `Documents`."""
+    original = getattr(Documents, method)
+
+    def noticed(*arguments: Any, **options: Any) -> Any:
+        code = sys._getframe(1).f_code
+        name = code.co_qualname.partition(".<locals>")[0].rpartition(".")[2]  # a comprehension is a frame of its own
+        callers.add(f"{Path(code.co_filename).name}:{name}")
+        return original(*arguments, **options)
+
+    patch.setattr(Documents, method, noticed)
+
+
+def listen(patch: pytest.MonkeyPatch, method: str, heard: Any) -> None:
+    """Hear the raw requests of a client's method; it does what it always does."""
+    original = getattr(FirestoreAsyncClient, method)
+
+    def overheard(self: Any, request: Any, **options: Any) -> Any:
+        heard(type(request).pb(request))
+        return original(self, request, **options)
+
+    patch.setattr(FirestoreAsyncClient, method, overheard)
+
+
+@pytest.fixture(scope="module")
+async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -> Recorder:  # noqa: ARG001 - they run first
+    """Each function of the store that writes or asks, once."""
+    world = World(tmp_path_factory.mktemp("world"))
+    await world.tell(1)
+    await world.tell(2, needs=[], status="pending")
+    await world.tell(3, needs=[{"code": "33", "ends_on": "2027-01-31"}])
+    await world.tell(3, supply_points={"mpans": [], "mprns": ["9900000104"]})
+    await world.run("2026-11-24 02:05")
+    registration_id = world.store.registration_id(account(1).account_id)
+    await world.store.history(registration_id, after=None, limit=10)
+    await world.store.in_area("BS1 4DJ", after_id=None, limit=10)
+    await world.store.in_area("BS1 4", after_id=None, limit=10)
+    for field in DATES_TO_ACT_ON:
+        [page async for page in world.store.due(field, date(2026, 11, 24))]
+    quarantine = Quarantine(world.documents)
+    await quarantine.put(
+        Delivery("psr-examples", "a-subscription", "1", datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
+        UnknownEventType(),
+    )
+    [page async for page in quarantine.parked()]
+    return recorder
+
+
+def asking_functions() -> set[str]:
+    """Every function outside the documents' module that calls one of those."""
+    return {
+        f"{path.name}:{function.name}"
+        for folder in ("shared", "functions")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "documents.py"
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ASKING
+        if ast.unparse(call.func.value).endswith(("documents", "documents()"))
+    }
+
+
+async def test_every_function_that_asks_firestore_was_heard(recorded: Recorder) -> None:
+    unheard = asking_functions() - recorded.callers
+    assert not unheard, "let these run in the fixture `recorded`, so that the indexes they need are known"
+
+
+def needed(shapes: set[Shape]) -> tuple[set[tuple[str, str]], set[tuple[str, ...]]]:
+    """Single fields and lists of fields that must be indexed for these queries. Equalities alone are merged."""
+    single: set[tuple[str, str]] = set()
+    composite: set[tuple[str, ...]] = set()
+    for shape in shapes:
+        fields = shape.equal | shape.ranged | set(shape.ordered)
+        if len(fields) <= 1 or not (shape.ranged or shape.ordered):
+            single |= {(shape.collection, field) for field in fields}
+        else:
+            rest = dict.fromkeys([*shape.ordered, *sorted(shape.ranged)])
+            composite.add(
+                (shape.collection, *sorted(shape.equal), *(field for field in rest if field not in shape.equal))
+            )
+    return single, composite
+
+
+def in_terraform() -> tuple[set[tuple[str, str]], set[tuple[str, ...]]]:
+    single = {
+        (name, field)
+        for name, collection in INDEXES.items()
+        for field, index in collection["fields"].items()
+        if index == "ascending"
+    }
+    return single, {
+        (name, *fields) for name, collection in INDEXES.items() for fields in collection.get("composite", [])
+    }
+
+
+async def test_terraform_has_the_indexes_that_the_queries_need_and_no_others(recorded: Recorder) -> None:
+    assert in_terraform() == needed(recorded.shapes)
+
+
+async def test_every_stored_field_stands_in_terraform(recorded: Recorder) -> None:
+    listed = {(name, field) for name, collection in INDEXES.items() for field in collection["fields"]}
+    assert listed == set(recorded.values)
+
+
+async def test_no_index_begins_with_a_value_that_rises_with_time_but_for_a_reason(recorded: Recorder) -> None:
+    """Such an index caps its collection at 500 writes a second."""
+    single, composite = in_terraform()
+    first = single | {(name, fields[0]) for name, *fields in composite}
+    rising = {key for key in first if any(map(rises, recorded.values[key]))}
+    reasons = {(name, field) for name, collection in INDEXES.items() for field in collection.get("rising", {})}
+    assert rising == reasons
+
+
+def rises(value: Any) -> bool:
+    """An instant, a number, or text that holds a date."""
+    return (not isinstance(value, str | bool) and value != 0) or bool(re.search(r"\d{4}-\d{2}-\d{2}", str(value)))
+
+
+async def test_what_is_deleted_by_time_is_the_feed_only(recorded: Recorder) -> None:
+    expiring = [
+        (name, field)
+        for name, collection in INDEXES.items()
+        for field, index in collection["fields"].items()
+        if index == "expires"
+    ]
+    assert expiring == [("export_feed", "expires_at")]
+    assert all(hasattr(value, "ToDatetime") for value in recorded.values["export_feed", "expires_at"])
