@@ -1,18 +1,15 @@
-"""The front door: routes requests to functions by the manifests' methods and paths, as the load balancer does."""
+"""The front door: routes requests to functions by the same rules as the load balancer (`ops.routing`)."""
 
-import re
 from collections.abc import AsyncIterator, Mapping
-from typing import NamedTuple
 
 import httpx
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from ops.routing import DEFAULT_FUNCTION, front_door_rules
 from shared.manifest import Manifest
 
-#: Takes what no route names: its answers to unknown paths, preflights and `/_status` are the service's.
-DEFAULT_FUNCTION = "lookup"
 #: Of one connection, not of the message (RFC 9110 7.6.1).
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
@@ -25,22 +22,12 @@ _IDLE_SECONDS = 1.0
 Header = tuple[bytes, bytes]
 
 
-class _Rule(NamedTuple):
-    method: str
-    path: re.Pattern[str]
-    function: str
-
-
 class FrontDoor:
     """Passes requests on and streams both bodies. `functions` holds the address of each function."""
 
     def __init__(self, manifests: Mapping[str, Manifest], functions: Mapping[str, str]) -> None:
         self._functions = functions
-        self._rules = [
-            _Rule(route.method, re.compile(re.sub(r"\\{\w+\\}", "[^/:]+", re.escape(route.path))), name)
-            for name, manifest in manifests.items()
-            for route in manifest.trigger.http or []
-        ]
+        self._rules = front_door_rules(manifests)
         self._transport = httpx.AsyncHTTPTransport(
             limits=httpx.Limits(max_connections=None, keepalive_expiry=_IDLE_SECONDS)
         )
@@ -68,9 +55,8 @@ class FrontDoor:
         await self._transport.aclose()
 
     def _function_for(self, request: Request) -> str:
-        path = request.url.path
         return next(
-            (rule.function for rule in self._rules if rule.method == request.method and rule.path.fullmatch(path)),
+            (rule.function for rule in self._rules if rule.takes(request.method, request.url.path)),
             DEFAULT_FUNCTION,
         )
 
