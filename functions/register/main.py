@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from shared.digest import digest
 from shared.domain import lifecycle
+from shared.domain.aspects import told_of
 from shared.domain.changes import Origin
 from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import patched
@@ -55,7 +56,7 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, versions)
-        told = patched(lifecycle.told_of(known.registration), body.root)
+        told = patched(told_of(known.registration), body.root)
         decision = lifecycle.amend(told, known, moment=moment, fact=fact, settings=settings())
         call.caller.check_supply_points(_taken(known, decision.state))
         return decision

@@ -1,18 +1,32 @@
 """What happens to a registration: pure functions from what is known to what comes of it.
 
-A registration has aspects: profile (contacts, needs, services), premises, sharing, status, and its supply points, as a
-whole and each one. Every request and message is a statement about some of them at a time, and each aspect keeps the
-fact it came from. A statement changes the aspects that hold an older fact and loses on the others, so that statements
-end in the same registration in whatever order they come (docs/decisions/aspects.md).
+Every request and message becomes a statement about some aspects of a registration (`shared.domain.aspects`).
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from typing import NamedTuple
 
 from shared.domain import needs as need_rules
+from shared.domain.aspects import (
+    Statement,
+    differing,
+    facts_after,
+    newest_of_all,
+    receipt_kind,
+    served_by,
+    told_of,
+    whole,
+)
 from shared.domain.changes import ChangeKind
-from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.due_dates import (
+    DATE_PASSED,
+    follow_up_on,
+    next_review,
+    notices_of_due_dates,
+    notices_that_stay,
+    review_due_on,
+)
 from shared.domain.needs import Need, NeedInput
 from shared.domain.registration import (
     Fact,
@@ -25,8 +39,6 @@ from shared.domain.registration import (
     RegistrationState,
     Status,
 )
-from shared.domain.services import Services
-from shared.domain.sharing import Sharing
 from shared.domain.supply_points import SupplyPoints, supply_point_key, supply_points_of
 from shared.errors import (
     AlreadyRegistered,
@@ -36,10 +48,6 @@ from shared.errors import (
     RegistrationUnknown,
 )
 from shared.settings import Settings
-
-_TICK = timedelta(microseconds=1)
-#: Warning about a date to act on: it has come.
-DATE_PASSED = "date_passed"
 
 
 class Moment(NamedTuple):
@@ -63,44 +71,6 @@ class Decision(NamedTuple):
     reason: str | None = None
 
 
-class Profile(NamedTuple):
-    """The aspect that is about people."""
-
-    primary_contact: Contact
-    alternate_contact: AlternateContact | None
-    needs: list[NeedInput]
-    services: Services
-
-
-class Statement(NamedTuple):
-    """What a request or message says; None where it says nothing.
-
-    `supply_points` are all of them, `served` single ones with whether we serve them. `confirmed` says that the
-    customer has gone over the registration with us, `review` that somebody should.
-    """
-
-    profile: Profile | None = None
-    premises: Address | None = None
-    sharing: Sharing | None = None
-    status: Status | None = None
-    supply_points: SupplyPoints | None = None
-    served: Mapping[str, bool] = {}
-    confirmed: bool = False
-    review: bool = False
-
-
-def whole(told: RegistrationInput, *, confirmed: bool = False) -> Statement:
-    """A statement about every aspect."""
-    return Statement(
-        profile=Profile(told.primary_contact, told.alternate_contact, told.needs, told.services),
-        premises=told.premises,
-        sharing=told.sharing,
-        status=Status(told.status),
-        supply_points=told.supply_points,
-        confirmed=confirmed,
-    )
-
-
 def register(
     told: RegistrationInput,
     known: RegistrationState | None,
@@ -119,7 +89,7 @@ def register(
     _refuse_impossible_dates(told, None, moment.day, settings)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
-    return _tell(whole(told, confirmed=True), known, moment, _newest_of_all(fact, known), settings)
+    return _tell(whole(told, confirmed=True), known, moment, newest_of_all(fact, known), settings)
 
 
 def amend(
@@ -133,19 +103,19 @@ def amend(
     if not known.registration.status.live:
         raise NotLive
     before = told_of(known.registration)
-    changed = _differing(whole(told), whole(before))
+    changed = differing(whole(told), whole(before))
     if changed == Statement():
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     _refuse_impossible_dates(told, before, moment.day, settings)
     statement = changed._replace(confirmed=changed.sharing is not None or told.needs != before.needs)
-    return _tell(statement, known, moment, _newest_of_all(fact, known), settings)
+    return _tell(statement, known, moment, newest_of_all(fact, known), settings)
 
 
 def withdraw(reason: str, known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings) -> Decision:
     """The customer does not want to be on the register any more. Raises `NotLive`."""
     if not known.registration.status.live:
         raise NotLive
-    decision = _tell(Statement(status=Status.WITHDRAWN), known, moment, _newest_of_all(fact, known), settings)
+    decision = _tell(Statement(status=Status.WITHDRAWN), known, moment, newest_of_all(fact, known), settings)
     return decision._replace(reason=reason)
 
 
@@ -180,7 +150,7 @@ def hear(
         raise RegistrationUnknown
     says_nothing_else = not any(told is not None for told in statement[:5]) and not statement.served
     wins = says_nothing_else and fact.newer_than(known.facts.profile)
-    wins = wins or _facts_after(statement, known.facts, fact) != known.facts
+    wins = wins or facts_after(statement, known.facts, fact) != known.facts
     return _tell(statement._replace(review=statement.review and wins), known, moment, fact, settings)
 
 
@@ -196,9 +166,11 @@ def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Setti
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     needs = [need for need in before.needs if need.ends_on is None or need.ends_on >= moment.day]
     status = _status_of(before.status, needs)
-    update = {"needs": needs, "status": status, "follow_up_on": _follow_up_on(status, before, moment.day, settings)}
+    update = {"needs": needs, "status": status, "follow_up_on": follow_up_on(status, before, moment.day, settings)}
     after = before.model_copy(update=update)
-    after = after.model_copy(update={"warnings": [*_warnings(after.supply_points), *_due(after, moment.day)]})
+    after = after.model_copy(
+        update={"warnings": [*_warnings(after.supply_points), *notices_of_due_dates(after, moment.day)]}
+    )
     if after == before:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     stamped = after.model_copy(update={"version": before.version + 1, "updated_at": moment.now})
@@ -208,7 +180,7 @@ def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Setti
 def give_way(decision: Decision, known: RegistrationState | None, keys: Iterable[str]) -> Decision:
     """The same decision without supply points that another registration holds by a newer fact."""
     state = decision.state
-    points = {**state.facts.points, **{key: _served(state.facts.points[key], served=False) for key in keys}}
+    points = {**state.facts.points, **{key: served_by(state.facts.points[key], served=False) for key in keys}}
     held = _held(points, state.registration.status)
     noted = [notice for notice in state.registration.warnings if notice.code == DATE_PASSED]
     registration = state.registration.model_copy(update={"supply_points": held, "warnings": [*_warnings(held), *noted]})
@@ -220,17 +192,11 @@ def give_way(decision: Decision, known: RegistrationState | None, keys: Iterable
     return decision._replace(state=settled)
 
 
-def told_of(registration: Registration) -> RegistrationInput:
-    """A live registration as a caller would have told it, without what the register added."""
-    told: dict[str, Any] = {name: getattr(registration, name) for name in RegistrationInput.model_fields}
-    return RegistrationInput.model_construct(**told | {"needs": [need.told for need in registration.needs]})
-
-
 def _begin(
     told: RegistrationInput, registration_id: RegistrationId, moment: Moment, fact: Fact, settings: Settings
 ) -> Decision:
     """The first that the register hears of an account."""
-    points = {supply_point_key(point): _served(fact, served=True) for point in told.supply_points.all()}
+    points = {supply_point_key(point): served_by(fact, served=True) for point in told.supply_points.all()}
     status = Status(told.status)
     held = _held(points, status)
     registration = Registration(
@@ -247,8 +213,8 @@ def _begin(
         services=told.services,
         created_at=moment.now,
         updated_at=moment.now,
-        review_due_on=_next_review(told.needs, moment.day, settings),
-        follow_up_on=_follow_up_on(status, None, moment.day, settings),
+        review_due_on=next_review(told.needs, moment.day, settings),
+        follow_up_on=follow_up_on(status, None, moment.day, settings),
         warnings=_warnings(held),
     )
     facts = Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points=points)
@@ -257,9 +223,9 @@ def _begin(
 
 
 def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, settings: Settings) -> Decision:
-    facts = _facts_after(statement, known.facts, fact)
+    facts = facts_after(statement, known.facts, fact)
     if facts == known.facts and not statement.review:
-        return Decision(_receipt_kind(statement, known.facts, fact), known, receipt=True)
+        return Decision(receipt_kind(statement, known.facts, fact), known, receipt=True)
     registration = _registration_after(statement, known, facts, moment, settings)
     kind = _kind(known.registration, registration)
     if kind is not ChangeKind.NO_CHANGE:
@@ -268,28 +234,6 @@ def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: 
     state = known.model_copy(update={"registration": registration, "facts": facts, "day": moment.day})
     lost = frozenset() if settings.delete_on_supply_lost else _lost(statement, known.registration, registration)
     return Decision(kind, state, lost=lost)
-
-
-def _facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
-    """Facts only move forward."""
-    told = {
-        "profile": statement.profile,
-        "premises": statement.premises,
-        "sharing": statement.sharing,
-        "status": statement.status,
-        "supply_points": statement.supply_points,
-    }
-    moved = {name: fact for name, value in told.items() if value is not None and fact.newer_than(getattr(facts, name))}
-    points = dict(facts.points)
-    if statement.supply_points is not None and "supply_points" in moved:
-        points = {key: point for key, point in points.items() if point.newer_than(fact)}
-        for point in statement.supply_points.all():
-            points.setdefault(supply_point_key(point), _served(fact, served=True))
-    base = moved.get("supply_points", facts.supply_points)
-    for key, served in statement.served.items():
-        if fact.newer_than(points.get(key, base)):
-            points[key] = _served(fact, served=served)
-    return facts.model_copy(update={**moved, "points": dict(sorted(points.items()))})
 
 
 def _registration_after(
@@ -310,8 +254,8 @@ def _registration_after(
         "needs": needs,
         "premises": premises or before.premises,
         "sharing": sharing or before.sharing,
-        "review_due_on": _review_due_on(statement, before, profile, moment.day, settings),
-        "follow_up_on": _follow_up_on(status, before, moment.day, settings),
+        "review_due_on": review_due_on(statement, before, profile, moment.day, settings),
+        "follow_up_on": follow_up_on(status, before, moment.day, settings),
     }
     if profile:
         update |= {
@@ -320,46 +264,13 @@ def _registration_after(
             "services": profile.services,
         }
     after = before.model_copy(update=update)
-    return after.model_copy(update={"warnings": [*_warnings(held), *_still_noted(before, after)]})
+    return after.model_copy(update={"warnings": [*_warnings(held), *notices_that_stay(before, after)]})
 
 
 def _lost(statement: Statement, before: Registration, after: Registration) -> frozenset[str]:
     """The supply points that this statement, and nothing else, takes from the registration."""
     gone = before.held().keys() - after.held().keys()
     return frozenset(key for key, served in statement.served.items() if not served and key in gone)
-
-
-def _differing(new: Statement, old: Statement) -> Statement:
-    """The aspects of `new` that `old` does not say the same of."""
-    same_points = (
-        new.supply_points is not None
-        and old.supply_points is not None
-        and (set(new.supply_points.all()) == set(old.supply_points.all()))
-    )
-    return Statement(
-        profile=None if new.profile == old.profile else new.profile,
-        premises=None if new.premises == old.premises else new.premises,
-        sharing=None if new.sharing == old.sharing else new.sharing,
-        status=None if new.status == old.status else new.status,
-        supply_points=None if same_points else new.supply_points,
-    )
-
-
-def _due(registration: Registration, day: date) -> list[Notice]:
-    """The dates of a registration that somebody should act on by now."""
-    dates = {"review_due_on": registration.review_due_on, "follow_up_on": registration.follow_up_on}
-    return [Notice(pointer=f"/{name}", code=DATE_PASSED) for name, due in dates.items() if due and due <= day]
-
-
-def _still_noted(before: Registration, after: Registration) -> list[Notice]:
-    """A date that was noted as due stays noted until it is moved."""
-    return [
-        notice
-        for notice in before.warnings
-        if notice.code == DATE_PASSED
-        and after.status.live
-        and getattr(after, notice.pointer[1:]) == getattr(before, notice.pointer[1:])
-    ]
 
 
 def _kind(before: Registration, after: Registration) -> ChangeKind:
@@ -372,31 +283,11 @@ def _kind(before: Registration, after: Registration) -> ChangeKind:
     return ChangeKind.AMENDED
 
 
-def _receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
-    """`stale` if only newer facts of the same source stood against the statement."""
-    aspects = ("profile", "premises", "sharing", "status", "supply_points")
-    winners = [getattr(facts, name) for name, told in zip(aspects, statement[:5], strict=True) if told is not None]
-    winners += [facts.points.get(key, facts.supply_points) for key in statement.served]
-    return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
-
-
-def _newest_of_all(fact: Fact, known: RegistrationState) -> Fact:
-    """A caller speaks of what the register holds now, so nothing that it holds is newer."""
-    facts = known.facts
-    held = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, *facts.points.values()]
-    newest = max(other.time for other in held)
-    return fact.model_copy(update={"time": max(fact.time, newest + _TICK)})
-
-
 def _status_of(status: Status, needs: list[Need]) -> Status:
     """A live registration is active if its needs are known: nobody is active without one, nor pending with one."""
     if not status.live:
         return status
     return Status.ACTIVE if needs else Status.PENDING
-
-
-def _served(fact: Fact, *, served: bool) -> PointFact:
-    return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)
 
 
 def _held(points: Mapping[str, PointFact], status: Status) -> SupplyPoints:
@@ -422,32 +313,6 @@ def _needs(told: list[NeedInput], before: Registration | None, day: date, settin
     ]
 
 
-def _review_due_on(
-    statement: Statement, before: Registration, profile: Profile | None, day: date, settings: Settings
-) -> date:
-    """A review that is due stays due until the customer has been asked."""
-    if statement.review:
-        return min(day, before.review_due_on)
-    needs = profile.needs if profile else [need.told for need in before.needs]
-    if statement.confirmed:
-        return _next_review(needs, day, settings)
-    same = before.status.live and needs == [need.told for need in before.needs]
-    due = before.status.live and before.review_due_on <= day
-    return before.review_due_on if profile is None or same or due else _next_review(needs, day, settings)
-
-
-def _next_review(needs: list[NeedInput], day: date, settings: Settings) -> date:
-    dependent = need_rules.medically_dependent(need.code for need in needs)
-    return _months_on(day, settings.review_months_medically_dependent if dependent else settings.review_months)
-
-
-def _follow_up_on(status: Status, before: Registration | None, day: date, settings: Settings) -> date | None:
-    if status is not Status.PENDING:
-        return None
-    waiting = before.follow_up_on if before else None
-    return waiting or day + timedelta(days=settings.follow_up_days)
-
-
 def _refuse_impossible_dates(
     told: RegistrationInput, before: RegistrationInput | None, day: date, settings: Settings
 ) -> None:
@@ -468,14 +333,6 @@ def _refuse_impossible_dates(
             errors.append(FieldError(f"/needs/{index}/{field}", "need_already_ended", "this need has already ended"))
     if errors:
         raise InvalidContent(tuple(errors))
-
-
-def _months_on(day: date, months: int) -> date:
-    """The same day of the month, or the month's last."""
-    year, month = divmod(day.month - 1 + months, 12)
-    first_after = date(day.year + year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    last = date.fromordinal(first_after.toordinal() - 1)
-    return last.replace(day=min(day.day, last.day))
 
 
 def _warnings(points: SupplyPoints) -> list[Notice]:

@@ -4,8 +4,8 @@ from datetime import date
 from typing import Literal
 
 from shared.clock import london_day
+from shared.domain.aspects import Statement
 from shared.domain.contacts import Address
-from shared.domain.lifecycle import Statement
 from shared.domain.registration import Status
 from shared.domain.sharing import LawfulBasis, Sharing
 from shared.domain.supply_points import SupplyPoint, SupplyPointsInput, supply_point_key

@@ -16,8 +16,9 @@ from pydantic import Field
 
 from shared.clock import london_day, rfc3339
 from shared.domain.changes import Change, ChangeKind, Origin
+from shared.domain.due_dates import DATE_PASSED
 from shared.domain.feed import FeedEntry, Networks, effects_of
-from shared.domain.lifecycle import DATE_PASSED, Decision, Moment, give_way
+from shared.domain.lifecycle import Decision, Moment, give_way
 from shared.domain.networks import NetworkState
 from shared.domain.registration import AccountId, Registration, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key

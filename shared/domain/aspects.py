@@ -1,0 +1,131 @@
+"""Aspects of a registration, and what a request or message states about them.
+
+The aspects are profile (contacts, needs, services), premises, sharing, status, and the supply points, as a whole and
+each one. Each keeps the fact that it came from. A statement wins the aspects that hold an older fact and loses the
+others, so statements end in the same registration in whatever order they come (docs/decisions/aspects.md).
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from shared.domain.changes import ChangeKind
+from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.needs import NeedInput
+from shared.domain.registration import (
+    Fact,
+    Facts,
+    PointFact,
+    Registration,
+    RegistrationInput,
+    RegistrationState,
+    Status,
+)
+from shared.domain.services import Services
+from shared.domain.sharing import Sharing
+from shared.domain.supply_points import SupplyPoints, supply_point_key
+
+_TICK = timedelta(microseconds=1)
+
+
+class Profile(NamedTuple):
+    """The aspect that is about people."""
+
+    primary_contact: Contact
+    alternate_contact: AlternateContact | None
+    needs: list[NeedInput]
+    services: Services
+
+
+class Statement(NamedTuple):
+    """What a request or message says; None where it says nothing.
+
+    `supply_points` are all of them, `served` single ones with whether we serve them. `confirmed` says that the
+    customer has gone over the registration with us, `review` that somebody should.
+    """
+
+    profile: Profile | None = None
+    premises: Address | None = None
+    sharing: Sharing | None = None
+    status: Status | None = None
+    supply_points: SupplyPoints | None = None
+    served: Mapping[str, bool] = {}
+    confirmed: bool = False
+    review: bool = False
+
+
+def whole(told: RegistrationInput, *, confirmed: bool = False) -> Statement:
+    """A statement about every aspect."""
+    return Statement(
+        profile=Profile(told.primary_contact, told.alternate_contact, told.needs, told.services),
+        premises=told.premises,
+        sharing=told.sharing,
+        status=Status(told.status),
+        supply_points=told.supply_points,
+        confirmed=confirmed,
+    )
+
+
+def told_of(registration: Registration) -> RegistrationInput:
+    """A live registration as a caller would have told it, without what the register added."""
+    told: dict[str, Any] = {name: getattr(registration, name) for name in RegistrationInput.model_fields}
+    return RegistrationInput.model_construct(**told | {"needs": [need.told for need in registration.needs]})
+
+
+def facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
+    """Facts only move forward."""
+    told = {
+        "profile": statement.profile,
+        "premises": statement.premises,
+        "sharing": statement.sharing,
+        "status": statement.status,
+        "supply_points": statement.supply_points,
+    }
+    moved = {name: fact for name, value in told.items() if value is not None and fact.newer_than(getattr(facts, name))}
+    points = dict(facts.points)
+    if statement.supply_points is not None and "supply_points" in moved:
+        points = {key: point for key, point in points.items() if point.newer_than(fact)}
+        for point in statement.supply_points.all():
+            points.setdefault(supply_point_key(point), served_by(fact, served=True))
+    base = moved.get("supply_points", facts.supply_points)
+    for key, served in statement.served.items():
+        if fact.newer_than(points.get(key, base)):
+            points[key] = served_by(fact, served=served)
+    return facts.model_copy(update={**moved, "points": dict(sorted(points.items()))})
+
+
+def differing(new: Statement, old: Statement) -> Statement:
+    """The aspects of `new` that `old` does not say the same of."""
+    same_points = (
+        new.supply_points is not None
+        and old.supply_points is not None
+        and (set(new.supply_points.all()) == set(old.supply_points.all()))
+    )
+    return Statement(
+        profile=None if new.profile == old.profile else new.profile,
+        premises=None if new.premises == old.premises else new.premises,
+        sharing=None if new.sharing == old.sharing else new.sharing,
+        status=None if new.status == old.status else new.status,
+        supply_points=None if same_points else new.supply_points,
+    )
+
+
+def receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
+    """`stale` if only newer facts of the same source stood against the statement."""
+    aspects = ("profile", "premises", "sharing", "status", "supply_points")
+    winners = [getattr(facts, name) for name, told in zip(aspects, statement[:5], strict=True) if told is not None]
+    winners += [facts.points.get(key, facts.supply_points) for key in statement.served]
+    return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
+
+
+def newest_of_all(fact: Fact, known: RegistrationState) -> Fact:
+    """A caller speaks of what the register holds now, so nothing that it holds is newer."""
+    facts = known.facts
+    held = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, *facts.points.values()]
+    newest = max(other.time for other in held)
+    return fact.model_copy(update={"time": max(fact.time, newest + _TICK)})
+
+
+def served_by(fact: Fact, *, served: bool) -> PointFact:
+    """The fact that we serve a supply point, or do not."""
+    return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)

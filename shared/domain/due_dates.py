@@ -1,0 +1,65 @@
+"""Dates on which somebody should act: reviews with the customer, and follow-ups of those whose needs are not known."""
+
+from datetime import date, timedelta
+
+from shared.domain import needs as need_rules
+from shared.domain.aspects import Profile, Statement
+from shared.domain.needs import NeedInput
+from shared.domain.registration import Notice, Registration, Status
+from shared.settings import Settings
+
+#: Warning about a date to act on: it has come.
+DATE_PASSED = "date_passed"
+
+
+def review_due_on(
+    statement: Statement, before: Registration, profile: Profile | None, day: date, settings: Settings
+) -> date:
+    """A review that is due stays due until the customer has been asked."""
+    if statement.review:
+        return min(day, before.review_due_on)
+    needs = profile.needs if profile else [need.told for need in before.needs]
+    if statement.confirmed:
+        return next_review(needs, day, settings)
+    same = before.status.live and needs == [need.told for need in before.needs]
+    due = before.status.live and before.review_due_on <= day
+    return before.review_due_on if profile is None or same or due else next_review(needs, day, settings)
+
+
+def next_review(needs: list[NeedInput], day: date, settings: Settings) -> date:
+    """When to go over a registration with the customer again: sooner where electricity keeps someone alive."""
+    dependent = need_rules.medically_dependent(need.code for need in needs)
+    return _months_on(day, settings.review_months_medically_dependent if dependent else settings.review_months)
+
+
+def follow_up_on(status: Status, before: Registration | None, day: date, settings: Settings) -> date | None:
+    """When to ask for the needs of a pending registration; the date stays while it is pending."""
+    if status is not Status.PENDING:
+        return None
+    waiting = before.follow_up_on if before else None
+    return waiting or day + timedelta(days=settings.follow_up_days)
+
+
+def notices_of_due_dates(registration: Registration, day: date) -> list[Notice]:
+    """The dates of a registration that somebody should act on by now."""
+    dates = {"review_due_on": registration.review_due_on, "follow_up_on": registration.follow_up_on}
+    return [Notice(pointer=f"/{name}", code=DATE_PASSED) for name, due in dates.items() if due and due <= day]
+
+
+def notices_that_stay(before: Registration, after: Registration) -> list[Notice]:
+    """A date that was noted as due stays noted until it is moved."""
+    return [
+        notice
+        for notice in before.warnings
+        if notice.code == DATE_PASSED
+        and after.status.live
+        and getattr(after, notice.pointer[1:]) == getattr(before, notice.pointer[1:])
+    ]
+
+
+def _months_on(day: date, months: int) -> date:
+    """The same day of the month, or the month's last."""
+    year, month = divmod(day.month - 1 + months, 12)
+    first_after = date(day.year + year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    last = date.fromordinal(first_after.toordinal() - 1)
+    return last.replace(day=min(day.day, last.day))
