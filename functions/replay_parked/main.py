@@ -10,6 +10,9 @@ from shared.scheduled import Scheduled
 from shared.settings import settings
 from shared.store.quarantine import Parked, quarantine
 
+_FIRST_WAIT = timedelta(minutes=5)
+_LONGEST_WAIT = timedelta(hours=6)
+
 job = Scheduled(__file__)
 
 
@@ -19,12 +22,20 @@ async def run(slot: datetime) -> dict[str, int]:
     too_old = slot - timedelta(days=settings().parked_days)
     replayed = held = 0
     async for page in quarantine().parked():
-        waiting = [parked for parked in page if parked.first_seen > too_old]
-        await asyncio.gather(*(_replay(parked) for parked in waiting))
-        await asyncio.gather(*(quarantine().hold(parked.record_id) for parked in page if parked not in waiting))
-        replayed += len(waiting)
-        held += len(page) - len(waiting)
+        old = [parked for parked in page if parked.first_seen <= too_old]
+        due = [parked for parked in page if parked.first_seen > too_old and is_due(parked, slot)]
+        await asyncio.gather(*(_replay(parked) for parked in due))
+        await asyncio.gather(*(quarantine().hold(parked.record_id) for parked in old))
+        replayed += len(due)
+        held += len(old)
     return {"replayed": replayed, "held": held}
+
+
+def is_due(parked: Parked, slot: datetime) -> bool:
+    """Whether to try a message again: after five minutes, and after twice as long each further time."""
+    doublings = min(parked.attempts - 1, 20)
+    wait = min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
+    return slot - parked.last_seen >= wait
 
 
 async def _replay(parked: Parked) -> None:

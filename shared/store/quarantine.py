@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -50,11 +50,13 @@ class QuarantinedMessage(Model):
 
 
 class Parked(NamedTuple):
-    """A message that waits for something, and since when."""
+    """A message that waits for something, since when, and how often it has been tried."""
 
     record_id: str
     message: QuarantinedMessage
     first_seen: datetime
+    last_seen: datetime
+    attempts: int
 
 
 class Quarantine:
@@ -92,7 +94,7 @@ class Quarantine:
 
     async def resolve(self, record_id: str) -> None:
         """Note that a quarantined message has been applied. Raises `Unavailable`."""
-        if not _RECORD_ID.fullmatch(record_id):
+        if not _RECORD_ID.fullmatch(record_id) or await self._documents.get(Key("quarantine", record_id)) is None:
             return
         fields: dict[str, Value] = {"status": QuarantineStatus.RESOLVED.value, "last_seen": self._documents.clock.now()}
         await self._merge(Key("quarantine", record_id), fields)
@@ -101,7 +103,7 @@ class Quarantine:
         """Everything that is parked, in pages. Raises `Unavailable`."""
         parked = ("status", QuarantineStatus.PARKED.value)
         async for page in self._documents.pages("quarantine", equal=parked, limit=_PAGE):
-            yield [Parked(stored.document_id, _stored_message(stored), _first_seen(stored)) for stored in page]
+            yield [_parked(stored) for stored in page]
 
     async def fields(self, record_id: str) -> dict[str, Value]:
         """What changes about a record: status, reason, attempts, first and last seen. Raises `NotFound`."""
@@ -146,15 +148,15 @@ def _message(delivery: Delivery) -> QuarantinedMessage:
     )
 
 
-def _stored_message(stored: Stored) -> QuarantinedMessage:
-    return QuarantinedMessage.model_validate_json(stored.state)
-
-
-def _first_seen(stored: Stored) -> datetime:
-    instant = stored.fields["first_seen"]
-    if not isinstance(instant, datetime):
-        raise TypeError("first_seen is not an instant")
-    return instant
+def _parked(stored: Stored) -> Parked:
+    fields: dict[str, Any] = stored.fields
+    return Parked(
+        record_id=stored.document_id,
+        message=QuarantinedMessage.model_validate_json(stored.state),
+        first_seen=fields["first_seen"],
+        last_seen=fields["last_seen"],
+        attempts=fields["attempts"],
+    )
 
 
 def _readable(data: bytes) -> dict[str, str]:

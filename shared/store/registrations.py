@@ -194,13 +194,9 @@ class Registrations:
         for attempt in range(_ATTEMPTS):
             if known.change is not None:
                 return _repeat(known.change, request)
-            moment = self._moment(known)
+            known, moment, decision = await self._decide(request, known, decide, looked=not expect_new)
             if moment.now - began > LATEST_ATTEMPT or monotonic() > patient_until:
                 break
-            decision = decide(known.registration, moment)
-            if not decision.receipt and not expect_new:
-                known = await self._look_at_claims(request, known, decision)
-                decision = await self._settle(request, known, decision)
             change, writes = self._writes(request, known, decision, moment)
             try:
                 await self._documents.commit(writes)
@@ -239,6 +235,20 @@ class Registrations:
             {key: Claim.model_validate_json(stored.state) for key, stored in found.items()},
             versions,
         )
+
+    async def _decide(
+        self, request: Request, known: Known, decide: Decide, *, looked: bool
+    ) -> tuple[Known, Moment, Decision]:
+        """The decision on what is known, and on the claims that it takes beyond what the request names."""
+        moment = self._moment(known)
+        decision = decide(known.registration, moment)
+        if decision.receipt or not looked:
+            return known, moment, decision
+        more = await self._look_at_claims(request, known, decision)
+        if more is not known:
+            moment = self._moment(more)
+            decision = decide(more.registration, moment)
+        return more, moment, await self._settle(request, more, decision)
 
     async def _look_at_claims(self, request: Request, known: Known, decision: Decision) -> Known:
         """Read the claims of what a decision takes beyond what the request names: rare, one more RPC."""

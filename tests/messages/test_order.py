@@ -107,7 +107,8 @@ def new_run() -> Run:
 @pytest.fixture(scope="session")
 def replay(stack: Stack) -> Callable[[], None]:
     def call() -> None:
-        slot = {"X-CloudScheduler-ScheduleTime": stack.clock.now().isoformat()}
+        tomorrow = stack.clock.now() + timedelta(days=1)
+        slot = {"X-CloudScheduler-ScheduleTime": tomorrow.isoformat()}
         httpx.post(stack.function_url("replay_parked"), headers=slot, timeout=60).raise_for_status()
 
     return call
