@@ -98,6 +98,12 @@ def plan(session: nox.Session) -> None:
 
 
 @nox.session
+def save(session: nox.Session) -> None:
+    """Save the plan for another machine to apply: `nox -s save -- ENVIRONMENT NAME`."""
+    session.run(PYTHON, "-m", "ops", "release", "save", *session.posargs)
+
+
+@nox.session
 def apply(session: nox.Session) -> None:
     """Apply the saved plan: `nox -s apply -- ENVIRONMENT [--saved NAME]`."""
     session.run(PYTHON, "-m", "ops", "release", "apply", *session.posargs)

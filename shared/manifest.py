@@ -78,6 +78,7 @@ Permission = Literal[
     "firestore.read",
     "firestore.write",
     "exports.write",
+    "kms.sign",
     "pubsub.publish:psr-account-events",
     "pubsub.publish:psr-customer-migration",
     "pubsub.publish:psr-export-work",

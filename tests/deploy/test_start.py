@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from ops.bundle.release import Built, build
+from ops.errors import CommandError
 from ops.local.processes import LOOPBACK, Child, end_all, free_ports
+from ops.release import check
 
 ROOT = Path(__file__).parents[2]
 #: What a deployment gives its functions. A function whose manifest names a setting that is not here fails the test.
@@ -26,7 +28,7 @@ SETTINGS = {
     "supplier_mpid": "SUPP",
     "token_audience": "psr-api",
     "token_issuer": "https://issuer.example",
-    "token_jwks_uri": "https://issuer.example/jwks.json",
+    "token_jwks_uri": f"http://{LOOPBACK}:1/jwks.json",
 }
 
 
@@ -92,6 +94,21 @@ def test_every_bundle_starts_from_an_empty_folder(built: Built, tmp_path: Path, 
     for name, port in zip(built.release.functions, free_ports(len(built.release.functions)), strict=True):
         children.append(start(built, name, unpack(built, name, tmp_path), Path(sys.executable), port))
     assert builds(children) == hashes(built)
+
+
+def test_the_smoke_test_passes_on_what_was_deployed_and_names_what_was_not(
+    built: Built, tmp_path: Path, children: list[Child]
+) -> None:
+    (port,) = free_ports(1)
+    function = built.release.default_function
+    children.append(start(built, function, unpack(built, function, tmp_path), Path(sys.executable), port))
+    builds(children)
+    url, sha256 = f"http://{LOOPBACK}:{port}", built.release.functions[function].sha256
+    check(url, sha256)
+    with pytest.raises(CommandError, match="not the one that was deployed"):
+        check(url, "0" * 64)
+    with pytest.raises(CommandError, match="does not answer as it should: ConnectError"):
+        check(f"http://{LOOPBACK}:1", sha256)
 
 
 @pytest.mark.soak

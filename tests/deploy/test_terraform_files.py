@@ -1,0 +1,142 @@
+"""What Terraform's files say, read as they are: against the code's own lists, and without a Terraform program."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import hcl2
+import pytest
+import yaml
+
+from shared.errors import Problem
+from shared.log import Event
+from shared.manifest import Permission, read_manifests
+from shared.settings import Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
+TERRAFORM = ROOT / "terraform"
+ENVIRONMENTS = sorted(path.name for path in (TERRAFORM / "environments").iterdir())
+ALERTS = yaml.safe_load((TERRAFORM / "alerts.yaml").read_text())
+
+
+def read(path: Path) -> dict[str, Any]:
+    return hcl2.loads(path.read_text())
+
+
+def plain(value: Any) -> Any:
+    """A literal without its quotes."""
+    if isinstance(value, dict):
+        return {plain(name): plain(inner) for name, inner in value.items() if name != "__is_block__"}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return value.strip('"') if isinstance(value, str) else value
+
+
+def values(environment: str) -> dict[str, Any]:
+    """The arguments of the module in an environment's folder."""
+    (module,) = read(TERRAFORM / "environments" / environment / "main.tf")["module"]
+    return plain(module)["psr"]
+
+
+def test_environments_differ_in_values_only() -> None:
+    def rest(environment: str) -> str:
+        content = read(TERRAFORM / "environments" / environment / "main.tf")
+        return str(content | {"module": None}).replace(values(environment)["project"], "PROJECT")
+
+    first, *others = ENVIRONMENTS
+    for other in others:
+        assert set(values(other)) == set(values(first))
+        assert set(values(other)["settings"]) == set(values(first)["settings"])
+        assert rest(other) == rest(first)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_gives_settings_that_exist_and_are_valid(environment: str) -> None:
+    given = values(environment)["settings"]
+    always = {"PSR_PROJECT": "p", "PSR_IDENTITY_KEY": "A" * 43 + "="}
+    assert set(given) <= set(Settings.model_fields)
+    read_settings({**always, **{f"PSR_{name.upper()}": str(value) for name, value in given.items()}})
+
+
+def known_settings() -> set[str]:
+    """Settings whose values Terraform knows itself."""
+    (block,) = [block for block in read(TERRAFORM / "functions.tf")["locals"] if "known_settings" in block]
+    return set(plain(block["known_settings"]))
+
+
+def test_every_setting_that_a_manifest_names_has_a_value_in_every_environment() -> None:
+    named = {name for manifest in read_manifests(ROOT / "functions").values() for name in manifest.settings}
+    assert known_settings() <= set(Settings.model_fields)
+    for environment in ENVIRONMENTS:
+        assert named <= known_settings() | set(values(environment)["settings"])
+
+
+def test_terraform_grants_every_permission_that_a_manifest_may_ask_for() -> None:
+    (block,) = [block for block in read(TERRAFORM / "iam.tf")["locals"] if "permissions" in block]
+    known = plain(block["permissions"])
+    exact, beginnings = (
+        [one for one in known if not one.endswith(":")],
+        tuple(one for one in known if one.endswith(":")),
+    )
+    assert [one for one in get_args(Permission) if one not in exact and not one.startswith(beginnings)] == []
+
+
+def test_every_alert_asks_for_events_and_problems_that_the_code_logs() -> None:
+    queries = "\n".join(alert["query"] for alert in ALERTS.values())
+    assert set(re.findall(r'event="(\w+)"', queries)) <= {event.name for event in Event}
+    codes = {getattr(problem, "code", None) for problem in all_problems(Problem)}
+    assert set(re.findall(r'problem="([\w-]+)"', queries)) <= codes
+
+
+def all_problems(base: type[Problem]) -> list[type[Problem]]:
+    return [
+        one for problem in base.__subclasses__() for one in (problem, *all_problems(problem)) if hasattr(one, "code")
+    ]
+
+
+def test_every_alert_says_why_its_window_is_what_it_is() -> None:
+    kinds = {"dead_letters", "http", "pubsub", "schedule", "service"}
+    for name, alert in ALERTS.items():
+        assert set(alert) == {"because", "for", "per", "query", "severity", "summary"}, name
+        assert alert["per"] in kinds
+        assert ("$function" in alert["query"]) == (alert["per"] != "service"), name
+
+
+def resources() -> set[str]:
+    return {
+        f"{kind}.{name}"
+        for path in TERRAFORM.glob("*.tf")
+        for block in read(path).get("resource", [])
+        for kind, named in plain(block).items()
+        for name in named
+    }
+
+
+def test_the_page_of_resources_names_every_one() -> None:
+    page = (ROOT / "docs/resources.md").read_text()
+    assert set(re.findall(r"^\| `(\w+\.\w+)`", page, re.MULTILINE)) == resources()
+
+
+def test_functions_are_not_repeated_by_hand() -> None:
+    """No file of Terraform's names a function: all that is per function comes from the release."""
+    names = {name.replace("_", "-") for name in read_manifests(ROOT / "functions")} - {"lookup", "register"}
+    for path in TERRAFORM.glob("*.tf"):
+        assert not [name for name in names if f'"{name}"' in path.read_text()], path
+
+
+def test_the_pipeline_is_one_that_cloud_build_takes() -> None:
+    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", "cloudbuild.yaml")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_pipeline_runs_sessions_that_exist_in_images_of_one_version() -> None:
+    steps = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())["steps"]
+    sessions = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
+    scripts = "\n".join(step["script"] for step in steps)
+    run = set(" ".join(re.findall(r"nox -s ([a-z ]+?)(?: --|$)", scripts, re.MULTILINE)).split())
+    assert run <= sessions
+    assert {"lint", "types", "tests", "terraform", "upload", "plan", "save", "apply", "smoke"} <= run
+    assert all(re.search(r":\d+\.\d+\.\d+", step["name"]) for step in steps)
