@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from ops.contract import app as contract
 from ops.errors import CommandError
 from ops.local.commands import app as local
 from ops.release import app as release
@@ -11,6 +12,7 @@ from ops.release import app as release
 app = typer.Typer(
     name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+app.add_typer(contract, name="contract")
 app.add_typer(local, name="local")
 app.add_typer(release, name="release")
 

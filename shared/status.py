@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
-from pydantic_core import to_json
 from starlette.responses import Response
 
+from shared.model import Model
 from shared.settings import settings
 
 STATUS_PATH = "/_status"
@@ -22,14 +23,23 @@ def function_name(folder: Path) -> str:
     return settings().function or folder.name
 
 
+class StatusReport(Model):
+    """What a function says of itself."""
+
+    function: str
+    build: str
+    status: Literal["serving"] = "serving"
+    dependencies: dict[str, Literal["ok", "unavailable"]]
+
+
 class Status:
-    """What a function says of itself. `dependencies` are ways to ask each one for a sign of life."""
+    """Answers for one function. `dependencies` are ways to ask each one for a sign of life."""
 
     def __init__(self, name: str, dependencies: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
         self._name = name
         self._dependencies = dependencies
         self._asked_at = 0.0
-        self._states: dict[str, str] = {}
+        self._states: dict[str, Literal["ok", "unavailable"]] = {}
 
     async def response(self) -> Response:
         """200 with the build, and `ok` or `unavailable` for each dependency."""
@@ -37,16 +47,11 @@ class Status:
             states = await asyncio.gather(*map(_state, self._dependencies.values()))
             self._states = dict(zip(self._dependencies, states, strict=True))
             self._asked_at = time.monotonic()
-        body = {
-            "function": self._name,
-            "build": settings().build,
-            "status": "serving",
-            "dependencies": self._states,
-        }
-        return Response(to_json(body), media_type="application/json")
+        report = StatusReport(function=self._name, build=settings().build, dependencies=self._states)
+        return Response(report.model_dump_json(), media_type="application/json")
 
 
-async def _state(ask: Callable[[], Awaitable[object]]) -> str:
+async def _state(ask: Callable[[], Awaitable[object]]) -> Literal["ok", "unavailable"]:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await ask()

@@ -35,7 +35,7 @@ class LookupKey(Model):
         return self
 
 
-@api.operation("getRegistration", answers=Registration)
+@api.operation("getRegistration", answers=Registration, problems=(NotFound,))
 async def get_registration(call: Call) -> Answer:
     """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
     registration_id = call.registration_id
@@ -46,7 +46,7 @@ async def get_registration(call: Call) -> Answer:
     return registration_answer(registration, call.caller)
 
 
-@api.operation("lookUpRegistration", answers=Registration)
+@api.operation("lookUpRegistration", answers=Registration, problems=(NotFound,))
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
     """One registration by account (one RPC), MPAN or MPRN (two)."""
     point = body.mpan or body.mprn
@@ -102,7 +102,7 @@ async def search_registrations(call: Call, body: Area) -> Answer:
     return Answer(200, page.model_dump_json())
 
 
-@api.operation("listChanges", answers=HistoryPage)
+@api.operation("listChanges", answers=HistoryPage, problems=(NotFound,))
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     """The changes of one registration by version, newest last, page by page; one RPC."""
     registration_id = call.registration_id

@@ -12,7 +12,15 @@ from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationInput, RegistrationState
 from shared.domain.supply_points import SupplyPoint
-from shared.errors import NotFound, NotLive, VersionStale
+from shared.errors import (
+    AlreadyRegistered,
+    IdempotencyKeyReused,
+    NotFound,
+    NotLive,
+    SupplyPointHeld,
+    VersionNeeded,
+    VersionStale,
+)
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, registration_answer
 from shared.log import Event, log
@@ -24,7 +32,12 @@ SOURCE = "http"
 api = Api(__file__)
 
 
-@api.operation("createRegistration", answers=Registration, status=201)
+@api.operation(
+    "createRegistration",
+    answers=Registration,
+    status=201,
+    problems=(NotFound, AlreadyRegistered, SupplyPointHeld, IdempotencyKeyReused),
+)
 async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     """Register an account, or take it up again after it was withdrawn or ended; one RPC for a new account.
 
@@ -43,7 +56,11 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     return _answer(call, outcome, 201, {"Location": f"/v1/registrations/{registration_id}"})
 
 
-@api.operation("amendRegistration", answers=Registration)
+@api.operation(
+    "amendRegistration",
+    answers=Registration,
+    problems=(NotFound, NotLive, SupplyPointHeld, VersionNeeded, VersionStale, IdempotencyKeyReused),
+)
 async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     """Change a registration by JSON merge patch (RFC 7396), having read the version in If-Match; two RPCs.
 
@@ -66,7 +83,11 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     return _answer(call, outcome, 200)
 
 
-@api.operation("withdrawRegistration", answers=Registration)
+@api.operation(
+    "withdrawRegistration",
+    answers=Registration,
+    problems=(NotFound, NotLive, VersionNeeded, VersionStale, IdempotencyKeyReused),
+)
 async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
     """Take an account off the register, having read the version in If-Match; two RPCs.
 

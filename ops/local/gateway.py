@@ -1,4 +1,4 @@
-"""The process at the stack's one public address: front door, token issuer and Cloud Scheduler.
+"""The process at the stack's one public address: front door, token issuer, Cloud Scheduler, pages for people.
 
 `python -m ops.local.gateway <stack.json>`
 """
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from ops.local.front_door import FrontDoor
 from ops.local.issuer import Issuer
 from ops.local.layout import AUDIENCE, FUNCTIONS, Layout
+from ops.local.pages import Pages
 from ops.local.processes import LOOPBACK
 from ops.local.scheduler import Scheduler
 from shared.manifest import read_manifests
@@ -24,7 +25,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def gateway(layout: Layout) -> Starlette:
-    """The application. What is neither the issuer's nor the scheduler's goes through the front door."""
+    """The application. What is not the issuer's, the scheduler's or a page goes through the front door."""
     issuer = Issuer(f"{layout.url}/dev", AUDIENCE)
     scheduler = Scheduler(layout.clock)
     door = FrontDoor(
@@ -42,7 +43,9 @@ def gateway(layout: Layout) -> Starlette:
     everything_else = Route(
         "/{path:path}", door.serve, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     )
-    return Starlette(routes=[*issuer.routes(), *scheduler.routes(), everything_else], lifespan=lifespan)
+    pages = Pages(layout)
+    routes = [*issuer.routes(), *scheduler.routes(), *pages.routes(), everything_else]
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 if __name__ == "__main__":

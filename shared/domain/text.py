@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 #: Controls, line and paragraph separators, and the overrides that make text read differently from what it is.
@@ -38,16 +38,26 @@ def _phone(text: str) -> str:
 
 
 #: D0225 J1884, J1719 (names, 50), J1874 to J1882 (address lines, 40), J0012 (additional information, 200).
-Name = Annotated[str, StringConstraints(max_length=50), AfterValidator(_printable)]
-AddressLine = Annotated[str, StringConstraints(max_length=40), AfterValidator(_printable)]
-Note = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(_printable)]
+AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_printable)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 
 #: DTC J1720, CHAR(20).
-Phone = Annotated[str, StringConstraints(max_length=20), AfterValidator(_phone)]
+Phone = Annotated[
+    str,
+    StringConstraints(max_length=20),
+    AfterValidator(_phone),
+    Field(json_schema_extra={"format": "phone", "examples": ["07700900123"]}),
+]
 #: Upper case with one space before the last three characters.
-Postcode = Annotated[str, StringConstraints(max_length=10), AfterValidator(_postcode)]
+Postcode = Annotated[
+    str,
+    StringConstraints(max_length=10),
+    AfterValidator(_postcode),
+    Field(json_schema_extra={"format": "postcode", "examples": ["BS1 4DJ"]}),
+]
 #: DTC J0693, CHAR(10).
-CallerPassword = Annotated[str, StringConstraints(max_length=10), AfterValidator(_printable)]
+CallerPassword = Annotated[str, StringConstraints(min_length=1, max_length=10), AfterValidator(_printable)]
 
 
 def sector_or_postcode(text: str) -> str:

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
-from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, VersionNeeded
+from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
 from shared.http.bodies import read_body, read_query
 from shared.http.callers import Caller, reach_issuer, tokens
 from shared.http.cors import allow_reading, is_preflight, preflight
@@ -91,13 +91,17 @@ Handler = Callable[..., Awaitable[Answer]]
 
 
 class Operation(NamedTuple):
-    """What is behind a route: its handler, the models of what it takes, and of what it answers with which status."""
+    """What is behind a route: its handler, the models of what it takes, and of what it answers with which status.
+
+    `problems` are those that its rules raise, beside those that every operation can meet.
+    """
 
     handler: Handler
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     answers: type[BaseModel]
     status: int
+    problems: tuple[type[Problem], ...]
 
 
 class Api:
@@ -107,19 +111,30 @@ class Api:
         folder = Path(main_file).parent
         self._name = function_name(folder)
         self._manifest = read_manifest(folder)
-        self._routes = [(route, _pattern(route.path)) for route in self._manifest.trigger.http or []]
+        self.routes = self._manifest.trigger.http or []
+        self._patterns = [(route, _pattern(route.path)) for route in self.routes]
         self._status = Status(self._name, {"firestore": reach_firestore, "token_issuer": reach_issuer})
         self.operations: dict[str, Operation] = {}
 
-    def operation(self, name: str, *, answers: type[BaseModel], status: int = 200) -> Callable[[Handler], Handler]:
+    def operation(
+        self,
+        name: str,
+        *,
+        answers: type[BaseModel],
+        status: int = 200,
+        problems: tuple[type[Problem], ...] = (),
+    ) -> Callable[[Handler], Handler]:
         """Make a coroutine function the implementation of an operation of the manifest.
 
-        The models of its arguments `body` and `query`, where it has them, are what the request must hold.
+        The models of its arguments `body` and `query`, where it has them, are what the request must hold; the rest
+        says what it answers, for the published description.
         """
 
         def declare(handler: Handler) -> Handler:
             models = inspect.get_annotations(handler, eval_str=True)
-            self.operations[name] = Operation(handler, models.get("body"), models.get("query"), answers, status)
+            self.operations[name] = Operation(
+                handler, models.get("body"), models.get("query"), answers, status, problems
+            )
             return handler
 
         return declare
@@ -128,7 +143,7 @@ class Api:
         """The entry point. Raises if an operation lacks its route (and so its scope), a route its operation, or a
         setting is missing: the function does not start then.
         """
-        declared = {route.operation for route, _ in self._routes}
+        declared = {route.operation for route in self.routes}
         if declared != set(self.operations):
             differing = ", ".join(sorted(declared ^ set(self.operations)))
             raise RuntimeError(f"{self._name}: operations not both in function.yaml and in main.py: {differing}")
@@ -138,7 +153,9 @@ class Api:
     async def _serve(self, request: Request) -> Response:
         if request.url.path == STATUS_PATH:
             return await guarded("getStatus", request, self._status.response)
-        allowed = [(route, match) for route, pattern in self._routes if (match := pattern.fullmatch(request.url.path))]
+        allowed = [
+            (route, match) for route, pattern in self._patterns if (match := pattern.fullmatch(request.url.path))
+        ]
         chosen = next(((route, match) for route, match in allowed if route.method == request.method), None)
         operation = chosen[0].operation if chosen else "none"
 

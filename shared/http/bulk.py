@@ -26,8 +26,8 @@ _PAGE_SIZE = 100
 class SupplyPointList(Model):
     """Up to 1,000 supply points, none twice."""
 
-    mpans: list[Mpan] = Field(default_factory=list)
-    mprns: list[Mprn] = Field(default_factory=list)
+    mpans: list[Mpan] = Field(default_factory=list, json_schema_extra={"maxItems": _MOST_AT_ONCE})
+    mprns: list[Mprn] = Field(default_factory=list, json_schema_extra={"maxItems": _MOST_AT_ONCE})
 
     @model_validator(mode="after")
     def _is_within_limits(self) -> Self:
@@ -48,7 +48,12 @@ class SupplyPointList(Model):
 class Area(Model):
     """A postcode (`BS1 4DJ`) or a postcode sector (`BS1 4`), and where in the answer to go on."""
 
-    postcode: Annotated[str, StringConstraints(max_length=10), AfterValidator(sector_or_postcode)]
+    postcode: Annotated[
+        str,
+        StringConstraints(max_length=10),
+        AfterValidator(sector_or_postcode),
+        Field(json_schema_extra={"format": "postcode", "examples": ["BS1 4DJ", "BS1 4"]}),
+    ]
     page_size: int = Field(_PAGE_SIZE, ge=1, le=500)
     page_token: str | None = Field(None, max_length=500)
 

@@ -1,0 +1,121 @@
+"""The published contract is what the code says, and the front door shows it."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from ops import contract
+from ops.local.layout import ROOT
+from ops.local.stack import Stack
+from tests.api.samples import Caller, registration
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [(contract.OPENAPI, contract.openapi_text), (contract.PROBLEMS, contract.problems_text)],
+    ids=["openapi.json", "problems.md"],
+)
+def test_what_is_committed_is_what_the_code_says(path: Any, text: Any) -> None:
+    assert path.read_text(encoding="utf-8") == text(), "run: python -m ops contract write"
+
+
+def published() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(contract.OPENAPI.read_text(encoding="utf-8"))
+    return document
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in published()["paths"].values():
+        for operation in path.values():
+            yield operation["operationId"], operation
+
+
+def test_every_operation_but_the_status_asks_for_exactly_one_scope() -> None:
+    scopes = {name: [scope for rule in one["security"] for scope in rule["token"]] for name, one in operations()}
+    assert scopes.pop("getStatus") == []
+    assert len(scopes) == 8
+    assert all(len(needed) == 1 for needed in scopes.values())
+
+
+def test_every_reference_leads_somewhere() -> None:
+    text = contract.OPENAPI.read_text(encoding="utf-8")
+    schemas = published()["components"]["schemas"]
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', text)) <= set(schemas)
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_the_problems_of_an_operation_are_in_the_catalogue_and_the_catalogue_in_the_document() -> None:
+    known = {problem.code for problem in contract.catalogue()}
+    told = set(re.findall(r"`([a-z-]+)`:", json.dumps([one["responses"] for _, one in operations()])))
+    assert told <= known
+    # Met only where no operation is: a path, method or page that the document does not have.
+    assert known - told == {"method-not-allowed", "origin-refused"}
+
+
+def test_an_answer_keeps_the_published_schema(agent: Caller) -> None:
+    schemas = published()["components"]
+    told = registration()
+    answers = {
+        "Registration": agent.create(told),
+        "Batch": agent.batch(mpans=told["supply_points"]["mpans"]),
+        "AreaPage": agent.search(postcode="BS1 4DJ"),
+        "HistoryPage": agent.changes(agent.look_up(account_id=told["account_id"]).json()["registration_id"]),
+        "StatusReport": agent.http.get("/_status"),
+        "Problem": agent.create({}),
+    }
+    for name, answer in answers.items():
+        validator = Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": schemas})
+        assert [error.message for error in validator.iter_errors(answer.json())] == []
+
+
+def test_the_front_door_shows_the_contract_without_a_token(stack: Stack) -> None:
+    assert httpx.get(f"{stack.url}/openapi.json").json() == published()
+    viewer = httpx.get(f"{stack.url}/docs").text
+    for needed in re.findall(r'(?:src|href)="([^"]+)"', viewer):
+        assert needed.startswith("/"), "the viewer needs no network"
+        assert httpx.get(f"{stack.url}{needed}").status_code == 200
+
+
+def test_the_type_of_a_problem_leads_to_what_it_means(stack: Stack, agent: Caller) -> None:
+    problem = agent.get("nothing").json()
+    page = httpx.get(f"{stack.url}{problem['type']}", follow_redirects=True)
+    assert page.url.fragment == "not-found"
+    for known in contract.catalogue():
+        assert f"id='{known.code}'" in page.text
+    assert httpx.get(f"{stack.url}/problems/none").status_code == 404
+
+
+def test_the_start_page_tells_what_runs_where_and_how_to_call_it(stack: Stack) -> None:
+    page = httpx.get(stack.url).text
+    for name in stack.layout.functions:
+        assert stack.function_url(name) in page
+    for expected in ("/dev/token?as=agent", "/docs", "/problems", "registrations: active", "quarantine: held"):
+        assert expected in page
+    (token_link,) = re.findall(r"href='(/dev/token\?as=customer[^']+)'", page)
+    assert "access_token" in httpx.get(f"{stack.url}{token_link.replace('&amp;', '&')}").json()
+
+
+def test_exported_files_are_shown_and_nothing_else(stack: Stack) -> None:
+    folder = stack.exports / "2000-01-01" / "r1"
+    folder.mkdir(parents=True)
+    try:
+        (folder / "manifest.json").write_text('{"shown": true}', encoding="utf-8")
+        assert "/exports/2000-01-01/r1/manifest.json" in httpx.get(stack.url).text
+        assert httpx.get(f"{stack.url}/exports/2000-01-01/r1/manifest.json").json() == {"shown": True}
+        for outside in ("../stack.json", "%2e%2e/stack.json", "..%2fstack.json", "2000-01-01", "none"):
+            assert httpx.get(f"{stack.url}/exports/{outside}").status_code == 404
+    finally:
+        (folder / "manifest.json").unlink()
+        folder.rmdir()
+        folder.parent.rmdir()
+
+
+def test_the_contract_mentions_nothing_of_a_machine() -> None:
+    for path in (contract.OPENAPI, contract.PROBLEMS):
+        assert str(ROOT) not in path.read_text(encoding="utf-8")
