@@ -10,7 +10,7 @@ from shared.domain.changes import Change, ChangeKind
 from shared.domain.feed import FeedEntry
 from shared.domain.networks import Send
 from shared.domain.recipients import UNROUTABLE, Withheld
-from shared.export import d0225
+from shared.export import d0225, register_csv
 from shared.store.documents import Stored, documents
 
 
@@ -78,12 +78,17 @@ def _told(recipient: str, entries: list[FeedEntry]) -> Told:
     return Told(sends[Send.SET], sends[Send.DELETE], withheld)
 
 
-def details_of(files: list[Path]) -> dict[str, list[d0225.Details]]:
-    """What D0225 files say by receiver. Raises `BadFile` for what is not D0225."""
-    found: dict[str, list[d0225.Details]] = {}
+def supply_points_in(files: list[Path]) -> dict[str, list[str]]:
+    """The supply points that files speak of, by receiver. Raises `BadFile` for a file that does not keep its format."""
+    found: dict[str, list[str]] = {}
     for path in sorted(files):
-        file = d0225.read(path.read_bytes())
-        found.setdefault(file.envelope.receiver, []).extend(file.details)
+        content = path.read_bytes()
+        if path.suffix == ".csv":
+            gas = register_csv.read(content)
+            found.setdefault(gas.envelope.receiver, []).extend(one.supply_point for one in gas.details)
+        else:
+            file = d0225.read(content)
+            found.setdefault(file.envelope.receiver, []).extend(one.mpan for one in file.details)
     return found
 
 

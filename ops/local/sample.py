@@ -25,6 +25,10 @@ WRONG = CUSTOMERS * 3 // 100
 TYPE = "uk.psr.customer.migrated.v1"
 SOURCE = "//old-platform.example/customers"
 
+#: The gas shipper of `shared/data/recipients.csv`.
+GAS_SHIPPER = "SHPR"
+
+_MPAN_DIGITS = 13
 _UNKNOWN_DISTRIBUTORS = ("39", "40")
 _SYLLABLES = ("quill", "brack", "fen", "holm", "thorpe", "wick", "marl", "dray", "sedge", "combe", "lyth", "garth")
 _GIVEN = ("Ada", "Siân", "Łukasz", "Noor", "Zoë", "Callum", "Aoife", "Ravi", "Grace", "Olu", "Mei", "José")
@@ -35,7 +39,7 @@ Record = dict[str, Any]
 
 
 class Expected(NamedTuple):
-    """What the messages must come to. `quarantined` is by reason; `told` and `withheld` count MPANs by MPID."""
+    """What the messages must come to. `quarantined` is by reason; `told` and `withheld` count supply points."""
 
     applied: int
     duplicates: int
@@ -71,8 +75,8 @@ def sample(day: date, seed: int = 20_261_123) -> Sample:
         duplicates=DUPLICATES,
         stale=LATE,
         quarantined=Counter(way.reason for way in ways),
-        told=_mpans(right, told=True),
-        withheld=_mpans(right, told=False),
+        told=_supply_points(right, told=True),
+        withheld=_supply_points(right, told=False),
     )
     return Sample([_encoded(event) for event in first], [_encoded(event) for event in late], expected)
 
@@ -83,10 +87,18 @@ def registration(number: int, day: date) -> Record:
     return {**_customer(CUSTOMERS + number, day, chance), "status": "active", "needs": [_need("02", day, chance)]}
 
 
-def recipient_of(mpan: str) -> str:
-    """The MPID of the network operator of an MPAN."""
-    distributor = distributors().get(mpan[:2])
+def recipient_of(number: str) -> str:
+    """Who is told of an MPAN (its network operator) or of an MPRN (the gas shipper)."""
+    if len(number) != _MPAN_DIGITS:
+        return GAS_SHIPPER
+    distributor = distributors().get(number[:2])
     return distributor.mpid if distributor else UNROUTABLE
+
+
+def numbers_of(record: Record) -> list[str]:
+    """The MPANs and MPRNs of a registration."""
+    points = record["supply_points"]
+    return [*points["mpans"], *points["mprns"]]
 
 
 def mpan(distributor_id: str, number: int) -> str:
@@ -190,12 +202,12 @@ def _encoded(event: Record) -> bytes:
     return event["text"].encode() if "text" in event else json.dumps(event, ensure_ascii=False).encode()
 
 
-def _mpans(events: list[Record], *, told: bool) -> Counter[str]:
-    """MPANs by recipient, of the customers whom it is told about, or of the others."""
+def _supply_points(events: list[Record], *, told: bool) -> Counter[str]:
+    """Supply points by recipient, of the customers whom it is told about, or of the others."""
     return Counter(
         recipient_of(number)
         for event in events
-        for number in event["data"]["supply_points"]["mpans"]
+        for number in numbers_of(event["data"])
         if _told(event["data"], number) == told
     )
 

@@ -16,13 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ops.errors import CommandError
 from ops.local import sample as samples
 from ops.local.callers import REGISTERED, register_customers, show_the_rules
-from ops.local.outcome import Told, count_outcomes, details_of, feed_of, messages_of, registrations_by_status
+from ops.local.outcome import Told, count_outcomes, feed_of, messages_of, registrations_by_status, supply_points_in
 from ops.local.report import table_of
-from ops.local.sample import Record, recipient_of, registration, sample
+from ops.local.sample import Record, numbers_of, recipient_of, registration, sample
 from ops.local.stack import Stack
 from ops.local.wiring import job_name, publisher, scheduler
 from shared.clock import LONDON, day_closes, london_day
-from shared.export.d0225 import Details
 
 TOPIC = "psr-customer-migration"
 _BATCH = 500
@@ -151,10 +150,10 @@ class Tour:
     async def _show_the_export(self) -> None:
         self._say(4, "Each network operator gets its file")
         folder = self._manifests()[-1].parent
-        files = sorted(folder.glob("D0225/*.txt"))
+        files = sorted([*folder.glob("D0225/*.txt"), *folder.glob("gas/*.csv")])
         self._show_file(files[0])
         feed = await feed_of(self._day)
-        found = details_of(files)
+        found = supply_points_in(files)
         self._check_export(feed, found)
         self.figures["export"] = {
             "folder": str(folder),
@@ -170,18 +169,18 @@ class Tour:
             },
         }
 
-    def _check_export(self, feed: Mapping[str, Told], found: Mapping[str, list[Details]]) -> None:
+    def _check_export(self, feed: Mapping[str, Told], found: Mapping[str, list[str]]) -> None:
         expected = self._sample.expected
-        mpans = (mpan for record in self._registered for mpan in record["supply_points"]["mpans"])
-        wanted = expected.told + Counter(map(recipient_of, mpans))
+        numbers = (number for record in self._registered for number in numbers_of(record))
+        wanted = expected.told + Counter(map(recipient_of, numbers))
         counted = Counter({recipient: told.counted for recipient, told in feed.items()})
         due = Counter({recipient: told.set + told.deleted for recipient, told in feed.items()})
-        exported = Counter({recipient: len(details) for recipient, details in found.items()})
-        strangers = sum(recipient_of(d.mpan) != recipient for recipient, details in found.items() for d in details)
+        exported = Counter({recipient: len(points) for recipient, points in found.items()})
+        strangers = sum(recipient_of(number) != recipient for recipient, numbers in found.items() for number in numbers)
         self._check("supply points in the day's feed by recipient", wanted + expected.withheld, counted)
         self._check("supply points exported by recipient", wanted, exported)
         self._check("exported and due by the feed", +due, exported)
-        self._check("MPANs in the file of another distributor", 0, strangers)
+        self._check("supply points in the file of another recipient", 0, strangers)
 
     def _show_file(self, path: Path) -> None:
         """The first records of a file, and its last."""

@@ -7,7 +7,11 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 
+def text(name: str) -> str:
+    """A table in this folder as it is."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
 def rows(name: str) -> Iterator[dict[str, str]]:
     """The rows of a comma-separated table in this folder, by column name."""
-    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+    yield from csv.DictReader(text(name).splitlines())

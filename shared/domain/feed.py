@@ -68,7 +68,8 @@ def effects_of(
     """What a change to `after` on `day` means for the networks.
 
     `known` holds every supply point that the registration held before, and what it takes over from others, with what
-    each network has of it. `lost` are keys of supply points that another supplier now serves.
+    each network has of it. `lost` are keys of supply points that another supplier now serves. What a recipient has that
+    the table lacks now stays noted: nothing can be sent to it until its row is back.
     """
     held: Networks = {}
     released: Networks = {}
@@ -76,8 +77,11 @@ def effects_of(
     holds = after.held()
     for key in sorted({*known, *holds}):
         views: dict[str, NetworkState] = {}
-        told = {recipient.recipient_id for recipient in recipients_of(supply_point_of(key))}
+        told = {recipient.recipient_id for recipient in recipients_of(supply_point_of(key), after.premises.postcode)}
         for recipient_id in sorted({*told, *known.get(key, {})}):
+            if recipient_id not in recipients():
+                views[recipient_id] = known[key][recipient_id]
+                continue
             withheld = _why_withheld(after, key, recipient_id, routed=recipient_id in told, lost=key in lost)
             previous = known.get(key, {}).get(recipient_id)
             view = (
@@ -97,7 +101,7 @@ def _why_withheld(after: Registration, key: str, recipient_id: str, *, routed: b
     if key not in after.held():
         return Withheld.RELEASED
     if not routed:
-        return Withheld.UNROUTABLE
+        return Withheld.NOT_ITS_AREA
     return why_withheld(after, recipients()[recipient_id])
 
 

@@ -1,17 +1,26 @@
-"""Who is told about a supply point: recipient profiles (`shared/data/recipients.csv`) and the market's tables."""
+"""Who is told about a supply point, and what: the recipient table (`shared/data/recipients.csv`).
+
+A row says for which purpose a recipient gets data, of which supply points (fuel and route), which needs codes it may
+know, on which lawful bases, and in which format. A new recipient is a new row.
+"""
 
 from enum import StrEnum
 from functools import cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from shared.data import rows
-from shared.domain.needs import Need
+from shared.domain.needs import Need, NeedCode
 from shared.domain.registration import Registration, Status
 from shared.domain.sharing import LawfulBasis
 from shared.domain.supply_points import Fuel, Mpan, SupplyPoint, distributors
 
 #: Stands for the operator of a supply point whose distributor the table does not know.
 UNROUTABLE = "unroutable"
+
+_DISTRIBUTOR = "distributor"
+_EVERY = "every"
+_POSTCODE_AREAS = "postcode_areas"
 
 
 class Withheld(StrEnum):
@@ -20,18 +29,35 @@ class Withheld(StrEnum):
     NOT_ACTIVE = "not_active"
     NO_LAWFUL_BASIS = "no_lawful_basis"
     NO_ALLOWED_CODE = "no_allowed_code"
+    NOT_ITS_AREA = "not_its_area"
     RELEASED = "released"
     SUPPLY_LOST = "supply_lost"
     UNROUTABLE = "unroutable"
 
 
+class Route(NamedTuple):
+    """Which supply points of its fuel are a recipient's: its own distribution area, every one, or by postcode area."""
+
+    kind: str
+    areas: frozenset[str]
+
+    @classmethod
+    def parse(cls, text: str) -> "Route":
+        """`distributor`, `every`, or `postcode_areas BS BA`."""
+        kind, *areas = text.split() or [""]
+        if kind not in (_DISTRIBUTOR, _EVERY, _POSTCODE_AREAS) or bool(areas) != (kind == _POSTCODE_AREAS):
+            raise ValueError("a route is `distributor`, `every`, or `postcode_areas` and their names")
+        return cls(kind, frozenset(areas))
+
+
 class Profile(NamedTuple):
-    """What a kind of recipient gets, in which format. `codes` None means every live code."""
+    """What a kind of recipient gets, where its files lie, in which format. `codes` None means every live code."""
 
     profile: str
     purpose: str
     supply_points: Fuel
-    route: str
+    route: Route
+    folder: str
     format: str
     codes: frozenset[str] | None
     lawful_bases: frozenset[LawfulBasis]
@@ -46,36 +72,28 @@ class Recipient(NamedTuple):
 
 
 @cache
-def profiles() -> tuple[Profile, ...]:
-    """Every row of the recipient table."""
-    return tuple(
-        Profile(
-            profile=row["profile"],
-            purpose=row["purpose"],
-            supply_points=Fuel(row["supply_points"]),
-            route=row["route"],
-            format=row["format"],
-            codes=None if row["codes"] == "all" else frozenset(row["codes"].split()),
-            lawful_bases=frozenset(map(LawfulBasis, row["lawful_bases"].split())),
-        )
-        for row in rows("recipients.csv")
-    )
-
-
-@cache
 def recipients() -> dict[str, Recipient]:
-    """Every recipient by id. Each distributor is one of the electricity distributors' profile."""
-    by_distributor = next(p for p in profiles() if p.route == "distributor")
-    routable = {d.mpid: Recipient(d.mpid, d.distributor_id, by_distributor) for d in distributors().values()}
-    return {**routable, UNROUTABLE: Recipient(UNROUTABLE, "00", by_distributor)}
+    """Every recipient by id: one a row, but for the row of the distributors, which stands for each of them."""
+    found: list[Recipient] = []
+    for row in rows("recipients.csv"):
+        profile = _profile(row)
+        if profile.route.kind == _DISTRIBUTOR:
+            found += [Recipient(d.mpid, d.distributor_id, profile) for d in distributors().values()]
+            found.append(Recipient(UNROUTABLE, "00", profile))
+        else:
+            found.append(Recipient(row["recipient_id"], row["file_code"], profile))
+    by_id = {recipient.recipient_id: recipient for recipient in found}
+    codes = {recipient.file_code for recipient in found}
+    if not len(by_id) == len(codes) == len(found) or {len(code) for code in codes} != {2}:
+        raise ValueError("recipients.csv: ids and file codes must differ, and a file code has two characters")
+    return by_id
 
 
-def recipients_of(point: SupplyPoint) -> list[Recipient]:
-    """Who is told about a supply point. The operator is derived each time: networks change hands."""
-    if not isinstance(point, Mpan):
-        return []
-    distributor = distributors().get(point.distributor_id)
-    return [recipients()[distributor.mpid if distributor else UNROUTABLE]]
+def recipients_of(point: SupplyPoint, postcode: str) -> list[Recipient]:
+    """Who is told about a supply point at a postcode. Derived each time: networks change hands."""
+    by_area = [recipient for recipient in _by_area() if _is_told(recipient, point, postcode)]
+    operator = _operator(point)
+    return [recipients()[operator], *by_area] if operator else by_area
 
 
 def allowed_needs(registration: Registration, recipient: Recipient) -> list[Need]:
@@ -93,3 +111,41 @@ def why_withheld(registration: Registration, recipient: Recipient) -> Withheld |
     if not allowed_needs(registration, recipient):
         return Withheld.NO_ALLOWED_CODE
     return None
+
+
+@cache
+def _by_area() -> tuple[Recipient, ...]:
+    """The recipients that are not found by an MPAN's distributor."""
+    return tuple(r for r in recipients().values() if r.profile.route.kind != _DISTRIBUTOR)
+
+
+def _is_told(recipient: Recipient, point: SupplyPoint, postcode: str) -> bool:
+    profile = recipient.profile
+    if point.fuel is not profile.supply_points:
+        return False
+    return profile.route.kind == _EVERY or _area(postcode) in profile.route.areas
+
+
+def _area(postcode: str) -> str:
+    """`BS` of `BS1 4DJ`: the letters that a postcode begins with."""
+    return "".join(takewhile(str.isalpha, postcode))
+
+
+def _operator(point: SupplyPoint) -> str | None:
+    if not isinstance(point, Mpan):
+        return None
+    distributor = distributors().get(point.distributor_id)
+    return distributor.mpid if distributor else UNROUTABLE
+
+
+def _profile(row: dict[str, str]) -> Profile:
+    return Profile(
+        profile=row["profile"],
+        purpose=row["purpose"],
+        supply_points=Fuel(row["supply_points"]),
+        route=Route.parse(row["route"]),
+        folder=row["folder"],
+        format=row["format"],
+        codes=None if row["codes"] == "all" else frozenset(map(NeedCode.parse, row["codes"].split())),
+        lawful_bases=frozenset(map(LawfulBasis, row["lawful_bases"].split())),
+    )

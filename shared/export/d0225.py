@@ -17,11 +17,10 @@ from pydantic_core import PydanticCustomError
 from shared.clock import LONDON
 from shared.domain.needs import NeedCode
 from shared.domain.supply_points import Mpan
+from shared.export.envelope import BadFile, Envelope
 from shared.export.text import plain
 
 FLOW = "D0225002"
-SUPPLIER = "X"
-DISTRIBUTOR = "R"
 
 _ENCODING = "ascii"
 #: How many values each group has.
@@ -65,32 +64,11 @@ class Details(NamedTuple):
     needs: tuple[Need, ...] = ()
 
 
-class Envelope(NamedTuple):
-    """Header and trailer. `created_at` is the one time of the file, in whole seconds; `file_id` the sender's own."""
-
-    file_id: str
-    sender: str
-    receiver: str
-    created_at: datetime
-    test_flag: str
-    sender_role: str = SUPPLIER
-    receiver_role: str = DISTRIBUTOR
-
-
 class File(NamedTuple):
     """A whole file."""
 
     envelope: Envelope
     details: tuple[Details, ...]
-
-
-class BadFile(Exception):
-    """A file does not keep the format: in which line, and why; never with a value."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
-        self.line = line
-        self.reason = reason
 
 
 class Writer:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Self
 
-from shared.data import FOLDER
+from shared.data import text
 from shared.digest import digest
 from shared.domain.recipients import Withheld
 from shared.errors import Disposition, Problem
@@ -165,5 +165,6 @@ def folder(day: date, revision: int) -> str:
 
 def configuration_of(settings: Settings) -> str:
     """A fingerprint of what files depend on besides the feed: the tables of recipients, and this supplier's name."""
-    tables = [(FOLDER / name).read_text(encoding="utf-8") for name in ("recipients.csv", "distributors.csv")]
-    return digest(*tables, str(settings.supplier_mpid), settings.test_data_flag)
+    return digest(
+        text("recipients.csv"), text("distributors.csv"), str(settings.supplier_mpid), settings.test_data_flag
+    )

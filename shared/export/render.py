@@ -9,8 +9,9 @@ from shared.domain.contacts import Address
 from shared.domain.feed import FeedEntry, SharedState
 from shared.domain.networks import Send
 from shared.domain.recipients import UNROUTABLE, Recipient, Withheld, recipients
-from shared.domain.supply_points import supply_point_of
-from shared.export import d0225
+from shared.domain.supply_points import SupplyPoint, supply_point_of
+from shared.export import d0225, register_csv
+from shared.export.envelope import Envelope
 from shared.export.plan import ExportDay, Part, PartResult, file_id
 from shared.settings import Settings
 
@@ -40,9 +41,8 @@ class FileWriter(Protocol):
 
 
 class Format(NamedTuple):
-    """A file format: where its files lie, and who writes them."""
+    """A file format, as the recipient table names it."""
 
-    folder: str
     suffix: str
     content_type: str
     writer: Callable[[Heading], FileWriter]
@@ -52,15 +52,7 @@ class _D0225:
     """D0225 version 2, for electricity distributors."""
 
     def __init__(self, heading: Heading) -> None:
-        self._writer = d0225.Writer(
-            d0225.Envelope(
-                file_id=_file_id(heading),
-                sender=heading.sender,
-                receiver=heading.recipient.recipient_id,
-                created_at=heading.plan.created_at,
-                test_flag=heading.test_flag,
-            )
-        )
+        self._writer = d0225.Writer(_envelope(heading))
 
     @property
     def rows(self) -> int:
@@ -98,11 +90,52 @@ def _address(address: Address | None) -> tuple[tuple[str, ...], str]:
     return (tuple(address.address_lines), address.postcode) if address else ((), "")
 
 
-def _file_id(heading: Heading) -> str:
-    return file_id(heading.plan.day, heading.recipient.file_code, heading.part.number, heading.plan.revision)
+class _Csv:
+    """The register as CSV, for everyone else."""
+
+    def __init__(self, heading: Heading) -> None:
+        self._writer = register_csv.Writer(_envelope(heading))
+
+    @property
+    def rows(self) -> int:
+        return self._writer.rows
+
+    def add(self, entry: FeedEntry) -> None:
+        point = supply_point_of(entry.supply_point)
+        self._writer.add(_csv_details(point, entry.state) if entry.state else register_csv.Details(point))
+
+    def file(self) -> bytes:
+        return self._writer.file()
 
 
-FORMATS = {"D0225": Format("D0225", "txt", "text/plain; charset=us-ascii", _D0225)}
+def _csv_details(point: SupplyPoint, state: SharedState) -> register_csv.Details:
+    contact, alternate = state.primary_contact, state.alternate_contact
+    return register_csv.Details(
+        supply_point=point,
+        contact_name=contact.name,
+        phones=tuple(contact.phones),
+        alternate_name=alternate.name if alternate else "",
+        alternate_phones=tuple(alternate.phones) if alternate else (),
+        premises=register_csv.Address(*_address(state.premises)),
+        contact=register_csv.Address(*_address(contact.address)),
+        needs=tuple(register_csv.Need(need.code, need.ends_on, need.note or "") for need in state.needs),
+    )
+
+
+def _envelope(heading: Heading) -> Envelope:
+    return Envelope(
+        file_id=file_id(heading.plan.day, heading.recipient.file_code, heading.part.number, heading.plan.revision),
+        sender=heading.sender,
+        receiver=heading.recipient.recipient_id,
+        created_at=heading.plan.created_at,
+        test_flag=heading.test_flag,
+    )
+
+
+FORMATS = {
+    "D0225": Format("txt", "text/plain; charset=us-ascii", _D0225),
+    "csv": Format("csv", "text/csv; charset=utf-8; header=present", _Csv),
+}
 
 
 def format_of(recipient: str) -> Format:
@@ -111,9 +144,9 @@ def format_of(recipient: str) -> Format:
 
 
 def path_of(part: Part) -> str:
-    """Where a part's file lies within its revision's folder: `D0225/EELC-1.txt`."""
-    form = format_of(part.recipient)
-    return f"{form.folder}/{part.recipient}-{part.number}.{form.suffix}"
+    """Where a part's file lies within its revision's folder: `D0225/EELC-1.txt`, `gas/SHPR-1.csv`."""
+    profile = recipients()[part.recipient].profile
+    return f"{profile.folder}/{part.recipient}-{part.number}.{FORMATS[profile.format].suffix}"
 
 
 class PartFile:

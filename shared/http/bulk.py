@@ -133,7 +133,7 @@ def _needs_seen(caller: Caller, registration: Registration, point: SupplyPoint) 
         return registration.needs if own else None
     told = [
         recipient
-        for recipient in recipients_of(point)
+        for recipient in recipients_of(point, registration.premises.postcode)
         if recipient.recipient_id in caller.mpids - {UNROUTABLE} and why_withheld(registration, recipient) is None
     ]
     return allowed_needs(registration, told[0]) if told else None

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from shared.clock import LONDON
 from shared.domain.needs import categories
 from shared.domain.supply_points import mpan_check_digit
-from shared.export.d0225 import BadFile, Details, Envelope, File, Need, read, write
+from shared.export.d0225 import Details, File, Need, read, write
+from shared.export.envelope import BadFile, Envelope
 from shared.export.text import plain
 
 GOLDEN = Path(__file__).parent / "golden"
