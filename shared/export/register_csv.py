@@ -100,7 +100,7 @@ class Writer:
                 *(_safe(details.alternate_name), *_filled(details.alternate_phones, _PHONES)),
                 *(*_address(details.premises), *_address(details.contact)),
                 " ".join(f"{need.code}:{need.ends_on}" if need.ends_on else need.code for need in needs),
-                " | ".join(f"{need.code}={_safe(need.note).replace('|', '/')}" for need in needs if need.note),
+                " | ".join(f"{need.code}={note}" for need in needs if (note := _safe(need.note).replace("|", "/"))),
                 "",
             )
         )
