@@ -1,0 +1,156 @@
+"""What each of the account system's events does to the registration, its supply points and its networks."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from ops.local.stack import Stack
+from shared.clock import london_day
+from shared.domain.feed import FeedEntry
+from shared.domain.registration import AccountId, RegistrationState
+from shared.domain.supply_points import Mpan, distributors
+from shared.store.documents import Key, documents
+from shared.store.identity import identity
+from shared.store.registrations import registrations
+from tests.messages.conftest import Push
+from tests.messages.events import customer, event, new_mpan
+
+AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
+SOURCE = "//accounts"
+_numbers = itertools.count(1)
+
+
+class Customer(NamedTuple):
+    """An account with two supply points, migrated; `other` is one that nobody has."""
+
+    name: str
+    mpans: list[str]
+    other: str
+    push: Push
+
+    def tell(self, kind: str, data: dict[str, Any], minutes: int = 1, event_id: str = "1") -> None:
+        at = AT + timedelta(minutes=minutes)
+        message = event(kind, self.name, at, SOURCE, f"{self.name}-{event_id}", data)
+        assert self.push("consume_account_events", message) == 204
+
+    async def state(self) -> RegistrationState:
+        store = registrations()
+        state = await store.get(store.registration_id(AccountId(self.name)))
+        assert state is not None
+        return state
+
+    async def holds(self) -> list[str]:
+        """Of the three supply points, those for which a lookup finds this account."""
+        found = []
+        for mpan in (*self.mpans, self.other):
+            state = await registrations().find(Mpan(mpan))
+            if state is not None and state.registration.account_id == self.name:
+                found.append(mpan)
+        return found
+
+    async def send(self, stack: Stack) -> list[str]:
+        """What today's file says of each of the three supply points; `-` for nothing at all."""
+        day = london_day(stack.clock.now())
+        said = []
+        for mpan in (*self.mpans, self.other):
+            recipient = distributors()[mpan[:2]].mpid
+            point = identity().supply_point_id(f"mpan:{mpan}")
+            stored = await documents().get(Key("export_feed", f"{point}-{recipient}-{day}"))
+            said.append(FeedEntry.model_validate_json(stored.state).send.value if stored else "-")
+        return said
+
+
+@pytest.fixture
+def moved_in(push: Push) -> Customer:
+    name = f"E-{next(_numbers)}"
+    mpans = [new_mpan(), new_mpan()]
+    told = event("customer.migrated", name, AT, SOURCE, f"{name}-0", customer(name, mpans, ["02"]))
+    assert push("consume_migration", told) == 204
+    return Customer(name, mpans, new_mpan(), push)
+
+
+async def test_an_account_that_is_closed_ends_and_its_networks_are_told(moved_in: Customer, stack: Stack) -> None:
+    assert await moved_in.send(stack) == ["set", "set", "-"]
+
+    moved_in.tell("account.closed", {"closed_on": "2026-10-01"})
+
+    registration = (await moved_in.state()).registration
+    assert (registration.status, registration.version, registration.held()) == ("ended", 2, {})
+    assert await moved_in.holds() == []
+    # Set and deleted on one day: the network has never had it, so there is nothing to say.
+    assert await moved_in.send(stack) == ["nothing", "nothing", "-"]
+
+
+async def test_a_move_releases_the_old_home_takes_the_new_one_and_asks_for_a_review(
+    moved_in: Customer, stack: Stack
+) -> None:
+    new_home = {"address_lines": ["2 New Street"], "postcode": "M1 1AE"}
+    sharing = {"basis": "explicit_consent", "recorded_on": "2026-10-01", "evidence": "move form"}
+    data = {"supply_points": {"mpans": [moved_in.other]}, "premises": new_home, "sharing": sharing}
+
+    moved_in.tell("account.moved_home", data)
+
+    registration = (await moved_in.state()).registration
+    assert registration.status == "active"
+    assert registration.premises.model_dump() == new_home
+    assert registration.sharing.evidence == "move form"
+    assert registration.review_due_on == london_day(stack.clock.now())
+    assert await moved_in.holds() == [moved_in.other]
+    assert await moved_in.send(stack) == ["nothing", "nothing", "set"]
+
+
+async def test_a_move_without_confirmed_sharing_shares_nothing_with_the_new_network(
+    moved_in: Customer, stack: Stack
+) -> None:
+    new_home = {"address_lines": ["2 New Street"], "postcode": "M1 1AE"}
+
+    moved_in.tell("account.moved_home", {"supply_points": {"mpans": [moved_in.other]}, "premises": new_home})
+
+    registration = (await moved_in.state()).registration
+    assert (registration.status, registration.sharing.basis) == ("active", "none")
+    assert await moved_in.holds() == [moved_in.other]
+    assert await moved_in.send(stack) == ["nothing", "nothing", "nothing"]
+
+
+async def test_supply_gained_is_one_more_supply_point(moved_in: Customer, stack: Stack) -> None:
+    moved_in.tell("account.supply_gained", {"supply_points": {"mpans": [moved_in.other]}})
+
+    assert await moved_in.holds() == [*moved_in.mpans, moved_in.other]
+    assert await moved_in.send(stack) == ["set", "set", "set"]
+
+
+async def test_supply_lost_ends_the_claim_and_sends_nothing(moved_in: Customer, stack: Stack) -> None:
+    moved_in.tell("account.supply_lost", {"supply_points": {"mpans": [moved_in.mpans[0]]}})
+
+    state = await moved_in.state()
+    assert state.registration.status == "active"
+    assert await moved_in.holds() == [moved_in.mpans[1]]
+    assert await moved_in.send(stack) == ["nothing", "set", "-"]
+
+
+@pytest.mark.parametrize(("continues", "status"), [(True, "active"), (False, "ended")])
+async def test_after_a_death_the_registration_ends_unless_others_live_there(
+    continues: Any, status: str, moved_in: Customer, stack: Stack
+) -> None:
+    moved_in.tell("customer.deceased", {"account_continues": continues})
+
+    registration = (await moved_in.state()).registration
+    assert registration.status == status
+    assert (registration.review_due_on == london_day(stack.clock.now())) is (continues is True)
+
+
+async def test_an_older_event_loses_and_leaves_a_receipt(moved_in: Customer) -> None:
+    moved_in.tell("account.closed", {"closed_on": "2026-09-30"}, minutes=-1)
+
+    state = await moved_in.state()
+    assert (state.registration.status, state.registration.version) == ("active", 1)
+    kinds = [
+        change.fields["kind"]
+        async for page in documents().pages(
+            "changes", equal=("registration_id", state.registration.registration_id), fields=["kind"]
+        )
+        for change in page
+    ]
+    assert sorted(map(str, kinds)) == ["registered", "stale"]
