@@ -135,7 +135,6 @@ locals {
   # What terraform/ needs to make what it makes. No basic role; it can grant roles, so guard it like an owner.
   deployer_roles = toset([
     "roles/artifactregistry.admin",
-    "roles/cloudbuild.builds.editor",
     "roles/cloudfunctions.admin",
     "roles/cloudkms.admin",
     "roles/cloudscheduler.admin",
