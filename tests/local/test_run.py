@@ -17,7 +17,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from ops.local.emulators import SOURCES, firestore_command, jar, read_sources
+from ops.local.emulators import find_jar, firestore_command, read_sources
 from ops.local.layout import FUNCTIONS, ROOT, Layout
 from ops.local.processes import Child, answers, free_ports
 from shared.manifest import read_manifests
@@ -107,9 +107,9 @@ def test_emulators_that_cannot_be_had_end_in_one_line(run: Run, tmp_path: Path) 
 
 
 def test_without_java_and_cloud_sdk_the_emulators_run_on_what_is_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, emulator_sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = jar(read_sources(SOURCES).firestore, Console()).read_bytes()
+    content = find_jar(read_sources(emulator_sources).firestore, Console()).path.read_bytes()
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     handler = file_handler(content)
@@ -136,6 +136,7 @@ def outcome(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def pinned_to(url: str, content: bytes, folder: Path) -> Path:
     """A file of sources that fetches every emulator from `url`."""
     pinned = {"url": f"{url}/emulator.jar", "bytes": len(content), "sha256": sha256(content).hexdigest()}
+    source = {"in_sdk": "none", "needs_java": 21, **pinned}
     path = folder / "emulators.yaml"
-    path.write_text(yaml.safe_dump({name: {"in_sdk": "none", **pinned} for name in ("firestore", "pubsub")}))
+    path.write_text(yaml.safe_dump({"firestore": source, "pubsub": source}))
     return path
