@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.domain.changes import Change, ChangeKind
-from shared.domain.feed import FeedEntry
-from shared.domain.networks import Send
-from shared.domain.recipients import UNROUTABLE, Withheld
 from shared.export import d0225, register_csv
 from shared.store.documents import Stored, documents
 
@@ -46,36 +43,10 @@ async def registrations_by_status() -> Counter[str]:
     return Counter(str(stored.fields["status"]) for stored in await _all("registrations", fields=["status"]))
 
 
-class Told(NamedTuple):
-    """What a recipient's file of a day must say, by the feed: supply points with needs, deleted, and not shown."""
-
-    set: int
-    deleted: int
-    withheld: Counter[str]
-
-    @property
-    def counted(self) -> int:
-        """Every supply point of the feed."""
-        return self.set + self.deleted + self.withheld.total()
-
-
-async def feed_of(day: date) -> dict[str, Told]:
-    """A day's feed by recipient."""
-    entries: dict[str, list[FeedEntry]] = {}
-    for stored in await _all("export_feed"):
-        entry = FeedEntry.model_validate_json(stored.state)
-        if entry.day == day:
-            entries.setdefault(entry.recipient, []).append(entry)
-    return {recipient: _told(recipient, of_recipient) for recipient, of_recipient in sorted(entries.items())}
-
-
-def _told(recipient: str, entries: list[FeedEntry]) -> Told:
-    """Nobody is told of the supply points of a distributor that the table does not know."""
-    if recipient == UNROUTABLE:
-        return Told(0, 0, Counter({Withheld.UNROUTABLE.value: len(entries)}))
-    sends = Counter(entry.send for entry in entries)
-    withheld = Counter(str(entry.withheld) for entry in entries if entry.send is Send.NOTHING)
-    return Told(sends[Send.SET], sends[Send.DELETE], withheld)
+async def feed_of(day: date) -> Counter[str]:
+    """How many supply points a day's feed has by recipient."""
+    files = (str(stored.fields["file"]).split("|") for stored in await _all("export_feed", fields=["file"]))
+    return Counter(recipient for recipient, of_day in files if of_day == day.isoformat())
 
 
 def supply_points_in(files: list[Path]) -> dict[str, list[str]]:

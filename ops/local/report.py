@@ -1,33 +1,46 @@
-"""The tour's table."""
+"""The tour's tables."""
 
 from typing import Any
 
 from rich.table import Table
 
 
-def table_of(figures: dict[str, Any]) -> Table:
-    """Messages, registrations and exported supply points; parts of a sum are indented below it."""
-    table = Table("What", "Count", title=f"The tour of {figures['day']}, {figures['seconds']} s")
+def tables_of(figures: dict[str, Any]) -> list[Table]:
+    """Messages and registrations, parts of a sum indented below it; and what each recipient was told."""
+    return [_counts(figures), _recipients(figures["export"])]
+
+
+def _counts(figures: dict[str, Any]) -> Table:
+    table = Table("What", "Count", title=f"{figures['day']}, toured in {figures['seconds']} s")
     table.columns[1].justify = "right"
     messages = figures["messages"]
+    quarantined = messages["quarantined"]
+    statuses = figures["registrations"]["by_status"]
     _row(table, "messages published", messages["published"])
     for name in ("applied", "duplicates", "stale"):
         _row(table, f"  {name}", messages[name])
-    _row(table, "  quarantined", sum(messages["quarantined"].values()))
-    for reason, count in messages["quarantined"].items():
+    _row(table, "  quarantined", sum(quarantined.values()))
+    for reason, count in quarantined.items():
         _row(table, f"    {reason}", count)
     table.add_section()
-    statuses = {name: count for name, count in figures["registrations"].items() if name != "over_http"}
     _row(table, "registrations", sum(statuses.values()))
     for status, count in statuses.items():
         _row(table, f"  {status}", count)
-    _row(table, "registered over HTTP", figures["registrations"]["over_http"])
-    table.add_section()
-    export = figures["export"]
-    _row(table, "supply points changed that day", export["supply_points"])
+    _row(table, "  of these over HTTP", figures["registrations"]["over_http"])
+    return table
+
+
+def _recipients(export: dict[str, Any]) -> Table:
+    table = Table("Recipient", "Supply points", "Exported", "Withheld", title=f"{export['files']} files")
+    table.columns[1].justify = table.columns[2].justify = "right"
     for recipient, counts in export["recipients"].items():
-        withheld = "".join(f", {count} {reason}" for reason, count in counts["withheld"].items())
-        _row(table, f"  exported to {recipient}{withheld}", counts["exported"])
+        withheld = ", ".join(f"{count} {reason}" for reason, count in counts["withheld"].items())
+        table.add_row(recipient, f"{counts['counted']:,}", f"{counts['exported']:,}", withheld)
+    table.add_section()
+    exported = sum(counts["exported"] for counts in export["recipients"].values())
+    table.add_row(
+        "together", f"{export['supply_points']:,}", f"{exported:,}", f"{export['supply_points'] - exported:,}"
+    )
     return table
 
 

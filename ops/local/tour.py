@@ -16,12 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ops.errors import CommandError
 from ops.local import sample as samples
 from ops.local.callers import REGISTERED, register_customers, show_the_rules
-from ops.local.outcome import Told, count_outcomes, feed_of, messages_of, registrations_by_status, supply_points_in
-from ops.local.report import table_of
+from ops.local.outcome import count_outcomes, feed_of, messages_of, registrations_by_status, supply_points_in
+from ops.local.report import tables_of
 from ops.local.sample import Record, numbers_of, recipient_of, registration, sample
 from ops.local.stack import Stack
 from ops.local.wiring import job_name, publisher, scheduler
 from shared.clock import LONDON, day_closes, london_day
+from shared.export.manifest import MANIFEST, RELEASED, Manifest
 
 TOPIC = "psr-customer-migration"
 _BATCH = 500
@@ -127,7 +128,10 @@ class Tour:
             self._check(f"answer where {step.what.removeprefix('… ')}", step.expected, step.status)
         self._registered = [*registered, registration(REGISTERED, self._day)]
         statuses = await registrations_by_status()
-        self.figures["registrations"] = {"over_http": len(self._registered), **dict(sorted(statuses.items()))}
+        self.figures["registrations"] = {
+            "by_status": dict(sorted(statuses.items())),
+            "over_http": len(self._registered),
+        }
         self._check("registrations", self._sample.expected.applied + len(self._registered), statuses.total())
 
     async def _close_the_day(self) -> None:
@@ -140,47 +144,42 @@ class Tour:
         self._stack.clock.jump_to(slot)
 
         async def released() -> bool:
-            return bool(self._manifests())
+            return bool(list(self._stack.exports.glob(f"{self._day}/r*/{RELEASED}")))
 
         await self._until("the export", released)
 
-    def _manifests(self) -> list[Path]:
-        return list(self._stack.exports.glob(f"{self._day}/r*/manifest.json"))
-
     async def _show_the_export(self) -> None:
         self._say(4, "Each network operator gets its file")
-        folder = self._manifests()[-1].parent
+        (folder,) = self._stack.exports.glob(f"{self._day}/r*")
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
         files = sorted([*folder.glob("D0225/*.txt"), *folder.glob("gas/*.csv")])
         self._show_file(files[0])
-        feed = await feed_of(self._day)
-        found = supply_points_in(files)
-        self._check_export(feed, found)
+        self._check_export(manifest, await feed_of(self._day), supply_points_in(files))
         self.figures["export"] = {
-            "folder": str(folder),
+            "folder": str(folder.relative_to(self._stack.layout.home)),
             "files": len(files),
-            "supply_points": sum(told.counted for told in feed.values()),
+            "supply_points": manifest.counted,
             "recipients": {
-                recipient: {
-                    "counted": told.counted,
-                    "exported": len(found.get(recipient, [])),
-                    "withheld": dict(sorted(told.withheld.items())),
-                }
-                for recipient, told in feed.items()
+                row.recipient: {"counted": row.counted, "exported": row.written, "withheld": row.withheld}
+                for row in manifest.recipients
+                if row.counted
             },
         }
 
-    def _check_export(self, feed: Mapping[str, Told], found: Mapping[str, list[str]]) -> None:
+    def _check_export(self, manifest: Manifest, feed: Counter[str], found: Mapping[str, list[str]]) -> None:
+        """The sample knows what each recipient must be told; feed, manifest and files must agree."""
         expected = self._sample.expected
-        numbers = (number for record in self._registered for number in numbers_of(record))
-        wanted = expected.told + Counter(map(recipient_of, numbers))
-        counted = Counter({recipient: told.counted for recipient, told in feed.items()})
-        due = Counter({recipient: told.set + told.deleted for recipient, told in feed.items()})
-        exported = Counter({recipient: len(points) for recipient, points in found.items()})
+        registered = (number for record in self._registered for number in numbers_of(record))
+        wanted = expected.told + Counter(map(recipient_of, registered))
+        exported = Counter({recipient: len(numbers) for recipient, numbers in found.items()})
+        rows = manifest.recipients
         strangers = sum(recipient_of(number) != recipient for recipient, numbers in found.items() for number in numbers)
-        self._check("supply points in the day's feed by recipient", wanted + expected.withheld, counted)
         self._check("supply points exported by recipient", wanted, exported)
-        self._check("exported and due by the feed", +due, exported)
         self._check("supply points in the file of another recipient", 0, strangers)
+        self._check("the manifest's counts", feed, Counter({row.recipient: row.counted for row in rows}))
+        self._check("the manifest's files", exported, Counter({row.recipient: row.written for row in rows}))
+        withheld = Counter({row.recipient: sum(row.withheld.values()) for row in rows})
+        self._check("supply points withheld by recipient", expected.withheld, withheld)
 
     def _show_file(self, path: Path) -> None:
         """The first records of a file, and its last."""
@@ -201,7 +200,7 @@ class Tour:
         self.figures["checks"] = {check.name: check.holds for check in self._checks}
         path = self._stack.layout.home / "tour.json"
         path.write_text(json.dumps(self.figures, indent=2), encoding="utf-8")
-        self._console.print(table_of(self.figures))
+        self._console.print(*tables_of(self.figures))
         for check in failed:
             self._console.print(f"[red]   {check.name}: expected {check.expected}, found {check.found}[/red]")
         if failed:

@@ -67,7 +67,7 @@ def job(target: Target, schedule: str, **changed: Any) -> dict[str, Any]:
         "name": "projects/p/locations/l/jobs/nightly",
         "schedule": schedule,
         "timeZone": "Europe/London",
-        "httpTarget": {"uri": target.url, "httpMethod": "POST"},
+        "httpTarget": {"uri": target.url, "httpMethod": 1},
         "retryConfig": {"retryCount": 2, "minBackoffDuration": "0.050s"},
         **changed,
     }
