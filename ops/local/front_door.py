@@ -44,9 +44,11 @@ class FrontDoor:
         )
         try:
             answer = await self._transport.handle_async_request(onward)
+            body = answer.aiter_raw()
+            first = await anext(body, b"")
         except httpx.TransportError:
             return PlainTextResponse("the function does not answer\n", 502)
-        response = StreamingResponse(_body(answer), answer.status_code, background=BackgroundTask(answer.aclose))
+        response = StreamingResponse(_all(first, body), answer.status_code, background=BackgroundTask(answer.aclose))
         response.raw_headers = [(name.lower(), value) for name, value in _end_to_end(answer.headers.raw)]
         return response
 
@@ -93,7 +95,8 @@ def _end_to_end(headers: list[Header]) -> list[Header]:
     return [header for header in headers if header[0].lower() not in _HOP_BY_HOP | named]
 
 
-async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The bytes as they came, without decoding: the Content-Encoding goes along."""
-    async for chunk in answer.aiter_raw():
+    yield first
+    async for chunk in rest:
         yield chunk

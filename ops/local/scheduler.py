@@ -101,7 +101,7 @@ def _last_time(job: dict[str, Any], now: datetime) -> datetime | None:
 
 
 async def _call(name: str, job: dict[str, Any], due: datetime) -> None:
-    """Call the target, again after a while if it does not answer with success; the last outcome stays in the job."""
+    """Call the target until it answers with success, each time after twice the wait; the outcome stays in the job."""
     target = job["httpTarget"]
     retry = job.get("retryConfig", {})
     headers = {
@@ -112,7 +112,8 @@ async def _call(name: str, job: dict[str, Any], due: datetime) -> None:
     }
     async with httpx.AsyncClient(timeout=_seconds(job.get("attemptDeadline", "180s"))) as client:
         for attempt in range(int(retry.get("retryCount", 0)) + 1):
-            await asyncio.sleep(_seconds(retry.get("minBackoffDuration", "5s")) if attempt else 0)
+            if attempt:
+                await asyncio.sleep(_seconds(retry.get("minBackoffDuration", "5s")) * 2 ** (attempt - 1))
             try:
                 answer = await client.request(_method(target), target["uri"], headers=headers)
             except httpx.TransportError:

@@ -121,7 +121,7 @@ def test_each_record_has_its_number_of_values_and_each_trailer_its_counts(tour: 
         names = [group[0] for group in groups]
         values = {(name, len(group) - 2) for name, group in zip(names, groups, strict=True)}
         assert last == ""
-        assert (header[0], header[2], header[4], trailer[0]) == ("ZHV", "D0225002", "X", "ZPT")
+        assert (header[0], header[2], header[3], trailer[0]) == ("ZHV", "D0225002", "X", "ZPT")
         assert values == {("510", 29), ("99C", 3)}
         assert (trailer[1], trailer[2], trailer[4]) == (header[1], str(len(groups)), str(names.count("510")))
 
