@@ -27,6 +27,7 @@ class Target:
         self.url = ""
         self.statuses: list[int] = []
         self.calls: list[dict[str, str]] = []
+        self._another = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -36,12 +37,14 @@ class Target:
         writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()
+        self._another.set()
 
     async def called(self, times: int) -> None:
         """Wait for a number of calls."""
         async with asyncio.timeout(20):
             while len(self.calls) < times:
-                await asyncio.sleep(0.02)
+                self._another.clear()
+                await self._another.wait()
 
 
 @pytest.fixture
