@@ -38,6 +38,7 @@ class Event(Enum):
     )
     EXPORT_DAY_RELEASED = ("NOTICE", "Export day released", ("day", "revision", "files", "supply_points"))
     EXPORT_STOPPED = ("ERROR", "Export stopped", ("day", "reason"))
+    EXPORT_DAY_HELD = ("ERROR", "Export day written but not released", ("day", "revision", "reason"))
     EXPORT_PART_NOT_WANTED = ("INFO", "Export part not wanted any more", ("day", "revision", "recipient"))
     EXPORT_UNROUTABLE = ("ERROR", "Supply points without a known recipient", ("day", "supply_points"))
     EXPORT_UP_TO_DATE = ("INFO", "No closed day is waiting for export", ("day",))

@@ -50,6 +50,13 @@ class Settings(Model, strict=False):
     )
     test_data_flag: str = Field("OPER", pattern=r"^[A-Z0-9]{4}$", description="DTC J1063; OPER means live data")
 
+    signing_key: str | None = Field(
+        None, description="Key that signs manifests: a version in Cloud KMS (projects/…), locally a PEM file"
+    )
+    hold_multiple: float = Field(5, gt=1, description="A day is held if it has more than so many times the usual")
+    hold_supply_points: int = Field(1000, ge=1, description="A day with fewer supply points is not held for them")
+    hold_deletes: int = Field(100, ge=1, description="A day with fewer deletes is not held for them")
+
     delete_on_supply_lost: bool = Field(False, description="Tell networks to delete what another supplier now serves")
     young_child_until_birthday: int = Field(6, ge=5, le=6, description="Code 29 ends on this birthday (5th or 6th)")
     follow_up_days: int = Field(14, ge=1, description="Days in which a pending registration is followed up")

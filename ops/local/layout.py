@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
 from ops.local.processes import LOOPBACK, free_ports
 from shared.clock import LONDON, SimulatedClock, london_day, machine_time
 from shared.manifest import read_manifests
@@ -51,6 +54,11 @@ class Layout(Model):
         """The clock that every process of the stack reads."""
         return SimulatedClock(self.home / "clock.json")
 
+    @property
+    def signing_key(self) -> Path:
+        """The key that signs manifests; the public key lies beside it, as `.pub.pem`."""
+        return self.home / "signing-key.pem"
+
     def function_url(self, name: str) -> str:
         """A function's own address, behind the front door."""
         return f"http://{LOOPBACK}:{self.functions[name]}"
@@ -69,6 +77,7 @@ class Layout(Model):
             "PSR_CORS_ORIGINS": f"{self.url} http://localhost:3000",
             "PSR_EXPORT_BUCKET": BUCKET,
             "PSR_EXPORT_FIRST_DAY": self.first_day.isoformat(),
+            "PSR_SIGNING_KEY": str(self.signing_key),
             "PSR_SUPPLIER_MPID": SUPPLIER,
             "PSR_TEST_DATA_FLAG": "TR01",
             "PSR_SIMULATED_CLOCK": str(self.clock.path),
@@ -100,6 +109,16 @@ def start_clock(layout: Layout) -> None:
     """Set the simulated clock to nine in the morning of the first day: no run straddles midnight."""
     layout.clock.path.unlink(missing_ok=True)
     layout.clock.jump_to(datetime.combine(layout.first_day, _STARTS_AT, LONDON))
+
+
+def make_signing_key(layout: Layout) -> None:
+    """A new key for the stack's manifests, and the public key that checks them."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    layout.signing_key.touch(mode=0o600)
+    layout.signing_key.write_bytes(private)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    layout.signing_key.with_suffix(".pub.pem").write_bytes(public)
 
 
 def child_environment(layout: Layout) -> dict[str, str]:

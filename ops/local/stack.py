@@ -15,7 +15,7 @@ from rich.console import Console
 
 from ops.errors import CommandError
 from ops.local.emulators import SOURCES, firestore_command, pubsub_command, read_sources, storage_command
-from ops.local.layout import BUCKET, FUNCTIONS, ROOT, Layout, child_environment, start_clock
+from ops.local.layout import BUCKET, FUNCTIONS, ROOT, Layout, child_environment, make_signing_key, start_clock
 from ops.local.processes import LOOPBACK, Child, answers, end_all
 from ops.local.wiring import make_jobs, make_subscriptions, make_topics_and_bucket
 from shared.clock import SimulatedClock
@@ -151,6 +151,7 @@ class Stack:
             shutil.rmtree(home / name, ignore_errors=True)
         home.mkdir(parents=True, exist_ok=True)
         start_clock(self.layout)
+        make_signing_key(self.layout)
         (home / "stack.json").write_text(self.layout.model_dump_json(indent=2), encoding="utf-8")
         variables = {**self.layout.environment(), "PSR_URL": self.url}
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]

@@ -6,21 +6,19 @@ the last one. It looks at what is stored and does what comes next, so being kill
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from pydantic_core import to_json
 
 from shared.clock import Clock, last_closed_day
-from shared.domain.recipients import UNROUTABLE, recipients
+from shared.domain.recipients import UNROUTABLE
 from shared.errors import ClockOutOfStep
 from shared.export.bucket import Bucket, DifferentObject, bucket
-from shared.export.manifest import MANIFEST, RELEASED, Manifest, Released, digest_of, manifest_of
+from shared.export.gate import TRAILING_DAYS, Totals, why_held
+from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of
 from shared.export.plan import (
-    HIGHEST,
-    RENDERER_VERSION,
-    Cut,
     ExportDay,
     ExportStopped,
     Part,
@@ -28,7 +26,9 @@ from shared.export.plan import (
     configuration_of,
     folder,
 )
+from shared.export.planner import plan_of, unplanned
 from shared.export.render import path_of
+from shared.export.signer import Signer, signer
 from shared.export.work import part_due
 from shared.log import Event, log
 from shared.messages.publisher import publish
@@ -41,17 +41,33 @@ Publish = Callable[[str, bytes], Awaitable[str]]
 #: A long backlog is healed over several runs.
 _DAYS_AT_ONCE = 31
 _JSON = "application/json"
+_OCTETS = "application/octet-stream"
+
+
+class NotHeld(Exception):
+    """The day is not one that the gate holds."""
+
+
+class AlreadyReleased(Exception):
+    """There is no such day that is not released: what was sent is never made again."""
 
 
 class ExportDays:
     """Moves days forward."""
 
     def __init__(
-        self, documents: Documents, exports: Exports, bucket: Bucket, settings: Settings, publish: Publish
+        self,
+        documents: Documents,
+        exports: Exports,
+        bucket: Bucket,
+        signer: Signer,
+        settings: Settings,
+        publish: Publish,
     ) -> None:
         self._documents = documents
         self._exports = exports
         self._bucket = bucket
+        self._signer = signer
         self._settings = settings
         self._publish = publish
 
@@ -86,6 +102,31 @@ class ExportDays:
         if not await self._exports.change(stopped.day, lambda state: state.model_copy(update=noted)):
             await self._exports.put(unplanned(stopped, self._documents.clock.now()), None)
 
+    async def release_held(self, day: date, because: str) -> ExportDay:
+        """Release a day that the gate holds, for a reason that is kept with it.
+
+        Raises `NotHeld`, `ExportStopped`, `Unavailable`.
+        """
+        await self._documents.check_clocks()
+        decided = await self._exports.change(
+            day,
+            lambda state: state.model_copy(update={"released_because": because}) if state.stage is Stage.HELD else None,
+        )
+        if decided is None:
+            raise NotHeld
+        await self._release(decided, await self._write_manifest(decided))
+        kept = await self._exports.get(day)
+        return kept.state if kept else decided
+
+    async def revise(self, day: date) -> ExportDay:
+        """Let the next run of the schedule plan a day's next revision. Raises `AlreadyReleased`, `Unavailable`."""
+        revised = await self._exports.change(
+            day, lambda state: state.model_copy(update={"renderer": 0}) if state.stage is not Stage.RELEASED else None
+        )
+        if revised is None:
+            raise AlreadyReleased
+        return revised
+
     @property
     def _first_day(self) -> date:
         if self._settings.export_first_day is None:
@@ -101,59 +142,63 @@ class ExportDays:
         if plan.missing:
             await asyncio.gather(*(self._ask_for(plan, part, slot) for part in plan.missing))
             return f"{len(plan.missing)} parts"
-        if plan.stage is Stage.HELD:
-            return "a decision: ops export release"
-        await self._release(plan, await self._write_manifest(plan))
+        manifest = await self._write_manifest(plan)
+        if plan.released_because is None and (reason := await self._why_held(plan)):
+            await self._hold(plan, manifest, reason)
+            return "a decision (ops export release)"
+        await self._release(plan, manifest)
         return None
 
     async def _ask_for(self, plan: ExportDay, part: Part, slot: datetime) -> None:
         await self._publish(self._settings.export_work_topic, to_json(part_due(plan, part, slot)))
 
     async def _plan(self, day: date, kept: Kept | None) -> Kept:
-        """Fix the parts of a day, or of its next revision if the code or the tables have changed since.
+        """Plan a day, or its next revision, and keep it. Of two who plan at once, one plan is kept.
 
         Raises `ExportStopped`.
         """
-        names = await self._exports.recipients_in_feed()
-        known = [name for name in names if name in recipients()]
-        if unknown := [name for name in names if name not in recipients()]:
-            left = await self._exports.count(unknown, day)
-            if left:
-                raise ExportStopped(
-                    day,
-                    f"{left} feed entries are for recipients that the recipient table does not have "
-                    f"({', '.join(unknown)}); put their rows back until the day is released",
-                )
-        counted = await self._exports.count(known, day)
-        parts: list[Part] = []
-        for name in known:
-            cut = Cut(name)
-            async for document_id, size in self._exports.sizes(name, day):
-                cut.add(document_id, size)
-            parts += cut.parts()
-        plan = ExportDay(
-            day=day,
-            revision=kept.state.revision + 1 if kept else 1,
-            created_at=self._documents.clock.now().replace(microsecond=0),
-            renderer=RENDERER_VERSION,
-            configuration=configuration_of(self._settings),
-            counted=counted,
-            parts=parts,
-        )
-        _check_plan(plan)
+        revision = kept.state.revision + 1 if kept else 1
+        plan = await plan_of(day, revision, self._documents.clock.now(), self._exports, self._settings)
         if await self._exports.put(plan, kept):
-            log(Event.EXPORT_PLANNED, day=day, revision=plan.revision, parts=len(parts), supply_points=plan.counted)
+            log(
+                Event.EXPORT_PLANNED,
+                day=day,
+                revision=revision,
+                parts=len(plan.parts),
+                supply_points=plan.counted,
+            )
         stored = await self._exports.get(day)
         if stored is None:
             raise ExportStopped(day, "the plan that was stored is gone; look who deletes documents of `exports`")
         return stored
 
     async def _write_manifest(self, plan: ExportDay) -> Manifest:
-        """The day's manifest, written if every object is still what its worker wrote. Raises `ExportStopped`."""
+        """The day's manifest, signed and written if every object is still what its worker wrote.
+
+        Raises `ExportStopped`, `Unavailable`.
+        """
         manifest = manifest_of(plan, str(self._settings.supplier_mpid))
         await asyncio.gather(*(self._check_object(plan, part) for part in plan.parts))
-        await put_or_stop(self._bucket, plan, MANIFEST, manifest.text(), _JSON)
+        content = manifest.text()
+        await put_or_stop(self._bucket, plan, SIGNATURE, await self._signer.sign(content), _OCTETS)
+        await put_or_stop(self._bucket, plan, MANIFEST, content, _JSON)
         return manifest
+
+    async def _why_held(self, plan: ExportDay) -> str | None:
+        """The anomaly gate. Every day since the first is released, or this one's turn had not come."""
+        back = min(TRAILING_DAYS, (plan.day - self._first_day).days)
+        before = await self._exports.days([plan.day - timedelta(days=days) for days in range(1, back + 1)])
+        return why_held(Totals.of(plan), [Totals.of(day) for day in before if day], self._settings)
+
+    async def _hold(self, plan: ExportDay, manifest: Manifest, reason: str) -> None:
+        def hold(state: ExportDay) -> ExportDay | None:
+            if state.revision != plan.revision or state.stage is not Stage.PLANNED:
+                return None
+            changes = {"stage": Stage.HELD, "held_because": reason, "manifest_sha256": digest_of(manifest)}
+            return state.model_copy(update=changes | {"stopped_because": None})
+
+        if await self._exports.change(plan.day, hold):
+            log(Event.EXPORT_DAY_HELD, day=plan.day, revision=plan.revision, reason=reason)
 
     async def _check_object(self, plan: ExportDay, part: Part) -> None:
         if part.result is None or part.result.sha256 is None:
@@ -162,13 +207,13 @@ class ExportDays:
         if await self._bucket.sha256(path) != part.result.sha256:
             raise ExportStopped(
                 plan.day,
-                f"{path} is not what its worker wrote; nothing is released. Find out who changed the bucket, "
-                "remove the object, then start the export again",
+                f"{path} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
+                f"`ops export revise {plan.day}`",
             )
 
-    async def _release(self, plan: ExportDay, manifest: Manifest, because: str | None = None) -> None:
+    async def _release(self, plan: ExportDay, manifest: Manifest) -> None:
         digest = digest_of(manifest)
-        released = Released(day=plan.day, revision=plan.revision, manifest_sha256=digest, because=because)
+        released = Released(day=plan.day, revision=plan.revision, manifest_sha256=digest, because=plan.released_because)
         await put_or_stop(self._bucket, plan, RELEASED, released.text(), _JSON)
         now = self._documents.clock.now()
 
@@ -192,21 +237,6 @@ class ExportDays:
                 log(Event.EXPORT_UNROUTABLE, day=plan.day, supply_points=unroutable)
 
 
-def unplanned(stopped: ExportStopped, now: datetime) -> ExportDay:
-    """A day that could not be planned, and why."""
-    return ExportDay(
-        day=stopped.day,
-        revision=0,
-        created_at=now,
-        renderer=0,
-        configuration="",
-        counted=0,
-        parts=[],
-        stage=Stage.UNPLANNED,
-        stopped_because=stopped.sentence,
-    )
-
-
 def check_slot(slot: datetime, clock: Clock) -> None:
     """A schedule time cannot lie ahead. Raises `ClockOutOfStep`."""
     if slot > clock.now() + CLOCK_TOLERANCE:
@@ -222,28 +252,11 @@ async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes
         raise ExportStopped(
             plan.day,
             f"{path} is there already with other content; nothing is overwritten and nothing is released. Find out who "
-            "wrote it, remove it, then start the export again",
+            f"wrote it, then `ops export revise {plan.day}`",
         ) from None
-
-
-def _check_plan(plan: ExportDay) -> None:
-    """Raises `ExportStopped`."""
-    found = sum(part.counted for part in plan.parts)
-    if found != plan.counted:
-        raise ExportStopped(
-            plan.day,
-            f"{plan.counted} supply points were counted for the whole day, but {found} were read; start the export "
-            "again, and if it stays look for feed entries without the field `file`",
-        )
-    highest = max((part.number for part in plan.parts), default=0)
-    if max(highest, plan.revision) > HIGHEST:
-        raise ExportStopped(
-            plan.day,
-            f"revision {plan.revision} has up to {highest} parts for one recipient; a file id has room for {HIGHEST}",
-        )
 
 
 @cache
 def export_days() -> ExportDays:
     """The export of this process."""
-    return ExportDays(documents(), exports(), bucket(), settings(), publish)
+    return ExportDays(documents(), exports(), bucket(), signer(), settings(), publish)

@@ -10,6 +10,7 @@ from shared.export.render import path_of
 from shared.model import Model
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"
 RELEASED = "released"
 
 

@@ -80,7 +80,8 @@ class Part(Model):
 class ExportDay(Model):
     """A day's plan and progress. `created_at` (UTC, whole seconds) stands in every header.
 
-    `counted` is the whole day's count, by aggregation; a part's `counted` was found by reading its ids.
+    `counted` is the whole day's count, by aggregation; a part's `counted` was found by reading its ids. Reasons:
+    `held_because` is the gate's, `stopped_because` that of the last attempt, `released_because` an operator's.
     """
 
     day: date
@@ -94,6 +95,7 @@ class ExportDay(Model):
     manifest_sha256: str | None = None
     held_because: str | None = None
     stopped_because: str | None = None
+    released_because: str | None = None
     released_at: datetime | None = None
 
     @property

@@ -25,6 +25,7 @@ async def test_a_closed_day_becomes_a_file_a_manifest_and_a_release(world: World
         "2026-11-23/r1/D0225/EELC-1.txt",
         "2026-11-23/r1/D0225/SWEB-1.txt",
         "2026-11-23/r1/manifest.json",
+        "2026-11-23/r1/manifest.json.sig",
         "2026-11-23/r1/released",
     ]
     manifest = Manifest.model_validate_json(files["2026-11-23/r1/manifest.json"])

@@ -22,6 +22,7 @@ from shared.domain.registration import Fact, RegistrationInput, RegistrationStat
 from shared.export.bucket import Bucket
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
+from shared.export.signer import signer
 from shared.export.work import PartDue
 from shared.settings import Settings, read_settings
 from shared.store.documents import Documents
@@ -80,7 +81,7 @@ class World:
     def use(self, bucket: Bucket, **changes: Any) -> None:
         """Make the export anew, with another bucket or other settings."""
         settings = self.settings.model_copy(update=changes)
-        self.days = ExportDays(self.documents, self.exports, bucket, settings, self._publish)
+        self.days = ExportDays(self.documents, self.exports, bucket, signer(), settings, self._publish)
         self.parts = ExportParts(self.documents, self.exports, bucket, self.days, settings)
 
     async def _publish(self, topic: str, data: bytes) -> str:

@@ -1,0 +1,90 @@
+"""Who signs manifests: detached RSA PKCS#1 v1.5 signatures over SHA-256, the same each time for the same bytes.
+
+Anyone with the public key can check one:
+`openssl dgst -sha256 -verify PUBLIC.pem -signature manifest.json.sig manifest.json`.
+"""
+
+import asyncio
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+import google_crc32c
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from google.api_core import exceptions
+from google.cloud.kms_v1 import KeyManagementServiceClient
+
+from shared.errors import Unavailable
+from shared.settings import settings
+
+_SECONDS = 30.0
+#: How the name of a Cloud KMS key version begins; anything else is a file.
+_KMS = "projects/"
+
+
+class Signer(Protocol):
+    """Signs."""
+
+    async def sign(self, content: bytes) -> bytes:
+        """The signature of some bytes. Raises `Unavailable`."""
+
+
+class LocalKey:
+    """A private key in a PEM file, for the local stack and tests."""
+
+    def __init__(self, path: Path) -> None:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, RSAPrivateKey):
+            raise TypeError("the signing key is not an RSA key")
+        self._key = key
+
+    async def sign(self, content: bytes) -> bytes:
+        """The signature of some bytes."""
+        return self._key.sign(content, PKCS1v15(), hashes.SHA256())
+
+
+class KmsKey:
+    """A key version in Cloud KMS (RSA_SIGN_PKCS1_…_SHA256), which never leaves it. The library blocks: on a thread."""
+
+    def __init__(self, client: KeyManagementServiceClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    async def sign(self, content: bytes) -> bytes:
+        """The signature of some bytes, checked to be of what was sent and as it was sent. Raises `Unavailable`."""
+        return await asyncio.to_thread(self._sign, sha256(content).digest())
+
+    def _sign(self, digest: bytes) -> bytes:
+        request = {"name": self._name, "digest": {"sha256": digest}, "digest_crc32c": google_crc32c.value(digest)}
+        try:
+            answer = self._client.asymmetric_sign(request=request, timeout=_SECONDS)
+        except exceptions.GoogleAPIError as error:
+            raise Unavailable(headers={"Retry-After": "5"}) from error
+        signature: bytes = answer.signature
+        if not answer.verified_digest_crc32c or answer.signature_crc32c != google_crc32c.value(signature):
+            raise Unavailable(headers={"Retry-After": "5"})
+        return signature
+
+
+def is_signed(content: bytes, signature: bytes, public_key: bytes) -> bool:
+    """Whether a signature is one of these bytes by the key of this public key (PEM)."""
+    key = load_pem_public_key(public_key)
+    if not isinstance(key, RSAPublicKey):
+        return False
+    try:
+        key.verify(signature, content, PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+@cache
+def signer() -> Signer:
+    """The signer of this process. Made inside the first request."""
+    name = settings().signing_key or ""
+    return KmsKey(KeyManagementServiceClient(), name) if name.startswith(_KMS) else LocalKey(Path(name))
