@@ -55,7 +55,7 @@ def unplanned(stopped: ExportStopped, now: datetime) -> ExportDay:
 
 
 async def _recipients_of(day: date, exports: Exports) -> list[str]:
-    """Whom the feed has entries for, of whatever day. Raises `ExportStopped` if the table lacks one that the day has."""
+    """Whom the feed has entries for, of whatever day. Raises `ExportStopped` if the table lacks one of this day."""
     found = await exports.recipients_in_feed()
     unknown = [name for name in found if name not in recipients()]
     left = await exports.count(unknown, day)
@@ -83,8 +83,8 @@ def _check(plan: ExportDay) -> None:
     if found != plan.counted:
         raise ExportStopped(
             plan.day,
-            f"{plan.counted} supply points were counted for the whole day, but {found} were read; start the export "
-            "again, and if it stays look for feed entries without the field `file`",
+            f"{plan.counted} supply points were counted for the whole day, but {found} were read; a closed day's feed "
+            "does not change, look who else writes to `export_feed`",
         )
     highest = max((part.number for part in plan.parts), default=0)
     if max(highest, plan.revision) > HIGHEST:
