@@ -122,6 +122,12 @@ def deploy(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Write the pages of docs/ that are made from the code."""
+    session.run(PYTHON, "-m", "ops.pages")
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Resolve requirements/*.in into hashed lock files for Python 3.11 and later."""
     functions = sorted(p.stem for p in REQUIREMENTS.glob("*.in") if p.stem not in STANDALONE)

@@ -37,6 +37,7 @@ from shared.errors import (
     UnsupportedMediaType,
     VersionNeeded,
 )
+from shared.http.access import PURPOSE_HEADER, Purpose
 from shared.http.api import Api, Operation
 from shared.http.bodies import MEDIA_TYPES
 from shared.http.registrations import RegistrationPatch
@@ -245,6 +246,14 @@ def _operation(route: Route, operation: Operation) -> Schema:
 
 
 def _parameters(route: Route, operation: Operation) -> Iterator[Schema]:
+    purposes = {"type": "string", "enum": list(Purpose)}
+    yield {
+        "name": PURPOSE_HEADER,
+        "in": "header",
+        "required": False,
+        "description": "What the registration is read for, for the access log; a token's claim `purpose` goes first",
+        "schema": purposes,
+    }
     if "{registration_id}" in route.path:
         schema = {"type": "string", "format": "uuid"}
         yield {"name": "registration_id", "in": "path", "required": True, "schema": schema}

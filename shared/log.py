@@ -1,65 +1,212 @@
 """Structured logs: a catalogue of events with fixed text, and the only fields that each may carry.
 
-One JSON object a line on stdout, as Cloud Logging reads it. A field outside an event's list is dropped, and fails the
-tests (`strict`). Personal data has no field to be in; exception text, which may quote data, is never written, only
-the type and the place.
+One JSON object a line on stdout, in Cloud Logging's form. A field outside an event's list, or a value that does not
+have its field's form, is dropped and noted, and fails the tests. Personal data has no field to be in; exception text,
+which may quote data, is never written, only the type and the place.
 """
 
 import json
+import re
 import sys
 import traceback
+from collections.abc import Mapping
 from contextvars import ContextVar
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.settings import settings
 
 #: The trace of the request being served (W3C trace context, 32 hex digits).
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+#: The platform's own id of this execution, by which its console groups lines.
+execution_id: ContextVar[str] = ContextVar("execution_id", default="")
+
+
+class Field(NamedTuple):
+    """What a field holds. Every value, and each of a list, must match `form` whole when written as text."""
+
+    form: str
+    means: str
+
+
+_NUMBER = r"-?[0-9]{1,9}"
+_NAME = r"[A-Za-z_][A-Za-z0-9_.:<>-]{0,99}"
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+#: Every field of every event.
+FIELDS: Mapping[str, Field] = {
+    "attempt": Field(_NUMBER, "Which delivery of the message this was; absent where Pub/Sub does not count"),
+    "caller": Field(r"[\x20-\x7e]{1,255}", "Subject of the access token (`sub`); only in the access log"),
+    "caller_kind": Field("agent|customer|network", "Kind of caller"),
+    "day": Field(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "London day of the export"),
+    "dropped": Field(_NAME, "Name of the field that was dropped"),
+    "exception": Field(_NAME, "Type of the exception"),
+    "files": Field(_NUMBER, "How many files"),
+    "kind": Field(_NAME, "What came of the request or message (`ChangeKind`)"),
+    "milliseconds": Field(_NUMBER, "From the request's arrival to its answer"),
+    "of_event": Field(_NAME, "Event that a field was dropped from"),
+    "operation": Field(_NAME, "Operation of the API, or the function"),
+    "part": Field(_NUMBER, "Number of the file's part"),
+    "parts": Field(_NUMBER, "How many parts the day has"),
+    "problem": Field(_NAME, "Code of the problem that was answered (`shared/errors.py`)"),
+    "purpose": Field(_NAME, "What the caller said that it reads for: claim `purpose`, else header `Psr-Purpose`"),
+    "quarantine_id": Field("[0-9a-f]{40}", "Id of the quarantine record"),
+    "reason": Field(
+        r"(?!.*[0-9]{8})[A-Za-z0-9 .,:;|()'/_-]{1,400}", "A problem's code, or a sentence without data on what to do"
+    ),
+    "recipient": Field(r"[A-Za-z0-9_]{1,20}", "Network operator (MPID), or `unroutable`"),
+    "registration_id": Field(_UUID, "Keyed id of the registration"),
+    "registration_ids": Field(_UUID, "Keyed ids of the registrations shown or asked for"),
+    "registrations": Field(_NUMBER, "How many registrations were shown"),
+    "replayed": Field("True|False", "Whether it had been applied before"),
+    "revision": Field(_NUMBER, "Revision of the export day"),
+    "shown": Field(_NAME, "Class of fields shown (`Shows` in shared/http/access.py)"),
+    "status": Field(rf"{_NUMBER}|{_NAME}", "HTTP status, or status of the quarantine record"),
+    "supply_points": Field(_NUMBER, "How many supply points"),
+    "version": Field(_NUMBER, "Version of the registration after the change"),
+    "where": Field(r"[A-Za-z0-9_.<>-]+:[0-9]+ [A-Za-z0-9_.<>]+", "Places in the code, outermost first"),
+}
 
 
 class Event(Enum):
-    """Every event: severity, text, fields allowed."""
+    """Every event; its name is its code, which alerts and queries depend on: severity, text, fields, meaning."""
 
-    REQUEST_SERVED = ("INFO", "Request served", ("operation", "status", "milliseconds", "problem"))
-    REQUEST_FAILED = ("ERROR", "Request failed unexpectedly", ("operation", "exception", "where"))
-    REGISTRATIONS_READ = ("NOTICE", "Registrations read", ("operation", "caller", "registration_ids"))
-    ACCESS_REFUSED = ("NOTICE", "Caller asked for what is not its own", ("caller",))
-    CHANGE_STORED = ("INFO", "Change stored", ("registration_id", "kind", "version", "replayed"))
-    SUPPLY_POINT_UNROUTABLE = ("WARNING", "Supply point of an unknown distributor", ("registration_id",))
-    MESSAGE_QUARANTINED = ("WARNING", "Message quarantined", ("quarantine_id", "reason", "status"))
-    MESSAGE_GIVEN_BACK = ("WARNING", "Message given back for another attempt", ("problem", "attempt"))
-    EXPORT_PLANNED = ("INFO", "Export day planned", ("day", "revision", "parts", "supply_points"))
+    REQUEST_SERVED = (
+        "INFO",
+        "Request served",
+        "operation status milliseconds problem",
+        "One for each request, message delivery or scheduled run, whatever came of it.",
+    )
+    REQUEST_FAILED = (
+        "ERROR",
+        "Request failed unexpectedly",
+        "operation exception where",
+        "A defect: no rule of the service foresees it. The caller got 500.",
+    )
+    REGISTRATIONS_READ = (
+        "NOTICE",
+        "Registrations shown",
+        "operation caller caller_kind purpose shown registrations registration_ids",
+        "Access log: a caller was shown one registration or many.",
+    )
+    ACCESS_REFUSED = (
+        "NOTICE",
+        "Caller was refused",
+        "operation caller caller_kind purpose problem registration_ids",
+        "Access log: a caller without token or scope, or who asked for what is not there or not its own.",
+    )
+    CHANGE_STORED = (
+        "INFO",
+        "Change stored",
+        "registration_id kind version replayed",
+        "A request or message has its entry in the change log. Forward progress of the consumers is measured by it.",
+    )
+    SUPPLY_POINT_UNROUTABLE = (
+        "WARNING",
+        "Supply point of an unknown distributor",
+        "registration_id",
+        "Someone was registered whose network the distributors' table lacks: nobody tells that network of them.",
+    )
+    MESSAGE_QUARANTINED = (
+        "WARNING",
+        "Message quarantined",
+        "quarantine_id reason status",
+        "A message could not be applied and is kept: `parked` is tried again by itself, `held` waits for a person.",
+    )
+    MESSAGE_GIVEN_BACK = (
+        "WARNING",
+        "Message given back for another attempt",
+        "problem attempt",
+        "A dependency failed; Pub/Sub delivers the message again.",
+    )
+    EXPORT_PLANNED = (
+        "INFO",
+        "Export day planned",
+        "day revision parts supply_points",
+        "A closed day was counted and cut into parts, and each part asked for.",
+    )
     EXPORT_PART_WRITTEN = (
         "INFO",
         "Export part written",
-        ("day", "revision", "recipient", "part", "supply_points"),
+        "day revision recipient part supply_points",
+        "One part of one recipient's file is in the bucket.",
     )
-    EXPORT_DAY_RELEASED = ("NOTICE", "Export day released", ("day", "revision", "files", "supply_points"))
-    EXPORT_STOPPED = ("ERROR", "Export stopped", ("day", "reason"))
-    EXPORT_DAY_HELD = ("ERROR", "Export day written but not released", ("day", "revision", "reason"))
-    EXPORT_PART_NOT_WANTED = ("INFO", "Export part not wanted any more", ("day", "revision", "recipient"))
-    EXPORT_UNROUTABLE = ("ERROR", "Supply points without a known recipient", ("day", "supply_points"))
-    EXPORT_UP_TO_DATE = ("INFO", "No closed day is waiting for export", ("day",))
+    EXPORT_DAY_RELEASED = (
+        "NOTICE",
+        "Export day released",
+        "day revision files supply_points",
+        "Every count agreed and the manifest is written: the networks can fetch the day.",
+    )
+    EXPORT_STOPPED = (
+        "ERROR",
+        "Export stopped",
+        "day reason",
+        "A day cannot be released as it is, and holds all later ones. The reason says what to do.",
+    )
+    EXPORT_DAY_HELD = (
+        "ERROR",
+        "Export day written but not released",
+        "day revision reason",
+        "A day differs so much from those before it that a person must look before the networks get it.",
+    )
+    EXPORT_PART_NOT_WANTED = (
+        "INFO",
+        "Export part not wanted any more",
+        "day revision recipient",
+        "A message asked for a part of a revision that was replaced; nothing was written.",
+    )
+    EXPORT_UNROUTABLE = (
+        "ERROR",
+        "Supply points without a known recipient",
+        "day supply_points",
+        "A released day has supply points of distributors that the table lacks: their networks were not told.",
+    )
+    EXPORT_UP_TO_DATE = (
+        "INFO",
+        "No closed day is waiting for export",
+        "day",
+        "The export ran and had nothing to do.",
+    )
+    FIELD_DROPPED = (
+        "ERROR",
+        "A log field was dropped",
+        "of_event dropped",
+        "A defect: code logged a field or a value that the catalogue does not allow. The value was not written.",
+    )
 
-    def __init__(self, severity: str, text: str, fields: tuple[str, ...]) -> None:
+    def __init__(self, severity: str, text: str, fields: str, means: str) -> None:
         self.severity = severity
         self.text = text
-        self.fields = fields
+        self.fields = fields.split()
+        self.means = means
+
+
+#: The access log: kept apart from the others, longer, and where data is real with locked retention.
+ACCESS_LOG = (Event.REGISTRATIONS_READ, Event.ACCESS_REFUSED)
 
 
 def log(event: Event, **fields: Any) -> None:
-    """Write one event. Fields that the event does not list are dropped."""
-    entry = {"severity": event.severity, "message": event.text, "event": event.name}
-    entry.update({name: value for name, value in fields.items() if name in event.fields})
+    """Write one event. What the catalogue does not allow is dropped, and noted as `FIELD_DROPPED`."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    allowed = {name: value for name, value in given.items() if name in event.fields and _has_form(name, value)}
+    entry: dict[str, Any] = {"severity": event.severity, "message": event.text, "event": event.name, **allowed}
     if trace := trace_id.get():
         entry["logging.googleapis.com/trace"] = f"projects/{settings().project}/traces/{trace}"
-    sys.__stdout__.write(json.dumps(entry, default=str) + "\n")  # type: ignore[union-attr]
-    sys.__stdout__.flush()  # type: ignore[union-attr]
+    if execution := execution_id.get():
+        entry["logging.googleapis.com/labels"] = {"execution_id": execution}
+    # Not `sys.stdout`, which the framework replaces for each request, so that concurrent ones mix up their ids.
+    print(json.dumps(entry, default=str), file=sys.__stdout__, flush=True)
+    for name in given.keys() - allowed.keys():
+        log(Event.FIELD_DROPPED, of_event=event.name, dropped=name)
 
 
 def log_failure(operation: str, error: BaseException) -> None:
     """Write an unexpected exception as its type and the places it passed, without its text."""
     places = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
     log(Event.REQUEST_FAILED, operation=operation, exception=type(error).__qualname__, where=places[-8:])
+
+
+def _has_form(name: str, value: object) -> bool:
+    values = value if isinstance(value, list | tuple) else [value]
+    return all(re.fullmatch(FIELDS[name].form, str(one)) for one in values)

@@ -2,7 +2,7 @@
 
 locals {
   function_logs = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for key in keys(local.functions) : "\"${key}\""])})"
-  access_logs   = "jsonPayload.event=\"REGISTRATION_READ\""
+  access_logs   = "jsonPayload.event=(\"REGISTRATIONS_READ\" OR \"ACCESS_REFUSED\")"
 
   log_buckets = {
     # Who read which registration: kept long, and where data is real, by nobody to be shortened.

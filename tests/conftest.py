@@ -50,6 +50,8 @@ def _stack(emulator_sources: Path) -> Iterator[Stack]:
     stack = Stack(_LAYOUT, Console(stderr=True), emulator_sources, crons=False)
     yield stack
     stack.stop()
+    dropped = [path.name for path in stack.logs.glob("*.log") if '"FIELD_DROPPED"' in path.read_text(errors="replace")]
+    assert not dropped, f"logged what the catalogue does not allow: {dropped}"
 
 
 @pytest.fixture(scope="session")

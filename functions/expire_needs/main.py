@@ -8,6 +8,7 @@ from shared.digest import digest
 from shared.domain.changes import ChangeKind, Origin
 from shared.domain.lifecycle import pass_day
 from shared.domain.registration import RegistrationId
+from shared.outcome_log import log_outcome
 from shared.scheduled import Scheduled
 from shared.settings import settings
 from shared.store.registrations import DATES_TO_ACT_ON, Request, registrations
@@ -48,6 +49,7 @@ async def _pass_day(registration_id: RegistrationId, today: date, at_once: async
         outcome = await registrations().apply(
             request, lambda known, moment: pass_day(known, moment=moment, settings=here), expect_new=False
         )
+    log_outcome(outcome)
     return not outcome.replayed and outcome.change.kind is not ChangeKind.NO_CHANGE
 
 

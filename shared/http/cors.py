@@ -13,7 +13,9 @@ from shared.settings import settings
 _VARY = {"Vary": "Origin"}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, PATCH, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Psr-Purpose"
+    ),
     "Access-Control-Max-Age": "3600",
 }
 _READABLE = "ETag, Idempotent-Replayed, Location, Retry-After, WWW-Authenticate"

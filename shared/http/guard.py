@@ -10,15 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import InternalError, Problem
-from shared.log import Event, log, log_failure, trace_id
+from shared.log import Event, execution_id, log, log_failure, trace_id
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+#: Made by the platform, or by the framework where LOG_EXECUTION_ID is set.
+_EXECUTION_ID = re.compile(r"[0-9A-Za-z]{12}")
 _ALWAYS = {"Cache-Control": "no-store", "Vary": "Authorization", "X-Content-Type-Options": "nosniff"}
 
 
 async def guarded(operation: str, request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
     """Run a handler under the request's trace; turn every exception into problem details, and log the outcome."""
     trace_id.set(trace_in(request.headers) or secrets.token_hex(16))
+    execution_id.set(_execution_in(request.headers))
     began = time.perf_counter()
     problem = None
     try:
@@ -61,3 +64,8 @@ def trace_in(carrier: Mapping[str, str]) -> str | None:
     """The trace id of a `traceparent` (W3C Trace Context) among headers or message attributes."""
     match = _TRACEPARENT.fullmatch(carrier.get("traceparent", ""))
     return match[1] if match else None
+
+
+def _execution_in(headers: Mapping[str, str]) -> str:
+    given = headers.get("function-execution-id", "")
+    return given if _EXECUTION_ID.fullmatch(given) else ""

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, RootModel
 from shared.domain.registration import Registration
 from shared.domain.supply_points import MOST_PER_FUEL, Mpan, Mprn, SupplyPoint
 from shared.domain.text import Note
+from shared.http.access import Shown, Shows
 from shared.http.api import Answer
 from shared.http.callers import Caller
 from shared.model import Model
@@ -46,7 +47,9 @@ def registration_answer(
 ) -> Answer:
     """A registration with its entity tag, the version."""
     body = registration.model_dump_json(exclude=without_secrets(caller))
-    return Answer(status, body, {"ETag": entity_tag(registration), **(headers or {})})
+    shows = Shows.REGISTRATION if without_secrets(caller) else Shows.REGISTRATION_AND_PASSWORD
+    shown = Shown(shows, [registration.registration_id])
+    return Answer(status, body, shown, {"ETag": entity_tag(registration), **(headers or {})})
 
 
 def entity_tag(registration: Registration) -> str:

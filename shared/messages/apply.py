@@ -8,8 +8,8 @@ from shared.domain.lifecycle import Decision, Moment
 from shared.domain.registration import RegistrationState
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import InvalidContent
-from shared.log import Event, log
 from shared.messages.events import CloudEvent
+from shared.outcome_log import log_outcome
 from shared.store.registrations import Outcome, Request, registrations
 
 
@@ -40,11 +40,5 @@ async def apply_event(
         raise InvalidContent(
             tuple(error._replace(pointer=f"/data{error.pointer}") for error in invalid.errors)
         ) from None
-    log(
-        Event.CHANGE_STORED,
-        registration_id=registration_id,
-        kind=outcome.change.kind,
-        version=outcome.change.version,
-        replayed=outcome.replayed,
-    )
+    log_outcome(outcome)
     return outcome
