@@ -147,7 +147,7 @@ def _bucket(environment: str) -> ReleaseBucket:
     project = re.search(r'^  project\s*= "(.*)"$', (_folder(environment) / "main.tf").read_text(), re.MULTILINE)
     if project is None:
         raise CommandError(f"the environment {environment} names no project")
-    return ReleaseBucket(f"{project[1]}-psr-releases")
+    return ReleaseBucket(project[1])
 
 
 def _manifest(environment: str) -> Path:

@@ -12,10 +12,10 @@ _RELEASES = "releases/"
 
 
 class ReleaseBucket:
-    """One environment's releases."""
+    """The releases of one project."""
 
-    def __init__(self, name: str) -> None:
-        self._bucket = storage.Client().bucket(name)
+    def __init__(self, project: str) -> None:
+        self._bucket = storage.Client(project=project).bucket(f"{project}-psr-releases")
 
     def upload(self, built: Built) -> str:
         """Upload what is not there yet, the manifest last; the release's name.

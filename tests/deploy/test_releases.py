@@ -26,9 +26,9 @@ def of_commit(built: Built, commit: str | None, committed_at: str | None) -> Bui
 
 @pytest.fixture
 def bucket(emulators: Layout) -> ReleaseBucket:  # noqa: ARG001 - they run first
-    name = f"releases-{uuid.uuid4().hex[:8]}"
-    storage.Client().create_bucket(name)
-    return ReleaseBucket(name)
+    project = f"psr-{uuid.uuid4().hex[:8]}"
+    storage.Client(project=project).create_bucket(f"{project}-psr-releases")
+    return ReleaseBucket(project)
 
 
 def test_a_release_is_uploaded_once_and_fetched_by_name(built: Built, bucket: ReleaseBucket, tmp_path: Path) -> None:
