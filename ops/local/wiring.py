@@ -20,6 +20,8 @@ from shared.manifest import Manifest, PushSubscriptions, read_manifests, read_pu
 #: In the cloud a refused message waits ten seconds and more; here somebody is watching.
 _MINIMUM_BACKOFF = timedelta(seconds=0.5)
 _JOB_RETRIES = 5
+#: A second apart; in the cloud fewer, further and further apart, last for hours.
+_MAX_DELIVERY_ATTEMPTS = 100
 
 
 def publisher(layout: Layout) -> PublisherClient:
@@ -77,10 +79,10 @@ def _subscription(layout: Layout, name: str, topic: str, shared: PushSubscriptio
     """What has been given up on is not given up on again: the dead letters' own subscription has no such policy.
 
     No retry policy here: with one, the emulator (0.8.20) stops pushing for good after an endpoint has refused a few
-    dozen messages at once. Without, it tries again every second.
+    dozen messages at once. Without, it tries again every second, so it takes more attempts to outlast an outage.
     """
     policy = DeadLetterPolicy(
-        dead_letter_topic=_topic(layout, shared.dead_letter_topic), max_delivery_attempts=shared.max_delivery_attempts
+        dead_letter_topic=_topic(layout, shared.dead_letter_topic), max_delivery_attempts=_MAX_DELIVERY_ATTEMPTS
     )
     return Subscription(
         name=f"projects/{layout.project}/subscriptions/{_dashed(name)}",

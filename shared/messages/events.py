@@ -45,8 +45,11 @@ class CloudEvent(Model):
 
     @property
     def fingerprint(self) -> str:
-        """Equal for two deliveries of one event; different if an id was used again for another."""
-        return digest(self.type, self.subject, self.time.isoformat(), self.data.model_dump_json())
+        """Equal for two deliveries of one event; different if an id was used again for another.
+
+        Without defaults, so that a field that the model gains later does not make an old event a new one.
+        """
+        return digest(self.type, self.subject, self.time.isoformat(), self.data.model_dump_json(exclude_defaults=True))
 
 
 class CustomerMigrated(CloudEvent):
