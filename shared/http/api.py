@@ -177,8 +177,8 @@ class Api:
         operation = self.operations[route.operation]
         told: dict[str, Any] = {}
         with AccessEntry(route.operation) as entry:
-            entry.caller = caller = await tokens().caller(request)
             entry.asked = asked_for(parameters, None)
+            entry.caller = caller = await tokens().caller(request)
             caller.check_scope(route.scope)
             entry.purpose = purpose_of(caller, request.headers.get(PURPOSE_HEADER))
             query = read_query(request, operation.query)
