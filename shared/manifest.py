@@ -82,6 +82,7 @@ Permission = Literal[
     "pubsub.publish:psr-account-events",
     "pubsub.publish:psr-customer-migration",
     "pubsub.publish:psr-export-work",
+    "quarantine.write",
     "secret:identity-key",
 ]
 

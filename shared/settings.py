@@ -57,6 +57,10 @@ class Settings(Model, strict=False):
     hold_supply_points: int = Field(1000, ge=1, description="A day with fewer supply points is not held for them")
     hold_deletes: int = Field(100, ge=1, description="A day with fewer deletes is not held for them")
 
+    quarantine_bucket: str | None = Field(
+        None, description="Bucket for quarantined messages that are too large for a document"
+    )
+
     delete_on_supply_lost: bool = Field(False, description="Tell networks to delete what another supplier now serves")
     young_child_until_birthday: int = Field(6, ge=5, le=6, description="Code 29 ends on this birthday (5th or 6th)")
     follow_up_days: int = Field(14, ge=1, description="Days in which a pending registration is followed up")

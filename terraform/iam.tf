@@ -2,7 +2,7 @@
 
 locals {
   # Every permission that a manifest can ask for. Those ending in ":" go on with the name of a topic or a secret.
-  permissions = ["exports.write", "firestore.read", "firestore.write", "kms.sign", "pubsub.publish:", "secret:"]
+  permissions = ["exports.write", "firestore.read", "firestore.write", "kms.sign", "pubsub.publish:", "quarantine.write", "secret:"]
 
   firestore_roles = {
     "firestore.read"  = "roles/datastore.viewer"
@@ -10,7 +10,12 @@ locals {
   }
 
   # Creating is not overwriting; reading is needed to meet an object that an earlier attempt has written.
-  exports_roles = { for role in ["roles/storage.objectCreator", "roles/storage.objectViewer"] : role => role }
+  bucket_roles = { for role in ["roles/storage.objectCreator", "roles/storage.objectViewer"] : role => role }
+
+  buckets = {
+    "exports.write"    = google_storage_bucket.exports.name
+    "quarantine.write" = google_storage_bucket.quarantine.name
+  }
 }
 
 
@@ -49,13 +54,13 @@ resource "google_project_iam_member" "firestore" {
   }
 }
 
-resource "google_storage_bucket_iam_member" "exports" {
+resource "google_storage_bucket_iam_member" "function" {
   for_each = merge([
-    for key, grant in local.grants : { for role in local.exports_roles : "${grant.function} ${role}" => { function = grant.function, role = role } }
-    if grant.permission == "exports.write"
+    for key, grant in local.grants : { for role in local.bucket_roles : "${key} ${role}" => merge(grant, { role = role }) }
+    if contains(keys(local.buckets), grant.permission)
   ]...)
 
-  bucket = google_storage_bucket.exports.name
+  bucket = local.buckets[each.value.permission]
   role   = each.value.role
   member = google_service_account.function[each.value.function].member
 }

@@ -13,6 +13,11 @@ output "functions" {
   value       = { for key, function in google_cloudfunctions2_function.function : key => function.service_config[0].uri }
 }
 
+output "quarantine_bucket" {
+  description = "Where quarantined messages are that are too large for a document."
+  value       = google_storage_bucket.quarantine.name
+}
+
 output "release" {
   description = "The release that is deployed: its commit, null if it was made of uncommitted files."
   value       = try(local.release.commit, null)

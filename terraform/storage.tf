@@ -41,3 +41,29 @@ resource "google_storage_bucket" "exports" {
 
   depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
 }
+
+# Data of quarantined messages that are too large for a document. No retention: erasing a customer reaches it at once.
+resource "google_storage_bucket" "quarantine" {
+  # checkov:skip=CKV_GCP_62:Every read and write is in the Data Access audit log (project.tf).
+  # checkov:skip=CKV_GCP_78:Objects are named by their content and never overwritten; old versions would only keep personal data.
+  project                     = var.project
+  name                        = "${var.project}-psr-quarantine"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.protected
+
+  soft_delete_policy {
+    retention_duration_seconds = 604800
+  }
+
+  dynamic "encryption" {
+    for_each = var.encryption_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+}

@@ -1,7 +1,6 @@
 """Tries parked messages again: what they wait for (a registration, a supply point's release) may have come."""
 
 import asyncio
-from base64 import b64decode
 from datetime import datetime, timedelta
 
 from shared.messages.delivery import REPLAY_OF
@@ -41,7 +40,8 @@ def is_due(parked: Parked, slot: datetime) -> bool:
 async def _replay(parked: Parked) -> None:
     message = parked.message
     if message.topic is not None:
-        await publish(message.topic, b64decode(message.data), {**message.attributes, REPLAY_OF: parked.record_id})
+        data = await quarantine().data(message)
+        await publish(message.topic, data, {**message.attributes, REPLAY_OF: parked.record_id})
 
 
 main = job.function()

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions"
 AUDIENCE = "psr-api"
 BUCKET = "exports"
+QUARANTINE_BUCKET = "quarantine"
 LOCATION = "europe-west2"
 SUPPLIER = "SUPP"
 #: Not inherited by the stack's processes: settings of another register, credentials of a real project, and the
@@ -76,6 +77,7 @@ class Layout(Model):
             "PSR_TOKEN_JWKS_URI": f"{self.url}/dev/jwks.json",
             "PSR_CORS_ORIGINS": f"{self.url} http://localhost:3000",
             "PSR_EXPORT_BUCKET": BUCKET,
+            "PSR_QUARANTINE_BUCKET": QUARANTINE_BUCKET,
             "PSR_EXPORT_FIRST_DAY": self.first_day.isoformat(),
             "PSR_SIGNING_KEY": str(self.signing_key),
             "PSR_SUPPLIER_MPID": SUPPLIER,

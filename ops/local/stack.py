@@ -15,9 +15,18 @@ from rich.console import Console
 
 from ops.errors import CommandError
 from ops.local.emulators import SOURCES, firestore_command, pubsub_command, read_sources, storage_command
-from ops.local.layout import BUCKET, FUNCTIONS, ROOT, Layout, child_environment, make_signing_key, start_clock
+from ops.local.layout import (
+    BUCKET,
+    FUNCTIONS,
+    QUARANTINE_BUCKET,
+    ROOT,
+    Layout,
+    child_environment,
+    make_signing_key,
+    start_clock,
+)
 from ops.local.processes import LOOPBACK, Child, answers, end_all
-from ops.local.wiring import make_jobs, make_subscriptions, make_topics_and_bucket
+from ops.local.wiring import make_jobs, make_subscriptions, make_topics_and_buckets
 from shared.clock import SimulatedClock
 
 _SERVE = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
@@ -79,7 +88,7 @@ class Stack:
             on_failure.pop_all()
 
     def start_emulators(self) -> None:
-        """Start the emulators only, with topics and bucket. Raises `CommandError`."""
+        """Start the emulators only, with topics and buckets. Raises `CommandError`."""
         self._start(self._emulators())
         self._wire_emulators()
 
@@ -145,9 +154,9 @@ class Stack:
         ]
 
     def _prepare_home(self) -> None:
-        """An empty bucket, no logs of an earlier run, and what others need to find this one."""
+        """Empty buckets, no logs of an earlier run, and what others need to find this one."""
         home = self.layout.home
-        for name in (BUCKET, "logs"):
+        for name in (BUCKET, QUARANTINE_BUCKET, "logs"):
             shutil.rmtree(home / name, ignore_errors=True)
         home.mkdir(parents=True, exist_ok=True)
         start_clock(self.layout)
@@ -187,7 +196,7 @@ class Stack:
         for name in self.layout.emulators:
             if name in self._children:
                 self._children[name].wait_until_ready()
-        make_topics_and_bucket(self.layout)
+        make_topics_and_buckets(self.layout)
 
     def _wire_services(self) -> None:
         self._children["gateway"].wait_until_ready()

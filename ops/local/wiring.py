@@ -1,4 +1,4 @@
-"""Topics, push subscriptions, the bucket and the scheduled jobs of a local stack, made from the manifests."""
+"""Topics, push subscriptions, the buckets and the scheduled jobs of a local stack, made from the manifests."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, Subscription
 
-from ops.local.layout import BUCKET, FUNCTIONS, LOCATION, Layout
+from ops.local.layout import BUCKET, FUNCTIONS, LOCATION, QUARANTINE_BUCKET, Layout
 from shared.manifest import Manifest, PushSubscriptions, read_manifests, read_push_subscriptions
 
 #: In the cloud a refused message waits ten seconds and more; here somebody is watching.
@@ -44,14 +44,15 @@ def job_name(layout: Layout, function: str) -> str:
     return f"projects/{layout.project}/locations/{LOCATION}/jobs/{_dashed(function)}"
 
 
-def make_topics_and_bucket(layout: Layout) -> None:
-    """Every topic that a manifest names, the dead-letter topic, and the exports' bucket."""
+def make_topics_and_buckets(layout: Layout) -> None:
+    """Every topic that a manifest names, the dead-letter topic, and the buckets."""
     shared = read_push_subscriptions(FUNCTIONS)
     topics = {m.trigger.pubsub.topic for m in read_manifests(FUNCTIONS).values() if m.trigger.pubsub}
     with publisher(layout) as client:
         for topic in sorted({*topics, shared.dead_letter_topic}):
             client.create_topic(name=_topic(layout, topic))
-    httpx.post(f"http://{layout.emulators['storage']}/storage/v1/b", json={"name": BUCKET}).raise_for_status()
+    for bucket in (BUCKET, QUARANTINE_BUCKET):
+        httpx.post(f"http://{layout.emulators['storage']}/storage/v1/b", json={"name": bucket}).raise_for_status()
 
 
 def make_subscriptions(layout: Layout) -> None:

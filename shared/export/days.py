@@ -15,7 +15,6 @@ from pydantic_core import to_json
 from shared.clock import Clock, last_closed_day
 from shared.domain.recipients import UNROUTABLE
 from shared.errors import ClockOutOfStep
-from shared.export.bucket import Bucket, DifferentObject, bucket
 from shared.export.gate import TRAILING_DAYS, Totals, why_held
 from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of
 from shared.export.plan import (
@@ -32,6 +31,7 @@ from shared.export.signer import Signer, signer
 from shared.export.work import part_due
 from shared.log import Event, log
 from shared.messages.publisher import publish
+from shared.objects import Bucket, DifferentObject, bucket
 from shared.settings import Settings, settings
 from shared.store.documents import CLOCK_TOLERANCE, Documents, documents
 from shared.store.exports import Exports, Kept, exports
@@ -259,4 +259,4 @@ async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes
 @cache
 def export_days() -> ExportDays:
     """The export of this process."""
-    return ExportDays(documents(), exports(), bucket(), signer(), settings(), publish)
+    return ExportDays(documents(), exports(), bucket(str(settings().export_bucket)), signer(), settings(), publish)

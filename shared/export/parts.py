@@ -7,12 +7,12 @@ from functools import cache
 from shared.clock import day_closes
 from shared.domain.feed import FeedEntry
 from shared.errors import Unavailable
-from shared.export.bucket import Bucket, bucket
 from shared.export.days import ExportDays, export_days, put_or_stop
 from shared.export.plan import ExportDay, ExportStopped, Part, PartResult, Stage, configuration_of
 from shared.export.render import PartFile, format_of, path_of
 from shared.export.work import PartWork
 from shared.log import Event, log
+from shared.objects import Bucket, bucket
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, documents
 from shared.store.exports import Exports, exports
@@ -119,4 +119,4 @@ def _with_result(state: ExportDay, plan: ExportDay, part: Part, result: PartResu
 @cache
 def export_parts() -> ExportParts:
     """The part writer of this process."""
-    return ExportParts(documents(), exports(), bucket(), export_days(), settings())
+    return ExportParts(documents(), exports(), bucket(str(settings().export_bucket)), export_days(), settings())

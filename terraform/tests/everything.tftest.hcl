@@ -152,10 +152,10 @@ run "grants" {
 
   assert {
     condition = length(local.grants) == (
-      length(google_project_iam_member.firestore) + length(google_storage_bucket_iam_member.exports) / 2 +
+      length(google_project_iam_member.firestore) + length(google_storage_bucket_iam_member.function) / 2 +
       length(google_pubsub_topic_iam_member.publisher) + length(google_kms_crypto_key_iam_member.signer) + length(google_secret_manager_secret_iam_member.function)
     )
-    error_message = "Each permission of a manifest is one grant (two roles for the exports' bucket), and there are no others."
+    error_message = "Each permission of a manifest is one grant (two roles for a bucket), and there are no others."
   }
 
   assert {

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "export_bucket": "exports",
     "export_first_day": "2026-11-24",
+    "quarantine_bucket": "quarantine",
     "signing_key": "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
     "supplier_mpid": "SUPP",
     "token_audience": "psr-api",

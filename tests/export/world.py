@@ -19,11 +19,11 @@ from shared.clock import LONDON, SimulatedClock
 from shared.domain.changes import Origin
 from shared.domain.lifecycle import Decision, Moment, amend, register, withdraw
 from shared.domain.registration import Fact, RegistrationInput, RegistrationState
-from shared.export.bucket import Bucket
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
 from shared.export.signer import signer
 from shared.export.work import PartDue
+from shared.objects import Bucket
 from shared.settings import Settings, read_settings
 from shared.store.documents import Documents
 from shared.store.exports import Exports

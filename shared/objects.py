@@ -1,4 +1,4 @@
-"""The exports' bucket. An object is written once and never changed; writing the same again is a success."""
+"""Objects in Cloud Storage. One is written once and never changed; writing the same again is a success."""
 
 import asyncio
 from functools import cache
@@ -16,7 +16,7 @@ from shared.settings import emulator_host, settings
 _SECONDS = 60.0
 #: Repeating is safe: an object is created only if there is none.
 _RETRY = DEFAULT_RETRY.with_timeout(_SECONDS)
-#: Objects that are checked at the same time; each is at most 8 MiB in memory.
+#: Objects that are checked at the same time; each is whole in memory.
 _AT_ONCE = 4
 
 
@@ -36,7 +36,7 @@ class Bucket:
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def put(self, path: str, content: bytes, content_type: str) -> None:
-        """Create an object with one request (at most 8 MiB). Raises `DifferentObject`, `Unavailable`."""
+        """Create an object, with one request up to 8 MiB. Raises `DifferentObject`, `Unavailable`."""
         if not await self._run(self._create, path, content, content_type):
             existing = await self.get(path)
             if existing != content:
@@ -82,9 +82,8 @@ class Bucket:
 
 
 @cache
-def bucket() -> Bucket:
-    """The exports' bucket of this process. Made inside the first request."""
-    here = settings()
+def bucket(name: str) -> Bucket:
+    """A bucket. Made inside the first request that needs it."""
     anonymous = AnonymousCredentials() if emulator_host("STORAGE") else None
-    client = storage.Client(project=here.project, credentials=anonymous)
-    return Bucket(client.bucket(here.export_bucket))
+    client = storage.Client(project=settings().project, credentials=anonymous)
+    return Bucket(client.bucket(name))
