@@ -7,7 +7,7 @@ from shared.messages.delivery import REPLAY_OF
 from shared.messages.publisher import publish
 from shared.scheduled import Scheduled
 from shared.settings import settings
-from shared.store.quarantine import Parked, quarantine
+from shared.store.quarantine import QuarantineStatus, Record, quarantine
 
 _FIRST_WAIT = timedelta(minutes=5)
 _LONGEST_WAIT = timedelta(hours=6)
@@ -20,7 +20,7 @@ async def run(slot: datetime) -> dict[str, int]:
     """Publish what is parked and not too old. Order does not matter: facts are ordered where they are applied."""
     too_old = slot - timedelta(days=settings().parked_days)
     replayed = held = 0
-    async for page in quarantine().parked():
+    async for page in quarantine().records(QuarantineStatus.PARKED):
         old = [parked for parked in page if parked.first_seen <= too_old]
         due = [parked for parked in page if parked.first_seen > too_old and is_due(parked, slot)]
         await asyncio.gather(*(_replay(parked) for parked in due))
@@ -30,14 +30,14 @@ async def run(slot: datetime) -> dict[str, int]:
     return {"replayed": replayed, "held": held}
 
 
-def is_due(parked: Parked, slot: datetime) -> bool:
+def is_due(parked: Record, slot: datetime) -> bool:
     """Whether to try a message again: after five minutes, and after twice as long each further time."""
     doublings = min(parked.attempts - 1, 20)
     wait = min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
     return slot - parked.last_seen >= wait
 
 
-async def _replay(parked: Parked) -> None:
+async def _replay(parked: Record) -> None:
     message = parked.message
     if message.topic is not None:
         data = await quarantine().data(message)

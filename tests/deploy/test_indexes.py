@@ -21,7 +21,8 @@ from ops.local.layout import Layout
 from shared.errors import UnknownEventType
 from shared.messages.delivery import Delivery
 from shared.store.documents import Documents
-from shared.store.quarantine import Quarantine
+from shared.store.operator_actions import Action, OperatorActions
+from shared.store.quarantine import Quarantine, QuarantineStatus
 from shared.store.registrations import DATES_TO_ACT_ON
 from tests.export.world import World, account
 
@@ -138,7 +139,11 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
         Delivery("psr-examples", "a-subscription", "1", datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
         UnknownEventType(),
     )
-    [page async for page in quarantine.parked()]
+    [page async for page in quarantine.records(QuarantineStatus.HELD)]
+    await quarantine.count(QuarantineStatus.HELD)
+    actions = OperatorActions(world.documents)
+    await actions.note(Action.LISTED, "an operator", [None], None)
+    await actions.on("a record")
     return recorder
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ops.local.stack import Stack
 from shared.domain.registration import AccountId
 from shared.domain.supply_points import Mpan, supply_point_of
-from shared.store.quarantine import quarantine
+from shared.store.quarantine import QuarantineStatus, quarantine
 from shared.store.registrations import registrations
 from tests.messages.conftest import Push
 from tests.messages.events import consumer_of, customer, event, new_mpan
@@ -117,7 +117,7 @@ def replay(stack: Stack) -> Callable[[], None]:
 async def parked(run: Run) -> dict[str, int]:
     """Attempts of each message of a run that is parked."""
     found = {}
-    async for page in quarantine().parked():
+    async for page in quarantine().records(QuarantineStatus.PARKED):
         for record in page:
             if record.message.source == run.source:
                 found[record.record_id] = await attempts(record.record_id)

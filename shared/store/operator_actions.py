@@ -1,0 +1,76 @@
+"""What operators did with what customers sent, and why: the audit log of the command line. Entries are only added.
+
+`operator_actions/<random id>` has the entry as `state`, and beside it what it is about, so that a record's history can
+be asked for.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+
+from shared.errors import Unavailable
+from shared.model import Model
+from shared.store.documents import CommitConflict, CommitUnanswered, Documents, Key, documents
+
+_COLLECTION = "operator_actions"
+_WRITES_PER_RPC = 500
+
+
+class Action(StrEnum):
+    """What an operator can do with quarantined messages. `revealed` shows personal data, the others do not."""
+
+    LISTED = "listed"
+    SHOWN = "shown"
+    REVEALED = "revealed"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+class OperatorAction(Model):
+    """One entry. `about` is a quarantine record's id, None where many were listed; `operator` as the machine knows."""
+
+    action: Action
+    operator: str
+    about: str | None
+    reason: str | None
+    at: datetime
+
+
+class OperatorActions:
+    """Writes and reads the log."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    async def note(self, action: Action, operator: str, about: Sequence[str | None], reason: str | None) -> None:
+        """Add an entry for each of `about`, before it is done: nothing is done that is not noted.
+
+        Raises `Unavailable`.
+        """
+        at = self._documents.clock.now()
+        entries = [OperatorAction(action=action, operator=operator, about=one, reason=reason, at=at) for one in about]
+        writes = [
+            self._documents.create(
+                Key(_COLLECTION, uuid.uuid4().hex), {"about": entry.about, "state": entry.model_dump_json()}
+            )
+            for entry in entries
+        ]
+        try:
+            for start in range(0, len(writes), _WRITES_PER_RPC):
+                await self._documents.commit(writes[start : start + _WRITES_PER_RPC])
+        except (CommitConflict, CommitUnanswered) as error:
+            raise Unavailable(headers={"Retry-After": "5"}) from error
+
+    async def on(self, about: str) -> list[OperatorAction]:
+        """Every entry about a quarantine record, oldest first. Raises `Unavailable`."""
+        pages = self._documents.pages(_COLLECTION, equal=("about", about))
+        found = [OperatorAction.model_validate_json(stored.state) async for page in pages for stored in page]
+        return sorted(found, key=lambda action: action.at)
+
+
+@cache
+def operator_actions() -> OperatorActions:
+    """The log of this process's database."""
+    return OperatorActions(documents())
