@@ -7,24 +7,20 @@ version it expects, and after a refusal or a lost answer the store looks before 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 
-from pydantic import Field
-
 from shared.clock import london_day, rfc3339
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.due_dates import DATE_PASSED
-from shared.domain.feed import FeedEntry, Networks, effects_of
+from shared.domain.feed import effects_of
 from shared.domain.lifecycle import Decision, Moment, give_way
-from shared.domain.networks import NetworkState
 from shared.domain.registration import AccountId, Registration, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector, postcode_sector
 from shared.errors import ClockOutOfStep, IdempotencyKeyReused, SupplyPointHeld, Unavailable
-from shared.model import Model
 from shared.store.documents import (
     CommitConflict,
     CommitUnanswered,
@@ -36,6 +32,7 @@ from shared.store.documents import (
     pause,
 )
 from shared.store.identity import Identity, identity
+from shared.store.supply_points import Claim, SupplyPointWrites, claim_of
 
 #: No attempt starts later than this after its request began: a day that closes two hours after midnight is complete.
 LATEST_ATTEMPT = timedelta(minutes=10)
@@ -45,19 +42,6 @@ _PATIENCE_SECONDS = 20.0
 #: Fields of a registration that say when to act on it. They are indexed.
 DATES_TO_ACT_ON = ("need_ends", "review_due", "follow_up_due")
 _KEYS_PER_RPC = 500
-#: Feed documents are deleted this long after their day.
-_FEED_KEPT = timedelta(days=90)
-
-
-class Claim(Model):
-    """Which registration holds a supply point.
-
-    A released claim stays, with what each network had of it and the day of its release, until someone takes it over.
-    """
-
-    registration_id: RegistrationId | None
-    released_on: date | None = None
-    networks: dict[str, NetworkState] = Field(default_factory=dict)
 
 
 class Known(NamedTuple):
@@ -100,6 +84,7 @@ class Registrations:
     def __init__(self, documents: Documents, identity: Identity) -> None:
         self._documents = documents
         self._identity = identity
+        self._points = SupplyPointWrites(documents, identity)
 
     def registration_id(self, account_id: AccountId) -> RegistrationId:
         """The id of an account's registration, whether there is one or not."""
@@ -115,7 +100,7 @@ class Registrations:
         key = supply_point_key(point)
         claim_key = Key("supply_points", self._identity.supply_point_id(key))
         for _ in range(2):
-            claim = _claim(await self._documents.get(claim_key))
+            claim = claim_of(await self._documents.get(claim_key))
             if claim is None or claim.registration_id is None:
                 return None
             state = await self.get(claim.registration_id)
@@ -141,10 +126,10 @@ class Registrations:
         found: dict[str, RegistrationState] = {}
         missing = [supply_point_key(point) for point in points]
         for _ in range(2):
-            claims = await self._get_all([self._claim_key(key) for key in missing])
+            claims = await self._get_all([self._points.claim_key(key) for key in missing])
             holders = {
                 key: claim.registration_id
-                for key, claim in zip(missing, map(_claim, claims), strict=True)
+                for key, claim in zip(missing, map(claim_of, claims), strict=True)
                 if claim and claim.registration_id
             }
             ids = sorted(set(holders.values()))
@@ -221,7 +206,7 @@ class Registrations:
 
     async def _look(self, request: Request) -> Known:
         """The registration, the request's own change, and the claims it may take: one RPC."""
-        keys = {supply_point_key(point): self._claim_key(supply_point_key(point)) for point in request.points}
+        keys = {supply_point_key(point): self._points.claim_key(supply_point_key(point)) for point in request.points}
         registration, change, *claims = await self._documents.batch_get(
             [_registration_key(request.registration_id), Key("changes", request.change_id), *keys.values()]
         )
@@ -256,7 +241,9 @@ class Registrations:
         keys = [key for key in _taken(known, decision.state) if key not in looked]
         if not keys:
             return known
-        found = dict(zip(keys, await self._documents.batch_get([self._claim_key(key) for key in keys]), strict=True))
+        found = dict(
+            zip(keys, await self._documents.batch_get([self._points.claim_key(key) for key in keys]), strict=True)
+        )
         return known._replace(
             claims=known.claims | {key: Claim.model_validate_json(s.state) for key, s in found.items() if s},
             versions=known.versions | {key: stored.update_time for key, stored in found.items() if stored},
@@ -317,9 +304,9 @@ class Registrations:
         return change, [
             self._registration_write(state, known),
             self._change_write(change),
-            *self._claims_taken(taken, known, request.registration_id),
-            *self._claims_released(effects.released, moment.day),
-            *(self._feed_write(entry) for entry in effects.entries),
+            *self._points.taken(taken, request.registration_id, known.versions),
+            *self._points.released(effects.released, moment.day),
+            *(self._points.feed(entry) for entry in effects.entries),
         ]
 
     def _registration_write(self, state: RegistrationState, known: Known) -> Any:
@@ -350,39 +337,6 @@ class Registrations:
         }
         return self._documents.create(Key("changes", change.change_id), fields)
 
-    def _claims_taken(self, taken: Networks, known: Known, registration_id: RegistrationId) -> list[Any]:
-        claim = Claim(registration_id=registration_id)
-        return [self._claim_write(key, claim, known.versions.get(key)) for key in taken]
-
-    def _claims_released(self, released: Networks, day: date) -> list[Any]:
-        """A held claim changes only together with its registration, whose version this commit checks."""
-        return [
-            self._documents.put(
-                self._claim_key(key),
-                _claim_fields(Claim(registration_id=None, released_on=day, networks=networks)),
-            )
-            for key, networks in released.items()
-        ]
-
-    def _claim_write(self, key: str, claim: Claim, version: Any) -> Any:
-        if version is None:
-            return self._documents.create(self._claim_key(key), _claim_fields(claim))
-        return self._documents.replace(self._claim_key(key), _claim_fields(claim), version)
-
-    def _feed_write(self, entry: FeedEntry) -> Any:
-        point = self._identity.supply_point_id(entry.supply_point)
-        state = entry.model_dump_json()
-        fields: dict[str, Value] = {
-            "file": entry.file,
-            "size": len(state.encode()),
-            "expires_at": _midnight(entry.day + _FEED_KEPT),
-            "state": state,
-        }
-        return self._documents.put(Key("export_feed", f"{point}-{entry.recipient}-{entry.day}"), fields)
-
-    def _claim_key(self, key: str) -> Key:
-        return Key("supply_points", self._identity.supply_point_id(key))
-
 
 def _taken(known: Known, after: RegistrationState) -> list[str]:
     """The supply points that the registration holds after, and did not before."""
@@ -396,14 +350,6 @@ def _registration_key(registration_id: RegistrationId) -> Key:
 
 def _registration(stored: Stored | None) -> RegistrationState | None:
     return RegistrationState.model_validate_json(stored.state) if stored else None
-
-
-def _claim(stored: Stored | None) -> Claim | None:
-    return Claim.model_validate_json(stored.state) if stored else None
-
-
-def _claim_fields(claim: Claim) -> dict[str, Value]:
-    return {"registration_id": claim.registration_id, "state": claim.model_dump_json()}
 
 
 def _dates_to_act_on(registration: Registration) -> dict[str, date | None]:
@@ -424,10 +370,6 @@ def _spread(registration_id: RegistrationId, day: date | None) -> str | None:
 def _sequence(change: Change) -> str:
     """Orders a history: by version, what made the version before what left it as it was, then by time."""
     return f"{change.version:010d}|{int(not change.made_a_version)}|{rfc3339(change.recorded_at)}"
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _change(request: Request, decision: Decision, state: RegistrationState, moment: Moment) -> Change:

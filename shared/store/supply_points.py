@@ -1,0 +1,84 @@
+"""What is kept by supply point: who holds it (`supply_points/<keyed id>`), and what its networks are told of a day.
+
+The writes are made here and committed together with the registration that they belong to.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from pydantic import Field
+
+from shared.domain.feed import FeedEntry, Networks
+from shared.domain.networks import NetworkState
+from shared.domain.registration import RegistrationId
+from shared.model import Model
+from shared.store.documents import Documents, Key, Stored, Value
+from shared.store.identity import Identity
+
+#: Feed documents are deleted this long after their day.
+_FEED_KEPT = timedelta(days=90)
+
+
+class Claim(Model):
+    """Which registration holds a supply point.
+
+    A released claim stays, with what each network had of it and the day of its release, until someone takes it over.
+    """
+
+    registration_id: RegistrationId | None
+    released_on: date | None = None
+    networks: dict[str, NetworkState] = Field(default_factory=dict)
+
+
+class SupplyPointWrites:
+    """Writes of claims and of the export feed."""
+
+    def __init__(self, documents: Documents, identity: Identity) -> None:
+        self._documents = documents
+        self._identity = identity
+
+    def claim_key(self, point: str) -> Key:
+        """Where the claim of a supply point is, by the supply point's key."""
+        return Key("supply_points", self._identity.supply_point_id(point))
+
+    def taken(self, points: Iterable[str], registration_id: RegistrationId, versions: Mapping[str, Any]) -> list[Any]:
+        """Claims that a registration takes, under the versions read of those that somebody has held before."""
+        claim = Claim(registration_id=registration_id)
+        return [self.claim(point, claim, versions.get(point)) for point in points]
+
+    def released(self, released: Networks, day: date) -> list[Any]:
+        """A held claim changes only together with its registration, whose version this commit checks."""
+        return [
+            self._documents.put(
+                self.claim_key(point), _fields(Claim(registration_id=None, released_on=day, networks=networks))
+            )
+            for point, networks in released.items()
+        ]
+
+    def claim(self, point: str, claim: Claim, version: Any) -> Any:
+        """A claim, new if there is no version to expect."""
+        if version is None:
+            return self._documents.create(self.claim_key(point), _fields(claim))
+        return self._documents.replace(self.claim_key(point), _fields(claim), version)
+
+    def feed(self, entry: FeedEntry) -> Any:
+        """A feed entry. The day's last one stands, whoever held the supply point."""
+        key = self.claim_key(entry.supply_point)
+        state = entry.model_dump_json()
+        fields: dict[str, Value] = {
+            "file": entry.file,
+            "size": len(state.encode()),
+            "expires_at": datetime.combine(entry.day + _FEED_KEPT, time(), UTC),
+            "state": state,
+        }
+        return self._documents.put(Key("export_feed", f"{key.document_id}-{entry.recipient}-{entry.day}"), fields)
+
+
+def claim_of(stored: Stored | None) -> Claim | None:
+    """A claim as read."""
+    return Claim.model_validate_json(stored.state) if stored else None
+
+
+def _fields(claim: Claim) -> dict[str, Value]:
+    return {"registration_id": claim.registration_id, "state": claim.model_dump_json()}
