@@ -41,7 +41,8 @@ def run(
 ) -> None:
     """Start the local stack, show the main job, and stay up until Ctrl-C."""
     console = Console()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(stop, _interrupt)
     with _alone(home):
         running = {"firestore": emulator_host("FIRESTORE"), "pubsub": emulator_host("PUBSUB")}
         stack = Stack(new_layout(home, running, port or None), console, emulators)
@@ -54,7 +55,8 @@ def run(
         except KeyboardInterrupt:
             raise typer.Exit(_INTERRUPTED) from None
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for stop in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(stop, signal.SIG_IGN)
             with console.status("Stopping"):
                 stack.stop()
 

@@ -31,12 +31,15 @@ FUNCTION_NAMES = set(read_manifests(FUNCTIONS))
 
 @pytest.fixture
 def run(tmp_path: Path, emulators: Layout) -> Iterator[Run]:
-    """Starts `ops local run` in a folder of its own, on the session's emulators."""
+    """Starts `ops local run` in a folder of its own, on the session's emulators; as a background job of a shell would
+    start, with SIGINT ignored.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str, **changed: str) -> subprocess.Popen[str]:
         environment = {**os.environ, **emulators.environment(), **changed}
-        command = [sys.executable, "-m", "ops", "local", "run", "--home", str(tmp_path / "home"), *arguments]
+        command = ["/bin/sh", "-c", 'trap "" INT; exec "$0" "$@"', sys.executable, "-m", "ops", "local", "run"]
+        command += ["--home", str(tmp_path / "home"), *arguments]
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
