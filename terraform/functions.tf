@@ -6,7 +6,6 @@ locals {
     export_work_topic = "psr-export-work"
     quarantine_bucket = google_storage_bucket.quarantine.name
     signing_key       = "${google_kms_crypto_key.signing.id}/cryptoKeyVersions/1"
-    signing_key       = "${google_kms_crypto_key.signing.id}/cryptoKeyVersions/1"
   }
   settings = setunion(keys(var.settings), keys(local.known_settings))
 
