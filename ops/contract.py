@@ -50,6 +50,7 @@ PROBLEMS = ROOT / "docs" / "problems.md"
 _JSON = "application/json"
 _PROBLEM_JSON = "application/problem+json"
 _REF = "#/components/schemas/{model}"
+_ENTITY_TAG = '^"[1-9][0-9]{0,9}"$'
 
 _ALWAYS = (MalformedParameter, MalformedHeader, Unauthenticated, InsufficientScope, InternalError, Unavailable)
 _WITH_BODY = (MalformedJson, PayloadTooLarge, UnsupportedMediaType, InvalidContent)
@@ -261,16 +262,16 @@ def _parameters(route: Route, operation: Operation) -> Iterator[Schema]:
         for name, schema in operation.query.model_json_schema(schema_generator=_Untitled)["properties"].items():
             yield {"name": name, "in": "query", "required": False, "schema": schema}
     if VersionNeeded in operation.problems:
-        yield _header("If-Match", "The ETag that was read", '"3"', required=True)
+        yield _header("If-Match", "The ETag that was read", _ENTITY_TAG, '"3"', required=True)
     if IdempotencyKeyReused in operation.problems:
         meaning = "1 to 255 visible ASCII characters; a repeat with the same key and body gets the first answer"
-        yield _header("Idempotency-Key", meaning, "6f1f8d5e-4f0e-4c57-9d0c-0d2b0f6f4a10")
+        yield _header("Idempotency-Key", meaning, "^[!-~]{1,255}$", "6f1f8d5e-4f0e-4c57-9d0c-0d2b0f6f4a10")
     if route.method == "GET" and operation.query is None:
-        yield _header("If-None-Match", "An ETag that was read: 304 if it is still the current one", '"3"')
+        yield _header("If-None-Match", "An ETag that was read: 304 if it is still the current one", _ENTITY_TAG, '"3"')
 
 
-def _header(name: str, description: str, example: str, *, required: bool = False) -> Schema:
-    schema = {"type": "string", "examples": [example]}
+def _header(name: str, description: str, pattern: str, example: str, *, required: bool = False) -> Schema:
+    schema = {"type": "string", "pattern": pattern, "examples": [example]}
     return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
 
 

@@ -27,12 +27,16 @@ def _known_setting(name: str) -> str:
     return name
 
 
+Method = Literal["GET", "POST", "PATCH"]
+PathTemplate = Annotated[str, StringConstraints(pattern=r"^/v1/[a-z/{}_:A-Z]+$")]
+
+
 class Route(Model):
     """One HTTP operation. `path` may hold `{names}`; `scope` is what the access token must have."""
 
     operation: Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z]+$")]
-    method: Literal["GET", "POST", "PATCH"]
-    path: Annotated[str, StringConstraints(pattern=r"^/v1/[a-z/{}_:A-Z]+$")]
+    method: Method
+    path: PathTemplate
     scope: Annotated[str, AfterValidator(_known_scope)]
 
 
@@ -88,7 +92,11 @@ Permission = Literal[
 
 
 class Manifest(Model):
-    """One function."""
+    """One function.
+
+    `elsewhere` has the methods that other functions serve, by path, where this one gets all requests that no route
+    takes: it answers 405 with the methods of the whole API.
+    """
 
     description: str
     entry_point: Literal["main"]
@@ -96,6 +104,7 @@ class Manifest(Model):
     resources: Resources
     permissions: list[Permission]
     settings: list[Annotated[str, AfterValidator(_known_setting)]] = Field(default_factory=list)
+    elsewhere: dict[PathTemplate, list[Method]] = Field(default_factory=dict)
 
 
 class PushSubscriptions(Model):

@@ -114,6 +114,7 @@ class Api:
         self._manifest = read_manifest(folder)
         self.routes = self._manifest.trigger.http or []
         self._patterns = [(route, _pattern(route.path)) for route in self.routes]
+        self._elsewhere = [(_pattern(path), methods) for path, methods in self._manifest.elsewhere.items()]
         self._status = Status(self._name, {"firestore": reach_firestore, "token_issuer": reach_issuer})
         self.operations: dict[str, Operation] = {}
 
@@ -152,26 +153,30 @@ class Api:
         return functions_framework.aio.http(self._serve)  # type: ignore[no-any-return]
 
     async def _serve(self, request: Request) -> Response:
-        if request.url.path == STATUS_PATH:
-            return await guarded("getStatus", request, self._status.response)
-        allowed = [
-            (route, match) for route, pattern in self._patterns if (match := pattern.fullmatch(request.url.path))
-        ]
-        chosen = next(((route, match) for route, match in allowed if route.method == request.method), None)
-        operation = chosen[0].operation if chosen else "none"
-
-        async def handle() -> Response:
-            if not allowed:
-                raise NotFound
-            if chosen is None:
-                raise MethodNotAllowed(headers={"Allow": ", ".join(sorted(route.method for route, _ in allowed))})
-            return await self._answer(request, chosen[0], chosen[1].groupdict())
-
         if is_preflight(request):
             return await guarded("preflight", request, lambda: preflight(request))
-        response = await guarded(operation, request, handle)
+        matches = [(route, match) for route, pattern in self._patterns if (match := pattern.fullmatch(_path(request)))]
+        chosen = next(((route, match) for route, match in matches if route.method == request.method), None)
+
+        async def handle() -> Response:
+            if chosen is not None:
+                return await self._answer(request, chosen[0], chosen[1].groupdict())
+            if _path(request) == STATUS_PATH and request.method == "GET":
+                return await self._status.response()
+            raise self._refusal(request)
+
+        response = await guarded(chosen[0].operation if chosen else "none", request, handle)
         allow_reading(request, response)
         return response
+
+    def _refusal(self, request: Request) -> Problem:
+        """405 where the path has other methods, here or in another function; else 404."""
+        path = _path(request)
+        methods = {route.method for route, pattern in self._patterns if pattern.fullmatch(path)}
+        methods |= {method for pattern, others in self._elsewhere if pattern.fullmatch(path) for method in others}
+        if path == STATUS_PATH:
+            methods = {"GET"}
+        return MethodNotAllowed(headers={"Allow": ", ".join(sorted(methods))}) if methods else NotFound()
 
     async def _answer(self, request: Request, route: Route, parameters: dict[str, str]) -> Response:
         operation = self.operations[route.operation]
@@ -190,6 +195,10 @@ class Api:
             answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **told)
             entry.shown = answer.shown
         return Response(answer.body, answer.status, answer.headers, media_type="application/json")
+
+
+def _path(request: Request) -> str:
+    return request.url.path
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -223,6 +223,14 @@ def test_another_customers_account_is_404_and_nothing_is_stored(stack: Stack, ag
 
 def test_an_unknown_path_or_method_is_a_problem_too(agent: Caller) -> None:
     assert_problem(agent.http.get("/v1/nothing"), 404, "not-found")
-    deleted = agent.http.delete(f"/v1/registrations/{'0' * 36}")
-    assert_problem(deleted, 405, "method-not-allowed")
-    assert "GET" in deleted.headers["Allow"]
+    for method, path, allowed in (
+        ("DELETE", f"/v1/registrations/{'0' * 36}", "GET, PATCH"),
+        ("GET", "/v1/registrations", "POST"),
+        ("PUT", f"/v1/registrations/{'0' * 36}:withdraw", "POST"),
+        ("GET", "/v1/registrations:lookup", "POST"),
+        ("OPTIONS", f"/v1/registrations/{'0' * 36}/changes", "GET"),
+        ("POST", "/_status", "GET"),
+    ):
+        answer = agent.http.request(method, path)
+        assert_problem(answer, 405, "method-not-allowed")
+        assert answer.headers["Allow"] == allowed

@@ -3,7 +3,6 @@
 import re
 import shutil
 import statistics
-import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -15,10 +14,10 @@ import pytest
 import yaml
 
 from ops.errors import CommandError
-from ops.local.layout import FUNCTIONS, child_environment
-from ops.local.processes import Child, free_ports
+from ops.local.layout import FUNCTIONS
 from ops.local.stack import Stack
 from shared.manifest import SCOPES, Route, read_manifests
+from tests.api.functions import starting
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account, new_mpan, registration
 
 ROUTES = {
@@ -196,21 +195,6 @@ def test_the_time_of_a_refusal_tells_nothing(stack: Stack, other: Target, operat
     pytest.fail(f"refusals differ in time by {differences}")
 
 
-def starting(stack: Stack, folder: Path, environment: dict[str, str]) -> Child:
-    (port,) = free_ports(1)
-    command = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
-    child = Child(
-        "changed",
-        (*command, "--host", "127.0.0.1", "--port", str(port)),
-        port,
-        folder / "log",
-        {**child_environment(stack.layout), "FUNCTION_USE_ASGI": "true", **environment},
-        folder,
-    )
-    child.start()
-    return child
-
-
 def without_scope(manifest: dict[str, Any]) -> None:
     del manifest["trigger"]["http"][0]["scope"]
 
@@ -240,10 +224,10 @@ def test_a_function_that_could_forget_to_check_does_not_start(
     manifest = yaml.safe_load((folder / "function.yaml").read_text())
     change(manifest)
     (folder / "function.yaml").write_text(yaml.safe_dump(manifest))
-    child = starting(stack, folder, environment)
+    child = starting(stack, folder, tmp_path, environment)
     try:
         with pytest.raises(CommandError, match="ended at its start"):
             child.wait_until_ready()
     finally:
         child.end()
-    assert reason in (folder / "log").read_text()
+    assert reason in (tmp_path / "log").read_text()

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from ops.local.layout import FUNCTIONS
+from ops.routing import DEFAULT_FUNCTION
 from shared.manifest import Manifest, read_manifest, read_manifests
 from shared.settings import Settings, SettingsError, read_settings
 
@@ -66,6 +67,15 @@ def test_no_operation_or_route_stands_twice() -> None:
     assert len({route.operation for route in routes}) == len(routes)
     assert len({(route.method, route.path) for route in routes}) == len(routes)
     assert len(routes) == 8
+
+
+def test_the_function_that_gets_what_no_route_takes_knows_the_methods_of_the_others() -> None:
+    manifests = read_manifests(FUNCTIONS)
+    others: dict[str, list[str]] = {}
+    for name, manifest in manifests.items():
+        for route in (manifest.trigger.http or []) if name != DEFAULT_FUNCTION else []:
+            others.setdefault(route.path, []).append(route.method)
+    assert manifests[DEFAULT_FUNCTION].elsewhere == others
 
 
 def changed_manifest(change: dict[str, Any]) -> dict[str, Any]:

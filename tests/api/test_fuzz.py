@@ -1,0 +1,59 @@
+"""Schemathesis over the whole API with real tokens: what the contract promises holds for whatever is sent."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.contract import OPENAPI
+from ops.local.layout import ROOT
+from ops.local.stack import Stack
+from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+CALLERS = {
+    "agent": {},
+    "network": {"mpids": ["EELC", "EMEB"]},
+    "customer": {"account_id": new_account(), "supply_points": ["1000999001019", "9900000104"]},
+}
+
+
+def fuzz(stack: Stack, token: str, known: list[str], *options: str) -> subprocess.CompletedProcess[str]:
+    command = (sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run", str(OPENAPI))
+    return subprocess.run(
+        (*command, "--url", stack.url, "-H", f"Authorization: Bearer {token}", "--no-color", *options),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PSR_TEST_REGISTRATIONS": json.dumps(known)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def failures_logged(stack: Stack) -> list[str]:
+    """Defects, as the functions log them: an exception that nobody foresaw."""
+    logs = [stack.logs / f"{name}.log" for name in ("register", "lookup")]
+    lines = [line for log in logs for line in log.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if "REQUEST_FAILED" in line or "Traceback" in line]
+
+
+def assert_no_failures(stack: Stack, kind: str, *options: str) -> None:
+    agent = Caller(stack)
+    known = [agent.create(registration()).json()["registration_id"] for _ in range(8)]
+    report = fuzz(stack, stack.token(kind, scope=ALL_SCOPES, **CALLERS[kind]), known, *options)
+    assert report.returncode == 0, report.stdout[-8000:] + report.stderr[-2000:]
+    assert failures_logged(stack) == []
+
+
+def test_the_contract_holds_for_whatever_is_sent(stack: Stack) -> None:
+    assert_no_failures(stack, "agent", "--phases", "fuzzing", "--max-examples", "12", "--seed", "1")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", CALLERS)
+def test_the_contract_holds_for_thousands_of_requests_of_every_kind_of_caller(stack: Stack, kind: str) -> None:
+    seed = os.environ.get("PSR_TEST_SEED", "1")
+    assert_no_failures(stack, kind, "--max-examples", "300", "--seed", seed, "--continue-on-failure")
