@@ -28,7 +28,10 @@ _TIED_TO_PARENT = (
 
 
 class Child:
-    """One process with its log file; ready once its port answers. Start it from the main thread."""
+    """One process with its log file; ready once its port answers.
+
+    Linux ends it with the thread that started it, so that must be one that lives as long as the process shall.
+    """
 
     def __init__(
         self,
