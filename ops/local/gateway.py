@@ -50,4 +50,13 @@ def gateway(layout: Layout) -> Starlette:
 
 if __name__ == "__main__":
     here = Layout.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    uvicorn.run(gateway(here), host=LOOPBACK, port=here.port, log_level="warning", timeout_graceful_shutdown=2)
+    uvicorn.run(
+        gateway(here),
+        host=LOOPBACK,
+        port=here.port,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        # The functions' servers say these already.
+        date_header=False,
+        server_header=False,
+    )
