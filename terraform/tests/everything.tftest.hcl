@@ -10,6 +10,12 @@ mock_provider "google" {
     }
   }
 
+  mock_resource "google_kms_crypto_key" {
+    defaults = {
+      id = "projects/psr-test/locations/europe-west2/keyRings/psr/cryptoKeys/export-manifests"
+    }
+  }
+
   mock_resource "google_service_account" {
     defaults = {
       email  = "account@example.iam.gserviceaccount.com"
@@ -133,9 +139,10 @@ run "functions" {
   assert {
     condition = alltrue([
       for key, function in google_cloudfunctions2_function.function :
-      (contains(keys(local.scheduled), key) || function.service_config[0].max_instance_request_concurrency > 1) && tonumber(function.service_config[0].available_cpu) >= 1 && function.service_config[0].timeout_seconds <= 600
+      tonumber(function.service_config[0].available_cpu) >= 1 && function.service_config[0].timeout_seconds <= 600 &&
+      (!contains(keys(local.http), key) || function.service_config[0].max_instance_request_concurrency >= 20)
     ])
-    error_message = "Each is one asynchronous server of many requests (a job: of one), and no request outlives a day's close."
+    error_message = "HTTP functions serve many requests at a time, which takes a whole CPU, and no request outlives a day's close."
   }
 
   assert {
