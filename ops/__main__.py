@@ -6,6 +6,7 @@ import typer
 
 from ops.contract import app as contract
 from ops.errors import CommandError
+from ops.export import app as export
 from ops.local.commands import app as local
 from ops.release import app as release
 
@@ -13,6 +14,7 @@ app = typer.Typer(
     name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.add_typer(contract, name="contract")
+app.add_typer(export, name="export")
 app.add_typer(local, name="local")
 app.add_typer(release, name="release")
 

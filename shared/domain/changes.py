@@ -10,8 +10,8 @@ from shared.model import Model
 class ChangeKind(StrEnum):
     """What came of a request or message.
 
-    `stale` (a newer fact of the same source was there first), `superseded` (a newer fact of another source was) and
-    `no_change` leave the registration as it was.
+    `stale` (a newer fact of the same source was there first), `superseded` (a newer fact of another source was),
+    `no_change` and `resent` (an operator had the networks told again) leave the registration as it was.
     """
 
     REGISTERED = "registered"
@@ -21,6 +21,7 @@ class ChangeKind(StrEnum):
     STALE = "stale"
     SUPERSEDED = "superseded"
     NO_CHANGE = "no_change"
+    RESENT = "resent"
 
 
 class Origin(Model):
@@ -52,4 +53,5 @@ class Change(Model):
     @property
     def made_a_version(self) -> bool:
         """Whether the registration is another than before, and not only known better."""
-        return self.kind not in (ChangeKind.STALE, ChangeKind.SUPERSEDED, ChangeKind.NO_CHANGE)
+        same = (ChangeKind.STALE, ChangeKind.SUPERSEDED, ChangeKind.NO_CHANGE, ChangeKind.RESENT)
+        return self.kind not in same

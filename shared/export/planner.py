@@ -1,7 +1,7 @@
 """Plans a closed day: reads the ids of its feed, cuts them into parts, and refuses if the counts do not agree."""
 
 import asyncio
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from shared.domain.recipients import recipients
 from shared.export.plan import (
@@ -21,7 +21,12 @@ _RECIPIENTS_AT_ONCE = 8
 
 
 async def plan_of(day: date, revision: int, now: datetime, exports: Exports, settings: Settings) -> ExportDay:
-    """The plan of a closed day's revision, made at `now`. Raises `ExportStopped`, `Unavailable`."""
+    """The plan of a closed day's revision, made at `now`. Raises `ExportStopped`, `Unavailable`.
+
+    Receivers may order files by their creation time, so it is later than that of any file of the day before.
+    """
+    before = await exports.get(day - timedelta(days=1))
+    earliest = before.state.created_at + timedelta(seconds=1) if before else now
     known = await _recipients_of(day, exports)
     counted = await exports.count(known, day)
     at_once = asyncio.Semaphore(_RECIPIENTS_AT_ONCE)
@@ -29,7 +34,7 @@ async def plan_of(day: date, revision: int, now: datetime, exports: Exports, set
     plan = ExportDay(
         day=day,
         revision=revision,
-        created_at=now.replace(microsecond=0),
+        created_at=max(now, earliest).replace(microsecond=0),
         renderer=RENDERER_VERSION,
         configuration=configuration_of(settings),
         counted=counted,

@@ -5,6 +5,8 @@ Messages are kept in a list instead of Pub/Sub, so that a test says who works on
 
 import base64
 import json
+import os
+import shutil
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -21,6 +23,7 @@ from shared.domain.lifecycle import Decision, Moment, amend, register, withdraw
 from shared.domain.registration import Fact, RegistrationInput, RegistrationState
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
+from shared.export.plan import ExportDay, Stage
 from shared.export.signer import signer
 from shared.export.work import PartDue
 from shared.objects import Bucket
@@ -30,6 +33,7 @@ from shared.store.exports import Exports
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations, Request
 
+ROOT = Path(__file__).parents[2]
 FIRST_DAY = date(2026, 11, 23)
 BUCKET = "exports"
 
@@ -64,6 +68,7 @@ class World:
             "PSR_IDENTITY_KEY": base64.b64encode(bytes(32)).decode(),
             "PSR_EXPORT_BUCKET": self.name,
             "PSR_EXPORT_FIRST_DAY": first_day.isoformat(),
+            "PSR_SIGNING_KEY": os.environ["PSR_SIGNING_KEY"],
             "PSR_SUPPLIER_MPID": "SUPP",
             "PSR_SIMULATED_CLOCK": str(self.clock.path),
             **changes,
@@ -75,6 +80,8 @@ class World:
         client = storage.Client(project=self.name, credentials=AnonymousCredentials())
         self.objects = client.create_bucket(self.name)
         self.bucket = Bucket(self.objects)
+        self.folder = folder
+        self.public_key = Path(os.environ["PSR_SIGNING_KEY"]).with_suffix(".pub.pem").read_bytes()
         self.published: list[bytes] = []
         self.use(self.bucket)
 
@@ -149,6 +156,36 @@ class World:
     def files(self) -> dict[str, bytes]:
         """Every object by name."""
         return {blob.name: blob.download_as_bytes() for blob in self.objects.list_blobs()}
+
+    def generations(self) -> dict[str, int]:
+        """Every object's generation: it changes whenever the object is written."""
+        return {blob.name: int(blob.generation) for blob in self.objects.list_blobs()}
+
+    def download(self, day: date, revision: int) -> Path:
+        """A revision's objects as files."""
+        name = f"{day}/r{revision}"
+        shutil.rmtree(self.folder / "download" / name, ignore_errors=True)
+        for blob in self.objects.list_blobs(prefix=f"{name}/"):
+            path = self.folder / "download" / blob.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(blob.download_as_bytes())
+        return self.folder / "download" / name
+
+    async def released(self) -> list[date]:
+        """The released days."""
+        stored = await self.documents.page("exports")
+        states = [ExportDay.model_validate_json(one.state) for one in stored]
+        return [state.day for state in states if state.stage is Stage.RELEASED]
+
+    async def stopped(self, day: date) -> str | None:
+        """Why a day has stopped."""
+        kept = await self.exports.get(day)
+        return kept.state.stopped_because if kept else None
+
+    def child_environment(self) -> dict[str, str]:
+        """What makes a process part of this world."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PSR_")}
+        return {**inherited, **self.environment}
 
 
 def _fact(moment: Moment) -> Fact:

@@ -1,0 +1,155 @@
+"""`ops export`: look at the daily export, verify it, decide what only a person can."""
+
+import asyncio
+import getpass
+from collections.abc import Coroutine
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ops.errors import CommandError
+from ops.verification import Verified, revisions, verify
+from shared.clock import last_closed_day
+from shared.domain.recipients import recipients
+from shared.errors import Problem
+from shared.export.days import AlreadyReleased, NotHeld, export_days
+from shared.export.plan import ExportDay, ExportStopped, Stage
+from shared.settings import SettingsError, settings
+from shared.store.documents import documents
+from shared.store.exports import exports
+from shared.store.identity import identity
+from shared.store.resend import Resend
+
+app = typer.Typer(help="The daily export: status, verification, release.", no_args_is_help=True)
+
+_Result = TypeVar("_Result")
+_Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The London day, as 2026-11-23.")]
+
+
+@app.command()
+def status(days: Annotated[int, typer.Option(help="How many closed days to show.", min=1, max=90)] = 14) -> None:
+    """Show the newest closed days: how far each is, and what a day that is not released waits for."""
+    table = Table("Day", "Revision", "Stage", "Parts", "Supply points", "Waits for", title="The daily export")
+    waiting: date | None = None
+    for day, state in _run(_newest(days)):
+        table.add_row(*_row(day, state, waiting))
+        if waiting is None and (state is None or state.stage is not Stage.RELEASED):
+            waiting = day
+    Console().print(table)
+
+
+@app.command("verify")
+def verify_command(
+    path: Annotated[Path, typer.Argument(exists=True, help="A revision's folder, or one above: a day, the bucket.")],
+    key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Public key (PEM) that must have signed.")
+    ] = None,
+) -> None:
+    """Verify exported days from their files alone: manifest, SHA-256, format, counts. Fails on any fault."""
+    found = [verify(folder, key.read_bytes() if key else None) for folder in revisions(path)]
+    if not found:
+        raise CommandError(f"there is no revision of a day in {path}")
+    for verified in found:
+        _show(verified, signed=key is not None)
+    faults = sum(len(verified.faults) for verified in found)
+    if faults:
+        raise CommandError(f"{faults} faults: do not send these files")
+
+
+@app.command()
+def release(
+    day: _Day, reason: Annotated[str, typer.Option(help="Why the day is right as it is; kept with it.")]
+) -> None:
+    """Release a day that is held because it differs too much from those before it."""
+    if not reason.strip():
+        raise CommandError("a release needs a reason")
+    try:
+        state = _run(export_days().release_held(day.date(), reason.strip()))
+    except NotHeld:
+        raise CommandError(f"{day:%Y-%m-%d} is not held: see `ops export status`") from None
+    print(f"{state.day} revision {state.revision} is {state.stage.value}.")
+    print("Later days follow at the next run of the schedule: `ops schedule run export_daily` does not wait for it.")
+
+
+@app.command()
+def revise(day: _Day) -> None:
+    """Make a day's next revision beside the one that is there, at the next run of the schedule."""
+    try:
+        state = _run(export_days().revise(day.date()))
+    except AlreadyReleased:
+        raise CommandError(
+            f"{day:%Y-%m-%d} is released, or not planned yet: what was sent is never made again"
+        ) from None
+    print(f"Revision {state.revision + 1} of {state.day} follows at the next run of the schedule.")
+
+
+@app.command()
+def resend(
+    day: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="A released London day.")] = None,
+    recipient: Annotated[list[str] | None, typer.Option(help="Only what this recipient was told of.")] = None,
+    *,
+    everyone: Annotated[bool, typer.Option("--everyone", help="Every live registration, to every recipient.")] = False,
+) -> None:
+    """Put the current state of what a day's files spoke of into today's feed; or of every live registration."""
+    if (day is None) != everyone or (everyone and recipient):
+        raise CommandError("give a day (and recipients, if not all), or --everyone")
+    unknown = sorted(set(recipient or []) - set(recipients()))
+    if unknown:
+        raise CommandError(f"not in the recipient table: {', '.join(unknown)}")
+    again = Resend(documents(), identity(), getpass.getuser())
+    told = _run(again.everyone() if day is None else again.day(day.date(), recipient or list(recipients())))
+    print(f"{told} told again in today's files.")
+
+
+async def _newest(days: int) -> list[tuple[date, ExportDay | None]]:
+    """Oldest first, from the first day on."""
+    first = settings().export_first_day
+    last = last_closed_day(settings().clock().now())
+    shown = [last - timedelta(days=back) for back in reversed(range(days))]
+    shown = [day for day in shown if first is None or day >= first]
+    return list(zip(shown, await exports().days(shown), strict=True))
+
+
+def _row(day: date, state: ExportDay | None, waiting: date | None) -> tuple[str, ...]:
+    if state is None:
+        return f"{day}", "", "not planned", "", "", f"{waiting}" if waiting else "the next run of the schedule"
+    done = len(state.parts) - len(state.missing)
+    reasons = [] if state.stage is Stage.RELEASED else [state.stopped_because, state.held_because]
+    if state.missing:
+        reasons.append(f"{len(state.missing)} parts")
+    return (
+        f"{day}",
+        f"{state.revision}",
+        state.stage.value,
+        f"{done} of {len(state.parts)}",
+        f"{state.counted:,}",
+        "; ".join(reason for reason in reasons if reason),
+    )
+
+
+def _show(verified: Verified, *, signed: bool) -> None:
+    name = f"{verified.folder.parent.name}/{verified.folder.name}"
+    manifest = verified.manifest
+    if manifest and not verified.faults:
+        files = sum(len(row.files) for row in manifest.recipients)
+        how = "signature checked" if signed else "signature not checked (no --key)"
+        state = "released" if verified.released else "not released"
+        print(f"ok     {name}: {files} files, {manifest.written:,} supply points, {state}, {how}")
+    for fault in verified.faults:
+        print(f"FAULT  {name}: {fault}")
+
+
+def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run it, and tell in one line what cannot be done."""
+    try:
+        return asyncio.run(work)
+    except ExportStopped as stopped:
+        raise CommandError(stopped.sentence) from None
+    except Problem as problem:
+        raise CommandError(f"{problem.title}: {problem.detail}") from None
+    except SettingsError as error:
+        raise CommandError(f"{error}") from None
