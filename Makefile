@@ -26,6 +26,7 @@ lock: $(VENV)/ready ## Resolve requirements/*.in into hashed lock files (UPGRADE
 
 clean: ## Remove everything that the other targets made
 	rm -rf $(VENV) .local .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/ready: requirements/uv.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The PSR service needs Python 3.11 or later; $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.13")'
