@@ -13,8 +13,12 @@ resource "google_storage_bucket" "exports" {
   public_access_prevention    = "enforced"
   force_destroy               = !var.protected
 
-  retention_policy {
-    retention_period = tostring(var.exports_retention_days * 86400)
+  dynamic "retention_policy" {
+    for_each = var.exports_retention_days > 0 ? [var.exports_retention_days] : []
+
+    content {
+      retention_period = tostring(retention_policy.value * 86400)
+    }
   }
 
   lifecycle_rule {

@@ -40,7 +40,7 @@ variable "exports_kept_days" {
 }
 
 variable "exports_retention_days" {
-  description = "Days in which nobody can delete or overwrite an exported file."
+  description = "Days in which nobody can delete or overwrite an exported file; 0 for a trial that is taken down again."
   type        = number
   default     = 30
 
@@ -85,6 +85,11 @@ variable "region" {
 variable "release" {
   description = "Path of the release manifest (`nox -s bundle` writes dist/release.json)."
   type        = string
+
+  validation {
+    condition     = fileexists(var.release)
+    error_message = "There is no release manifest at ${var.release}: `nox -s bundle` makes one."
+  }
 }
 
 variable "secret_versions" {

@@ -1,6 +1,5 @@
 """`python -m ops.bundle`: build every function's bundle and the release manifest into `dist/`."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -9,13 +8,12 @@ from ops.errors import CommandError
 
 
 def main() -> None:
-    """Build into `dist/`, which holds nothing else afterwards."""
+    """Build into `dist/`."""
     root = Path.cwd()
     try:
         built = build(root)
     except CommandError as problem:
         sys.exit(f"error: {problem}")
-    shutil.rmtree(root / "dist", ignore_errors=True)
     manifest = write(built, root / "dist")
     for name, function in built.release.functions.items():
         size = len(built.objects[function.object])

@@ -6,6 +6,7 @@ change is not deployed again.
 """
 
 import json
+import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -84,7 +85,8 @@ def build(root: Path) -> Built:
 
 
 def write(built: Built, folder: Path) -> Path:
-    """Write a release's files below a folder; the path of its manifest."""
+    """Write a release's files below a folder, in place of an earlier one's; the path of its manifest."""
+    shutil.rmtree(folder / "bundles", ignore_errors=True)
     for place, content in built.objects.items():
         path = folder / "bundles" / place
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -119,6 +119,13 @@ def test_the_page_of_resources_names_every_one() -> None:
     assert set(re.findall(r"^\| `(\w+\.\w+)`", page, re.MULTILINE)) == resources()
 
 
+@pytest.mark.parametrize("name", list(read_manifests(ROOT / "functions")))
+def test_a_function_has_a_name_that_its_account_can_have(name: str) -> None:
+    """Accounts are named `psr-<function>`, in 6 to 30 characters."""
+    assert re.fullmatch(r"[a-z](_?[a-z0-9])*", name)
+    assert 6 <= len(f"psr-{name}") <= 30
+
+
 def test_functions_are_not_repeated_by_hand() -> None:
     """No file of Terraform's names a function: all that is per function comes from the release."""
     names = {name.replace("_", "-") for name in read_manifests(ROOT / "functions")} - {"lookup", "register"}

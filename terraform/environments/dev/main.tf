@@ -33,13 +33,14 @@ module "psr" {
   environment = "dev"
   release     = coalesce(var.release, "${path.module}/../../../dist/release.json")
 
-  protected       = false
-  warm            = false
-  front_door      = null
-  encryption_key  = null
-  alert_emails    = ["psr-dev@example.org"]
-  log_days        = 30
-  access_log_days = 400
+  protected              = false
+  warm                   = false
+  front_door             = null
+  encryption_key         = null
+  alert_emails           = ["psr-dev@example.org"]
+  log_days               = 30
+  access_log_days        = 400
+  exports_retention_days = 0
 
   settings = {
     export_first_day = "2026-12-01"

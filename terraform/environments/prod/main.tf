@@ -40,10 +40,11 @@ module "psr" {
     requests_per_minute = 600
     unlimited_ranges    = []
   }
-  encryption_key  = null
-  alert_emails    = ["psr-prod@example.org"]
-  log_days        = 90
-  access_log_days = 400
+  encryption_key         = null
+  alert_emails           = ["psr-prod@example.org"]
+  log_days               = 90
+  access_log_days        = 400
+  exports_retention_days = 30
 
   settings = {
     export_first_day = "2026-12-01"
