@@ -102,6 +102,12 @@ class Event(Enum):
         "registration_id kind version replayed",
         "A request or message has its entry in the change log. Forward progress of the consumers is measured by it.",
     )
+    CHANGE_STORED_LATE = (
+        "ERROR",
+        "Change stored under a day that had closed",
+        "registration_id day",
+        "An instance froze as it was committing; the day may be out already: `ops export resend DAY` tells it again.",
+    )
     SUPPLY_POINT_UNROUTABLE = (
         "WARNING",
         "Supply point of an unknown distributor",

@@ -119,9 +119,13 @@ class ExportDays:
         return kept.state if kept else decided
 
     async def revise(self, day: date) -> ExportDay:
-        """Let the next run of the schedule plan a day's next revision. Raises `AlreadyReleased`, `Unavailable`."""
+        """Let the next run of the schedule plan a day's next revision, which takes what was written late until now.
+
+        Raises `AlreadyReleased`, `Unavailable`.
+        """
+        anew = {"renderer": 0, "closed_at": self._documents.clock.now()}
         revised = await self._exports.change(
-            day, lambda state: state.model_copy(update={"renderer": 0}) if state.stage is not Stage.RELEASED else None
+            day, lambda state: state.model_copy(update=anew) if state.stage is not Stage.RELEASED else None
         )
         if revised is None:
             raise AlreadyReleased
@@ -157,19 +161,19 @@ class ExportDays:
 
         Raises `ExportStopped`.
         """
-        revision = kept.state.revision + 1 if kept else 1
-        plan = await plan_of(day, revision, self._documents.clock.now(), self._exports, self._settings)
+        previous = kept.state if kept else None
+        plan = await plan_of(day, previous, self._documents.clock.now(), self._exports, self._settings)
         if await self._exports.put(plan, kept):
             log(
                 Event.EXPORT_PLANNED,
                 day=day,
-                revision=revision,
+                revision=plan.revision,
                 parts=len(plan.parts),
                 supply_points=plan.counted,
             )
         stored = await self._exports.get(day)
         if stored is None:
-            raise ExportStopped(day, "the plan that was stored is gone; look who deletes documents of `exports`")
+            raise ExportStopped(day, "the plan that was stored is gone; look who deletes documents of exports")
         return stored
 
     async def _write_manifest(self, plan: ExportDay) -> Manifest:
@@ -208,7 +212,7 @@ class ExportDays:
             raise ExportStopped(
                 plan.day,
                 f"{path} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
-                f"`ops export revise {plan.day}`",
+                f"ops export revise {plan.day}",
             )
 
     async def _release(self, plan: ExportDay, manifest: Manifest) -> None:
@@ -252,7 +256,7 @@ async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes
         raise ExportStopped(
             plan.day,
             f"{path} is there already with other content; nothing is overwritten and nothing is released. Find out who "
-            f"wrote it, then `ops export revise {plan.day}`",
+            f"wrote it, then ops export revise {plan.day}",
         ) from None
 
 

@@ -1,10 +1,9 @@
 """One part of a day: read its range of the feed, make the file, upload it, note the result with the day."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 
-from shared.clock import day_closes
 from shared.domain.feed import FeedEntry
 from shared.errors import Unavailable
 from shared.export.days import ExportDays, export_days, put_or_stop
@@ -75,23 +74,24 @@ class ExportParts:
         """Raises `ExportStopped` if the feed is not what was planned, or has changed since the day closed."""
         file = PartFile(plan, part, self._settings)
         counted = 0
-        newest: datetime | None = None
+        newest = datetime.min.replace(tzinfo=UTC)
         async for page in self._exports.entries(plan.day, part):
             counted += len(page)
-            newest = max([*([newest] if newest else []), *(stored.updated_at for stored in page)])
+            newest = max(newest, *(stored.updated_at for stored in page))
             for stored in page:
                 file.add(FeedEntry.model_validate_json(stored.state))
-        if newest is not None and self._documents.clock.at(newest) >= day_closes(plan.day):
+        if counted and self._documents.clock.at(newest) >= plan.closed_at:
             raise ExportStopped(
                 plan.day,
-                f"a feed entry of {part.recipient}-{part.number} was changed after the day had closed; nothing is "
-                "released, look for an instance whose clock is wrong",
+                f"a feed entry of {part.recipient}-{part.number} was written after the day had closed; nothing is "
+                "released. Find the instance whose clock is wrong or that was frozen, then "
+                f"ops export revise {plan.day}, which takes it",
             )
         if counted != part.counted:
             raise ExportStopped(
                 plan.day,
                 f"{part.counted} supply points were planned for {part.recipient}-{part.number}, but {counted} read; "
-                "nothing is released, look who deletes documents of `export_feed`",
+                "nothing is released, look who deletes documents of export_feed",
             )
         return file.finish()
 

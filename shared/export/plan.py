@@ -81,12 +81,14 @@ class ExportDay(Model):
     """A day's plan and progress. `created_at` (UTC, whole seconds) stands in every header.
 
     `counted` is the whole day's count, by aggregation; a part's `counted` was found by reading its ids. Reasons:
-    `held_because` is the gate's, `stopped_because` that of the last attempt, `released_because` an operator's.
+    `held_because` is the gate's, `stopped_because` that of the last attempt, `released_because` an operator's. A feed
+    entry written later than `closed_at` stops the day.
     """
 
     day: date
     revision: int
     created_at: datetime
+    closed_at: datetime
     renderer: int
     configuration: str
     counted: int

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import date, datetime, timedelta
 
+from shared.clock import day_closes
 from shared.domain.recipients import recipients
 from shared.export.plan import (
     HIGHEST,
@@ -20,8 +21,10 @@ from shared.store.exports import Exports
 _RECIPIENTS_AT_ONCE = 8
 
 
-async def plan_of(day: date, revision: int, now: datetime, exports: Exports, settings: Settings) -> ExportDay:
-    """The plan of a closed day's revision, made at `now`. Raises `ExportStopped`, `Unavailable`.
+async def plan_of(
+    day: date, previous: ExportDay | None, now: datetime, exports: Exports, settings: Settings
+) -> ExportDay:
+    """The plan of a closed day's next revision, made at `now`. Raises `ExportStopped`, `Unavailable`.
 
     Receivers may order files by their creation time, so it is later than that of any file of the day before.
     """
@@ -33,8 +36,9 @@ async def plan_of(day: date, revision: int, now: datetime, exports: Exports, set
     cuts = await asyncio.gather(*(_cut(name, day, exports, at_once) for name in known))
     plan = ExportDay(
         day=day,
-        revision=revision,
+        revision=previous.revision + 1 if previous else 1,
         created_at=max(now, earliest).replace(microsecond=0),
+        closed_at=previous.closed_at if previous else day_closes(day),
         renderer=RENDERER_VERSION,
         configuration=configuration_of(settings),
         counted=counted,
@@ -50,6 +54,7 @@ def unplanned(stopped: ExportStopped, now: datetime) -> ExportDay:
         day=stopped.day,
         revision=0,
         created_at=now,
+        closed_at=day_closes(stopped.day),
         renderer=0,
         configuration="",
         counted=0,
@@ -89,7 +94,7 @@ def _check(plan: ExportDay) -> None:
         raise ExportStopped(
             plan.day,
             f"{plan.counted} supply points were counted for the whole day, but {found} were read; a closed day's feed "
-            "does not change, look who else writes to `export_feed`",
+            "does not change, look who else writes to export_feed",
         )
     highest = max((part.number for part in plan.parts), default=0)
     if max(highest, plan.revision) > HIGHEST:

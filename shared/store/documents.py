@@ -141,8 +141,8 @@ class Documents:
         """One document, None where there is none. Raises `Unavailable`."""
         return (await self.batch_get([key]))[0]
 
-    async def commit(self, writes: Iterable[Any]) -> None:
-        """Apply writes (of `create`, `replace`, `put`, `merge`) together or not at all; one RPC.
+    async def commit(self, writes: Iterable[Any]) -> datetime:
+        """Apply writes (of `create`, `replace`, `put`, `merge`) together or not at all; one RPC. Says when, by the server.
 
         Raises `CommitConflict` (a precondition did not hold), `CommitUnanswered` (look before you conclude anything).
         """
@@ -156,7 +156,9 @@ class Documents:
             raise CommitConflict from error
         except _UNANSWERED as error:
             raise CommitUnanswered from error
-        self._compare_clocks(asked_at, type(wrapped).pb(wrapped).commit_time)
+        committed_at = type(wrapped).pb(wrapped).commit_time
+        self._compare_clocks(asked_at, committed_at)
+        return _instant(committed_at)
 
     async def page(
         self,

@@ -7,12 +7,12 @@ version it expects, and after a refusal or a lost answer the store looks before 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 
-from shared.clock import london_day, rfc3339
+from shared.clock import day_closes, london_day, rfc3339
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.due_dates import DATE_PASSED
 from shared.domain.feed import effects_of
@@ -21,6 +21,7 @@ from shared.domain.registration import AccountId, Registration, RegistrationId, 
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector, postcode_sector
 from shared.errors import ClockOutOfStep, IdempotencyKeyReused, SupplyPointHeld, Unavailable
+from shared.log import Event, log
 from shared.store.documents import (
     CommitConflict,
     CommitUnanswered,
@@ -180,16 +181,17 @@ class Registrations:
             if known.change is not None:
                 return _repeat(known.change, request)
             known, moment, decision = await self._decide(request, known, decide, looked=not expect_new)
-            if moment.now - began > LATEST_ATTEMPT or monotonic() > patient_until:
+            if self._documents.clock.now() - began > LATEST_ATTEMPT or monotonic() > patient_until:
                 break
             change, writes = self._writes(request, known, decision, moment)
             try:
-                await self._documents.commit(writes)
+                committed_at = await self._documents.commit(writes)
             except CommitConflict:
                 pass
             except CommitUnanswered:
                 await pause(attempt)
             else:
+                self._note_if_late(change, committed_at)
                 return Outcome(change, replayed=False)
             if attempt:
                 await pause(attempt)
@@ -197,6 +199,11 @@ class Registrations:
         if known.change is not None:
             return _repeat(known.change, request)
         raise Unavailable(headers={"Retry-After": "1"})
+
+    def _note_if_late(self, change: Change, committed_at: datetime) -> None:
+        """An instance that was frozen in the moment of committing: the day's files may be out already."""
+        if self._documents.clock.at(committed_at) >= day_closes(change.day):
+            log(Event.CHANGE_STORED_LATE, registration_id=change.registration_id, day=change.day)
 
     async def _get_all(self, keys: Sequence[Key]) -> list[Stored | None]:
         """Documents in the order of `keys`; one RPC for each 500."""

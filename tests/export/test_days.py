@@ -237,7 +237,7 @@ async def test_a_changed_byte_in_the_bucket_stops_the_day_and_those_after_it(wor
     assert not [name for name in world.files() if "manifest" in name or "released" in name]
     sentence = (
         f"{name} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
-        "`ops export revise 2026-11-23`"
+        "ops export revise 2026-11-23"
     )
     assert await world.stopped(MONDAY) == sentence
     with pytest.raises(ExportStopped) as stopped:
@@ -370,9 +370,12 @@ async def test_a_feed_entry_written_after_the_day_closed_stops_it(world: World) 
     await world.work()
     assert await world.released() == []
     assert await world.stopped(MONDAY) == (
-        "a feed entry of EELC-1 was changed after the day had closed; nothing is released, look for an instance whose "
-        "clock is wrong"
+        "a feed entry of EELC-1 was written after the day had closed; nothing is released. Find the instance whose "
+        "clock is wrong or that was frozen, then ops export revise 2026-11-23, which takes it"
     )
+    await world.days.revise(MONDAY)
+    files = await world.run("2026-11-24 03:05")
+    assert "2026-11-23/r2/released" in files
 
 
 async def test_a_feed_that_shrinks_after_the_plan_stops_the_day(world: World) -> None:
@@ -386,7 +389,7 @@ async def test_a_feed_that_shrinks_after_the_plan_stops_the_day(world: World) ->
     await world.work()
     assert await world.stopped(MONDAY) == (
         "2 supply points were planned for EELC-1, but 1 read; nothing is released, look who deletes documents of "
-        "`export_feed`"
+        "export_feed"
     )
 
 
