@@ -142,7 +142,7 @@ class Documents:
         return (await self.batch_get([key]))[0]
 
     async def commit(self, writes: Iterable[Any]) -> datetime:
-        """Apply writes (of `create`, `replace`, `put`, `merge`) together or not at all; one RPC. Says when, by the server.
+        """Apply writes (of `create`, `replace`, `put`, `merge`) together or not at all; one RPC. Returns server time.
 
         Raises `CommitConflict` (a precondition did not hold), `CommitUnanswered` (look before you conclude anything).
         """
