@@ -21,7 +21,6 @@ from tests.firestore_proxy import Fault
 from tests.messages.events import customer, event, new_mpan
 
 BEGIN = datetime(2026, 10, 1, 9, tzinfo=UTC)
-SOURCE = "//old-platform.example"
 CONSUMERS = ("consume_migration", "consume_account_events")
 _MINUTE = timedelta(minutes=1)
 
@@ -38,6 +37,7 @@ class Account(NamedTuple):
 class Load(NamedTuple):
     """Messages by topic in the order of publishing, and what must come of them."""
 
+    name: str
     messages: list[tuple[str, bytes]]
     accounts: dict[str, Account]
     distinct: set[str]
@@ -45,12 +45,12 @@ class Load(NamedTuple):
     nameless: int
 
 
-def account(number: int, chance: random.Random) -> Account:
+def account(number: int, source: str, chance: random.Random) -> Account:
     """A migrated customer; some migrated again later, some closed, gaining or losing a supply point."""
-    name, mpans = f"C-{number}", [new_mpan()]
+    name, mpans = f"{source[2:]}-{number}", [new_mpan()]
     at = BEGIN + number * _MINUTE
     told = customer(name, list(mpans), ["02"], "Name 1")
-    messages = [event("customer.migrated", name, at, SOURCE, f"{number}-1", told)]
+    messages = [event("customer.migrated", name, at, source, f"{number}-1", told)]
     final, status = "Name 1", "active"
     for step in range(2, 2 + chance.randrange(3)):
         at += timedelta(seconds=1)
@@ -60,24 +60,24 @@ def account(number: int, chance: random.Random) -> Account:
             final, status = f"Name {step}", "active"
             mpans = mpans or [new_mpan()]
             messages.append(
-                event("customer.migrated", name, at, SOURCE, event_id, customer(name, list(mpans), ["08"], final))
+                event("customer.migrated", name, at, source, event_id, customer(name, list(mpans), ["08"], final))
             )
         elif kind == "closed":
             status, mpans = "ended", []
-            messages.append(event("account.closed", name, at, SOURCE, event_id, {"closed_on": "2026-10-01"}))
+            messages.append(event("account.closed", name, at, source, event_id, {"closed_on": "2026-10-01"}))
         elif status == "active":
             point = new_mpan() if kind == "gained" or not mpans else mpans[0]
             mpans = [*mpans, point] if kind == "gained" else [mpan for mpan in mpans if mpan != point]
             data = {"supply_points": {"mpans": [point]}}
-            messages.append(event(f"account.supply_{kind}", name, at, SOURCE, event_id, data))
+            messages.append(event(f"account.supply_{kind}", name, at, source, event_id, data))
     return Account(messages, status, final, sorted(mpans))
 
 
-def poison(number: int) -> bytes:
+def poison(number: int, source: str) -> bytes:
     """A message that can never be applied, in one of eight ways."""
-    name = f"P-{number}"
+    name = f"{source[2:]}-P-{number}"
     told = customer(name, [new_mpan()], ["02"])
-    right = event("customer.migrated", name, BEGIN, SOURCE, f"poison-{number}", told)
+    right = event("customer.migrated", name, BEGIN, source, f"poison-{number}", told)
     wrong_mpan = told | {"supply_points": {"mpans": [told["supply_points"]["mpans"][0][:-1] + "x"]}}
     return (
         b"{not JSON",
@@ -94,22 +94,24 @@ def poison(number: int) -> bytes:
 def load(count: int, seed: int) -> Load:
     """`count` messages: 2 % poison, and of the rest every tenth twice, all shuffled."""
     chance = random.Random(seed)
+    source = f"//old-platform-{seed}"
     accounts: dict[str, Account] = {}
     events: list[dict[str, Any]] = []
     while len(events) < count * 88 // 100:
-        made = account(len(accounts), chance)
+        made = account(len(accounts), source, chance)
         accounts[made.messages[0]["subject"]] = made
         events += made.messages
     encoded = [(_topic(message), json.dumps(message).encode()) for message in events]
-    bad = [poison(number) for number in range(count * 2 // 100)]
+    bad = [poison(number, source) for number in range(count * 2 // 100)]
     messages = encoded + chance.sample(encoded, count // 10) + [("psr-customer-migration", data) for data in bad]
     chance.shuffle(messages)
     named = [data for data in bad if data.startswith(b'{"')]
     return Load(
+        f"load-{seed}",
         messages,
         accounts,
         {digest(message["source"], message["id"]) for message in events},
-        {digest(SOURCE, json.loads(data)["id"], sha256(data).hexdigest()) for data in named},
+        {digest(source, json.loads(data)["id"], sha256(data).hexdigest()) for data in named},
         len(bad) - len(named),
     )
 
@@ -118,27 +120,31 @@ def _topic(message: dict[str, Any]) -> str:
     return "psr-customer-migration" if message["type"] == "uk.psr.customer.migrated.v1" else "psr-account-events"
 
 
-def publish(stack: Stack, messages: list[tuple[str, bytes]]) -> None:
+def publish(stack: Stack, made: Load) -> None:
     with publisher(stack.layout) as client:
-        for begin in range(0, len(messages), 200):
+        for begin in range(0, len(made.messages), 200):
             for topic in ("psr-customer-migration", "psr-account-events"):
-                batch = [{"data": data} for named, data in messages[begin : begin + 200] if named == topic]
+                part = [data for named, data in made.messages[begin : begin + 200] if named == topic]
+                batch = [{"data": data, "attributes": {"load": made.name}} for data in part]
                 if batch:
                     client.publish(topic=f"projects/{stack.layout.project}/topics/{topic}", messages=batch)
 
 
-async def documents_of(documents: Documents) -> tuple[list[str], dict[str, str]]:
-    """The event part of every change's id, and the status of every quarantine record by id."""
+async def documents_of(documents: Documents, made: Load) -> tuple[list[str], dict[str, str]]:
+    """The event part of every change's id, and the status of every quarantine record by id; of this load only."""
     changes = [change.document_id[37:] async for page in documents.pages("changes", fields=["kind"]) for change in page]
-    kept = [record async for page in documents.pages("quarantine", fields=["status"]) for record in page]
-    return changes, {record.document_id: str(record.fields["status"]) for record in kept}
+    kept = [record async for page in documents.pages("quarantine") for record in page]
+    own = [record for record in kept if json.loads(record.state)["attributes"].get("load") == made.name]
+    return [change for change in changes if change in made.distinct], {
+        record.document_id: str(record.fields["status"]) for record in own
+    }
 
 
 async def settled(proxied: ProxiedStack, made: Load, seconds: float) -> tuple[list[str], dict[str, str]]:
     """Wait until every distinct event has its document, trying what is parked again as the schedule does."""
     until = time.monotonic() + seconds
     while True:
-        changes, kept = await documents_of(proxied.documents)
+        changes, kept = await documents_of(proxied.documents, made)
         open_records = {record for record, status in kept.items() if status not in ("resolved", "discarded")}
         if len(changes) + len(open_records) == len(made.distinct) + len(made.poison) + made.nameless and (
             "parked" not in kept.values()
@@ -165,7 +171,7 @@ async def test_each_distinct_event_has_one_document_after_kills_and_an_outage(
 ) -> None:
     made = load(count, seed=count)
     stack = proxied.stack
-    publish(stack, made.messages)
+    publish(stack, made)
     for second in range(kills):
         stack.kill(CONSUMERS[second % len(CONSUMERS)])
         away = kills // 2 <= second < kills // 2 + outage_seconds
