@@ -21,9 +21,11 @@ from ops.local.layout import Layout
 from shared.errors import UnknownEventType
 from shared.messages.delivery import Delivery
 from shared.store.documents import Documents
+from shared.store.identity import Identity
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine, QuarantineStatus
 from shared.store.registrations import DATES_TO_ACT_ON
+from shared.store.resend import Resend
 from tests.export.world import World, account
 
 ROOT = Path(__file__).parents[2]
@@ -128,6 +130,9 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     await world.tell(3, needs=[{"code": "33", "ends_on": "2027-01-31"}])
     await world.tell(3, supply_points={"mpans": [], "mprns": ["9900000104"]})
     await world.run("2026-11-24 02:05")
+    resend = Resend(world.documents, Identity.of(world.settings), "an operator")
+    await resend.day(date(2026, 11, 23), await world.exports.recipients_in_feed())
+    await resend.everyone()
     registration_id = world.store.registration_id(account(1).account_id)
     await world.store.history(registration_id, after=None, limit=10)
     await world.store.in_area("BS1 4DJ", after_id=None, limit=10)
