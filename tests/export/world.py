@@ -19,8 +19,9 @@ from google.cloud import storage
 from ops.local.sample import mpan
 from shared.clock import LONDON, SimulatedClock
 from shared.domain.changes import Origin
-from shared.domain.lifecycle import Decision, Moment, amend, register, withdraw
+from shared.domain.lifecycle import Decision, Moment, amend, pass_day, register, withdraw
 from shared.domain.registration import Fact, RegistrationInput, RegistrationState
+from shared.export import d0225, register_csv
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
 from shared.export.plan import ExportDay, Stage
@@ -32,6 +33,9 @@ from shared.store.documents import Documents
 from shared.store.exports import Exports
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations, Request
+
+#: Contact name and needs codes, by receiver and supply point.
+Held = dict[tuple[str, str], tuple[str, tuple[str, ...]]]
 
 ROOT = Path(__file__).parents[2]
 FIRST_DAY = date(2026, 11, 23)
@@ -51,9 +55,18 @@ def account(number: int, **changes: Any) -> RegistrationInput:
         "premises": {"address_lines": [f"{number} Test Street", "Testtown"], "postcode": "BS1 4DJ"},
         "primary_contact": {"name": f"Person {number}", "phones": ["07700900123"]},
         "needs": [{"code": "02"}],
-        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-11-01", "evidence": "call 1"},
+        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-01", "evidence": "call 1"},
     }
     return RegistrationInput.model_validate_json(json.dumps(told | changes))
+
+
+class StillClock(SimulatedClock):
+    """Stands still at `still`, if it is set."""
+
+    still: datetime | None = None
+
+    def now(self) -> datetime:
+        return self.still or super().now()
 
 
 class World:
@@ -61,7 +74,7 @@ class World:
 
     def __init__(self, folder: Path, first_day: date = FIRST_DAY, **changes: str) -> None:
         self.name = f"psr-{uuid.uuid4().hex[:12]}"
-        self.clock = SimulatedClock(folder / f"{self.name}.json")
+        self.clock = StillClock(folder / f"{self.name}.json")
         self.at(f"{first_day} 09:00")
         self.environment = {
             "PSR_PROJECT": self.name,
@@ -75,7 +88,8 @@ class World:
         }
         self.settings: Settings = read_settings(self.environment)
         self.documents = Documents(self.name, "(default)", self.clock)
-        self.store = Registrations(self.documents, Identity.of(self.settings))
+        self.identity = Identity.of(self.settings)
+        self.store = Registrations(self.documents, self.identity)
         self.exports = Exports(self.documents)
         client = storage.Client(project=self.name, credentials=AnonymousCredentials())
         self.objects = client.create_bucket(self.name)
@@ -113,6 +127,10 @@ class World:
 
         await self.apply(number, decide, told)
 
+    async def pass_day(self, number: int) -> None:
+        """Let the calendar act on an account."""
+        await self.apply(number, lambda known, moment: pass_day(known, moment=moment, settings=self.settings))
+
     async def withdraw(self, number: int) -> None:
         """Withdraw an account's registration."""
 
@@ -120,14 +138,14 @@ class World:
             assert known is not None
             return withdraw("asked", known, moment=moment, fact=_fact(moment), settings=self.settings)
 
-        await self.apply(number, decide, account(number))
+        await self.apply(number, decide)
 
-    async def apply(self, number: int, decide: Any, told: RegistrationInput) -> None:
+    async def apply(self, number: int, decide: Any, told: RegistrationInput | None = None) -> None:
         """Apply a decision as a request of its own."""
         registration_id = self._id(number)
         origin = Origin(actor="test", source="http", event_id=None, event_time=self.clock.now())
         change_id = f"{registration_id}-{uuid.uuid4().hex}"
-        points = told.supply_points.all()
+        points = told.supply_points.all() if told else []
         await self.store.apply(
             Request(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
         )
@@ -171,6 +189,16 @@ class World:
             path.write_bytes(blob.download_as_bytes())
         return self.folder / "download" / name
 
+    def at_networks(self) -> Held:
+        """What every receiver holds, once it has applied each released day's files in order."""
+        held: Held = {}
+        folders = sorted(name.removesuffix("released") for name in self.files() if name.endswith("/released"))
+        for folder in folders:
+            for name, content in self.files().items():
+                if name.startswith(folder):
+                    apply_file(held, name, content)
+        return held
+
     async def released(self) -> list[date]:
         """The released days."""
         stored = await self.documents.page("exports")
@@ -186,6 +214,24 @@ class World:
         """What makes a process part of this world."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PSR_")}
         return {**inherited, **self.environment}
+
+
+def apply_file(held: Held, name: str, content: bytes) -> None:
+    """Do what a receiver does with a file."""
+    if name.endswith(".txt"):
+        electricity = d0225.read(content)
+        for one in electricity.details:
+            _replace(held, electricity.envelope.receiver, one.mpan, one.contact_name, [n.code for n in one.needs])
+    elif name.endswith(".csv"):
+        gas = register_csv.read(content)
+        for other in gas.details:
+            _replace(held, gas.envelope.receiver, other.supply_point, other.contact_name, [n.code for n in other.needs])
+
+
+def _replace(held: Held, receiver: str, point: str, name: str, codes: list[str]) -> None:
+    held.pop((receiver, point), None)
+    if codes:
+        held[receiver, point] = (name, tuple(codes))
 
 
 def _fact(moment: Moment) -> Fact:
