@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,8 +15,8 @@ from shared.domain.feed import FeedEntry, effects_of
 from shared.domain.needs import Need, NeedCode
 from shared.domain.networks import NetworkState, Send
 from shared.domain.recipients import Withheld, recipients, recipients_of
-from shared.domain.registration import Registration
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, distributors
+from tests.domain.samples import registration
 
 _WITHDRAWN = {"status": "withdrawn", "supply_points": {"mpans": [], "mprns": []}}
 DAY, DAY_BEFORE = date(2026, 11, 24), date(2026, 11, 23)
@@ -50,28 +49,6 @@ def water(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     table.recipients.cache_clear()
     table._by_area.cache_clear()
-
-
-def registration(**changes: object) -> Registration:
-    told = {
-        "registration_id": "r",
-        "account_id": "A-1",
-        "status": "active",
-        "version": 1,
-        "supply_points": {"mpans": [mpan("22", 1)], "mprns": ["9900000104"]},
-        "premises": {"address_lines": ["1 Test Street"], "postcode": "BS1 4DJ"},
-        "primary_contact": {"name": "Mrs A Example"},
-        "alternate_contact": None,
-        "needs": [{"code": "02", "starts_on": "2026-11-01"}, {"code": "37", "starts_on": "2026-11-01"}],
-        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-11-01", "evidence": "call 1"},
-        "services": {},
-        "created_at": "2026-11-23T09:00:00Z",
-        "updated_at": "2026-11-23T09:00:00Z",
-        "review_due_on": "2027-11-23",
-        "follow_up_on": None,
-        "warnings": [],
-    }
-    return Registration.model_validate_json(json.dumps(told | changes))
 
 
 @pytest.mark.parametrize(
@@ -156,6 +133,6 @@ def test_what_a_recipient_without_a_row_has_stays_noted_and_nothing_is_sent() ->
 def test_needs_keep_their_order_and_words() -> None:
     need = Need(code=NeedCode("33"), starts_on=DAY, ends_on=date(2027, 1, 31), note="home from hospital")
     told = registration().model_copy(update={"needs": [need], "updated_at": datetime.now(UTC)})
-    entry = next(e for e in effects_of(told, {}, DAY).entries if e.recipient == "SHPR")
+    entry = next(e for e in effects_of(told, {}, DAY).entries if e.recipient == "SWEB")
     assert entry.state is not None
     assert [(n.code, n.ends_on, n.note) for n in entry.state.needs] == [("33", date(2027, 1, 31), "home from hospital")]

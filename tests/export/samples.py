@@ -1,0 +1,73 @@
+"""Feed entries, and a day made of them without a database."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from ops.local.sample import mpan, mprn
+from shared.clock import day_closes
+from shared.domain.contacts import Address, Contact
+from shared.domain.feed import FeedEntry, SharedNeed, SharedState
+from shared.domain.needs import NeedCode
+from shared.domain.networks import Send
+from shared.domain.recipients import Withheld
+from shared.export.manifest import Manifest, manifest_of
+from shared.export.plan import RENDERER_VERSION, ExportDay, Part
+from shared.export.render import PartFile, path_of
+from shared.settings import Settings
+
+DAY = date(2026, 11, 23)
+SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUPP")  # type: ignore[arg-type]
+
+
+def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
+    point = f"mprn:{mprn(number)}" if recipient == "SHPR" else f"mpan:{mpan('10', number)}"
+    shared = SharedState(
+        primary_contact=Contact(name=f"Person {number}", phones=["07700900123"]),
+        alternate_contact=None,
+        premises=Address(address_lines=[f"{number} Test Street", "Testtown"], postcode="BS1 4DJ"),
+        needs=[SharedNeed(code=NeedCode("02"), ends_on=None, note=None)],
+    )
+    return FeedEntry(supply_point=point, recipient=recipient, day=day, send=Send.SET, state=shared)
+
+
+def deleted(number: int, recipient: str = "EELC") -> FeedEntry:
+    changes: dict[str, Any] = {"send": Send.DELETE, "withheld": Withheld.RELEASED, "state": None}
+    return told(number, recipient).model_copy(update=changes)
+
+
+def withheld(number: int, reason: Withheld, recipient: str = "EELC") -> FeedEntry:
+    changes: dict[str, Any] = {"send": Send.NOTHING, "withheld": reason, "state": None}
+    return told(number, recipient).model_copy(update=changes)
+
+
+def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, dict[str, bytes]]:
+    """A day with these parts written, and their files by path. Each part's entries are of one recipient."""
+    numbers: dict[str, int] = {}
+    plan = ExportDay(
+        day=DAY,
+        revision=1,
+        created_at=datetime(2026, 11, 24, 2, 5, tzinfo=UTC),
+        closed_at=day_closes(DAY),
+        renderer=RENDERER_VERSION,
+        configuration="c",
+        counted=sum(map(len, parts)),
+        parts=[],
+    )
+    files = {}
+    for entries in parts:
+        recipient = entries[0].recipient
+        number = numbers[recipient] = numbers.get(recipient, 0) + 1
+        part = Part(recipient=recipient, number=number, from_id=None, before_id=None, counted=len(entries))
+        file = PartFile(plan, part, SETTINGS)
+        for entry in entries:
+            file.add(entry)
+        content, result = file.finish()
+        if content is not None:
+            files[path_of(part)] = content
+        plan = plan.model_copy(update={"parts": [*plan.parts, part.model_copy(update={"result": result})]})
+    return plan, files
+
+
+def manifest(plan: ExportDay) -> Manifest:
+    return manifest_of(plan, "SUPP")

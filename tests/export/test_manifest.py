@@ -1,0 +1,215 @@
+"""Parts, file ids, the manifest: what adds up is written, what does not stops the day."""
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.contacts import Address, AlternateContact, Contact, Relationship
+from shared.domain.feed import FeedEntry, SharedNeed, SharedState
+from shared.domain.needs import NeedCode, categories
+from shared.domain.recipients import UNROUTABLE, Withheld
+from shared.export import plan as plans
+from shared.export.gate import Totals, why_held
+from shared.export.plan import Cut, ExportDay, ExportStopped, file_id
+from tests.export.samples import SETTINGS, deleted, export_day, manifest, told, withheld
+
+
+def cut(sizes: list[int]) -> list[tuple[str | None, str | None, int]]:
+    whole = Cut("EELC")
+    for number, size in enumerate(sizes):
+        whole.add(f"{number:02}", size)
+    return [(part.from_id, part.before_id, part.counted) for part in whole.parts()]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [
+        pytest.param([], [], id="nobody"),
+        pytest.param([1], [(None, None, 1)], id="one"),
+        pytest.param([1, 1, 1], [(None, None, 3)], id="just full by number"),
+        pytest.param([1, 1, 1, 1], [(None, "03", 3), ("03", None, 1)], id="one too many"),
+        pytest.param([40, 60], [(None, None, 2)], id="just full by bytes"),
+        pytest.param([40, 61], [(None, "01", 1), ("01", None, 1)], id="a byte too many"),
+        pytest.param([101], [(None, None, 1)], id="one that is too large stands alone"),
+        pytest.param([1] * 7, [(None, "03", 3), ("03", "06", 3), ("06", None, 1)], id="three parts"),
+    ],
+)
+def test_parts_hold_everyone_once_within_their_limits(
+    sizes: list[int], parts: list[tuple[str | None, str | None, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "PART_SUPPLY_POINTS", 3)
+    monkeypatch.setattr(plans, "PART_BYTES", 100)
+    assert cut(sizes) == parts
+
+
+def test_a_part_is_at_most_20000_supply_points_and_under_8_mib() -> None:
+    assert [count for _, _, count in cut([400] * 45_000)] == [20_000, 20_000, 5_000]
+    assert [count for _, _, count in cut([4_000_000] * 5)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("day", "code", "part", "revision", "written"),
+    [
+        pytest.param(date(2026, 11, 23), "10", 1, 1, "2611231011", id="first"),
+        pytest.param(date(2026, 11, 23), "10", 35, 1, "26112310Z1", id="the last part"),
+        pytest.param(date(2026, 11, 23), "10", 10, 35, "26112310AZ", id="the last revision"),
+        pytest.param(date(2028, 2, 29), "GS", 1, 2, "280229GS12", id="leap day, gas"),
+    ],
+)
+def test_a_file_id_has_ten_characters_that_no_other_file_has(
+    day: date, code: str, part: int, revision: int, written: str
+) -> None:
+    assert file_id(day, code, part, revision) == written
+
+
+def test_the_manifest_adds_up() -> None:
+    plan, _ = export_day(
+        [told(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS), withheld(4, Withheld.NOT_ACTIVE)],
+        [withheld(5, Withheld.NOT_ACTIVE)],
+        [told(6, "SHPR")],
+        [told(7, UNROUTABLE), deleted(8, UNROUTABLE), withheld(9, Withheld.NOT_ACTIVE, UNROUTABLE)],
+    )
+    whole = manifest(plan)
+    rows = {row.recipient: row for row in whole.recipients if row.counted}
+    assert (whole.counted, whole.written, whole.sets, whole.deletes, whole.withheld) == (9, 3, 2, 1, 6)
+    assert {name: (row.counted, row.written, dict(row.withheld)) for name, row in rows.items()} == {
+        "EELC": (5, 2, {Withheld.NO_LAWFUL_BASIS: 1, Withheld.NOT_ACTIVE: 2}),
+        "SHPR": (1, 1, {}),
+        UNROUTABLE: (3, 0, {Withheld.UNROUTABLE: 3}),
+    }
+    assert [(file.path, file.supply_points, file.rows) for file in rows["EELC"].files] == [("D0225/EELC-1.txt", 2, 3)]
+    assert rows[UNROUTABLE].files == []
+    assert manifest(plan).text() == whole.text()
+
+
+def _counted(change: int) -> Callable[[ExportDay], ExportDay]:
+    return lambda plan: plan.model_copy(update={"counted": plan.counted + change})
+
+
+def _part_counted(plan: ExportDay) -> ExportDay:
+    part = plan.parts[0].model_copy(update={"counted": 5})
+    return plan.model_copy(update={"parts": [part], "counted": 5})
+
+
+def _unwritten(plan: ExportDay) -> ExportDay:
+    return plan.model_copy(update={"parts": [plan.parts[0].model_copy(update={"result": None})]})
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param(
+            _counted(1),
+            "3 supply points were counted for the whole day, but 2 for its recipients together; nothing is released, "
+            "look for feed entries that a recipient's query does not find",
+            id="the day has more",
+        ),
+        pytest.param(
+            _part_counted,
+            "5 supply points were counted for EELC, but 1 written and 1 withheld; nothing is released",
+            id="the recipient has more",
+        ),
+        pytest.param(_unwritten, "part EELC-1 is not written yet", id="a part is missing"),
+    ],
+)
+def test_what_does_not_add_up_is_not_released(change: Callable[[ExportDay], ExportDay], sentence: str) -> None:
+    plan, _ = export_day([told(1), withheld(2, Withheld.NOT_ACTIVE)])
+    with pytest.raises(ExportStopped) as stopped:
+        manifest(change(plan))
+    assert stopped.value.sentence == sentence
+
+
+LIMITS = SETTINGS.model_copy(update={"hold_multiple": 3, "hold_supply_points": 100, "hold_deletes": 10})
+USUAL = [Totals(200, 4), Totals(100, 6), Totals(150, 5)]
+
+
+@pytest.mark.parametrize(
+    ("today", "before", "held"),
+    [
+        pytest.param(Totals(150, 5), USUAL, None, id="a usual day"),
+        pytest.param(Totals(450, 15), USUAL, None, id="exactly three times the usual"),
+        pytest.param(
+            Totals(451, 15),
+            USUAL,
+            "451 supply points, more than 3 times the usual 150 (median of the 3 days before)",
+            id="more supply points",
+        ),
+        pytest.param(
+            Totals(450, 16),
+            USUAL,
+            "16 deletes, more than 3 times the usual 5 (median of the 3 days before)",
+            id="deletes",
+        ),
+        pytest.param(Totals(10**6, 10**6), [], None, id="the first day"),
+        pytest.param(Totals(99, 9), [Totals(0, 0)] * 3, None, id="after quiet days, too few to hold"),
+        pytest.param(
+            Totals(99, 10),
+            [Totals(0, 0)] * 3,
+            "10 deletes, more than 3 times the usual 0 (median of the 3 days before)",
+            id="after quiet days, enough deletes",
+        ),
+        pytest.param(
+            Totals(900, 0),
+            [Totals(10**6, 0), Totals(200, 0), Totals(200, 0)],
+            "900 supply points, more than 3 times the usual 200 (median of the 3 days before)",
+            id="a great day before does not raise the bar",
+        ),
+    ],
+)
+def test_a_day_unlike_those_before_it_is_held(today: Totals, before: list[Totals], held: str | None) -> None:
+    assert why_held(today, before, LIMITS) == held
+
+
+_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=50)
+_LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40), max_size=9)
+_NOTES = st.none() | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=200)
+
+
+def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: bool) -> SharedState:
+    address = Address.model_construct(address_lines=lines, postcode="BS1 4DJ")
+    phones = ["07700900123 0123456", "+44 7700 900123 0000"]
+    return SharedState.model_construct(
+        primary_contact=Contact.model_construct(name=name, phones=phones, address=address),
+        alternate_contact=AlternateContact.model_construct(name=name, phones=phones, relationship=Relationship.CARER)
+        if nominee
+        else None,
+        premises=address,
+        needs=[
+            SharedNeed.model_construct(code=NeedCode(code), ends_on=date(2027, 1, 31), note=note)
+            for code, note in zip(sorted(categories()), notes, strict=False)
+        ],
+    )
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.builds(_state, _NAMES, _LINES, st.lists(_NOTES, min_size=1, max_size=29), nominee=st.booleans()),
+    st.sampled_from(["EELC", "SHPR"]),
+)
+def test_an_entrys_json_is_longer_than_its_lines_in_any_file(state: SharedState, recipient: str) -> None:
+    entry = FeedEntry.model_construct(**{**dict(told(1, recipient)), "state": state})
+    empty, one = (_file_bytes([deleted(9, recipient), *more]) for more in ([], [entry]))
+    assert one - empty < len(entry.model_dump_json(warnings=False).encode())
+
+
+def _file_bytes(entries: list[FeedEntry]) -> int:
+    (content,) = export_day(entries)[1].values()
+    return len(content)
+
+
+@pytest.mark.parametrize("recipient", ["EELC", "SHPR"])
+def test_a_deletes_json_is_longer_than_its_line(recipient: str) -> None:
+    two = _file_bytes([deleted(1, recipient), deleted(2, recipient)])
+    one = _file_bytes([deleted(1, recipient)])
+    assert two - one < len(deleted(2, recipient).model_dump_json())
+
+
+def test_a_part_of_which_nothing_is_told_has_no_file() -> None:
+    plan, files = export_day([withheld(1, Withheld.NOT_ACTIVE)])
+    (part,) = plan.parts
+    assert files == {}
+    assert part.result is not None
+    assert (part.result.sha256, part.result.bytes, part.result.rows) == (None, 0, 0)

@@ -1,0 +1,209 @@
+"""Verifying a day from its files alone: a good one passes, and whatever is changed is found."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from ops.verification import revisions, verify
+from shared.domain.recipients import Withheld
+from shared.export.manifest import Released
+from shared.export.signer import LocalKey
+from tests.export.samples import DAY, deleted, export_day, manifest, told, withheld
+from tests.export.world import ROOT
+
+EELC, SHPR = "D0225/EELC-1.txt", "gas/SHPR-1.csv"
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A private key; the public one lies beside it."""
+    path = tmp_path_factory.mktemp("key") / "key.pem"
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.with_suffix(".pub").write_bytes(
+        made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    return path
+
+
+@pytest.fixture
+async def folder(tmp_path: Path, key: Path) -> Path:
+    """A released revision of a day."""
+    plan, files = export_day(
+        [told(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS)], [told(4, "SHPR"), deleted(5, "SHPR")]
+    )
+    content = manifest(plan).text()
+    files["manifest.json"] = content
+    files["manifest.json.sig"] = await LocalKey(key).sign(content)
+    released = Released(day=DAY, revision=1, manifest_sha256=sha256(content).hexdigest(), because=None)
+    files["released"] = released.text()
+    for name, text in files.items():
+        path = tmp_path / f"{DAY}" / "r1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    return tmp_path / f"{DAY}" / "r1"
+
+
+def faults(folder: Path, key: Path) -> list[str]:
+    return verify(folder, key.with_suffix(".pub").read_bytes()).faults
+
+
+def test_a_good_day_has_no_faults(folder: Path, key: Path) -> None:
+    verified = verify(folder, key.with_suffix(".pub").read_bytes())
+    assert (verified.faults, verified.released) == ([], True)
+    assert verified.manifest is not None
+    assert verified.manifest.written == 4
+    (folder / "released").unlink()
+    assert verify(folder, None) == verified._replace(released=False)
+
+
+def _replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        assert old.encode() in content
+        (folder / name).write_bytes(content.replace(old.encode(), new.encode(), 1))
+
+    return change
+
+
+def _remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def _add(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes(b"x")
+
+
+def _cut(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        pytest.param(
+            _replace(EELC, "Person 1", "Person 2"),
+            [f"{EELC} is not the file of the manifest: size or SHA-256 differ"],
+            id="a changed byte",
+        ),
+        pytest.param(_cut(SHPR), [f"{SHPR} is not the file of the manifest: size or SHA-256 differ"], id="a byte lost"),
+        pytest.param(_remove(EELC), [f"{EELC} is missing"], id="a file lost"),
+        pytest.param(_add("D0225/EELC-2.txt"), ["D0225/EELC-2.txt is not in the manifest"], id="a file too many"),
+        pytest.param(
+            _remove("manifest.json"), ["there is no manifest.json: the day is not complete"], id="no manifest"
+        ),
+        pytest.param(
+            _cut("manifest.json.sig"),
+            ["manifest.json.sig is not a signature of the manifest by this key"],
+            id="signature",
+        ),
+        pytest.param(_remove("manifest.json.sig"), ["there is no manifest.json.sig"], id="no signature"),
+        pytest.param(
+            _replace("released", '"revision": 1', '"revision": 2'), ["released is of another manifest"], id="release"
+        ),
+        pytest.param(_add("released"), ["released is not a release"], id="no release"),
+    ],
+)
+def test_whatever_is_changed_is_found(
+    folder: Path, key: Path, change: Callable[[Path], None], found: list[str]
+) -> None:
+    change(folder)
+    assert faults(folder, key) == found
+
+
+def _resealed(folder: Path, **changes: object) -> None:
+    """A manifest that says something else of EELC's file and still fits the other objects' own checks."""
+    content = json.loads((folder / "manifest.json").read_text())
+    row = next(row for row in content["recipients"] if row["recipient"] == "EELC")
+    for name, value in changes.items():
+        (row["files"][0] if name in row["files"][0] else row)[name] = value
+    (folder / "manifest.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        pytest.param(
+            {"file_id": "2611231021"},
+            f"{EELC}: file id, sender, receiver or creation time are not the manifest's",
+            id="file id",
+        ),
+        pytest.param({"rows": 4}, f"{EELC} does not hold 2 supply points in 4 rows", id="rows"),
+        pytest.param({"sets": 2, "deletes": 0}, "EELC's files do not hold 2 sets and 0 deletes", id="sets and deletes"),
+        pytest.param({"counted": 4}, "manifest.json: EELC's counts do not add up", id="counted"),
+        pytest.param(
+            {"supply_points": 3}, "manifest.json: EELC's files do not hold the 2 supply points written", id="sum"
+        ),
+    ],
+)
+def test_a_manifest_that_does_not_fit_its_files_is_found(folder: Path, changes: dict[str, object], fault: str) -> None:
+    _resealed(folder, **changes)
+    assert fault in verify(folder, None).faults
+
+
+def test_a_file_that_breaks_its_format_is_named_by_line(folder: Path) -> None:
+    content = (folder / EELC).read_bytes().replace(b"|T|F|", b"|T|X|")
+    (folder / EELC).write_bytes(content)
+    _resealed(folder, bytes=len(content), sha256=sha256(content).hexdigest())
+    assert f"{EELC}: line 2: delete all (J2210) is neither T nor F" in verify(folder, None).faults
+
+
+def test_a_signature_of_another_key_is_found(folder: Path, key: Path, tmp_path: Path) -> None:
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    public = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert verify(folder, public).faults == ["manifest.json.sig is not a signature of the manifest by this key"]
+    (tmp_path / "public.pem").write_bytes(key.with_suffix(".pub").read_bytes())
+    checked = subprocess.run(
+        (
+            "openssl",
+            "dgst",
+            "-sha256",
+            "-verify",
+            tmp_path / "public.pem",
+            "-signature",
+            "manifest.json.sig",
+            "manifest.json",
+        ),
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    assert checked.stdout == b"Verified OK\n"
+
+
+def test_revisions_are_found_from_the_bucket_the_day_and_the_revision(folder: Path, tmp_path: Path) -> None:
+    assert revisions(folder) == revisions(folder.parent) == revisions(tmp_path) == [folder]
+    assert revisions(folder / "gas") == []
+
+
+def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process that knows of no service: nothing but the files."""
+    environment = {"PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        (sys.executable, "-m", "ops", "export", *arguments),
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_command_stands_alone_and_fails_on_any_fault(folder: Path, key: Path, tmp_path: Path) -> None:
+    good = ops("verify", str(tmp_path), "--key", str(key.with_suffix(".pub")))
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout == "ok     2026-11-23/r1: 2 files, 4 supply points, released, signature checked\n"
+    (folder / EELC).write_bytes((folder / EELC).read_bytes().replace(b"Person", b"Parson"))
+    bad = ops("verify", str(tmp_path))
+    assert bad.returncode == 1
+    assert bad.stdout == f"FAULT  2026-11-23/r1: {EELC} is not the file of the manifest: size or SHA-256 differ\n"
+    assert bad.stderr == "error: 1 faults: do not send these files\n"
+    none = ops("verify", str(key.parent))
+    assert (none.returncode, none.stderr) == (1, f"error: there is no revision of a day in {key.parent}\n")
