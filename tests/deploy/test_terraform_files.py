@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import hcl2
+import promql_parser
 import pytest
 import yaml
 
@@ -88,6 +89,13 @@ def test_every_alert_asks_for_events_and_problems_that_the_code_logs() -> None:
     assert set(re.findall(r'event="(\w+)"', queries)) <= {event.name for event in Event}
     codes = {getattr(problem, "code", None) for problem in all_problems(Problem)}
     assert set(re.findall(r'problem="([\w-]+)"', queries)) <= codes
+
+
+@pytest.mark.parametrize("name", list(ALERTS))
+def test_every_alert_is_promql(name: str) -> None:
+    query = ALERTS[name]["query"].replace("$function", "a-function").replace("$window", "25h")
+    assert "$" not in query
+    promql_parser.parse(query)
 
 
 def all_problems(base: type[Problem]) -> list[type[Problem]]:
