@@ -12,6 +12,7 @@ _FOR_EACH = {
     "local.backends": "HTTP function",
     "local.collections": "collection",
     "local.composite_indexes": "index",
+    "local.deployer_roles": "role",
     "local.fields": "field",
     "local.functions": "function",
     "local.http": "HTTP function",
@@ -21,12 +22,13 @@ _FOR_EACH = {
     "local.topics": "topic",
     "local.with_dead_letters": "consumer that can give up",
     "var.alert_emails": "address",
+    "var.deployers": "deployer",
 }
 _MARKS = {True: "yes", False: "-"}
 _HEAD = """# What Terraform makes
 
 Made from the plans of both environments; `nox -s resources` writes it anew. "One for each" is what a resource is
-repeated over, "several" a fixed few.
+repeated over, "several" a fixed few; "once" is what the bootstrap makes before the first release.
 
 | Resource | File | One for each | {environments} |
 | --- | --- | --- | {rules} |
@@ -40,6 +42,10 @@ def table(terraform: Path, planned: Mapping[str, set[str]]) -> str:
         f"| `{address}` | {path.name} | {each} | {' | '.join(_MARKS[address in made] for made in planned.values())} |"
         for path in sorted(terraform.glob("*.tf"))
         for address, each in _resources(path.read_text(encoding="utf-8"))
+    ]
+    rows += [
+        f"| `{address}` | bootstrap/main.tf | {each} | {' | '.join('once' for _ in planned)} |"
+        for address, each in _resources((terraform / "bootstrap/main.tf").read_text(encoding="utf-8"))
     ]
     return head + "\n".join(rows) + "\n"
 

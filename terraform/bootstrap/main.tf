@@ -76,9 +76,9 @@ resource "google_storage_bucket" "bucket" {
   # checkov:skip=CKV_GCP_62:Every read and write is in the Data Access audit log.
   for_each = {
     # Terraform's state: every version, since a broken one is mended from the one before.
-    state = { locked_for_seconds = null }
+    state = { kept_for_seconds = null }
     # Bundles, release manifests and plans: written once, so that a release stays what it was.
-    releases = { locked_for_seconds = 2592000 }
+    releases = { kept_for_seconds = 2592000 }
   }
 
   project                     = var.project
@@ -88,11 +88,11 @@ resource "google_storage_bucket" "bucket" {
   public_access_prevention    = "enforced"
 
   versioning {
-    enabled = each.value.locked_for_seconds == null
+    enabled = each.value.kept_for_seconds == null
   }
 
   dynamic "retention_policy" {
-    for_each = each.value.locked_for_seconds[*]
+    for_each = each.value.kept_for_seconds[*]
 
     content {
       retention_period = tostring(retention_policy.value)

@@ -115,7 +115,7 @@ def test_every_alert_says_why_its_window_is_what_it_is() -> None:
 def resources() -> set[str]:
     return {
         f"{kind}.{name}"
-        for path in TERRAFORM.glob("*.tf")
+        for path in [*TERRAFORM.glob("*.tf"), TERRAFORM / "bootstrap/main.tf"]
         for block in read(path).get("resource", [])
         for kind, named in plain(block).items()
         for name in named
