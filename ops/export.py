@@ -2,7 +2,7 @@
 
 import asyncio
 import getpass
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -35,7 +35,7 @@ def status(days: Annotated[int, typer.Option(help="How many closed days to show.
     """Show the newest closed days: how far each is, and what a day that is not released waits for."""
     table = Table("Day", "Revision", "Stage", "Parts", "Supply points", "Waits for", title="The daily export")
     waiting: date | None = None
-    for day, state in _run(_newest(days)):
+    for day, state in _run(lambda: _newest(days)):
         table.add_row(*_row(day, state, waiting))
         if waiting is None and (state is None or state.stage is not Stage.RELEASED):
             waiting = day
@@ -68,7 +68,7 @@ def release(
     if not reason.strip():
         raise CommandError("a release needs a reason")
     try:
-        state = _run(export_days().release_held(day.date(), reason.strip()))
+        state = _run(lambda: export_days().release_held(day.date(), reason.strip()))
     except NotHeld:
         raise CommandError(f"{day:%Y-%m-%d} is not held: see `ops export status`") from None
     print(f"{state.day} revision {state.revision} is {state.stage.value}.")
@@ -79,7 +79,7 @@ def release(
 def revise(day: _Day) -> None:
     """Make a day's next revision beside the one that is there, at the next run of the schedule."""
     try:
-        state = _run(export_days().revise(day.date()))
+        state = _run(lambda: export_days().revise(day.date()))
     except AlreadyReleased:
         raise CommandError(
             f"{day:%Y-%m-%d} is released, or not planned yet: what was sent is never made again"
@@ -100,9 +100,13 @@ def resend(
     unknown = sorted(set(recipient or []) - set(recipients()))
     if unknown:
         raise CommandError(f"not in the recipient table: {', '.join(unknown)}")
-    again = Resend(documents(), identity(), getpass.getuser())
-    told = _run(again.everyone() if day is None else again.day(day.date(), recipient or list(recipients())))
+    told = _run(lambda: _resend(day.date() if day else None, recipient or list(recipients())))
     print(f"{told} told again in today's files.")
+
+
+async def _resend(day: date | None, names: list[str]) -> int:
+    again = Resend(documents(), identity(), getpass.getuser())
+    return await (again.everyone() if day is None else again.day(day, names))
 
 
 async def _newest(days: int) -> list[tuple[date, ExportDay | None]]:
@@ -143,10 +147,14 @@ def _show(verified: Verified, *, signed: bool) -> None:
         print(f"FAULT  {name}: {fault}")
 
 
-def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run it, and tell in one line what cannot be done."""
+def _run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+    """Run it, and tell in one line what cannot be done. Clients are made inside the loop that uses them."""
+
+    async def inside() -> _Result:
+        return await work()
+
     try:
-        return asyncio.run(work)
+        return asyncio.run(inside())
     except ExportStopped as stopped:
         raise CommandError(stopped.sentence) from None
     except Problem as problem:

@@ -20,7 +20,7 @@ from ops.local.sample import mpan
 from shared.clock import LONDON, SimulatedClock
 from shared.domain.changes import Origin
 from shared.domain.lifecycle import Decision, Moment, amend, pass_day, register, withdraw
-from shared.domain.registration import Fact, RegistrationInput, RegistrationState
+from shared.domain.registration import AccountId, Fact, RegistrationInput, RegistrationState
 from shared.export import d0225, register_csv
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
@@ -150,8 +150,12 @@ class World:
             Request(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
         )
 
+    def account_id(self, number: int) -> AccountId:
+        """The account of a number."""
+        return account(number).account_id
+
     def _id(self, number: int) -> Any:
-        return self.store.registration_id(account(number).account_id)
+        return self.store.registration_id(self.account_id(number))
 
     async def run(self, text: str) -> Mapping[str, Any]:
         """One run of the schedule at a London time, and the work that it asks for, until there is none."""
