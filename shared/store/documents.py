@@ -214,13 +214,24 @@ class Documents:
         return await self._run(request)
 
     async def pages(self, collection: str, *, limit: int = PAGE_SIZE, **bounds: Any) -> AsyncIterator[list[Stored]]:
-        """Every page, one short RPC each, so that a slow reader holds no stream open."""
-        documents = await self.page(collection, limit=limit, **bounds)
-        while documents:
-            yield documents
-            if len(documents) < limit:
-                return
-            documents = await self.page(collection, limit=limit, **(bounds | {"after_id": documents[-1].document_id}))
+        """Every page, one short RPC each, so that a slow reader holds no stream open.
+
+        The next page is fetched while the reader works on this one: at most two are in memory.
+        """
+        following: asyncio.Task[list[Stored]] | None = asyncio.create_task(self.page(collection, limit=limit, **bounds))
+        try:
+            while following is not None:
+                documents = await following
+                following = None
+                if len(documents) == limit:
+                    after = bounds | {"after_id": documents[-1].document_id}
+                    following = asyncio.create_task(self.page(collection, limit=limit, **after))
+                    await asyncio.sleep(0)  # sends the request before a reader that does not wait goes to work
+                if documents:
+                    yield documents
+        finally:
+            if following is not None:
+                following.cancel()
 
     async def pages_between(self, collection: str, field: str, low: str, high: str) -> AsyncIterator[list[Stored]]:
         """Documents whose text field lies between two values (both included), by value and id, without their state.

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -157,14 +156,18 @@ class World:
     def _id(self, number: int) -> Any:
         return self.store.registration_id(self.account_id(number))
 
-    async def run(self, text: str) -> Mapping[str, Any]:
-        """One run of the schedule at a London time, and the work that it asks for, until there is none."""
+    async def run(self, text: str) -> dict[str, bytes]:
+        """One run of the schedule at a London time, and all the work that comes of it. Returns every object."""
+        await self.schedule(text)
+        return self.files()
+
+    async def schedule(self, text: str) -> None:
+        """One run of the schedule at a London time, and all the work that comes of it."""
         slot = london(text)
         if slot > self.clock.now():
             self.clock.jump_to(slot)
         await self.days.advance(slot)
         await self.work()
-        return self.files()
 
     async def work(self) -> None:
         """Do the published work, in order, until there is none."""
@@ -175,9 +178,9 @@ class World:
         """The oldest published work."""
         return PartDue.model_validate_json(self.published.pop(0)).data
 
-    def files(self) -> dict[str, bytes]:
+    def files(self, prefix: str = "") -> dict[str, bytes]:
         """Every object by name."""
-        return {blob.name: blob.download_as_bytes() for blob in self.objects.list_blobs()}
+        return {blob.name: blob.download_as_bytes() for blob in self.objects.list_blobs(prefix=prefix)}
 
     def generations(self) -> dict[str, int]:
         """Every object's generation: it changes whenever the object is written."""

@@ -1,0 +1,68 @@
+"""`python -m tests.export.measured`: exports a day in this process and prints what it took, as JSON.
+
+The day and its feed are there already. Compared with it: reading the same pages bare, as raw protobuf.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from datetime import datetime
+
+from shared.clock import day_closes
+from shared.export.days import ExportDays
+from shared.export.parts import ExportParts
+from shared.export.signer import signer
+from shared.export.work import PartDue
+from shared.objects import bucket
+from shared.settings import settings
+from shared.store.documents import documents
+from shared.store.exports import Exports
+
+
+async def main() -> None:
+    here = settings()
+    day = here.export_first_day
+    assert day is not None
+    store, objects = Exports(documents()), bucket(str(here.export_bucket))
+    published: list[bytes] = []
+
+    async def keep(_topic: str, data: bytes) -> str:
+        published.append(data)
+        return "kept"
+
+    days = ExportDays(documents(), store, objects, signer(), here, keep)
+    parts = ExportParts(documents(), store, objects, days, here)
+    slot: datetime = day_closes(day)
+    began = time.monotonic()
+    await days.advance(slot)
+    planned = time.monotonic()
+    for data in published[:]:
+        await parts.write(PartDue.model_validate_json(data).data)
+    written = time.monotonic()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    kept = await store.get(day)
+    assert kept is not None
+    bare = time.monotonic()
+    count = 0
+    for part in kept.state.parts:
+        async for page in store.entries(day, part):
+            count += len(page)
+    bare = time.monotonic() - bare
+    sys.stdout.write(
+        json.dumps(
+            {
+                "stage": kept.state.stage,
+                "supply_points": count,
+                "parts": len(kept.state.parts),
+                "peak_kib": peak,
+                "plan_seconds": planned - began,
+                "write_seconds": written - planned,
+                "bare_seconds": bare,
+            }
+        )
+    )
+
+
+asyncio.run(main())
