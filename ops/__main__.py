@@ -8,6 +8,8 @@ from ops.contract import app as contract
 from ops.errors import CommandError
 from ops.export import app as export
 from ops.local.commands import app as local
+from ops.migrate import app as migrate
+from ops.quarantine import app as quarantine
 from ops.release import app as release
 
 app = typer.Typer(
@@ -16,6 +18,8 @@ app = typer.Typer(
 app.add_typer(contract, name="contract")
 app.add_typer(export, name="export")
 app.add_typer(local, name="local")
+app.add_typer(migrate, name="migrate")
+app.add_typer(quarantine, name="quarantine")
 app.add_typer(release, name="release")
 
 

@@ -1,24 +1,22 @@
 """`ops export`: look at the daily export, verify it, decide what only a person can."""
 
-import asyncio
 import getpass
-from collections.abc import Callable, Coroutine
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ops.errors import CommandError
+from ops.running import run
 from ops.verification import Verified, revisions, verify
 from shared.clock import last_closed_day
 from shared.domain.recipients import recipients
-from shared.errors import Problem
 from shared.export.days import AlreadyReleased, NotHeld, export_days
-from shared.export.plan import ExportDay, ExportStopped, Stage
-from shared.settings import SettingsError, settings
+from shared.export.plan import ExportDay, Stage
+from shared.settings import settings
 from shared.store.documents import documents
 from shared.store.exports import exports
 from shared.store.identity import identity
@@ -26,7 +24,6 @@ from shared.store.resend import Resend
 
 app = typer.Typer(help="The daily export: status, verification, release.", no_args_is_help=True)
 
-_Result = TypeVar("_Result")
 _Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The London day, as 2026-11-23.")]
 
 
@@ -35,7 +32,7 @@ def status(days: Annotated[int, typer.Option(help="How many closed days to show.
     """Show the newest closed days: how far each is, and what a day that is not released waits for."""
     table = Table("Day", "Revision", "Stage", "Parts", "Supply points", "Waits for", title="The daily export")
     waiting: date | None = None
-    for day, state in _run(lambda: _newest(days)):
+    for day, state in run(lambda: _newest(days)):
         table.add_row(*_row(day, state, waiting))
         if waiting is None and (state is None or state.stage is not Stage.RELEASED):
             waiting = day
@@ -68,7 +65,7 @@ def release(
     if not reason.strip():
         raise CommandError("a release needs a reason")
     try:
-        state = _run(lambda: export_days().release_held(day.date(), reason.strip()))
+        state = run(lambda: export_days().release_held(day.date(), reason.strip()))
     except NotHeld:
         raise CommandError(f"{day:%Y-%m-%d} is not held: see `ops export status`") from None
     print(f"{state.day} revision {state.revision} is {state.stage.value}.")
@@ -79,7 +76,7 @@ def release(
 def revise(day: _Day) -> None:
     """Make a day's next revision beside the one that is there, at the next run of the schedule."""
     try:
-        state = _run(lambda: export_days().revise(day.date()))
+        state = run(lambda: export_days().revise(day.date()))
     except AlreadyReleased:
         raise CommandError(
             f"{day:%Y-%m-%d} is released, or not planned yet: what was sent is never made again"
@@ -100,7 +97,7 @@ def resend(
     unknown = sorted(set(recipient or []) - set(recipients()))
     if unknown:
         raise CommandError(f"not in the recipient table: {', '.join(unknown)}")
-    told = _run(lambda: _resend(day.date() if day else None, recipient or list(recipients())))
+    told = run(lambda: _resend(day.date() if day else None, recipient or list(recipients())))
     print(f"{told} told again in today's files.")
 
 
@@ -145,19 +142,3 @@ def _show(verified: Verified, *, signed: bool) -> None:
         print(f"ok     {name}: {files} files, {manifest.written:,} supply points, {state}, {how}")
     for fault in verified.faults:
         print(f"FAULT  {name}: {fault}")
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
-    """Run it, and tell in one line what cannot be done. Clients are made inside the loop that uses them."""
-
-    async def inside() -> _Result:
-        return await work()
-
-    try:
-        return asyncio.run(inside())
-    except ExportStopped as stopped:
-        raise CommandError(stopped.sentence) from None
-    except Problem as problem:
-        raise CommandError(f"{problem.title}: {problem.detail}") from None
-    except SettingsError as error:
-        raise CommandError(f"{error}") from None

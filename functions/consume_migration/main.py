@@ -4,6 +4,7 @@ from shared.domain.lifecycle import migrate
 from shared.messages.apply import apply_event
 from shared.messages.delivery import Delivery
 from shared.messages.events import CustomerMigrated, read_event
+from shared.messages.legacy import translated
 from shared.messages.push import Consumer
 from shared.settings import settings
 from shared.store.registrations import registrations
@@ -15,7 +16,7 @@ consumer = Consumer(__file__)
 async def consume(delivery: Delivery) -> None:
     """One migrated customer; one RPC for an account that the register does not know yet, three for one it does."""
     here = settings()
-    event = read_event(delivery, here.clock(), CustomerMigrated)
+    event = read_event(delivery._replace(data=translated(delivery.data)), here.clock(), CustomerMigrated)
     registration_id = registrations().registration_id(event.subject)
     await apply_event(
         event,

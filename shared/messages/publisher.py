@@ -1,9 +1,9 @@
-"""Publishing inside a request: one message, one RPC, answered when Pub/Sub has it.
+"""Publishing: one RPC, answered when Pub/Sub has the messages.
 
 The library's batching client holds messages back on a thread that a function's idle instance would freeze.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import grpc
@@ -21,15 +21,20 @@ _SECONDS = 15.0
 
 async def publish(topic: str, data: bytes, attributes: Mapping[str, str] | None = None) -> str:
     """Publish one message under the trace of this request; its message id. Raises `Unavailable`."""
+    return (await publish_all(topic, [data], attributes))[0]
+
+
+async def publish_all(topic: str, data: Sequence[bytes], attributes: Mapping[str, str] | None = None) -> list[str]:
+    """Publish messages together, at most 1,000 and 10 MB; their ids in the same order. Raises `Unavailable`."""
     carried = {"traceparent": f"00-{trace_id.get()}-{trace_id.get()[:16]}-01"} if trace_id.get() else {}
-    message = PubsubMessage(data=data, attributes={**carried, **(attributes or {})})
+    messages = [PubsubMessage(data=one, attributes={**carried, **(attributes or {})}) for one in data]
     try:
         answer = await _client().publish(
-            topic=f"projects/{settings().project}/topics/{topic}", messages=[message], timeout=_SECONDS
+            topic=f"projects/{settings().project}/topics/{topic}", messages=messages, timeout=_SECONDS
         )
     except exceptions.GoogleAPIError as error:
         raise Unavailable(headers={"Retry-After": "5"}) from error
-    return str(answer.message_ids[0])
+    return list(map(str, answer.message_ids))
 
 
 @cache

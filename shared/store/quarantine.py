@@ -122,7 +122,7 @@ class Quarantine:
 
     async def resolve(self, record_id: str) -> None:
         """Note that a quarantined message has been applied. Raises `Unavailable`."""
-        if not _RECORD_ID.fullmatch(record_id):
+        if not _RECORD_ID.fullmatch(record_id) or await self._documents.get(Key("quarantine", record_id)) is None:
             return
         fields: dict[str, Value] = {"status": QuarantineStatus.RESOLVED.value, "last_seen": self._documents.clock.now()}
         await self._merge(Key("quarantine", record_id), fields)

@@ -1,0 +1,54 @@
+"""How far a file has been published: a small file beside it, so that a stopped run goes on where it was."""
+
+import hashlib
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+
+from ops.errors import CommandError
+from shared.model import Model
+
+_FINGERPRINTED_BYTES = 1024 * 1024
+
+
+class Journal(Model):
+    """`published` records are confirmed by Pub/Sub. `message_ids` are those of records that do not say what they are,
+    `too_large` the numbers of those that no message can hold.
+    """
+
+    size: int
+    fingerprint: str
+    published: int = 0
+    message_ids: list[str] = Field(default_factory=list)
+    too_large: list[int] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, file: Path, *, restart: bool = False) -> Self:
+        """The journal of a file, a new one if there is none. Raises `CommandError` if the file has changed since."""
+        new = cls(size=file.stat().st_size, fingerprint=_fingerprint(file))
+        path = _beside(file)
+        if restart or not path.exists():
+            return new
+        kept = cls.model_validate_json(path.read_text(encoding="utf-8"))
+        if (kept.size, kept.fingerprint) != (new.size, new.fingerprint):
+            raise CommandError(
+                f"{file.name} has changed since it was published in part ({path.name}); "
+                "with --restart it is published from its beginning, which does no harm"
+            )
+        return kept
+
+    def keep(self, file: Path) -> None:
+        """Write it whole or not at all."""
+        whole = _beside(file).with_suffix(".new")
+        whole.write_text(self.model_dump_json(), encoding="utf-8")
+        whole.replace(_beside(file))
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f"{file.name}.journal.json")
+
+
+def _fingerprint(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.sha256(content.read(_FINGERPRINTED_BYTES)).hexdigest()

@@ -1,0 +1,210 @@
+"""`ops quarantine`: look at messages that could not be applied, try them again, give them up.
+
+Personal data is masked unless it is asked for with a reason. Every use is noted before it is done.
+"""
+
+import getpass
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ops.errors import CommandError
+from ops.local.layout import FUNCTIONS
+from ops.running import run
+from shared.errors import NotFound
+from shared.manifest import read_manifests
+from shared.messages.delivery import REPLAY_OF
+from shared.messages.publisher import publish
+from shared.store.operator_actions import Action, operator_actions
+from shared.store.quarantine import QuarantinedMessage, QuarantineStatus, Record, quarantine
+
+app = typer.Typer(help="Messages that could not be applied: list, show, replay, discard.", no_args_is_help=True)
+
+_Ids = Annotated[list[str] | None, typer.Argument(help="Record ids, as `list` shows them.")]
+_Status = Annotated[QuarantineStatus, typer.Option(help="Records of this status.")]
+_Reason = Annotated[str | None, typer.Option("--problem", help="Only records with this reason, as `list` shows it.")]
+#: What tells nothing about a person.
+_HIDDEN = "•••"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_PLAIN = ("specversion", "type", "source", "id", "time", "datacontenttype")
+
+
+@app.command("list")
+def list_records(
+    status: _Status = QuarantineStatus.HELD,
+    problem: _Reason = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show; all are counted.")] = 50,
+) -> None:
+    """List quarantined messages, and count them by reason."""
+    run(lambda: _list(status, problem, limit))
+
+
+@app.command()
+def show(
+    record_id: Annotated[str, typer.Argument(help="The record's id.")],
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show the message with its personal data.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why you need to see it; kept in the audit log.")] = None,
+) -> None:
+    """Show one message: why it is here, and what it looks like."""
+    if reveal and not (reason or "").strip():
+        raise CommandError("--reveal shows personal data and needs a --reason")
+    run(lambda: _show(record_id, reveal=reveal, reason=reason))
+
+
+@app.command()
+def replay(
+    record_ids: _Ids = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every record of the status (and problem).")] = False,
+    status: _Status = QuarantineStatus.HELD,
+    problem: _Reason = None,
+    reason: Annotated[str | None, typer.Option(help="What has been mended; kept in the audit log.")] = None,
+) -> None:
+    """Publish messages again as they came. Doing it twice does no harm: what was applied is not applied again."""
+    if bool(record_ids) == everything:
+        raise CommandError("give record ids, or --all")
+    replayed = run(lambda: _replay(_chosen(record_ids, status, problem), reason))
+    print(f"{replayed:,} published again. `ops quarantine list` shows what came back.")
+
+
+@app.command()
+def discard(
+    record_ids: Annotated[list[str], typer.Argument(help="Record ids, as `list` shows them.")],
+    reason: Annotated[str, typer.Option(help="Why these are not needed; kept in the audit log.")],
+) -> None:
+    """Give messages up: they stay to be seen, and are not tried again."""
+    if not reason.strip():
+        raise CommandError("discarding needs a reason")
+    for record_id, status in run(lambda: _discard(record_ids, reason.strip())).items():
+        note = "" if status is QuarantineStatus.DISCARDED else " (nothing to discard)"
+        print(f"{record_id} {status.value}{note}")
+
+
+async def _list(status: QuarantineStatus, problem: str | None, limit: int) -> None:
+    await operator_actions().note(Action.LISTED, getpass.getuser(), [None], None)
+    table = Table("Id", "Reason", "First fault", "Type", "Attempts", "First seen", "Last seen", title=status.value)
+    reasons: Counter[str] = Counter()
+    async for record in _records(status, problem):
+        reasons[_why(record)] += 1
+        if reasons.total() <= limit:
+            table.add_row(
+                record.record_id,
+                record.reason,
+                f"{record.errors[0].code} {record.errors[0].pointer}" if record.errors else "",
+                (record.message.event_type or "").removeprefix("uk.psr."),
+                str(record.attempts),
+                f"{record.first_seen:%Y-%m-%d %H:%M}",
+                f"{record.last_seen:%Y-%m-%d %H:%M}",
+            )
+    console = Console()
+    console.print(table)
+    if reasons.total() > limit:
+        console.print(f"{limit:,} of {reasons.total():,} are shown (--limit).")
+    for why, count in reasons.most_common():
+        console.print(f"{count:>8,} {why}")
+
+
+async def _show(record_id: str, *, reveal: bool, reason: str | None) -> None:
+    record = await _get(record_id)
+    await operator_actions().note(Action.REVEALED if reveal else Action.SHOWN, getpass.getuser(), [record_id], reason)
+    message = record.message
+    print(f"{record_id}: {record.status.value}, {_why(record)}, {record.attempts} attempts")
+    print(f"first seen {record.first_seen.isoformat()}, last seen {record.last_seen.isoformat()}")
+    print(f"subscription {message.subscription}, message {message.message_id}")
+    for error in record.errors:
+        print(f"  {error.pointer or '/'}: {error.code}: {error.detail}")
+    data = await quarantine().data(message)
+    print(_whole(data) if reveal else _masked(data))
+    for action in await operator_actions().on(record_id):
+        print(f"{action.at.isoformat()} {action.action.value} by {action.operator}: {action.reason or '-'}")
+
+
+async def _replay(records: AsyncIterator[Record], reason: str | None) -> int:
+    """What is chosen is read before anything is published, since publishing changes it."""
+    chosen = [record.record_id async for record in records]
+    await operator_actions().note(Action.REPLAYED, getpass.getuser(), list(chosen), reason)
+    for record_id in chosen:
+        message = (await _get(record_id)).message
+        attributes = {**message.attributes, REPLAY_OF: record_id}
+        await publish(topic_of(message), await quarantine().data(message), attributes)
+    return len(chosen)
+
+
+async def _discard(record_ids: list[str], reason: str) -> dict[str, QuarantineStatus]:
+    for record_id in record_ids:
+        await _get(record_id)
+    await operator_actions().note(Action.DISCARDED, getpass.getuser(), list(record_ids), reason)
+    return {record_id: await quarantine().discard(record_id) for record_id in record_ids}
+
+
+async def _chosen(record_ids: list[str] | None, status: QuarantineStatus, problem: str | None) -> AsyncIterator[Record]:
+    if record_ids:
+        for record_id in record_ids:
+            yield await _get(record_id)
+    else:
+        async for record in _records(status, problem):
+            yield record
+
+
+async def _records(status: QuarantineStatus, problem: str | None) -> AsyncIterator[Record]:
+    async for page in quarantine().records(status):
+        for record in page:
+            if problem in (None, record.reason, _why(record)):
+                yield record
+
+
+async def _get(record_id: str) -> Record:
+    try:
+        return await quarantine().get(record_id)
+    except NotFound:
+        raise CommandError(f"there is no quarantine record {record_id}") from None
+
+
+def topic_of(message: QuarantinedMessage) -> str:
+    """The topic that a message came from; a dead letter knows only its subscription. Raises `CommandError`."""
+    if message.topic is not None:
+        return message.topic
+    function = message.subscription.rpartition("/")[2].replace("-", "_")
+    manifest = read_manifests(FUNCTIONS).get(function)
+    if manifest is None or manifest.trigger.pubsub is None:
+        raise CommandError(f"no function has the subscription {message.subscription}")
+    return manifest.trigger.pubsub.topic
+
+
+def _why(record: Record) -> str:
+    return f"{record.reason} {record.errors[0].code}" if record.errors else record.reason
+
+
+def _whole(data: bytes) -> str:
+    try:
+        return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
+    except ValueError:
+        return data.decode(errors="backslashreplace")
+
+
+def _masked(data: bytes) -> str:
+    """The shape of a message without what it says of anybody."""
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        return f"({len(data):,} bytes that are not JSON; --reveal shows them)"
+    if not isinstance(event, dict):
+        return json.dumps(_hidden(event), ensure_ascii=False)
+    return json.dumps(
+        {name: v if name in _PLAIN else _hidden(v) for name, v in event.items()}, indent=2, ensure_ascii=False
+    )
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name if _NAME.fullmatch(name) else _HIDDEN: _hidden(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_hidden(part) for part in value]
+    return _HIDDEN if isinstance(value, str | int | float) and not isinstance(value, bool) else value

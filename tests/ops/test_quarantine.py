@@ -1,0 +1,140 @@
+"""`ops quarantine`: personal data is masked, every use is noted, a message is mended by mending the table."""
+
+import json
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.local.layout import ROOT, child_environment
+from ops.local.processes import Child
+from ops.local.stack import Stack
+from shared.digest import digest
+from shared.domain.registration import AccountId
+from shared.store.operator_actions import operator_actions
+from shared.store.quarantine import quarantine
+from shared.store.registrations import registrations
+from tests.messages.conftest import Push, push
+from tests.messages.events import customer, event, new_mpan
+from tests.ops.commands import ops
+
+__all__ = ["push"]
+AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
+SECRET = "Ermintrude Quillfeather"
+
+
+def message(account: str, **told: Any) -> dict[str, Any]:
+    whole = customer(account, [new_mpan()], ["02"], SECRET) | told
+    return event("customer.migrated", account, AT, "//kept", account, whole)
+
+
+def kept(push: Push, **told: Any) -> str:
+    """The id of a record of a message that cannot be applied as it is."""
+    data = json.dumps(message(f"Q-{uuid.uuid4().hex}", **told)).encode()
+    assert push("consume_migration", data) == 204
+    return digest("//kept", json.loads(data)["id"], sha256(data).hexdigest())
+
+
+async def test_lists_without_personal_data_and_counts_by_reason(push: Push) -> None:
+    record_id = kept(push, needs=[{"code": "10"}])
+    answer = ops("quarantine", "list", "--problem", "invalid-content need_code_unknown", "--limit", "1000")
+    assert answer.returncode == 0, answer.stderr
+    assert record_id[:10] in answer.stdout
+    assert "invalid-content need_code_unknown" in answer.stdout
+    assert SECRET not in answer.stdout
+
+
+async def test_shows_a_message_masked_and_whole_only_with_a_reason(push: Push) -> None:
+    record_id = kept(push, needs=[{"code": "10"}])
+
+    masked = ops("quarantine", "show", record_id)
+    assert "/data/needs/0/code: need_code_unknown" in masked.stdout
+    assert '"primary_contact"' in masked.stdout
+    assert SECRET not in masked.stdout
+
+    refused = ops("quarantine", "show", record_id, "--reveal")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "needs a --reason" in refused.stderr
+
+    whole = ops("quarantine", "show", record_id, "--reveal", "--reason", "customer on the phone")
+    assert SECRET in whole.stdout
+    noted = [(action.action, action.reason) for action in await operator_actions().on(record_id)]
+    assert noted == [("shown", None), ("revealed", "customer on the phone")]
+
+
+async def test_discards_with_a_reason_and_keeps_the_message(push: Push) -> None:
+    record_id = kept(push, needs=[{"code": "10"}])
+
+    answer = ops("quarantine", "discard", record_id, "--reason", "test customer of the old platform")
+
+    assert answer.stdout == f"{record_id} discarded\n"
+    assert (await quarantine().get(record_id)).status == "discarded"
+    again = ops("quarantine", "discard", record_id, "--reason", "twice")
+    assert again.stdout == f"{record_id} discarded\n"
+
+
+@pytest.mark.parametrize("command", [["show"], ["replay"], ["discard", "--reason", "r"]], ids=str)
+@pytest.mark.usefixtures("stack")
+def test_a_record_that_is_not_there_is_told_in_one_line(command: list[str]) -> None:
+    answer = ops("quarantine", command[0], "0" * 40, *command[1:])
+    assert (answer.returncode, answer.stderr) == (1, f"error: there is no quarantine record {'0' * 40}\n")
+
+
+@pytest.fixture
+def mended(stack: Stack, tmp_path: Path) -> Iterator[None]:
+    """The migration consumer, from a copy of the code whose table knows one word more."""
+    for name in ("shared", "functions"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "shared" / "data" / "legacy_needs.csv").open("a", encoding="utf-8") as table:
+        table.write("flux capacitor,25\n")
+    environment = {**child_environment(stack.layout), "FUNCTION_USE_ASGI": "true", "PYTHONPATH": str(tmp_path)}
+    command = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
+    port = stack.layout.functions["consume_migration"]
+    stack.kill("consume_migration")
+    consumer = Child(
+        "mended",
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        port,
+        tmp_path / "mended.log",
+        environment,
+        tmp_path / "functions" / "consume_migration",
+    )
+    consumer.start()
+    consumer.wait_until_ready()
+    yield
+    consumer.end()
+    stack.restart("consume_migration")
+
+
+async def test_once_the_mapping_is_mended_a_replay_empties_the_quarantine_and_a_second_changes_nothing(
+    push: Push, request: pytest.FixtureRequest
+) -> None:
+    ids = [kept(push, needs=[{"legacy": "Flux capacitor"}, {"code": "08"}]) for _ in range(3)]
+    problem = "invalid-content need_code_unknown"
+    request.getfixturevalue("mended")
+
+    for _ in range(2):
+        answer = ops("quarantine", "replay", *ids, "--reason", "the word is in the table now")
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout.startswith("3 published again.")
+        until = time.monotonic() + 30
+        while any([(await quarantine().get(one)).status != "resolved" for one in ids]):
+            assert time.monotonic() < until
+            time.sleep(0.1)  # noqa: ASYNC251 - nothing else runs here
+
+    left = ops("quarantine", "list", "--problem", problem, "--limit", "1000").stdout
+    assert not any(one[:12] in left for one in ids)
+    for one in ids:
+        record = await quarantine().get(one)
+        account = AccountId(json.loads(await quarantine().data(record.message))["subject"])
+        state = await registrations().get(registrations().registration_id(account))
+        assert state is not None
+        assert [need.code for need in state.registration.needs] == ["08", "25"]
+        assert state.registration.version == 1
