@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -89,20 +90,17 @@ def discard(
 
 async def _list(status: QuarantineStatus, problem: str | None, limit: int) -> None:
     await operator_actions().note(Action.LISTED, getpass.getuser(), [None], None)
-    table = Table("Id", "Reason", "First fault", "Type", "Attempts", "First seen", "Last seen", title=status.value)
+    table = Table(title=status.value, box=box.SIMPLE)
+    table.add_column("Id", no_wrap=True)
+    for name in ("Why", "Attempts", "First seen"):
+        table.add_column(name)
     reasons: Counter[str] = Counter()
     async for record in _records(status, problem):
         reasons[_why(record)] += 1
         if reasons.total() <= limit:
-            table.add_row(
-                record.record_id,
-                record.reason,
-                f"{record.errors[0].code} {record.errors[0].pointer}" if record.errors else "",
-                (record.message.event_type or "").removeprefix("uk.psr."),
-                str(record.attempts),
-                f"{record.first_seen:%Y-%m-%d %H:%M}",
-                f"{record.last_seen:%Y-%m-%d %H:%M}",
-            )
+            place = f" {record.errors[0].pointer}" if record.errors else ""
+            seen = f"{record.first_seen:%Y-%m-%d %H:%M}"
+            table.add_row(record.record_id, _why(record) + place, str(record.attempts), seen)
     console = Console()
     console.print(table)
     if reasons.total() > limit:
