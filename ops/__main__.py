@@ -11,6 +11,7 @@ from ops.local.commands import app as local
 from ops.migrate import app as migrate
 from ops.quarantine import app as quarantine
 from ops.release import app as release
+from ops.schedule import app as schedule
 
 app = typer.Typer(
     name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -21,6 +22,7 @@ app.add_typer(local, name="local")
 app.add_typer(migrate, name="migrate")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(release, name="release")
+app.add_typer(schedule, name="schedule")
 
 
 def main() -> None:

@@ -124,5 +124,5 @@ def settings() -> Settings:
 
 
 def emulator_host(name: str) -> str | None:
-    """Where a Google Cloud emulator listens (`FIRESTORE`, `PUBSUB`), None for the real service."""
+    """Where a Google Cloud emulator listens (`FIRESTORE`, `PUBSUB`, …), None for the real service."""
     return os.environ.get(f"{name}_EMULATOR_HOST")

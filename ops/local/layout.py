@@ -21,7 +21,6 @@ FUNCTIONS = ROOT / "functions"
 AUDIENCE = "psr-api"
 BUCKET = "exports"
 QUARANTINE_BUCKET = "quarantine"
-LOCATION = "europe-west2"
 SUPPLIER = "SUPP"
 #: Not inherited by the stack's processes: settings of another register, credentials of a real project, and the
 #: developer's wishes for Python (with `PYTHONDONTWRITEBYTECODE` each start takes three times as long).
@@ -51,6 +50,11 @@ class Layout(Model):
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
+    def scheduler(self) -> str:
+        """Where the local Cloud Scheduler is: behind the front door."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
     def clock(self) -> SimulatedClock:
         """The clock that every process of the stack reads."""
         return SimulatedClock(self.home / "clock.json")
@@ -69,6 +73,7 @@ class Layout(Model):
         return {
             "FIRESTORE_EMULATOR_HOST": self.emulators["firestore"],
             "PUBSUB_EMULATOR_HOST": self.emulators["pubsub"],
+            "CLOUD_SCHEDULER_EMULATOR_HOST": self.scheduler,
             "STORAGE_EMULATOR_HOST": f"http://{self.emulators['storage']}",
             "PSR_PROJECT": self.project,
             "PSR_IDENTITY_KEY": self.identity_key,

@@ -83,6 +83,7 @@ class Scheduler:
         return JSONResponse(job)
 
     def _start(self, name: str, job: dict[str, Any], due: datetime) -> None:
+        job["lastAttemptTime"] = rfc3339(self._clock.now())
         task = asyncio.create_task(_call(name, job, due))
         self._running[name] = task
         task.add_done_callback(lambda _: self._running.pop(name))

@@ -4,9 +4,7 @@ from datetime import timedelta
 
 import grpc
 import httpx
-from google.auth.credentials import AnonymousCredentials
 from google.cloud.scheduler_v1 import CloudSchedulerClient
-from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudSchedulerRestTransport
 from google.cloud.scheduler_v1.types import HttpTarget, Job, RetryConfig
 from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
@@ -14,7 +12,8 @@ from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, Subscription
 
-from ops.local.layout import BUCKET, FUNCTIONS, LOCATION, QUARANTINE_BUCKET, Layout
+from ops.local.layout import BUCKET, FUNCTIONS, QUARANTINE_BUCKET, Layout
+from ops.schedule import LOCATION, scheduler_at
 from shared.manifest import Manifest, PushSubscriptions, read_manifests, read_push_subscriptions
 
 #: In the cloud a refused message waits ten seconds and more; here somebody is watching.
@@ -32,11 +31,7 @@ def publisher(layout: Layout) -> PublisherClient:
 
 def scheduler(layout: Layout) -> CloudSchedulerClient:
     """A client of the stack's Cloud Scheduler."""
-    return CloudSchedulerClient(
-        transport=CloudSchedulerRestTransport(
-            host=layout.url.partition("//")[2], url_scheme="http", credentials=AnonymousCredentials()
-        )
-    )
+    return scheduler_at(layout.scheduler)
 
 
 def job_name(layout: Layout, function: str) -> str:

@@ -1,0 +1,96 @@
+"""`ops schedule`: the jobs of Cloud Scheduler; locally those of the stack's own scheduler, through the same client."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.scheduler_v1 import CloudSchedulerClient
+from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudSchedulerRestTransport
+from google.cloud.scheduler_v1.types import Job
+from google.rpc.code_pb2 import Code
+from rich.console import Console
+from rich.table import Table
+
+from ops.errors import CommandError
+from shared.clock import LONDON
+from shared.settings import SettingsError, emulator_host, settings
+
+app = typer.Typer(help="The scheduled functions' jobs.", no_args_is_help=True)
+
+_SECONDS = 30.0
+_Name = Annotated[str, typer.Argument(help="The function, as export_daily.")]
+_Location = Annotated[str, typer.Option(help="Where the jobs are.")]
+LOCATION = "europe-west2"
+
+
+def scheduler_at(host: str) -> CloudSchedulerClient:
+    """A client of a server that speaks Cloud Scheduler's REST API, as the local stack's does."""
+    transport = CloudSchedulerRestTransport(host=host, url_scheme="http", credentials=AnonymousCredentials())
+    return CloudSchedulerClient(transport=transport)
+
+
+@app.command("list")
+def list_jobs(location: _Location = LOCATION) -> None:
+    """Show every job: when it runs, whether it is paused, what came of its last run."""
+    table = Table("Job", "Cron", "State", "Next run", "Last run", "Came of it", title="Scheduled functions")
+    with _told() as client:
+        for job in client.list_jobs(parent=_parent(location), timeout=_SECONDS):
+            table.add_row(*_row(job))
+    Console().print(table)
+
+
+@app.command()
+def run(name: _Name, location: _Location = LOCATION) -> None:
+    """Run a job now. What comes of it is shown by `list`."""
+    with _told() as client:
+        client.run_job(name=_job(name, location), timeout=_SECONDS)
+    print(f"{name} is called. `ops schedule list` shows what comes of it.")
+
+
+@app.command()
+def pause(name: _Name, location: _Location = LOCATION) -> None:
+    """Let a job run no more until it is resumed."""
+    with _told() as client:
+        client.pause_job(name=_job(name, location), timeout=_SECONDS)
+    print(f"{name} is paused. An alert tells when it is missed.")
+
+
+@app.command()
+def resume(name: _Name, location: _Location = LOCATION) -> None:
+    """Let a paused job run again."""
+    with _told() as client:
+        client.resume_job(name=_job(name, location), timeout=_SECONDS)
+    print(f"{name} runs again.")
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    failed = job.status.code
+    attempted = f"{job.last_attempt_time.astimezone(LONDON):%Y-%m-%d %H:%M}" if job.last_attempt_time else ""
+    outcome = (Code.Name(failed) if failed else "success") if attempted else ""
+    upcoming = f"{job.schedule_time.astimezone(LONDON):%Y-%m-%d %H:%M}" if job.schedule_time else ""
+    return job.name.rpartition("/")[2], job.schedule, Job.State(job.state).name.lower(), upcoming, attempted, outcome
+
+
+@contextmanager
+def _told() -> Iterator[CloudSchedulerClient]:
+    """The client; what cannot be done is told in one line."""
+    host = emulator_host("CLOUD_SCHEDULER")
+    try:
+        yield scheduler_at(host) if host else CloudSchedulerClient()
+    except NotFound:
+        raise CommandError("there is no such job: see `ops schedule list`") from None
+    except GoogleAPIError as error:
+        raise CommandError(f"Cloud Scheduler does not do it: {type(error).__name__}") from None
+    except SettingsError as error:
+        raise CommandError(f"{error}") from None
+
+
+def _parent(location: str) -> str:
+    return f"projects/{settings().project}/locations/{location}"
+
+
+def _job(name: str, location: str) -> str:
+    return f"{_parent(location)}/jobs/{name.replace('_', '-')}"
