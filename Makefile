@@ -4,7 +4,7 @@ VENV   := .venv
 NOX    := $(VENV)/bin/python -m nox --envdir $(VENV)/nox -s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock soak clean
+.PHONY: help run test lint soak terraform docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
@@ -20,6 +20,12 @@ lint: $(VENV)/ready ## Lint and types only
 
 soak: $(VENV)/ready ## The long versions of the tests
 	@$(NOX) soak
+
+terraform: $(VENV)/ready ## Check terraform/ without a cloud (TERRAFORM names the program)
+	@$(NOX) terraform
+
+docs: $(VENV)/ready ## Write the pages of docs/ that are made from the code
+	@$(NOX) docs
 
 lock: $(VENV)/ready ## Resolve requirements/*.in into hashed lock files (UPGRADE=1: newest versions)
 	@$(NOX) lock -- $(if $(UPGRADE),--upgrade)

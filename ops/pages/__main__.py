@@ -1,16 +1,21 @@
 """`python -m ops.pages`: write every page anew."""
 
 from ops.local.layout import ROOT
+from ops.pages.events import event_pages
 from ops.pages.logs import log_page
 
-#: The pages by their place in docs/.
-PAGES = {"logs.md": log_page}
+
+def pages() -> dict[str, str]:
+    """Text by place in docs/."""
+    return {"logs.md": log_page(), **event_pages()}
 
 
 def main() -> None:
     """Write them all."""
-    for place, page in PAGES.items():
-        (ROOT / "docs" / place).write_text(page(), encoding="utf-8")
+    for place, text in pages().items():
+        path = ROOT / "docs" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

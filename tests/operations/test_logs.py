@@ -11,7 +11,6 @@ import pytest
 
 from ops.local.layout import ROOT
 from ops.local.stack import Stack
-from ops.pages.__main__ import PAGES
 from shared.log import FIELDS, Event, execution_id, log, log_failure, trace_id
 from shared.settings import settings
 from tests.operations.log_lines import entries, faults
@@ -33,11 +32,6 @@ def written(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def _outside_of_any_request() -> None:
     trace_id.set("")
     execution_id.set("")
-
-
-@pytest.mark.parametrize("place", PAGES)
-def test_each_made_page_is_up_to_date(place: str) -> None:
-    assert (ROOT / "docs" / place).read_text() == PAGES[place](), "run `nox -s docs`"
 
 
 def test_every_call_names_an_event_and_only_its_fields_and_every_field_is_used() -> None:

@@ -1,0 +1,156 @@
+"""docs/events/, the contract for producers: a JSON Schema and an example of each type, and a page about them."""
+
+import json
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from shared.export.work import PartDue
+from shared.messages.account_events import ACCOUNT_EVENTS
+from shared.messages.events import CloudEvent, CustomerMigrated
+from shared.settings import Settings
+
+Json = dict[str, Any]
+
+#: Which topic each type is published to.
+TOPICS: dict[type[CloudEvent], str] = {
+    CustomerMigrated: "psr-customer-migration",
+    **dict.fromkeys(ACCOUNT_EVENTS, "psr-account-events"),
+    PartDue: "psr-export-work",
+}
+
+_CUSTOMER: Json = {
+    "account_id": "A-1000001",
+    "supply_points": {"mpans": ["1000999001019"], "mprns": ["9900000104"]},
+    "premises": {"address_lines": ["1 Test Street", "Testtown"], "postcode": "BS1 4DJ"},
+    "primary_contact": {"name": "Mrs A Example", "phones": ["07700900123"]},
+    "needs": [
+        {"code": "02"},
+        {"legacy": "partially sighted"},
+        {"code": "29", "youngest_child_born_on": "2025-05-01"},
+    ],
+    "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": "call 4711"},
+}
+_MOVE: Json = {
+    "supply_points": {"mpans": ["1100999001110"]},
+    "premises": {"address_lines": ["2 New Street"], "postcode": "M1 1AE"},
+    "sharing": {"basis": "explicit_consent", "recorded_on": "2026-10-02", "evidence": "move form"},
+}
+_EXAMPLES: dict[str, Json] = {
+    "uk.psr.customer.migrated.v1": _CUSTOMER,
+    "uk.psr.account.closed.v1": {"closed_on": "2026-10-05"},
+    "uk.psr.account.moved_home.v1": _MOVE,
+    "uk.psr.account.supply_gained.v1": {"supply_points": {"mpans": ["1200999001212"]}},
+    "uk.psr.account.supply_lost.v1": {"supply_points": {"mpans": ["1200999001212"]}},
+    "uk.psr.customer.deceased.v1": {"account_continues": True},
+    "uk.psr.export.part.v1": {
+        "day": "2026-10-01",
+        "revision": 1,
+        "recipient": "EELC",
+        "part": 1,
+        "slot": "2026-10-02T01:05:00Z",
+    },
+}
+
+_PAGE = """# Events
+
+Made from the models in `shared/messages/`; `nox -s docs` writes it anew.
+
+Every message is a [CloudEvent 1.0](https://github.com/cloudevents/spec) in JSON, structured mode: the whole event is the
+Pub/Sub message's data. Attributes of the Pub/Sub message are free; `traceparent` among them joins your trace to ours.
+
+{table}
+
+`uk.psr.export.part.v1` is the export's own work message; it is here because it goes over a topic too.
+
+## What the attributes do
+
+| Attribute | Means |
+| --- | --- |
+| `source` + `id` | Identify the event. The same event may come any number of times; another event under the same id is refused |
+| `time` | Orders the fact among all that is known of the account, over HTTP too. At most 5 minutes ahead of our clock |
+| `subject` | The account. In a migrated customer it must equal `data.account_id` |
+| other attributes | Extension attributes are allowed and ignored. Fields of `data` that the schema does not have are refused |
+
+## Order and repetition
+
+Send in any order, as often as you like. A fact changes those aspects of a registration (people and needs, premises,
+lawful basis, status, each supply point) that hold an older fact, and loses on the others, so it never overwrites what is
+newer. An event about an account that has no registration yet, or for a supply point that another registration still
+holds, is parked and tried again until it applies.
+
+| Outcome | When | You do |
+| --- | --- | --- |
+| applied | something newer came of it | nothing |
+| stale, superseded | a newer fact (of the same source, of another) was there first | nothing |
+| parked | the registration, or the supply point's release, has not come yet | nothing; after {parked_days} days an operator looks |
+| held | it can never apply as it is: not JSON, not the schema, unknown code or type, id used again | publish a corrected event under a new id |
+
+Operators see what is held with `ops quarantine list`. Needs may carry the old platform's word as `legacy` instead of a
+J1699 `code`; `shared/data/legacy_needs.csv` maps them, and a word that is missing is added there, after which the held
+messages are replayed as they are.
+"""
+
+
+def event_pages() -> dict[str, str]:
+    """Text by place in docs/."""
+    pages = {"events/README.md": _page()}
+    for model in TOPICS:
+        pages[f"events/{type_of(model)}.schema.json"] = _text(schema_of(model))
+        pages[f"events/examples/{type_of(model)}.json"] = _text(example_of(model))
+    return pages
+
+
+def type_of(model: type[CloudEvent]) -> str:
+    """The value of an event's `type`."""
+    return str(model.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
+
+
+def example_of(model: type[CloudEvent]) -> Json:
+    """A whole event."""
+    name = type_of(model)
+    return {
+        "specversion": "1.0",
+        "type": name,
+        "source": "//accounts.example",
+        "id": f"example-{name}",
+        "time": "2026-10-01T09:00:00Z" if model is CustomerMigrated else "2026-10-02T09:00:00Z",
+        "subject": "A-1000001",
+        "data": _EXAMPLES[name],
+    }
+
+
+def schema_of(model: type[CloudEvent]) -> Json:
+    """JSON Schema 2020-12 of what is taken."""
+    schema = model.model_json_schema(schema_generator=_Untitled)
+    definitions = schema["$defs"]
+    if model is CustomerMigrated:
+        need = definitions["NeedInput"]
+        word = {"type": "string", "minLength": 1, "description": "The old platform's word for the need"}
+        fields = {"legacy": word, **{name: field for name, field in need["properties"].items() if name != "code"}}
+        definitions["LegacyNeed"] = {**need, "properties": fields, "required": ["legacy"]}
+        definitions["LegacyNeed"]["description"] = "A need in the old platform's words, mapped by the consumer."
+        needs = definitions["RegistrationInput"]["properties"]["needs"]
+        needs["items"] = {"anyOf": [{"$ref": "#/$defs/NeedInput"}, {"$ref": "#/$defs/LegacyNeed"}]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": type_of(model)}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without the titles that only repeat the fields' names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+
+def _page() -> str:
+    rows = [
+        f"| `{type_of(model)}` | `{topic}` | {' '.join((model.__doc__ or '').split())} "
+        f"| [schema]({type_of(model)}.schema.json), [example](examples/{type_of(model)}.json) |"
+        for model, topic in TOPICS.items()
+    ]
+    table = "\n".join(["| Type | Topic | Says | Form |", "| --- | --- | --- | --- |", *rows])
+    return _PAGE.format(table=table, parked_days=Settings.model_fields["parked_days"].default)
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

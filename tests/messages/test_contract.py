@@ -1,0 +1,67 @@
+"""The published contract: its examples are valid by its schemas, and the real consumers take them."""
+
+import json
+import uuid
+from copy import deepcopy
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ops.local.layout import ROOT
+from shared.domain.registration import AccountId
+from shared.store.registrations import registrations
+from tests.messages.conftest import Push
+from tests.messages.events import consumer_of, new_mpan
+
+EVENTS = ROOT / "docs" / "events"
+TYPES = sorted(path.name.removesuffix(".json") for path in (EVENTS / "examples").iterdir())
+
+
+def example(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((EVENTS / "examples" / f"{name}.json").read_text(encoding="utf-8"))
+    return read
+
+
+def errors(name: str, event: dict[str, Any]) -> list[str]:
+    schema = json.loads((EVENTS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(event)]
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_an_example_is_valid_by_its_schema_and_the_schema_refuses_what_is_not(name: str) -> None:
+    assert errors(name, example(name)) == []
+    for wrong in (
+        {"id": 7},
+        {"type": "uk.psr.other.v1"},
+        {"data": {**example(name)["data"], "colour": "blue"}},
+        {"data": None},
+    ):
+        assert errors(name, example(name) | wrong)
+
+
+async def test_the_consumers_take_every_example_in_turn(push: Push) -> None:
+    account = f"X-{uuid.uuid4().hex[:20]}"
+    mpans: dict[str, str] = {}
+
+    def own(event: dict[str, Any]) -> dict[str, Any]:
+        """The same with an account and supply points that no other test uses."""
+        event = deepcopy(event) | {"subject": account, "id": f"{account} {event['type']}"}
+        if "account_id" in event["data"]:
+            event["data"]["account_id"] = account
+        if points := event["data"].get("supply_points"):
+            points.pop("mprns", None)
+            points["mpans"] = [mpans.setdefault(mpan, new_mpan()) for mpan in points["mpans"]]
+        return event
+
+    order = ["customer.migrated", "account.supply_gained", "account.supply_lost", "account.moved_home"]
+    for name in [*order, "customer.deceased", "account.closed"]:
+        told = own(example(f"uk.psr.{name}.v1"))
+        if name != "customer.migrated":
+            told["time"] = f"2026-10-02T09:00:{len(mpans):02}Z"
+        assert push(consumer_of(told), told) == 204
+    state = await registrations().get(registrations().registration_id(AccountId(account)))
+    assert state is not None
+    registration = state.registration
+    assert (registration.status, registration.premises.postcode) == ("ended", "M1 1AE")
+    assert [need.code for need in registration.needs] == ["02", "09", "29"]
