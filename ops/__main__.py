@@ -11,6 +11,7 @@ from ops.local.commands import app as local
 from ops.migrate import app as migrate
 from ops.quarantine import app as quarantine
 from ops.release import app as release
+from ops.report import ending_needs, report
 from ops.schedule import app as schedule
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ app.add_typer(migrate, name="migrate")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(release, name="release")
 app.add_typer(schedule, name="schedule")
+app.command()(report)
+app.command()(ending_needs)
 
 
 def main() -> None:
