@@ -12,6 +12,9 @@ from shared.errors import FieldError, InvalidContent, MalformedJson
 _Model = TypeVar("_Model", bound=BaseModel)
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
+#: The kind of an error about a field that a model does not have.
+UNKNOWN_FIELD = "extra_forbidden"
+
 #: pydantic's own errors whose text may be shown as it is: it speaks of the rule, never of the value.
 _PLAIN = frozenset(
     {
@@ -21,7 +24,7 @@ _PLAIN = frozenset(
         "date_type",
         "dict_type",
         "enum",
-        "extra_forbidden",
+        UNKNOWN_FIELD,
         "greater_than_equal",
         "int_type",
         "less_than_equal",
@@ -66,14 +69,14 @@ def json_value(text: bytes) -> Any:
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     """What is wrong, per field, from types and places only."""
     return tuple(
-        FieldError(_pointer(entry["loc"], entry["type"]), entry["type"], _detail(entry["type"], entry["msg"]))
+        FieldError(json_pointer(entry["loc"], entry["type"]), entry["type"], _detail(entry["type"], entry["msg"]))
         for entry in error.errors(include_url=False, include_context=False, include_input=False)
     )
 
 
-def _pointer(place: tuple[int | str, ...], kind: str) -> str:
+def json_pointer(place: tuple[int | str, ...], kind: str) -> str:
     """A JSON Pointer. An unknown field's name is the caller's text, repeated only if it looks like a name."""
-    if kind == "extra_forbidden" and not _FIELD_NAME.fullmatch(str(place[-1])):
+    if kind == UNKNOWN_FIELD and not _FIELD_NAME.fullmatch(str(place[-1])):
         place = place[:-1]
     return "".join(f"/{part}" for part in place)
 

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 #: Controls, line and paragraph separators, and the overrides that make text read differently from what it is.
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
+_FORBIDDEN_ANYWHERE = re.compile(f"[{_FORBIDDEN}]")
 _POSTCODE = re.compile(
     r"(GIR ?0AA"
     r"|[A-PR-UWYZ]([0-9]{1,2}|[A-HK-Y][0-9]([0-9]|[ABEHMNPRV-Y])?|[0-9][A-HJKPS-UW]) ?[0-9][ABD-HJLNP-UW-Z]{2})"
@@ -17,7 +18,7 @@ _PHONE_DIGITS = range(7, 16)
 
 
 def _printable(text: str) -> str:
-    if _FORBIDDEN.search(text):
+    if _FORBIDDEN_ANYWHERE.search(text):
         raise PydanticCustomError("control_character", "must not contain control characters")
     if not text.strip():
         raise PydanticCustomError("blank", "must not be blank")
@@ -37,10 +38,12 @@ def _phone(text: str) -> str:
     return text
 
 
+_PRINTABLE = Field(json_schema_extra={"pattern": f"^[^{_FORBIDDEN}]*$"})
+
 #: D0225 J1884, J1719 (names, 50), J1874 to J1882 (address lines, 40), J0012 (additional information, 200).
-Name = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(_printable)]
-AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_printable)]
-Note = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(_printable), _PRINTABLE]
+AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_printable), _PRINTABLE]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable), _PRINTABLE]
 
 #: DTC J1720, CHAR(20).
 Phone = Annotated[
@@ -57,7 +60,7 @@ Postcode = Annotated[
     Field(json_schema_extra={"format": "postcode", "examples": ["BS1 4DJ"]}),
 ]
 #: DTC J0693, CHAR(10).
-CallerPassword = Annotated[str, StringConstraints(min_length=1, max_length=10), AfterValidator(_printable)]
+CallerPassword = Annotated[str, StringConstraints(min_length=1, max_length=10), AfterValidator(_printable), _PRINTABLE]
 
 
 def sector_or_postcode(text: str) -> str:

@@ -83,6 +83,29 @@ def test_plain_json_is_taken_for_a_merge_patch(agent: Caller) -> None:
     assert (amended.status_code, amended.json()["premises"]["postcode"]) == (200, "M1 1AE")
 
 
+@pytest.mark.parametrize(
+    ("patch", "pointers"),
+    [
+        pytest.param({"alternate_contct": None}, ["/alternate_contct"], id="mistyped"),
+        pytest.param({"premises": {"uprn": None}, "x": None}, ["/premises/uprn", "/x"], id="deep and at the top"),
+        pytest.param({"primary_contact": {"address": {"town": None}}}, ["/primary_contact/address/town"], id="deeper"),
+        pytest.param({"": None}, [""], id="no name at all"),
+    ],
+)
+def test_removing_what_cannot_be_there_is_refused(agent: Caller, patch: dict[str, Any], pointers: list[str]) -> None:
+    _, registration_id, etag = created(agent)
+    refused = agent.amend(registration_id, etag, patch)
+    assert_problem(refused, 422, "invalid-content")
+    assert [error["pointer"] for error in refused.json()["errors"]] == pointers
+    assert {error["code"] for error in refused.json()["errors"]} == {"extra_forbidden"}
+
+
+def test_removing_what_is_not_there_changes_nothing(agent: Caller) -> None:
+    _, registration_id, etag = created(agent, alternate_contact=None, services={})
+    patch = {"alternate_contact": None, "services": {"caller_password": None}, "primary_contact": {"address": None}}
+    assert agent.amend(registration_id, etag, patch).json()["alternate_contact"] is None
+
+
 def test_the_account_cannot_be_changed(agent: Caller) -> None:
     before, registration_id, etag = created(agent)
     answer = agent.amend(registration_id, etag, {"account_id": "A-OTHER"})
