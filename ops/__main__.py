@@ -4,7 +4,6 @@ import sys
 
 import typer
 
-from ops.contract import app as contract
 from ops.errors import CommandError
 from ops.export import app as export
 from ops.local.commands import app as local
@@ -17,7 +16,6 @@ from ops.schedule import app as schedule
 app = typer.Typer(
     name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-app.add_typer(contract, name="contract")
 app.add_typer(export, name="export")
 app.add_typer(local, name="local")
 app.add_typer(migrate, name="migrate")

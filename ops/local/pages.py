@@ -14,9 +14,9 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ops.contract import OPENAPI, about, catalogue
 from ops.local.issuer import SCOPES
 from ops.local.layout import BUCKET, FUNCTIONS, Layout
+from ops.pages.api import OPENAPI, about, catalogue
 from shared.domain.registration import Status
 from shared.errors import Unavailable
 from shared.manifest import Manifest, Trigger, read_manifests

@@ -1,17 +1,22 @@
 """`python -m ops.pages`: write every page anew."""
 
-from ops.local.layout import ROOT
+import os
+
+from ops.local.layout import ROOT, new_layout
+from ops.pages.api import api_pages
 from ops.pages.events import event_pages
 from ops.pages.logs import log_page
 
 
 def pages() -> dict[str, str]:
     """Text by place in docs/."""
-    return {"logs.md": log_page(), **event_pages()}
+    return {"logs.md": log_page(), **api_pages(), **event_pages()}
 
 
 def main() -> None:
     """Write them all."""
+    # The functions' modules check their settings when they are imported.
+    os.environ.update(new_layout(ROOT / ".local", {}).environment())
     for place, text in pages().items():
         path = ROOT / "docs" / place
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import schemathesis
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ops.contract import OPENAPI
+from ops.pages.api import OPENAPI
 from shared.domain.supply_points import mpan_check_digit, mprn_check_digits
 
 #: Registrations that exist, as JSON: a list of ids.

@@ -33,6 +33,9 @@ class Target(NamedTuple):
     mpan: str
 
 
+#: Where only the registrations of these tests are.
+HERE = {"address_lines": ["1 Test Street"], "postcode": "HU1 2AB"}
+
 #: A good request of each operation about a target: body and headers.
 REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
     "createRegistration": lambda t: {"json": registration(account_id=t.account_id)},
@@ -41,7 +44,7 @@ REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
     "getRegistration": lambda _: {},
     "lookUpRegistration": lambda t: {"json": {"account_id": t.account_id}},
     "batchLookUpRegistrations": lambda t: {"json": {"mpans": [t.mpan]}},
-    "searchRegistrations": lambda _: {"json": {"postcode": "BS1 4DJ"}},
+    "searchRegistrations": lambda _: {"json": {"postcode": HERE["postcode"]}},
     "listChanges": lambda _: {},
 }
 #: Operations on one registration: another's must answer like none. The bulk ones leave out what is not the caller's.
@@ -60,7 +63,7 @@ def absent() -> Target:
 @pytest.fixture
 def other(agent: Caller) -> Target:
     """A registration that is there."""
-    told = registration()
+    told = registration(premises=HERE)
     created = agent.create(told).json()
     return Target(created["registration_id"], told["account_id"], told["supply_points"]["mpans"][0])
 
@@ -123,7 +126,7 @@ def test_with_its_scope_an_agent_is_served(stack: Stack, other: Target, operatio
 
 @pytest.mark.parametrize("operation", REQUESTS)
 def test_with_its_scope_a_customer_is_served_for_its_own_account(stack: Stack, agent: Caller, operation: str) -> None:
-    told = registration()
+    told = registration(premises=HERE)
     points = [*told["supply_points"]["mpans"], *told["supply_points"]["mprns"]]
     caller = Caller(
         stack, "customer", scope=ROUTES[operation].scope, account_id=told["account_id"], supply_points=points

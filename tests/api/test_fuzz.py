@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.contract import OPENAPI
 from ops.local.layout import ROOT
 from ops.local.stack import Stack
+from ops.pages.api import OPENAPI
 from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")

@@ -244,7 +244,7 @@ def run(stack: Stack, **settings_of_hypothesis: Any) -> None:
 
 
 def test_the_service_behaves_like_its_model(stack: Stack) -> None:
-    run(stack, max_examples=12, stateful_step_count=12, derandomize=True)
+    run(stack, max_examples=25, stateful_step_count=15, derandomize=True)
 
 
 @pytest.mark.soak
