@@ -125,7 +125,7 @@ class ExportDays:
         """
         anew = {"renderer": 0, "closed_at": self._documents.clock.now()}
         revised = await self._exports.change(
-            day, lambda state: state.model_copy(update=anew) if state.stage is not Stage.RELEASED else None
+            day, lambda state: None if state.decided else state.model_copy(update=anew)
         )
         if revised is None:
             raise AlreadyReleased
@@ -140,6 +140,9 @@ class ExportDays:
     async def _advance(self, day: date, slot: datetime) -> str | None:
         """What the day waits for; None if it is released now."""
         kept = await self._exports.get(day)
+        if kept is not None and kept.state.decided:
+            await self._finish(kept.state)
+            return None
         if kept is None or not kept.state.made_like(configuration_of(self._settings)):
             kept = await self._plan(day, kept)
         plan = kept.state
@@ -150,8 +153,7 @@ class ExportDays:
         if plan.released_because is None and (reason := await self._why_held(plan)):
             await self._hold(plan, manifest, reason)
             return "a decision (ops export release)"
-        await self._release(plan, manifest)
-        return None
+        return None if await self._release(plan, manifest) else "its next revision"
 
     async def _ask_for(self, plan: ExportDay, part: Part, slot: datetime) -> None:
         await self._publish(self._settings.export_work_topic, to_json(part_due(plan, part, slot)))
@@ -215,30 +217,48 @@ class ExportDays:
                 f"ops export revise {plan.day}",
             )
 
-    async def _release(self, plan: ExportDay, manifest: Manifest) -> None:
-        digest = digest_of(manifest)
-        released = Released(day=plan.day, revision=plan.revision, manifest_sha256=digest, because=plan.released_because)
-        await put_or_stop(self._bucket, plan, RELEASED, released.text(), _JSON)
-        now = self._documents.clock.now()
+    async def _release(self, plan: ExportDay, manifest: Manifest) -> bool:
+        """Decide on this revision, and finish what follows; False if another revision has begun meanwhile."""
+        decision = {"stage": Stage.RELEASING, "manifest_sha256": digest_of(manifest)}
 
-        def release(state: ExportDay) -> ExportDay | None:
-            if state.revision != plan.revision or state.stage is Stage.RELEASED:
+        def decide(state: ExportDay) -> ExportDay | None:
+            if (state.revision, state.renderer) != (plan.revision, plan.renderer):
                 return None
-            changes = {"stage": Stage.RELEASED, "manifest_sha256": digest, "released_at": now, "stopped_because": None}
-            return state.model_copy(update=changes)
+            return state if state.decided else state.model_copy(update=decision)
 
-        if await self._exports.change(plan.day, release):
-            files = sum(len(row.files) for row in manifest.recipients)
-            log(
-                Event.EXPORT_DAY_RELEASED,
-                day=plan.day,
-                revision=plan.revision,
-                files=files,
-                supply_points=manifest.written,
-            )
-            unroutable = sum(row.counted for row in manifest.recipients if row.recipient == UNROUTABLE)
-            if unroutable:
-                log(Event.EXPORT_UNROUTABLE, day=plan.day, supply_points=unroutable)
+        decided = await self._exports.change(plan.day, decide)
+        if decided is None:
+            return False
+        await self._finish(decided)
+        return True
+
+    async def _finish(self, plan: ExportDay) -> None:
+        """Let a decided revision be sent. It rests on what is stored, so any version of this code can do it."""
+        released = Released(
+            day=plan.day,
+            revision=plan.revision,
+            manifest_sha256=str(plan.manifest_sha256),
+            because=plan.released_because,
+        )
+        await put_or_stop(self._bucket, plan, RELEASED, released.text(), _JSON)
+        done = {"stage": Stage.RELEASED, "released_at": self._documents.clock.now(), "stopped_because": None}
+        changed = await self._exports.change(
+            plan.day, lambda state: state.model_copy(update=done) if state.stage is Stage.RELEASING else None
+        )
+        if changed is not None:
+            _log_release(changed)
+
+
+def _log_release(plan: ExportDay) -> None:
+    log(
+        Event.EXPORT_DAY_RELEASED,
+        day=plan.day,
+        revision=plan.revision,
+        files=sum(part.result is not None and part.result.sha256 is not None for part in plan.parts),
+        supply_points=sum(part.result.written for part in plan.parts if part.result),
+    )
+    if unroutable := sum(part.counted for part in plan.parts if part.recipient == UNROUTABLE):
+        log(Event.EXPORT_UNROUTABLE, day=plan.day, supply_points=unroutable)
 
 
 def check_slot(slot: datetime, clock: Clock) -> None:

@@ -41,12 +41,14 @@ class ExportStopped(Problem):
 class Stage(StrEnum):
     """How far a day is. Until it is `released`, every later one waits.
 
-    Of an `unplanned` one only the reason is known; `held` waits for `ops export release`.
+    Of an `unplanned` one only the reason is known; `held` waits for `ops export release`; of one that is `releasing` no
+    other revision starts any more.
     """
 
     UNPLANNED = "unplanned"
     PLANNED = "planned"
     HELD = "held"
+    RELEASING = "releasing"
     RELEASED = "released"
 
 
@@ -101,6 +103,11 @@ class ExportDay(Model):
     released_at: datetime | None = None
 
     @property
+    def decided(self) -> bool:
+        """Whether this revision is the one that is sent."""
+        return self.stage in (Stage.RELEASING, Stage.RELEASED)
+
+    @property
     def missing(self) -> list[Part]:
         """The parts that nobody has written yet."""
         return [part for part in self.parts if part.result is None]
@@ -117,7 +124,7 @@ class ExportDay(Model):
     def with_result(self, done: Part, result: PartResult) -> Self:
         """The same with a part's result."""
         parts = [part.model_copy(update={"result": result}) if part == done else part for part in self.parts]
-        return self.model_copy(update={"parts": parts, "stopped_because": None})
+        return self.model_copy(update={"parts": parts})
 
 
 class Cut:

@@ -18,6 +18,7 @@ from shared.export import planner
 from shared.export.days import AlreadyReleased, NotHeld
 from shared.export.manifest import Manifest, Released
 from shared.export.plan import ExportStopped, Stage
+from shared.objects import Bucket
 from shared.store.documents import Key
 from tests.export.world import ROOT, World, london
 
@@ -337,6 +338,29 @@ async def test_a_change_of_the_tables_before_release_starts_revision_two_beside_
     assert files["2026-11-23/r2/D0225/EELC-1.txt"].startswith(b"ZHV|2611231012|")
     await world.parts.write(old[1])
     assert world.files() == files, "work of the first revision is not wanted any more"
+
+
+class Meddling(Bucket):
+    """As a manifest is written, somebody starts the day's next revision."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.objects)
+        self._world = world
+
+    async def put(self, path: str, content: bytes, content_type: str) -> None:
+        await super().put(path, content, content_type)
+        if path == "2026-11-23/r1/manifest.json":
+            await self._world.days.revise(MONDAY)
+
+
+async def test_one_revision_of_a_day_is_released_however_late_the_next_begins(world: World) -> None:
+    await world.tell(1)
+    world.use(Meddling(world))
+    files = await world.run("2026-11-24 02:05")
+    assert "2026-11-23/r1/manifest.json" in files
+    files = await world.run("2026-11-24 03:05")
+    assert [name for name in files if name.endswith("released")] == ["2026-11-23/r2/released"]
+    assert await world.released() == [MONDAY]
 
 
 async def test_after_release_nothing_is_made_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
