@@ -35,7 +35,10 @@ def scheduler_at(host: str) -> CloudSchedulerClient:
 @app.command("list")
 def list_jobs(location: _Location = LOCATION) -> None:
     """Show every job: when it runs, whether it is paused, what came of its last run."""
-    table = Table("Job", "Cron", "State", "Next run", "Last run", "Came of it", title="Scheduled functions")
+    table = Table(title="Scheduled functions")
+    table.add_column("Job", no_wrap=True)
+    for name in ("Cron", "State", "Next run", "Last run", "Came of it"):
+        table.add_column(name)
     with _told() as client:
         for job in client.list_jobs(parent=_parent(location), timeout=_SECONDS):
             table.add_row(*_row(job))
