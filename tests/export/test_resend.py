@@ -1,12 +1,17 @@
 """Telling networks again: the current state of what a released day spoke of goes into today's files."""
 
 import asyncio
+import re
 import sys
-from datetime import date
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from ops.errors import CommandError
+from ops.export import release
+from ops.export import resend as export_resend
 from ops.local.layout import Layout
 from ops.local.sample import mpan
 from shared.domain.changes import ChangeKind
@@ -138,21 +143,39 @@ async def test_the_commands_show_decide_and_tell_again(world: World) -> None:
         ],
         ["2026-11-25", "", "not planned", "", "", "2026-11-24"],
     ]
-    assert await ops(world, "release", "2026-11-25", "--reason", "x") == (
-        1,
-        "error: 2026-11-25 is not held: see `ops export status`",
-    )
-    assert await ops(world, "release", "2026-11-24", "--reason", " ") == (1, "error: a release needs a reason")
     code, said = await ops(world, "release", "2026-11-24", "--reason", "moved abroad")
     assert (code, said.splitlines()[0]) == (0, "2026-11-24 revision 1 is released.")
     assert TUESDAY in await world.released()
-    assert await ops(world, "revise", "2026-11-24") == (
+    assert await ops(world, "release", "2026-11-24", "--reason", "again") == (
         1,
-        "error: 2026-11-24 is released, or not planned yet: what was sent is never made again",
+        "error: 2026-11-24 is not held: see `ops export status`",
     )
     assert await ops(world, "resend", "2026-11-22", "--recipient", "EELC") == (0, "4 told again in today's files.")
-    assert await ops(world, "resend", "2026-11-22", "--recipient", "NONE") == (
-        1,
-        "error: not in the recipient table: NONE",
-    )
-    assert await ops(world, "resend") == (1, "error: give a day (and recipients, if not all), or --everyone")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        pytest.param(
+            lambda: release(datetime(2026, 11, 24, tzinfo=UTC), reason=" "), "a release needs a reason", id="no reason"
+        ),
+        pytest.param(
+            lambda: export_resend(datetime(2026, 11, 22, tzinfo=UTC), ["NONE"], everyone=False),
+            "not in the recipient table: NONE",
+            id="no such recipient",
+        ),
+        pytest.param(
+            lambda: export_resend(None, None, everyone=False),
+            "give a day (and recipients, if not all), or --everyone",
+            id="neither day nor everyone",
+        ),
+        pytest.param(
+            lambda: export_resend(datetime(2026, 11, 22, tzinfo=UTC), None, everyone=True),
+            "give a day (and recipients, if not all), or --everyone",
+            id="a day and everyone",
+        ),
+    ],
+)
+def test_a_command_that_lacks_something_says_what(command: Callable[[], None], message: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(message)):
+        command()

@@ -56,7 +56,7 @@ def _distinct(sample: FeedEntry, number: int) -> FeedEntry:
 @pytest.mark.parametrize(
     ("few", "many"),
     [
-        pytest.param(500, 5_000, id="500 and 5,000"),
+        pytest.param(300, 3_000, id="300 and 3,000"),
         pytest.param(6_000, 60_000, id="6,000 and 60,000", marks=pytest.mark.soak),
     ],
 )
