@@ -1,0 +1,79 @@
+"""Marked personal data: values that no other test uses, and where they turn up again."""
+
+import base64
+import random
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from tests.api.samples import new_mpan, new_mprn
+
+
+class Canary:
+    """Personal data of one person that is found wherever it goes, also in Base64."""
+
+    def __init__(self) -> None:
+        self.mark = f"CNRY{secrets.token_hex(3).upper()}"
+        self.account_id = f"{self.mark}-1"
+        self.mpan, self.mprn = new_mpan(), new_mprn()
+        number = random.randrange(200, 900)
+        self.phones = [f"07700900{number}", f"07700 900{number + 1}"]
+        self.postcode = "ZE3 9JW"
+        self.born, self.ends = "2022-06-17", "2091-03-19"
+        self.marks: Mapping[str, str] = {
+            "text": self.mark,
+            "phone": self.phones[0],
+            "other phone": self.phones[1],
+            "mpan": self.mpan,
+            "mprn": self.mprn,
+            "postcode": self.postcode,
+            "birth date": self.born,
+            "end of a need": self.ends,
+        }
+        self._wanted = {name: _forms(value) for name, value in self.marks.items()}
+
+    def registration(self, **changed: Any) -> dict[str, Any]:
+        """The canary in every field that can hold it."""
+        address = {"address_lines": [f"1 {self.mark} Street", f"{self.mark} Town"], "postcode": self.postcode}
+        return {
+            "account_id": self.account_id,
+            "status": "active",
+            "supply_points": {"mpans": [self.mpan], "mprns": [self.mprn]},
+            "premises": address,
+            "primary_contact": {"name": f"Zoe {self.mark}", "phones": self.phones, "address": address},
+            "alternate_contact": {"name": f"Al {self.mark}", "phones": self.phones, "relationship": "neighbour"},
+            "needs": [
+                {"code": "02", "note": f"ventilator {self.mark}"},
+                {"code": "29", "youngest_child_born_on": self.born},
+                {"code": "33", "ends_on": self.ends},
+            ],
+            "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": f"call {self.mark}"},
+            "services": {"caller_password": self.mark, "nominee_receives_communications": True},
+            **changed,
+        }
+
+    def event(self, kind: str, data: Any, **changed: Any) -> dict[str, Any]:
+        """A CloudEvent about the canary, which is in each attribute that is free text."""
+        return {
+            "specversion": "1.0",
+            "type": f"uk.psr.{kind}.v1",
+            "source": "canary",
+            "id": f"{self.mark}-{secrets.token_hex(4)}",
+            "subject": self.account_id,
+            "time": "2026-11-01T08:00:00Z",
+            "data": data,
+            "extension": self.mark,
+            **changed,
+        }
+
+    def found_in(self, text: str | bytes) -> list[str]:
+        """Which of the marks a text holds."""
+        octets = (text.encode() if isinstance(text, str) else text).upper()
+        return [name for name, forms in self._wanted.items() if any(form in octets for form in forms)]
+
+
+def _forms(value: str) -> list[bytes]:
+    """A value as it is, without blanks, and in Base64 at each of the three alignments (less the ends, which vary)."""
+    plain = [value.encode(), value.replace(" ", "").encode()]
+    encoded = [base64.b64encode(b"\0" * shift + value.encode())[4:-4] for shift in range(3)]
+    return [form.upper() for form in (*plain, *encoded) if len(form) > 5]
