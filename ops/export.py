@@ -1,6 +1,5 @@
 """`ops export`: look at the daily export, verify it, decide what only a person can."""
 
-import getpass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.errors import CommandError
-from ops.running import run
+from ops.running import operator, run
 from ops.verification import Verified, revisions, verify
 from shared.clock import last_closed_day
 from shared.domain.recipients import recipients
@@ -102,7 +101,7 @@ def resend(
 
 
 async def _resend(day: date | None, names: list[str]) -> int:
-    again = Resend(documents(), identity(), getpass.getuser())
+    again = Resend(documents(), identity(), operator())
     return await (again.everyone() if day is None else again.day(day, names))
 
 

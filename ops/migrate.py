@@ -1,5 +1,7 @@
 """`ops migrate`: publish a file of customers, and tell what became of each."""
 
+import csv
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +39,7 @@ def publish(
     ] = False,
 ) -> None:
     """Publish every record of a file to the migration consumer. A run that was stopped goes on where it was."""
-    journal = Journal.of(file, restart=restart)
+    journal = Journal.of(file, source, restart=restart)
     if journal.published:
         print(f"{journal.published:,} records are published already; going on after them.")
     total = sum(1 for _ in records(file, source))
@@ -58,20 +60,34 @@ def publish(
 @app.command()
 def status(file: _File, source: _Source = _SOURCE) -> None:
     """Tell what became of every record that was published from a file. Fails while any is missing."""
-    journal = Journal.of(file)
+    journal = Journal.of(file, source)
     if not journal.published:
         raise CommandError(f"nothing of {file.name} has been published: ops migrate publish {file}")
-    with _progress() as bar:
+    missing = file.with_name(f"{file.name}.missing.csv")
+    with _progress() as bar, missing.open("w", encoding="utf-8", newline="") as text:
         task = bar.add_task("looked up", total=journal.published)
-        found = run(lambda: reconcile(file, source, journal, lambda done: bar.advance(task, done)))
-    Console().print(_table(found))
-    if found.accounts_missing:
-        for missing in found.missing[:_SHOWN]:
-            print(f"missing: record {missing.number}, account {missing.account_id or '?'}")
-        raise CommandError(
-            f"{found.accounts_missing:,} records are neither applied nor quarantined yet; if this stays, publish "
-            "again with --restart"
+        rows = csv.writer(text)
+        rows.writerow(("record", "account_id"))
+        found = run(
+            lambda: reconcile(
+                file,
+                source,
+                journal,
+                lambda record: rows.writerow((record.number, record.account_id)),
+                lambda done: bar.advance(task, done),
+            )
         )
+    Console().print(_table(found))
+    if found.missing:
+        for number, account_id in islice(csv.reader(missing.read_text(encoding="utf-8").splitlines()), 1, _SHOWN + 1):
+            print(f"missing: record {number}, account {account_id or '?'}")
+        raise CommandError(
+            f"{found.missing:,} records are neither applied nor quarantined yet, see {missing.name}; "
+            "if this stays, publish again with --restart"
+        )
+    missing.unlink()
+    if unpublished := sum(1 for _ in islice(records(file, source), journal.published, None)):
+        raise CommandError(f"{unpublished:,} records are not published yet: ops migrate publish {file}")
 
 
 def _table(found: Reconciliation) -> Table:
@@ -81,7 +97,7 @@ def _table(found: Reconciliation) -> Table:
     for outcome, count in sorted(found.outcomes.items()):
         table.add_row(outcome, f"{count:,}")
     table.add_section()
-    table.add_row("accounted for", f"{found.duplicates + found.outcomes.total() - found.accounts_missing:,}")
+    table.add_row("accounted for", f"{found.duplicates + found.outcomes.total() - found.missing:,}")
     return table
 
 

@@ -3,7 +3,6 @@
 Personal data is masked unless it is asked for with a reason. Every use is noted before it is done.
 """
 
-import getpass
 import json
 import re
 from collections import Counter
@@ -11,13 +10,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import typer
+from pydantic_core import from_json
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ops.errors import CommandError
 from ops.local.layout import FUNCTIONS
-from ops.running import run
+from ops.running import operator, run
 from shared.errors import NotFound
 from shared.manifest import read_manifests
 from shared.messages.delivery import REPLAY_OF
@@ -33,7 +33,9 @@ _Reason = Annotated[str | None, typer.Option("--problem", help="Only records wit
 #: What tells nothing about a person.
 _HIDDEN = "•••"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_PLAIN = ("specversion", "type", "source", "id", "time", "datacontenttype")
+_PLAIN = ("specversion", "type", "source", "time", "datacontenttype")
+#: What stands in those when they are what they should be. An event's id may well hold an account's.
+_TERM = re.compile(r"[A-Za-z0-9._:/+-]{1,128}")
 
 
 @app.command("list")
@@ -89,7 +91,7 @@ def discard(
 
 
 async def _list(status: QuarantineStatus, problem: str | None, limit: int) -> None:
-    await operator_actions().note(Action.LISTED, getpass.getuser(), [None], None)
+    await operator_actions().note(Action.LISTED, operator(), [None], None)
     table = Table(title=status.value, box=box.SIMPLE)
     table.add_column("Id", no_wrap=True)
     for name in ("Why", "Attempts", "First seen"):
@@ -111,7 +113,7 @@ async def _list(status: QuarantineStatus, problem: str | None, limit: int) -> No
 
 async def _show(record_id: str, *, reveal: bool, reason: str | None) -> None:
     record = await _get(record_id)
-    await operator_actions().note(Action.REVEALED if reveal else Action.SHOWN, getpass.getuser(), [record_id], reason)
+    await operator_actions().note(Action.REVEALED if reveal else Action.SHOWN, operator(), [record_id], reason)
     message = record.message
     print(f"{record_id}: {record.status.value}, {_why(record)}, {record.attempts} attempts")
     print(f"first seen {record.first_seen.isoformat()}, last seen {record.last_seen.isoformat()}")
@@ -127,7 +129,7 @@ async def _show(record_id: str, *, reveal: bool, reason: str | None) -> None:
 async def _replay(records: AsyncIterator[Record], reason: str | None) -> int:
     """What is chosen is read before anything is published, since publishing changes it."""
     chosen = [record.record_id async for record in records]
-    await operator_actions().note(Action.REPLAYED, getpass.getuser(), list(chosen), reason)
+    await operator_actions().note(Action.REPLAYED, operator(), list(chosen), reason)
     for record_id in chosen:
         message = (await _get(record_id)).message
         attributes = {**message.attributes, REPLAY_OF: record_id}
@@ -138,7 +140,7 @@ async def _replay(records: AsyncIterator[Record], reason: str | None) -> int:
 async def _discard(record_ids: list[str], reason: str) -> dict[str, QuarantineStatus]:
     for record_id in record_ids:
         await _get(record_id)
-    await operator_actions().note(Action.DISCARDED, getpass.getuser(), list(record_ids), reason)
+    await operator_actions().note(Action.DISCARDED, operator(), list(record_ids), reason)
     return {record_id: await quarantine().discard(record_id) for record_id in record_ids}
 
 
@@ -181,22 +183,26 @@ def _why(record: Record) -> str:
 
 
 def _whole(data: bytes) -> str:
+    """As text that does nothing to a terminal."""
     try:
-        return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
+        text = json.dumps(from_json(data), indent=2, ensure_ascii=False)
     except ValueError:
-        return data.decode(errors="backslashreplace")
+        text = data.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
 
 
 def _masked(data: bytes) -> str:
     """The shape of a message without what it says of anybody."""
     try:
-        event = json.loads(data)
-    except (ValueError, RecursionError):
+        event = from_json(data)
+    except ValueError:
         return f"({len(data):,} bytes that are not JSON; --reveal shows them)"
     if not isinstance(event, dict):
         return json.dumps(_hidden(event), ensure_ascii=False)
     return json.dumps(
-        {name: v if name in _PLAIN else _hidden(v) for name, v in event.items()}, indent=2, ensure_ascii=False
+        {**_hidden(event), **{name: event[name] for name in _PLAIN if _TERM.fullmatch(str(event.get(name, "")))}},
+        indent=2,
+        ensure_ascii=False,
     )
 
 

@@ -1,13 +1,18 @@
-"""How a command runs what it asks of the service's own modules."""
+"""How a command runs what it asks of the service's own modules, and who runs it."""
 
 import asyncio
+import os
+import pwd
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+import google.auth
 
 from ops.errors import CommandError
 from shared.errors import Problem
 from shared.export.plan import ExportStopped
-from shared.settings import SettingsError
+from shared.settings import SettingsError, emulator_host
 
 _Result = TypeVar("_Result")
 
@@ -26,6 +31,28 @@ def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     except ExportStopped as stopped:
         raise CommandError(stopped.sentence) from None
     except Problem as problem:
-        raise CommandError(f"{problem.title}: {problem.detail}") from None
+        why = f" ({type(problem.__cause__).__name__})" if problem.__cause__ else ""
+        raise CommandError(f"{problem.title}{why}: {problem.detail}") from None
     except SettingsError as error:
         raise CommandError(f"{error}") from None
+
+
+def operator() -> str:
+    """Who runs the command: the account on this machine and, with a real project, that of the credentials.
+
+    Not what the environment calls the user, which anybody can set.
+    """
+    user = f"{_account_of(os.getuid())}@{socket.gethostname()}"
+    if emulator_host("FIRESTORE") is not None:
+        return user
+    credentials, _ = google.auth.default()
+    named = (getattr(credentials, name, None) for name in ("service_account_email", "account"))
+    account = next(filter(None, named), None)
+    return f"{account} ({user})" if account else user
+
+
+def _account_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

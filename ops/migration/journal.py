@@ -1,4 +1,4 @@
-"""How far a file has been published: a small file beside it, so that a stopped run goes on where it was."""
+"""How far a file has been published to a project: kept beside it, so that a stopped run goes on where it was."""
 
 import hashlib
 from pathlib import Path
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ops.errors import CommandError
 from shared.model import Model
+from shared.settings import settings
 
 _FINGERPRINTED_BYTES = 1024 * 1024
 
@@ -19,15 +20,19 @@ class Journal(Model):
 
     size: int
     fingerprint: str
+    source: str
     published: int = 0
     message_ids: list[str] = Field(default_factory=list)
     too_large: list[int] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, file: Path, *, restart: bool = False) -> Self:
-        """The journal of a file, a new one if there is none. Raises `CommandError` if the file has changed since."""
-        new = cls(size=file.stat().st_size, fingerprint=_fingerprint(file))
-        path = _beside(file)
+    def of(cls, file: Path, source: str, *, restart: bool = False) -> Self:
+        """The journal of a file in this project, a new one if there is none.
+
+        Raises `CommandError` if the file, or the source of its rows, is not what it was.
+        """
+        new = cls(size=file.stat().st_size, fingerprint=_fingerprint(file), source=source)
+        path = journal_beside(file)
         if restart or not path.exists():
             return new
         kept = cls.model_validate_json(path.read_text(encoding="utf-8"))
@@ -36,17 +41,21 @@ class Journal(Model):
                 f"{file.name} has changed since it was published in part ({path.name}); "
                 "with --restart it is published from its beginning, which does no harm"
             )
+        if kept.source != source:
+            raise CommandError(f"{file.name} was published in part with --source {kept.source}; go on with that")
         return kept
 
     def keep(self, file: Path) -> None:
         """Write it whole or not at all."""
-        whole = _beside(file).with_suffix(".new")
+        path = journal_beside(file)
+        whole = path.with_suffix(".new")
         whole.write_text(self.model_dump_json(), encoding="utf-8")
-        whole.replace(_beside(file))
+        whole.replace(path)
 
 
-def _beside(file: Path) -> Path:
-    return file.with_name(f"{file.name}.journal.json")
+def journal_beside(file: Path) -> Path:
+    """Where the journal is. Each project has its own: what a rehearsal has published is new to production."""
+    return file.with_name(f"{file.name}.{settings().project}.journal.json")
 
 
 def _fingerprint(file: Path) -> str:

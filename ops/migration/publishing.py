@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ops.migration.journal import Journal
-from ops.migration.records import Record, records
+from ops.migration.records import LARGEST_BYTES, Record, records
 from shared.messages.publisher import publish_all
 
 TOPIC = "psr-customer-migration"
-#: Pub/Sub takes 10 MB a message and a request; some of it is the envelope.
-_REQUEST_BYTES = 9_900_000
 _REQUEST_MESSAGES = 500
 #: Requests on their way at the same time.
 _AT_ONCE = 8
@@ -64,7 +62,7 @@ def _requests(rest: Iterator[Record], rate: Callable[[], float]) -> Iterator[lis
     portion: list[Record] = []
     size = 0
     for record in rest:
-        if portion and (len(portion) >= _most(rate()) or size + len(record.data) > _REQUEST_BYTES):
+        if portion and (len(portion) >= _most(rate()) or size + len(record.data) > LARGEST_BYTES):
             full, portion, size = portion, [record], len(record.data)
             yield full
         else:
@@ -80,9 +78,9 @@ def _most(rate: float) -> int:
 
 async def _publish(request: list[Record]) -> list[str]:
     """The message id of each record; empty for one that no message can hold."""
-    fit = [record for record in request if len(record.data) <= _REQUEST_BYTES]
+    fit = [record for record in request if len(record.data) <= LARGEST_BYTES]
     ids = iter(await publish_all(TOPIC, [record.data for record in fit]) if fit else [])
-    return [next(ids) if len(record.data) <= _REQUEST_BYTES else "" for record in request]
+    return [next(ids) if len(record.data) <= LARGEST_BYTES else "" for record in request]
 
 
 def _after(journal: Journal, window: list[list[Record]], ids: list[str]) -> Journal:

@@ -1,5 +1,6 @@
 """What became of every record of a source file, asked of the register itself: a change, or a quarantine record."""
 
+import asyncio
 import sqlite3
 import tempfile
 from collections import Counter
@@ -9,25 +10,26 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from pydantic import ValidationError
+
 from ops.migration.journal import Journal
 from ops.migration.records import Record, records
 from shared.digest import digest
+from shared.domain.changes import Change
 from shared.domain.registration import AccountId
+from shared.errors import MalformedJson
+from shared.messages.events import CustomerMigrated
+from shared.messages.legacy import translated
 from shared.settings import settings
-from shared.store.documents import Key, documents
-from shared.store.quarantine import QuarantineStatus, quarantine
+from shared.store import quarantine as quarantined
+from shared.store.documents import Key, Stored, documents
+from shared.store.quarantine import event_record_id, quarantine
 from shared.store.registrations import registrations
 
 _AT_ONCE = 400
 _SUBSCRIPTION = "consume-migration"
+_MISSING = "missing"
 _APPLIED = ("registered", "amended", "ended", "no_change")
-
-
-class Missing(NamedTuple):
-    """A record that is nowhere."""
-
-    number: int
-    account_id: str | None
 
 
 class Reconciliation(NamedTuple):
@@ -36,15 +38,26 @@ class Reconciliation(NamedTuple):
     sent: int
     duplicates: int
     outcomes: Counter[str]
-    missing: list[Missing]
-    accounts_missing: int
+
+    @property
+    def missing(self) -> int:
+        """How many records are neither applied nor quarantined."""
+        return self.outcomes[_MISSING]
 
 
-async def reconcile(file: Path, source: str, journal: Journal, progress: Callable[[int], None]) -> Reconciliation:
-    """Ask for every record that the journal names as published. Raises `CommandError`, `Unavailable`."""
+async def reconcile(
+    file: Path,
+    source: str,
+    journal: Journal,
+    missing: Callable[[Record], None],
+    progress: Callable[[int], None],
+) -> Reconciliation:
+    """Ask for every record that the journal names as published; `missing` hears of each that is nowhere.
+
+    Raises `CommandError`, `Unavailable`.
+    """
     outcomes: Counter[str] = Counter()
-    missing: list[Missing] = []
-    lost = duplicates = 0
+    duplicates = 0
     with _Seen() as seen:
         published = islice(records(file, source), journal.published)
         nameless = iter(journal.message_ids)
@@ -52,31 +65,40 @@ async def reconcile(file: Path, source: str, journal: Journal, progress: Callabl
         while chunk := list(islice(published, _AT_ONCE)):
             distinct = [record for record in chunk if seen.is_new(record)]
             duplicates += len(chunk) - len(distinct)
-            for record, outcome in await _outcomes(distinct, nameless, too_large):
+            fit = [record for record in distinct if record.number not in too_large]
+            outcomes["too large for a message"] += len(distinct) - len(fit)
+            for record, outcome in await _outcomes(fit, nameless):
                 outcomes[outcome] += 1
-                if outcome == "missing":
-                    lost += 1
-                    missing = [*missing, Missing(record.number, record.account_id)][:1000]
+                if outcome == _MISSING:
+                    missing(record)
             progress(len(chunk))
-    return Reconciliation(journal.published, duplicates, outcomes, missing, lost)
+    return Reconciliation(journal.published, duplicates, +outcomes)
 
 
-async def _outcomes(distinct: list[Record], nameless: Iterator[str], too_large: set[int]) -> list[tuple[Record, str]]:
-    """A quarantine record speaks first: an id that was used again has a change too, of the other event."""
-    kept = await quarantine().get_all([_record_id(record, nameless) for record in distinct])
-    changes = await documents().batch_get([Key("changes", _change_id(record)) for record in distinct])
-    found = []
-    for record, held, change in zip(distinct, kept, changes, strict=True):
-        if held is not None and held.status is not QuarantineStatus.RESOLVED:
-            why = " ".join([held.reason, *(error.code for error in held.errors[:1])])
-            outcome = f"{held.status.value}: {why}"
-        elif change is not None:
-            kind = str(change.fields["kind"])
-            outcome = "applied" if kind in _APPLIED else kind
-        else:
-            outcome = "too large for a message" if record.number in too_large else "missing"
-        found.append((record, outcome))
-    return found
+async def _outcomes(sent: list[Record], nameless: Iterator[str]) -> list[tuple[Record, str]]:
+    kept, changes = await asyncio.gather(
+        quarantine().get_all([_record_id(record, nameless) for record in sent]),
+        documents().batch_get([Key("changes", _change_id(record)) for record in sent]),
+    )
+    return [(record, _outcome(record, held, change)) for record, held, change in zip(sent, kept, changes, strict=True)]
+
+
+def _outcome(record: Record, held: quarantined.Record | None, change: Stored | None) -> str:
+    """A change of this very content, else its quarantine record; other content under its id is no answer."""
+    if change is not None and _carries(change, record):
+        kind = str(change.fields["kind"])
+        return "applied" if kind in _APPLIED else kind
+    if held is None:
+        return _MISSING
+    return f"{held.status.value}: {' '.join([held.reason, *(error.code for error in held.errors[:1])])}"
+
+
+def _carries(change: Stored, record: Record) -> bool:
+    try:
+        event = CustomerMigrated.model_validate_json(translated(record.data))
+    except (ValidationError, MalformedJson):
+        return False
+    return Change.model_validate_json(change.state).fingerprint == event.fingerprint
 
 
 def _change_id(record: Record) -> str:
@@ -89,7 +111,7 @@ def _change_id(record: Record) -> str:
 
 def _record_id(record: Record, nameless: Iterator[str]) -> str:
     if record.named:
-        return digest(str(record.source), str(record.event_id), sha256(record.data).hexdigest())
+        return event_record_id(str(record.source), str(record.event_id), record.data)
     subscription = f"projects/{settings().project}/subscriptions/{_SUBSCRIPTION}"
     return digest(subscription, next(nameless, ""))
 

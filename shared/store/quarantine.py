@@ -215,7 +215,7 @@ class Quarantine:
 
 
 def _message(delivery: Delivery) -> QuarantinedMessage:
-    envelope = _readable(delivery.data)
+    envelope = event_attributes(delivery.data)
     return QuarantinedMessage(
         topic=delivery.topic,
         subscription=delivery.subscription,
@@ -257,7 +257,7 @@ def _bucket() -> "Bucket":
     return bucket(str(settings().quarantine_bucket))
 
 
-def _readable(data: bytes) -> dict[str, str]:
+def event_attributes(data: bytes) -> dict[str, str]:
     """The attributes of a CloudEvent that are text, if the data is a JSON object at all."""
     try:
         event = from_json(data)
@@ -271,8 +271,13 @@ def _readable(data: bytes) -> dict[str, str]:
 
 def _record_id(delivery: Delivery, message: QuarantinedMessage) -> str:
     if message.source and message.event_id:
-        return digest(message.source, message.event_id, sha256(delivery.data).hexdigest())
+        return event_record_id(message.source, message.event_id, delivery.data)
     return digest(delivery.subscription, delivery.message_id)
+
+
+def event_record_id(source: str, event_id: str, data: bytes) -> str:
+    """The id of the record that an event has if it cannot be applied."""
+    return digest(source, event_id, sha256(data).hexdigest())
 
 
 def _replayed(delivery: Delivery) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,17 +14,25 @@ from typing import Any
 import pytest
 
 from ops.errors import CommandError
+from ops.local.layout import ROOT
 from ops.migration.journal import Journal
 from ops.migration.publishing import Ramp
 from ops.migration.records import COLUMNS, records
 from shared.domain.needs import categories
 from shared.domain.registration import AccountId
-from shared.messages.legacy import legacy_needs, translated
+from shared.errors import InvalidContent
+from shared.messages.delivery import Delivery
+from shared.messages.legacy import code_of, legacy_needs, translated
+from shared.settings import settings
+from shared.store.quarantine import quarantine
 from shared.store.registrations import registrations
+from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
 
+__all__ = ["push"]
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
+SOURCE = "//old-platform/customers"
 
 
 def rows_of(table: str) -> dict[str, int]:
@@ -87,13 +96,94 @@ def test_every_record_of_a_file_is_accounted_for(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("stack")
 def test_what_is_neither_applied_nor_quarantined_is_named(tmp_path: Path) -> None:
     file, _ = ndjson(tmp_path, "lost", 5)
-    Journal.of(file).model_copy(update={"published": 5}).keep(file)
+    Journal.of(file, SOURCE).model_copy(update={"published": 5}).keep(file)
 
     found = ops("migrate", "status", file)
 
     assert found.returncode == 1
     assert "missing: record 1, account lost-0" in found.stdout
-    assert "error: 5 records are neither applied nor quarantined yet" in found.stderr
+    assert "error: 5 records are neither applied nor quarantined yet, see lost.ndjson.missing.csv" in found.stderr
+    listed = (tmp_path / "lost.ndjson.missing.csv").read_text().splitlines()
+    assert listed == ["record,account_id", *(f"{number + 1},lost-{number}" for number in range(5))]
+
+
+async def test_what_another_event_under_the_same_id_came_to_is_no_answer(tmp_path: Path, push: Push) -> None:
+    file, late = ndjson(tmp_path, "alike", 4)
+    first, *_ = reused = [json.loads(file.read_text().splitlines()[3]), json.loads(late.read_text().splitlines()[2])]
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in reused))
+    Journal.of(file, SOURCE).model_copy(update={"published": 2}).keep(file)
+
+    assert push("consume_migration", first) == 204
+
+    found = await asyncio.to_thread(ops, "migrate", "status", file)
+    assert rows_of(found.stdout) == {"sent": 2, "duplicate": 0, "applied": 1, "missing": 1, "accounted for": 1}
+
+
+async def test_what_was_quarantined_and_has_been_applied_since_is_applied(tmp_path: Path, push: Push) -> None:
+    file, _ = ndjson(tmp_path, "since", 4)
+    line = file.read_text().splitlines()[0].encode()
+    file.write_bytes(line)
+    Journal.of(file, SOURCE).model_copy(update={"published": 1}).keep(file)
+    await quarantine().put(Delivery("t", "s", "1", AT, {}, line, 1), InvalidContent())
+
+    held = await asyncio.to_thread(ops, "migrate", "status", file)
+    assert push("consume_migration", line) == 204
+    applied = await asyncio.to_thread(ops, "migrate", "status", file)
+
+    assert rows_of(held.stdout) == {"sent": 1, "duplicate": 0, "held: invalid-content": 1, "accounted for": 1}
+    assert rows_of(applied.stdout) == {"sent": 1, "duplicate": 0, "applied": 1, "accounted for": 1}
+
+
+@pytest.mark.usefixtures("stack")
+def test_lines_that_no_message_can_hold_are_told_and_the_others_accounted_for(tmp_path: Path) -> None:
+    file, _ = ndjson(tmp_path, "long", 4)
+    right = file.read_text().splitlines()[0]
+    with file.open("w") as text:
+        text.write(f"{{no JSON, first\n{right}\n")
+        for _ in range(3):
+            text.write("x" * 9_000_000)
+        text.write("\n{no JSON, last")
+
+    published = ops("migrate", "publish", file)
+    assert (published.returncode, published.stderr.splitlines()[-1]) == (
+        1,
+        "error: 1 records are larger than a message can be (numbers 3)",
+    )
+    assert rows_of(settled(file).stdout) == {
+        "sent": 4,
+        "duplicate": 0,
+        "applied": 1,
+        "held: malformed-json": 2,
+        "too large for a message": 1,
+        "accounted for": 4,
+    }
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_file_of_which_a_part_is_published_is_not_reported_as_done(tmp_path: Path) -> None:
+    file, _ = ndjson(tmp_path, "part", 4)
+    lines = file.read_text().splitlines(keepends=True)
+    assert ops("migrate", "publish", file).returncode == 0
+    assert settled(file).returncode == 0
+
+    Journal.of(file, SOURCE).model_copy(update={"published": 2}).keep(file)
+    found = ops("migrate", "status", file)
+
+    assert (found.returncode, len(lines)) == (1, 5)
+    assert f"error: 3 records are not published yet: ops migrate publish {file}" in found.stderr
+
+
+def test_each_project_has_its_own_journal_and_a_file_its_one_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, _ = ndjson(tmp_path, "again", 4)
+    Journal.of(file, SOURCE).model_copy(update={"published": 2}).keep(file)
+    with pytest.raises(CommandError, match="was published in part with --source //old-platform/customers"):
+        Journal.of(file, "//other-platform/customers")
+
+    elsewhere = settings().model_copy(update={"project": "another-project"})
+    monkeypatch.setattr("ops.migration.journal.settings", lambda: elsewhere)
+    assert Journal.of(file, SOURCE).published == 0
 
 
 @pytest.mark.usefixtures("stack")
@@ -101,10 +191,10 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     file, _ = ndjson(tmp_path, "killed", 60)
     command = [sys.executable, "-m", "ops", "migrate", "publish", str(file), "--rate", "20", "--ceiling", "20"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-        while Journal.of(file).published < 10:
+        while Journal.of(file, SOURCE).published < 10:
             time.sleep(0.05)
         run.kill()
-    published = Journal.of(file).published
+    published = Journal.of(file, SOURCE).published
     assert 10 <= published < 60
 
     again = ops("migrate", "publish", file)
@@ -116,14 +206,14 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_a_file_that_changed_since_is_refused(tmp_path: Path) -> None:
     file, _ = ndjson(tmp_path, "changed", 5)
-    Journal.of(file).model_copy(update={"published": 2}).keep(file)
+    Journal.of(file, SOURCE).model_copy(update={"published": 2}).keep(file)
     file.write_text(file.read_text() + "{}\n")
 
     answer = ops("migrate", "publish", file)
 
     assert answer.returncode == 1
     assert "changed.ndjson has changed since it was published in part" in answer.stderr
-    assert Journal.of(file, restart=True).published == 0
+    assert Journal.of(file, SOURCE, restart=True).published == 0
 
 
 @pytest.mark.parametrize(
@@ -131,6 +221,21 @@ def test_a_file_that_changed_since_is_refused(tmp_path: Path) -> None:
 )
 def test_the_rate_grows_by_half_every_five_minutes(minutes: float, rate: float) -> None:
     assert Ramp().rate(minutes * 60) == pytest.approx(rate)
+
+
+def test_the_page_shows_the_ramp_as_it_is() -> None:
+    shown = re.findall(
+        r"^\| (\d+) min \| ([\d,]+) \| ([\d,]+) \|$", (ROOT / "docs/migration.md").read_text(), re.MULTILINE
+    )
+    ramp = Ramp()
+
+    def published(minutes: int) -> float:
+        return sum(ramp.rate(second) for second in range(minutes * 60))
+
+    assert len(shown) > 3
+    for minutes, rate, total in shown:
+        assert int(rate.replace(",", "")) == int(ramp.rate(int(minutes) * 60))
+        assert int(total.replace(",", "")) == pytest.approx(published(int(minutes)), abs=500)
 
 
 def row(account: str, **changed: str) -> dict[str, str]:
@@ -155,10 +260,10 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
     file = tmp_path / "old.csv"
     rows = [
         row("csv-1", nominee_name="Mr B Nominee", nominee_phones="07700900456", language="cy"),
-        row("csv-2", needs="back from hospital=2031-01-31|young children|29", youngest_child_born_on="2025-05-01"),
+        row("csv-2", needs="back from hospital=2031-01-31|Young children|a-z 9", youngest_child_born_on="2025-05-01"),
         row("csv-3", needs="aching tooth"),
+        row("csv-4", needs="Deaf|hearing  impaired|Hearing impairment (inc. Deaf)"),
     ]
-    rows[1]["needs"] = "back from hospital=2031-01-31|29"
     with file.open("w", encoding="utf-8", newline="") as text:
         writer = csv.DictWriter(text, list(COLUMNS))
         writer.writeheader()
@@ -169,17 +274,20 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
     found = await asyncio.to_thread(settled, file)
 
     assert rows_of(found.stdout) == {
-        "sent": 3,
+        "sent": 4,
         "duplicate": 0,
-        "applied": 2,
+        "applied": 3,
         "held: invalid-content need_code_unknown": 1,
-        "accounted for": 3,
+        "accounted for": 4,
     }
     store = registrations()
     first = await store.get(store.registration_id(AccountId("csv-1")))
     second = await store.get(store.registration_id(AccountId("csv-2")))
+    fourth = await store.get(store.registration_id(AccountId("csv-4")))
     assert first is not None
     assert second is not None
+    assert fourth is not None
+    assert [need.code for need in fourth.registration.needs] == ["35"]
     registration = first.registration
     assert [need.code for need in registration.needs] == ["02", "08"]
     assert registration.alternate_contact is not None
@@ -191,11 +299,38 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.usefixtures("stack")
+def test_rows_that_are_broken_are_quarantined_and_not_mended(tmp_path: Path) -> None:
+    file = tmp_path / "broken.csv"
+    cells = row("broken-1", name="Ren\u00e9e Example")
+    header, values = ",".join(cells), ",".join(cells.values())
+    lines = [header, values, values.replace("broken-1", "broken-2") + ",surplus", values.replace("Ren", "Not Ren")]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines[:3]).encode() + b"\r\n" + lines[3].encode("cp1252"))
+
+    assert ops("migrate", "publish", file).returncode == 0
+
+    assert rows_of(settled(file).stdout) == {
+        "sent": 3,
+        "duplicate": 0,
+        "applied": 1,
+        "held: invalid-content extra_forbidden": 1,
+        "held: malformed-json": 1,
+        "accounted for": 3,
+    }
+
+
 def test_a_csv_file_without_a_needed_column_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "short.csv"
     file.write_text("account_id,shoe_size\nA,7\n")
     with pytest.raises(CommandError, match=r"short\.csv: columns that are missing or not known: .*postcode.*shoe_size"):
         list(records(file, "//s"))
+
+
+def test_the_catalogue_itself_and_the_alphabetical_numbers_are_known() -> None:
+    assert [code_of("Heart, lung & ventilator"), code_of("MDE electric showering")] == ["02", "23"]
+    numbers = {number: code_of(f"a-z {number}") for number in range(1, 28)}
+    assert [number for number, code in numbers.items() if code is None] == [10]
+    assert (numbers[8], numbers[2], code_of("8"), code_of("08")) == ("23", "08", None, None)
 
 
 @pytest.mark.parametrize(("term", "code"), legacy_needs().items())

@@ -1,7 +1,10 @@
 """`ops quarantine`: personal data is masked, every use is noted, a message is mended by mending the table."""
 
 import json
+import os
+import pwd
 import shutil
+import socket
 import sys
 import time
 import uuid
@@ -12,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ops.local.layout import ROOT, child_environment
 from ops.local.processes import Child
 from ops.local.stack import Stack
+from ops.running import operator
 from shared.digest import digest
 from shared.domain.registration import AccountId
 from shared.store.operator_actions import operator_actions
-from shared.store.quarantine import quarantine
+from shared.store.quarantine import QuarantineStatus, quarantine
 from shared.store.registrations import registrations
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
@@ -42,6 +48,12 @@ def kept(push: Push, **told: Any) -> str:
     return digest("//kept", json.loads(data)["id"], sha256(data).hexdigest())
 
 
+async def told(record_id: str) -> dict[str, Any]:
+    record = await quarantine().get(record_id)
+    whole: dict[str, Any] = json.loads(await quarantine().data(record.message))
+    return whole
+
+
 async def test_lists_without_personal_data_and_counts_by_reason(push: Push) -> None:
     record_id = kept(push, needs=[{"code": "10"}])
     answer = ops("quarantine", "list", "--problem", "invalid-content need_code_unknown", "--limit", "1000")
@@ -58,6 +70,7 @@ async def test_shows_a_message_masked_and_whole_only_with_a_reason(push: Push) -
     assert "/data/needs/0/code: need_code_unknown" in masked.stdout
     assert '"primary_contact"' in masked.stdout
     assert SECRET not in masked.stdout
+    assert (await told(record_id))["id"] not in masked.stdout
 
     refused = ops("quarantine", "show", record_id, "--reveal")
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -67,6 +80,49 @@ async def test_shows_a_message_masked_and_whole_only_with_a_reason(push: Push) -
     assert SECRET in whole.stdout
     noted = [(action.action, action.reason) for action in await operator_actions().on(record_id)]
     assert noted == [("shown", None), ("revealed", "customer on the phone")]
+
+
+@pytest.mark.parametrize(
+    ("data", "masked", "whole"),
+    [
+        (b'{"type": "Mrs \\u009b2J", "x": 1}', '{\n  "type": "•••",\n  "x": "•••"\n}', '"type": "Mrs \\u009b2J"'),
+        (b"\x1b[2J Mrs \xff", "(10 bytes that are not JSON; --reveal shows them)", "\\u001b[2J Mrs \\xff"),
+        (b"[" * 10_000, "(10,000 bytes that are not JSON; --reveal shows them)", "[" * 10_000),
+    ],
+    ids=["terms that are none", "bytes that steer a terminal", "too deep"],
+)
+async def test_shows_what_is_no_event_without_harm(data: bytes, masked: str, whole: str, push: Push) -> None:
+    marker = uuid.uuid4().hex
+    assert push("consume_migration", data, marker=marker) == 204
+    (record_id,) = [
+        record.record_id
+        async for page in quarantine().records(QuarantineStatus.HELD)
+        for record in page
+        if record.message.attributes.get("marker") == marker
+    ]
+    assert masked in ops("quarantine", "show", record_id).stdout
+    assert whole in ops("quarantine", "show", record_id, "--reveal", "--reason", "r").stdout
+
+
+def test_notes_the_account_of_the_machine_and_of_the_credentials_not_what_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    user = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+    assert operator() == user
+
+    monkeypatch.delenv("FIRESTORE_EMULATOR_HOST")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    credentials = {
+        "type": "service_account",
+        "client_email": "operators@a-project.example",
+        "private_key": pem,
+        "token_uri": "http://127.0.0.1:1/",
+    }
+    (tmp_path / "credentials.json").write_text(json.dumps(credentials))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "credentials.json"))
+    assert operator() == f"operators@a-project.example ({user})"
 
 
 async def test_discards_with_a_reason_and_keeps_the_message(push: Push) -> None:
