@@ -8,9 +8,10 @@ from ops.errors import CommandError
 from ops.export import app as export
 from ops.local.commands import app as local
 from ops.migrate import app as migrate
+from ops.needs import app as needs
 from ops.quarantine import app as quarantine
 from ops.release import app as release
-from ops.report import ending_needs, report
+from ops.report import report
 from ops.schedule import app as schedule
 
 app = typer.Typer(
@@ -19,11 +20,11 @@ app = typer.Typer(
 app.add_typer(export, name="export")
 app.add_typer(local, name="local")
 app.add_typer(migrate, name="migrate")
+app.add_typer(needs, name="needs")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(release, name="release")
 app.add_typer(schedule, name="schedule")
 app.command()(report)
-app.command()(ending_needs)
 
 
 def main() -> None:

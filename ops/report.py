@@ -1,11 +1,11 @@
-"""`ops report` and `ops ending-needs`: the regulator's figures, and who must be asked again soon."""
+"""`ops report`: the regulator's figures."""
 
 import csv
 import io
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -15,14 +15,11 @@ import typer
 from ops.chart import bar_chart
 from ops.errors import CommandError
 from ops.running import run
-from shared.clock import london_day
 from shared.domain.changes import Change
 from shared.domain.needs import categories, labels
 from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
-from shared.settings import settings
 from shared.store.documents import documents
-from shared.store.registrations import registrations
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
 FUELS = {Fuel.ELECTRICITY: "electricity", Fuel.GAS: "gas"}
@@ -59,15 +56,6 @@ def report(
     for fuel, row in told.items():
         print(f"{fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
     print(f"{out / name}.csv, {out / name}.svg")
-
-
-def ending_needs(days: Annotated[int, typer.Option(help="How far to look ahead.", min=1, max=366)] = 30) -> None:
-    """The accounts whose needs end soon, soonest first, as CSV: ask them before the networks are told to forget."""
-    rows = run(lambda: _ending(days))
-    writer = csv.writer(text := io.StringIO(), lineterminator="\n")
-    writer.writerow(("ends_on", "account_id", "registration_id", "code"))
-    writer.writerows(rows)
-    print(text.getvalue(), end="")
 
 
 def figures_of(accounts: Iterable[Account]) -> dict[str, Figures]:
@@ -177,21 +165,3 @@ async def _by_account() -> AsyncIterator[list[Change]]:
 def _grouped(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
     for registration_id, group in groupby(changes, key=lambda change: change.registration_id):
         yield registration_id, list(group)
-
-
-async def _ending(days: int) -> list[tuple[date, str, str, str]]:
-    until = london_day(settings().clock().now()) + timedelta(days=days)
-    rows = []
-    store = registrations()
-    async for page in store.due("need_ends", until):
-        for registration_id in page:
-            state = await store.get(registration_id)
-            if state is None:
-                continue
-            told = state.registration
-            rows += [
-                (need.ends_on, told.account_id, registration_id, str(need.code))
-                for need in told.needs
-                if need.ends_on is not None and need.ends_on <= until
-            ]
-    return sorted(rows)

@@ -39,12 +39,16 @@ FIELDS: Mapping[str, Field] = {
     "attempt": Field(_NUMBER, "Which delivery of the message this was; absent where Pub/Sub does not count"),
     "caller": Field(r"[\x20-\x7e]{1,255}", "Subject of the access token (`sub`); only in the access log"),
     "caller_kind": Field("agent|customer|network", "Kind of caller"),
-    "day": Field(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "London day of the export"),
+    "day": Field(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "London day of the export, or that has begun"),
     "dropped": Field(_NAME, "Name of the field that was dropped"),
     "exception": Field(_NAME, "Type of the exception"),
+    "ending_soon": Field(_NUMBER, "Registrations with a need that ends within 30 days"),
     "files": Field(_NUMBER, "How many files"),
+    "follow_ups": Field(_NUMBER, "Follow-ups that fell due in this run"),
+    "follow_ups_waiting": Field(_NUMBER, "Pending registrations whose follow-up is due and not done"),
     "kind": Field(_NAME, "What came of the request or message (`ChangeKind`)"),
     "milliseconds": Field(_NUMBER, "From the request's arrival to its answer"),
+    "needs": Field(_NUMBER, "Needs that ended in this run"),
     "of_event": Field(_NAME, "Event that a field was dropped from"),
     "operation": Field(_NAME, "Operation of the API, or the function"),
     "part": Field(_NUMBER, "Number of the file's part"),
@@ -60,11 +64,15 @@ FIELDS: Mapping[str, Field] = {
     "registration_ids": Field(_UUID, "Keyed ids of the registrations shown or asked for"),
     "registrations": Field(_NUMBER, "How many registrations were shown"),
     "replayed": Field("True|False", "Whether it had been applied before"),
+    "reviews": Field(_NUMBER, "Reviews that fell due in this run"),
+    "reviews_waiting": Field(_NUMBER, "Registrations whose review is due and not done"),
     "revision": Field(_NUMBER, "Revision of the export day"),
     "shown": Field(_NAME, "Class of fields shown (`Shows` in shared/http/access.py)"),
+    "skipped": Field(_NUMBER, "Registrations that met a fault and stay as they were"),
     "status": Field(rf"{_NUMBER}|{_NAME}", "HTTP status, or status of the quarantine record"),
     "supply_points": Field(_NUMBER, "How many supply points"),
     "version": Field(_NUMBER, "Version of the registration after the change"),
+    "without_needs": Field(_NUMBER, "Registrations whose last need ended in this run; they are pending now"),
     "where": Field(r"[A-Za-z0-9_.<>-]+:[0-9]+ [A-Za-z0-9_.<>]+", "Places in the code, outermost first"),
 }
 
@@ -107,6 +115,18 @@ class Event(Enum):
         "Change stored under a day that had closed",
         "registration_id day",
         "An instance froze as it was committing; the day may be out already: `ops export resend DAY` tells it again.",
+    )
+    DAY_PASSED = (
+        "INFO",
+        "Needs that had run out were ended, reviews and follow-ups that fell due were noted",
+        "day needs without_needs reviews follow_ups skipped ending_soon reviews_waiting follow_ups_waiting",
+        "A run of `expire_needs`: what it did, and what waits for people (`ops needs`) if the run came to its end.",
+    )
+    REGISTRATION_SKIPPED = (
+        "ERROR",
+        "Registration was not brought up to the day",
+        "registration_id exception",
+        "`expire_needs` met a fault with one registration and went on with the others; each run tries it again.",
     )
     SUPPLY_POINT_UNROUTABLE = (
         "WARNING",

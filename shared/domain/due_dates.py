@@ -1,6 +1,7 @@
 """Dates on which somebody should act: reviews with the customer, and follow-ups of those whose needs are not known."""
 
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from shared.domain import needs as need_rules
 from shared.domain.aspects import Profile, Statement
@@ -10,6 +11,23 @@ from shared.settings import Settings
 
 #: Warning about a date to act on: it has come.
 DATE_PASSED = "date_passed"
+#: A need that ends so soon is on the list of whom to ask.
+ENDING_SOON = timedelta(days=30)
+
+
+class Passed(NamedTuple):
+    """What time alone did to registrations: how many needs ended, how many registrations have none left, and how many
+    reviews and follow-ups fell due.
+    """
+
+    needs: int = 0
+    without_needs: int = 0
+    reviews: int = 0
+    follow_ups: int = 0
+
+    def plus(self, other: "Passed") -> "Passed":
+        """Both together."""
+        return Passed(*(one + two for one, two in zip(self, other, strict=True)))
 
 
 def review_due_on(
@@ -44,6 +62,17 @@ def notices_of_due_dates(registration: Registration, day: date) -> list[Notice]:
     """The dates of a registration that somebody should act on by now."""
     dates = {"review_due_on": registration.review_due_on, "follow_up_on": registration.follow_up_on}
     return [Notice(pointer=f"/{name}", code=DATE_PASSED) for name, due in dates.items() if due and due <= day]
+
+
+def passed(before: Registration, after: Registration) -> Passed:
+    """What the days between two states of one registration did to it."""
+    new = {notice.pointer for notice in after.warnings if notice.code == DATE_PASSED and notice not in before.warnings}
+    return Passed(
+        needs=len(before.needs) - len(after.needs),
+        without_needs=int(bool(before.needs) and not after.needs),
+        reviews=int("/review_due_on" in new),
+        follow_ups=int("/follow_up_on" in new),
+    )
 
 
 def notices_that_stay(before: Registration, after: Registration) -> list[Notice]:

@@ -242,12 +242,7 @@ class Documents:
         while True:
             request = self._query(collection, None)
             query = request.structured_query
-            for operator, bound in ((_AT_LEAST, low), (_AT_MOST, high)):
-                condition = query.where.composite_filter.filters.add().field_filter
-                condition.field.field_path = field
-                condition.op = operator
-                condition.value.string_value = bound
-            query.where.composite_filter.op = _AND
+            _between(query, field, low, high)
             query.order_by.add().field.field_path = field
             query.order_by.add().field.field_path = "__name__"
             query.select.fields.add().field_path = field
@@ -277,14 +272,23 @@ class Documents:
 
     async def count(self, collection: str, field: str, values: Sequence[str]) -> int:
         """How many documents have one of at most 30 values; one RPC, one read per thousand. Raises `Unavailable`."""
-        request = _pb(RunAggregationQueryRequest)
-        request.parent = self._root
-        query = request.structured_aggregation_query.structured_query
-        query.CopyFrom(self._query(collection, None).structured_query)
+        query = self._query(collection, None).structured_query
         query.where.field_filter.field.field_path = field
         query.where.field_filter.op = _IN
         for value in values:
             query.where.field_filter.value.array_value.values.add().string_value = value
+        return await self._count(query)
+
+    async def count_between(self, collection: str, field: str, low: str, high: str) -> int:
+        """How many documents have a text value between two (both included); as `count`."""
+        query = self._query(collection, None).structured_query
+        _between(query, field, low, high)
+        return await self._count(query)
+
+    async def _count(self, query: Any) -> int:
+        request = _pb(RunAggregationQueryRequest)
+        request.parent = self._root
+        request.structured_aggregation_query.structured_query.CopyFrom(query)
         aggregation = request.structured_aggregation_query.aggregations.add()
         aggregation.alias = "n"
         aggregation.count.SetInParent()
@@ -388,6 +392,16 @@ def _connect() -> FirestoreAsyncClient:
     ]
     channel = grpc.aio.insecure_channel(host, options=options)
     return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
+
+
+def _between(query: Any, field: str, low: str, high: str) -> None:
+    """Let a query ask for documents whose text field lies between two values, both included."""
+    for operator, bound in ((_AT_LEAST, low), (_AT_MOST, high)):
+        condition = query.where.composite_filter.filters.add().field_filter
+        condition.field.field_path = field
+        condition.op = operator
+        condition.value.string_value = bound
+    query.where.composite_filter.op = _AND
 
 
 def _pb(message: Any) -> Any:

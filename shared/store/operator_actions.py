@@ -19,7 +19,7 @@ _WRITES_PER_RPC = 500
 
 
 class Action(StrEnum):
-    """What an operator can do with quarantined messages. `revealed` shows personal data, the others do not."""
+    """What an operator can do with quarantined messages and lists of customers. Only `revealed` shows personal data."""
 
     LISTED = "listed"
     SHOWN = "shown"
@@ -29,7 +29,10 @@ class Action(StrEnum):
 
 
 class OperatorAction(Model):
-    """One entry. `about` is a quarantine record's id, None where many were listed; `operator` as the machine knows."""
+    """One entry. `about` is the id of a quarantine record or a registration, None where many were listed.
+
+    `operator` is who the machine says it is.
+    """
 
     action: Action
     operator: str
@@ -64,7 +67,7 @@ class OperatorActions:
             raise Unavailable(headers={"Retry-After": "5"}) from error
 
     async def on(self, about: str) -> list[OperatorAction]:
-        """Every entry about a quarantine record, oldest first. Raises `Unavailable`."""
+        """Every entry about a quarantine record or a registration, oldest first. Raises `Unavailable`."""
         pages = self._documents.pages(_COLLECTION, equal=("about", about))
         found = [OperatorAction.model_validate_json(stored.state) async for page in pages for stored in page]
         return sorted(found, key=lambda action: action.at)

@@ -6,18 +6,17 @@ version it expects, and after a refusal or a lost answer the store looks before 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 
 from shared.clock import day_closes, london_day, rfc3339
 from shared.domain.changes import Change, ChangeKind, Origin
-from shared.domain.due_dates import DATE_PASSED
 from shared.domain.feed import effects_of
 from shared.domain.lifecycle import Decision, Moment, give_way
-from shared.domain.registration import AccountId, Registration, RegistrationId, RegistrationState
+from shared.domain.registration import AccountId, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector, postcode_sector
 from shared.errors import ClockOutOfStep, IdempotencyKeyReused, SupplyPointHeld, Unavailable
@@ -32,6 +31,7 @@ from shared.store.documents import (
     documents,
     pause,
 )
+from shared.store.due_dates import due_fields
 from shared.store.identity import Identity, identity
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of
 
@@ -40,8 +40,6 @@ LATEST_ATTEMPT = timedelta(minutes=10)
 _ATTEMPTS = 8
 #: A caller is told to come back before its function is cut off: this long, and the calls of one more attempt.
 _PATIENCE_SECONDS = 20.0
-#: Fields of a registration that say when to act on it. They are indexed.
-DATES_TO_ACT_ON = ("need_ends", "review_due", "follow_up_due")
 _KEYS_PER_RPC = 500
 
 
@@ -96,6 +94,11 @@ class Registrations:
         stored = await self._documents.get(Key("registrations", registration_id))
         return _registration(stored)
 
+    async def get_all(self, registration_ids: Sequence[RegistrationId]) -> list[RegistrationState]:
+        """Those that exist, in the order of the ids; one RPC for each 500. Raises `Unavailable`."""
+        found = await self._get_all([_registration_key(registration_id) for registration_id in registration_ids])
+        return [state for state in map(_registration, found) if state is not None]
+
     async def find(self, point: SupplyPoint) -> RegistrationState | None:
         """The live registration that holds a supply point; two RPCs, four if it changes hands meanwhile."""
         key = supply_point_key(point)
@@ -108,16 +111,6 @@ class Registrations:
             if state is not None and key in state.registration.held():
                 return state
         return None
-
-    async def due(self, field: str, until: date) -> AsyncIterator[list[RegistrationId]]:
-        """Ids of the registrations whose date in a field of `DATES_TO_ACT_ON` is `until` or earlier, in pages.
-
-        Raises `Unavailable`.
-        """
-        for prefix in "0123456789abcdef":
-            bounds = f"{prefix}|", f"{prefix}|{until.isoformat()}"
-            async for page in self._documents.pages_between("registrations", field, *bounds):
-                yield [RegistrationId(stored.document_id) for stored in page]
 
     async def find_all(self, points: Sequence[SupplyPoint]) -> dict[str, RegistrationState]:
         """The live registrations that hold supply points, by key: at most four RPCs for each 500.
@@ -319,13 +312,12 @@ class Registrations:
     def _registration_write(self, state: RegistrationState, known: Known) -> Any:
         registration = state.registration
         key = _registration_key(registration.registration_id)
-        dates = _dates_to_act_on(registration) if registration.status.live else {}
         fields: dict[str, Value] = {
             "status": registration.status.value,
             "version": registration.version,
             "postcode": registration.premises.postcode if registration.status.live else None,
             "sector": postcode_sector(registration.premises.postcode) if registration.status.live else None,
-            **{name: _spread(registration.registration_id, dates.get(name)) for name in DATES_TO_ACT_ON},
+            **due_fields(registration),
             "state": state.model_dump_json(),
         }
         version = known.versions.get(registration.registration_id)
@@ -357,21 +349,6 @@ def _registration_key(registration_id: RegistrationId) -> Key:
 
 def _registration(stored: Stored | None) -> RegistrationState | None:
     return RegistrationState.model_validate_json(stored.state) if stored else None
-
-
-def _dates_to_act_on(registration: Registration) -> dict[str, date | None]:
-    """The last day of the need that ends first, and the dates that are not noted on the registration as passed."""
-    noted = {notice.pointer for notice in registration.warnings if notice.code == DATE_PASSED}
-    return {
-        "need_ends": min((need.ends_on for need in registration.needs if need.ends_on), default=None),
-        "review_due": None if "/review_due_on" in noted else registration.review_due_on,
-        "follow_up_due": None if "/follow_up_on" in noted else registration.follow_up_on,
-    }
-
-
-def _spread(registration_id: RegistrationId, day: date | None) -> str | None:
-    """`a|2027-01-31`: spread over 16 key ranges, since an index on a rising value caps writes."""
-    return f"{registration_id[0]}|{day.isoformat()}" if day else None
 
 
 def _sequence(change: Change) -> str:

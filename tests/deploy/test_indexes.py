@@ -21,10 +21,10 @@ from ops.local.layout import Layout
 from shared.errors import UnknownEventType
 from shared.messages.delivery import Delivery
 from shared.store.documents import Documents
+from shared.store.due_dates import DueDate, DueDates
 from shared.store.identity import Identity
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine, QuarantineStatus
-from shared.store.registrations import DATES_TO_ACT_ON
 from shared.store.resend import Resend
 from tests.export.world import World, account
 
@@ -137,8 +137,9 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     await world.store.history(registration_id, after=None, limit=10)
     await world.store.in_area("BS1 4DJ", after_id=None, limit=10)
     await world.store.in_area("BS1 4", after_id=None, limit=10)
-    for field in DATES_TO_ACT_ON:
-        [page async for page in world.store.due(field, date(2026, 11, 24))]
+    for name in DueDate:
+        [page async for page in DueDates(world.documents).pages(name, date(2026, 11, 24))]
+        await DueDates(world.documents).count(name, date(2026, 11, 24), date(2026, 12, 24))
     quarantine = Quarantine(world.documents)
     await quarantine.put(
         Delivery("psr-examples", "a-subscription", "1", datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),

@@ -12,7 +12,7 @@ from ops.local.stack import Stack
 from shared.http.api import Answer
 from shared.log import ACCESS_LOG
 from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
-from tests.api.test_callers import REQUESTS, ROUTES, Target, absent, send
+from tests.api.test_callers import HERE, REQUESTS, ROUTES, Target, absent, send
 from tests.operations.log_lines import entries
 
 
@@ -46,7 +46,7 @@ def agent(stack: Stack) -> Traced:
 
 @pytest.fixture
 def target(agent: Traced) -> Target:
-    told = registration()
+    told = registration(premises=HERE)
     created = agent.http.post("/v1/registrations", json=told).json()
     return Target(created["registration_id"], told["account_id"], told["supply_points"]["mpans"][0])
 

@@ -172,10 +172,6 @@ async def test_the_commands_read_the_register(emulators: Layout, tmp_path: Path)
     with_needs = [(row["fuel"], row["code"]) for row in rows if row["code"] and row["accounts"] != "0"]
     assert with_needs == [("electricity", code) for code in ("02", "32", "33")] + [("gas", "02")]
     assert (tmp_path / "register-2026-11-24-2026-12-31.svg").read_text().startswith("<svg")
-    assert ops(world, "ending-needs")[1].splitlines() == [
-        "ends_on,account_id,registration_id,code",
-        f"2026-12-20,A-3,{world.store.registration_id(world.account_id(3))},33",
-    ]
     assert ops(world, "report", "2026-12-31..2026-11-24") == (
         1,
         "error: give a period as 2026-10-01..2026-12-31, first day first\n",

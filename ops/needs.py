@@ -1,0 +1,96 @@
+"""`ops needs`: whom to ask. Needs that end soon, reviews that are due, people whose needs are not known yet.
+
+Accounts are masked unless they are asked for with a reason. Every use is noted before anything is shown.
+"""
+
+import csv
+import getpass
+import sys
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Annotated, NamedTuple
+
+import typer
+
+from ops.errors import CommandError
+from ops.running import run
+from shared.clock import london_day
+from shared.domain.due_dates import ENDING_SOON
+from shared.domain.registration import Registration
+from shared.settings import settings
+from shared.store.due_dates import DueDate, due_dates
+from shared.store.operator_actions import Action, operator_actions
+from shared.store.registrations import registrations
+
+app = typer.Typer(
+    help="Whom to ask: needs that end soon, reviews and follow-ups that are due. CSV, oldest first.",
+    no_args_is_help=True,
+)
+
+_HIDDEN = "•••"
+_Within = Annotated[int, typer.Option(min=0, max=366, help="How many days to look ahead.")]
+_Reveal = Annotated[bool, typer.Option("--reveal", help="Show the account ids.")]
+_Reason = Annotated[str | None, typer.Option(help="Why you need to see them; kept in the audit log.")]
+
+
+class Due(NamedTuple):
+    """One line: something of one registration that falls due on one day."""
+
+    due_on: date
+    registration_id: str
+    account_id: str
+    codes: str
+
+
+@app.command()
+def ending(*, within: _Within = ENDING_SOON.days, reveal: _Reveal = False, reason: _Reason = None) -> None:
+    """Needs that end soon: ask before the networks are told to forget. `due_on` is the last day on which they hold."""
+    _show(DueDate.NEED_ENDS, within, reveal=reveal, reason=reason)
+
+
+@app.command()
+def reviews(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
+    """Registrations that it is time to go over with the customer again."""
+    _show(DueDate.REVIEW, within, reveal=reveal, reason=reason)
+
+
+@app.command()
+def follow_ups(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
+    """People who want the register and whose needs are not known, or have all ended."""
+    _show(DueDate.FOLLOW_UP, within, reveal=reveal, reason=reason)
+
+
+def _show(name: DueDate, within: int, *, reveal: bool, reason: str | None) -> None:
+    if reveal and not (reason or "").strip():
+        raise CommandError("--reveal shows personal data and needs a --reason")
+    found = run(lambda: _found(name, within, reveal=reveal, reason=reason))
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(Due._fields)
+    writer.writerows(due if reveal else due._replace(account_id=_HIDDEN) for due in found)
+    print(f"{len({due.registration_id for due in found}):,} registrations", file=sys.stderr)
+
+
+async def _found(name: DueDate, within: int, *, reveal: bool, reason: str | None) -> list[Due]:
+    until = london_day(settings().clock().now()) + timedelta(days=within)
+    found: list[Due] = []
+    for noted in (True, False):
+        async for page in due_dates().pages(name, until, noted=noted):
+            states = await registrations().get_all(page)
+            found += [due for state in states for due in _due(name, state.registration, until)]
+    about = sorted({due.registration_id for due in found}) if reveal and found else [None]
+    await operator_actions().note(Action.REVEALED if reveal else Action.LISTED, getpass.getuser(), about, reason)
+    return sorted(found)
+
+
+def _due(name: DueDate, registration: Registration, until: date) -> Iterator[Due]:
+    """The lines of a registration: one a day on which needs end, one for a review or a follow-up."""
+    codes: dict[date | None, list[str]] = {}
+    if name is DueDate.NEED_ENDS:
+        for need in registration.needs:
+            codes.setdefault(need.ends_on, []).append(need.code)
+    else:
+        due_on = registration.review_due_on if name is DueDate.REVIEW else registration.follow_up_on
+        codes[due_on] = [need.code for need in registration.needs]
+    for due_on, of_day in codes.items():
+        if due_on is not None and due_on <= until and registration.status.live:
+            yield Due(due_on, registration.registration_id, registration.account_id, " ".join(of_day))

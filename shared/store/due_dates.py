@@ -1,0 +1,117 @@
+"""The dates to act on, as fields of a stored registration that can be asked for, oldest first.
+
+A value is `a|2027-01-31`: the first digit of the registration's id comes first, since an index that begins with a
+rising value caps its collection at 500 writes a second. Once a date is noted on the registration as passed, its value
+is `noted|a|2027-01-31`: the daily run does not meet it again, and whoever works on what is due finds it.
+"""
+
+import asyncio
+import heapq
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import date
+from enum import StrEnum
+from functools import cache
+
+from shared.domain.due_dates import DATE_PASSED
+from shared.domain.registration import Registration, RegistrationId
+from shared.store.documents import Documents, Value, documents
+
+_COLLECTION = "registrations"
+_DIGITS = "0123456789abcdef"
+_NOTED = "noted|"
+#: Registrations a page: as many as one RPC can read.
+_PAGE = 500
+
+
+class DueDate(StrEnum):
+    """The indexed fields: the last day of the need that ends first, the next review, the follow-up while pending."""
+
+    NEED_ENDS = "need_ends"
+    REVIEW = "review_due"
+    FOLLOW_UP = "follow_up_due"
+
+
+def due_fields(registration: Registration) -> dict[str, Value]:
+    """The fields of a registration; nobody acts on one that is not live."""
+    if not registration.status.live:
+        return dict.fromkeys(DueDate)
+    noted = {notice.pointer for notice in registration.warnings if notice.code == DATE_PASSED}
+    dates = {
+        DueDate.NEED_ENDS: (min((need.ends_on for need in registration.needs if need.ends_on), default=None), False),
+        DueDate.REVIEW: (registration.review_due_on, "/review_due_on" in noted),
+        DueDate.FOLLOW_UP: (registration.follow_up_on, "/follow_up_on" in noted),
+    }
+    digit = registration.registration_id[0]
+    return {name: f"{_range(digit, noted)}{day.isoformat()}" if day else None for name, (day, noted) in dates.items()}
+
+
+class DueDates:
+    """Asks for registrations by their dates."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    async def pages(
+        self, name: DueDate, until: date, *, noted: bool = False
+    ) -> AsyncGenerator[list[RegistrationId], None]:
+        """Registrations whose date is `until` or earlier, oldest first, at most 500 a page; noted ones or the others.
+
+        What leaves the index meanwhile does no harm. In memory are at most 16 pages of dates and ids.
+        Raises `Unavailable`.
+        """
+        page: list[RegistrationId] = []
+        async with aclosing(_merged([self._range(name, _range(digit, noted), until) for digit in _DIGITS])) as due:
+            async for _, registration_id in due:
+                page.append(registration_id)
+                if len(page) == _PAGE:
+                    yield page
+                    page = []
+        if page:
+            yield page
+
+    async def count(self, name: DueDate, first: date, last: date, *, noted: bool = False) -> int:
+        """How many registrations have a date between two days, both included. Raises `Unavailable`."""
+        prefixes = [_range(digit, noted) for digit in _DIGITS]
+        return sum(
+            await asyncio.gather(
+                *(
+                    self._documents.count_between(_COLLECTION, name, f"{prefix}{first}", f"{prefix}{last}")
+                    for prefix in prefixes
+                )
+            )
+        )
+
+    async def _range(self, name: DueDate, prefix: str, until: date) -> AsyncGenerator[tuple[str, RegistrationId], None]:
+        """Date and id of what begins with `prefix`, oldest first."""
+        pages = self._documents.pages_between(_COLLECTION, name, prefix, f"{prefix}{until.isoformat()}")
+        async for page in pages:
+            for stored in page:
+                yield str(stored.fields[name]).removeprefix(prefix), RegistrationId(stored.document_id)
+
+
+def _range(digit: str, noted: bool) -> str:  # noqa: FBT001 - told apart by the name at each call
+    return f"{_NOTED if noted else ''}{digit}|"
+
+
+async def _merged(
+    ordered: list[AsyncIterator[tuple[str, RegistrationId]]],
+) -> AsyncGenerator[tuple[str, RegistrationId], None]:
+    """Everything from iterators that are each in order, in order."""
+    firsts = await asyncio.gather(*(anext(one, None) for one in ordered))
+    heads = [(first, index) for index, first in enumerate(firsts) if first is not None]
+    heapq.heapify(heads)
+    while heads:
+        smallest, index = heads[0]
+        yield smallest
+        following = await anext(ordered[index], None)
+        if following is None:
+            heapq.heappop(heads)
+        else:
+            heapq.heapreplace(heads, (following, index))
+
+
+@cache
+def due_dates() -> DueDates:
+    """The dates of this process's database."""
+    return DueDates(documents())
