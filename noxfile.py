@@ -46,6 +46,18 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Speed beside the limit and beside what people would pick instead, which has an environment of its own."""
+    peers = Path(".local", "peers")
+    python = str(peers / "bin" / "python")
+    uv = (PYTHON, "-m", "uv")
+    session.run(*uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, str(peers))
+    install = ("pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "--requirement")
+    session.run(*uv, *install, "requirements/peers.txt", "--python", python)
+    session.run(PYTHON, "-m", "benchmarks", str(Path(python).absolute()))
+
+
+@nox.session
 def bundle(session: nox.Session) -> None:
     """Every function's bundle and the release manifest, into dist/."""
     session.run(PYTHON, "-m", "ops.bundle")

@@ -1,4 +1,4 @@
-"""A gRPC proxy in front of the Firestore emulator: counts calls, and can refuse one or lose its answer.
+"""A gRPC proxy in front of the Firestore emulator: counts calls, shows them, and can refuse one or lose its answer.
 
 The client and the emulator are real; only what a network can do is simulated here.
 """
@@ -27,11 +27,16 @@ class Fault(Enum):
 
 
 class FirestoreProxy:
-    """Listens on a loopback port of its own until it is closed. `calls` counts by method name (`Commit`, …)."""
+    """Listens on a loopback port of its own until it is closed. `calls` counts by method name (`Commit`, …).
+
+    `watch` is given each call that reached the emulator: its method, and the messages both ways as on the wire. One
+    that the emulator refused has no answers.
+    """
 
     def __init__(self, emulator: str) -> None:
         self.calls: Counter[str] = Counter()
         self.fault: Callable[[str], Fault | None] = lambda _: None
+        self.watch: Callable[[str, list[bytes], list[bytes]], None] = lambda *_: None
         self._emulator = emulator
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -74,17 +79,26 @@ class FirestoreProxy:
         fault = self.fault(name)
         if fault is Fault.REFUSED:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "refused by the test")
-        call = self._channel.stream_stream(method)(requests)
+        sent: list[bytes] = []
+        call = self._channel.stream_stream(method)(_noting(requests, sent))
         try:
             answers = [answer async for answer in call]
         except grpc.aio.AioRpcError as error:
+            self.watch(name, sent, [])
             await context.abort(error.code(), error.details() or "")
         if fault is Fault.ANSWER_LOST:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "answer lost by the test")
         if fault is Fault.ANSWER_LATE:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "answer delayed by the test")
+        self.watch(name, sent, answers)
         for answer in answers:
             yield answer
+
+
+async def _noting(messages: AsyncIterator[bytes], seen: list[bytes]) -> AsyncIterator[bytes]:
+    async for message in messages:
+        seen.append(message)
+        yield message
 
 
 class _Any(grpc.GenericRpcHandler):

@@ -1,0 +1,1 @@
+"""How fast and how dear the service is, against what is possible and what people would pick instead: `make bench`."""

@@ -1,0 +1,103 @@
+"""`python -m benchmarks PEERS_PYTHON`: measures everything, in under twelve minutes on two idle cores.
+
+Writes `benchmarks/results/figures.json`, `figures.md` and `figures.svg`.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import measures, servers
+from benchmarks.figures import Figure, as_json, as_table
+from benchmarks.picture import as_svg
+from ops.local.layout import new_layout
+from ops.local.stack import Stack
+from tests.api.samples import ALL_SCOPES, Caller, registration
+
+_RESULTS = Path(__file__).parent / "results"
+_ROUNDS = 5
+_EXPORT_ROUNDS = 3
+_FEW, _MANY = 6_000, 60_000
+
+
+def main() -> None:
+    """Measure, and write what was found."""
+    console = Console(stderr=True)
+    peers_python = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="psr-bench-") as home:
+        layout = new_layout(Path(home), {})
+        os.environ.update(layout.environment())
+        stack = Stack(layout, console, crons=False)
+        machine: dict[str, object] = {
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+            "load_before": round(os.getloadavg()[0], 1),
+        }
+        figures = []
+        try:
+            stack.start()
+            for figure in _measured(stack, peers_python):
+                console.print(f"{figure.name}: {figure.median:.3g} {figure.unit}")
+                figures.append(figure)
+        finally:
+            stack.stop()
+    figures += measures.commands()
+    machine["load_after"] = round(os.getloadavg()[0], 1)
+    _RESULTS.mkdir(exist_ok=True)
+    (_RESULTS / "figures.json").write_text(as_json(figures, machine), encoding="utf-8")
+    (_RESULTS / "figures.md").write_text(as_table(figures), encoding="utf-8")
+    (_RESULTS / "figures.svg").write_text(as_svg(figures), encoding="utf-8")
+    print(as_table(figures))
+
+
+def _measured(stack: Stack, peers_python: Path) -> Iterator[Figure]:
+    layout = stack.layout
+    documents = layout.home / "documents.json"
+    limit = servers.function(layout, servers.HERE / "limits" / "firestore", BENCH_DOCUMENTS=str(documents))
+    noop = servers.function(layout, servers.HERE / "limits" / "noop")
+    peer = servers.peer(layout, peers_python)
+    Caller(stack, scope=ALL_SCOPES).create(registration()).raise_for_status()
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as generator,
+        servers.running(limit, noop, peer),
+    ):
+        compared = measures.Compared(stack, limit, noop, peer, generator, _ROUNDS)
+        measures.write_documents(compared, documents)
+        yield from measures.requests_over_http(compared)
+        yield from measures.migration(compared)
+        yield from measures.batch_lookup(compared)
+        yield from measures.starts(compared)
+    yield from _exports(layout.home)
+
+
+def _exports(home: Path) -> Iterator[Figure]:
+    """In this process because the day is stored by the export tests' own code."""
+    from tests.export.test_size import export_of  # noqa: PLC0415 - reads the environment that was set above
+
+    few, obvious = [], []
+    for _ in range(_EXPORT_ROUNDS):
+        few.append(asyncio.run(export_of(home, _FEW)))
+        obvious.append(measures.obvious_export(_FEW))
+    many = asyncio.run(export_of(home, _MANY))
+    few_rates = [one["supply_points"] / (one["plan_seconds"] + one["write_seconds"]) for one in few]
+    written = [one["bare_seconds"] / one["write_seconds"] for one in few]
+    whole = [one["bare_seconds"] / (one["plan_seconds"] + one["write_seconds"]) for one in few]
+    beside_obvious = [ours / theirs for ours, theirs in zip(few_rates, obvious, strict=True)]
+    memory = [many["peak_kib"] / one["peak_kib"] for one in few]
+    yield Figure("export: files written ÷ bare paged reads", "", written, at_least=0.5)
+    yield Figure("export: planned and written ÷ bare paged reads", "", whole)
+    yield Figure("export: planned and written ÷ obvious export", "", beside_obvious, at_least=4)
+    yield Figure("export: supply points here", "/s", few_rates)
+    yield Figure(f"export: peak memory at {_MANY:,} ÷ at {_FEW:,}", "", memory, at_most=1.2)
+
+
+if __name__ == "__main__":
+    main()

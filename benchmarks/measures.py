@@ -1,0 +1,238 @@
+"""The measurements. Each yields figures; what is compared takes turns within a round, for a second or two each."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from benchmarks import load, servers
+from benchmarks.figures import Figure
+from benchmarks.limits.creates import creates_a_second
+from ops.local.layout import ROOT
+from ops.local.processes import Child
+from ops.local.stack import Stack
+from tests.api.samples import ALL_SCOPES, Caller, registration
+from tests.messages.events import event
+
+CONNECTIONS = (1, 16, 64)
+_SECONDS = 1.5
+#: More than anything here answers in that time.
+_MOST = 3000
+_POSTED_AT_ONCE = 16
+_numbers = count(1)
+
+
+class Compared(NamedTuple):
+    """The running servers, and another process that makes load. `rounds` is how often each comparison is made."""
+
+    stack: Stack
+    limit: Child
+    noop: Child
+    peer: Child
+    generator: ProcessPoolExecutor
+    rounds: int
+
+    def load(self, url: str, requests: list[bytes], connections: int) -> load.Load:
+        """What a load on one server meets."""
+        prepared = load.Prepared(url, requests)
+        return self.generator.submit(load.run, prepared, connections, _SECONDS).result()
+
+
+def requests_over_http(compared: Compared) -> Iterator[Figure]:
+    """Registering and reading, one to 64 connections, beside the limit and the peer."""
+    token = compared.stack.token("agent")
+    register, lookup = (compared.stack.function_url(name) for name in ("register", "lookup"))
+    limit, peer = servers.address(compared.limit), servers.address(compared.peer)
+    ours = Caller(compared.stack, scope=ALL_SCOPES).create(registration()).json()["registration_id"]
+    theirs = _created(peer, token)
+    reads = {name: [_get(token, known)] * _MOST for name, known in (("ours", ours), ("theirs", theirs))}
+    for connections in CONNECTIONS:
+        yield from _three(
+            compared,
+            f"register, {connections} connections",
+            connections,
+            lambda: [_post(token, registration()) for _ in range(_MOST // 2)],
+            (register, limit, peer),
+        )
+        yield from _three(
+            compared,
+            f"read one, {connections} connections",
+            connections,
+            lambda: reads["ours"],
+            (lookup, limit, peer),
+            reads["theirs"],
+        )
+
+
+def _three(
+    compared: Compared,
+    name: str,
+    connections: int,
+    requests: Callable[[], list[bytes]],
+    urls: tuple[str, str, str],
+    peer_requests: list[bytes] | None = None,
+) -> Iterator[Figure]:
+    """The service, the limit and the peer, in turn."""
+    ours, limits, peers = [], [], []
+    for _ in range(compared.rounds):
+        prepared = requests()
+        ours.append(compared.load(urls[0], prepared, connections))
+        limits.append(compared.load(urls[1], prepared, connections))
+        peers.append(compared.load(urls[2], peer_requests or prepared, connections))
+    goal_p50 = 1.3 if connections == 1 else None
+    goal_limit = 0.75 if connections == 16 else None
+    goal_peer = 1.5 if connections > 1 else None
+    pairs = list(zip(ours, limits, peers, strict=True))
+    yield Figure(f"{name}: p50 ÷ limit", "", [o.p50 / b.p50 for o, b, _ in pairs], at_most=goal_p50)
+    yield Figure(f"{name}: p99 ÷ limit", "", [o.p99 / b.p99 for o, b, _ in pairs], at_most=goal_p50)
+    yield Figure(f"{name}: throughput ÷ limit", "", [o.rate / b.rate for o, b, _ in pairs], at_least=goal_limit)
+    yield Figure(f"{name}: throughput ÷ peer", "", [o.rate / p.rate for o, _, p in pairs], at_least=goal_peer)
+    yield Figure(f"{name}: here", "/s", [o.rate for o in ours])
+
+
+def migration(compared: Compared) -> Iterator[Figure]:
+    """Push bodies posted to the consumer, beside plain creates of one document each, and the obvious consumer."""
+    consumer = compared.stack.function_url("consume_migration")
+    noop, peer = servers.address(compared.noop), servers.address(compared.peer)
+    fields = {"state": max((fields["state"] for _, fields in _written(compared)), key=len)}
+    project = compared.stack.layout.project
+    ours, creates, peers, nothing = [], [], [], []
+    for _ in range(compared.rounds):
+        bodies = [_push(_migrated(compared)) for _ in range(_MOST)]
+        ours.append(compared.load(consumer, [_posted("/", body) for body in bodies], _POSTED_AT_ONCE).rate)
+        creates.append(compared.generator.submit(creates_a_second, project, fields, _POSTED_AT_ONCE, _SECONDS).result())
+        peers.append(compared.load(peer, [_posted("/push", body) for body in bodies], _POSTED_AT_ONCE).rate)
+        nothing.append(compared.load(noop, [_posted("/", bodies[0])] * 10_000, _POSTED_AT_ONCE).rate)
+    pairs = list(zip(ours, creates, peers, strict=True))
+    yield Figure("migration: messages ÷ plain creates", "", [o / c for o, c, _ in pairs], at_least=0.6)
+    yield Figure("migration: messages ÷ obvious consumer", "", [o / p for o, _, p in pairs], at_least=2)
+    yield Figure("migration: messages here", "/s", ours)
+    yield Figure("no-op function: pushes here (the ceiling of this load generator)", "/s", nothing)
+
+
+def batch_lookup(compared: Compared) -> Iterator[Figure]:
+    """1,000 supply points in one request, beside 1,000 requests one after another."""
+    agent = Caller(compared.stack, scope=ALL_SCOPES)
+    told = [registration() for _ in range(500)]
+    consumer = compared.stack.function_url("consume_migration")
+    bodies = [_posted("/", _push(_migrated(compared, one))) for one in told]
+    compared.load(consumer, bodies, _POSTED_AT_ONCE)
+    mpans = [mpan for one in told for mpan in one["supply_points"]["mpans"]]
+    mprns = [mprn for one in told for mprn in one["supply_points"]["mprns"]]
+    url = compared.stack.function_url("lookup")
+    token = compared.stack.token("agent", scope=ALL_SCOPES)
+    keys = [*({"mpan": mpan} for mpan in mpans), *({"mprn": mprn} for mprn in mprns)]
+    single = [_post(token, key, ":lookup") for key in keys]
+    ratios = []
+    for _ in range(compared.rounds):
+        began = time.perf_counter()
+        answer = agent.batch(mpans=mpans, mprns=mprns)
+        batch = time.perf_counter() - began
+        if len(answer.json()["found"]) != len(single):
+            raise RuntimeError("the batch lookup did not find all")
+        began = time.perf_counter()
+        compared.generator.submit(load.run, load.Prepared(url, single), 1, 600.0).result()
+        ratios.append(batch / (time.perf_counter() - began))
+    yield Figure("batch lookup of 1,000 ÷ 1,000 single lookups", "", ratios, at_most=0.05)
+
+
+def starts(compared: Compared) -> Iterator[Figure]:
+    """Start to first answer that has read from Firestore, beside a bare function with the client and the models."""
+    layout = compared.stack.layout
+    base = servers.HERE / "limits" / "models"
+    folders = servers.folders(layout)
+    ratios: dict[str, list[float]] = {name: [] for name in folders}
+    bare = []
+    for _ in range(compared.rounds):
+        for name, folder in folders.items():
+            bare.append(servers.seconds_to_first_answer(layout, base, "/"))
+            ratios[name].append(servers.seconds_to_first_answer(layout, folder, "/_status") / bare[-1])
+    for name, samples in ratios.items():
+        yield Figure(f"start of {name} ÷ bare function with client and models", "", samples, at_most=1.15)
+    yield Figure("start of the bare function here", "s", bare)
+
+
+def commands() -> Iterator[Figure]:
+    """How long a newcomer waits for `make run EXIT=1`."""
+    began = time.perf_counter()
+    command = (sys.executable, "-m", "ops", "local", "run", "--exit", "--port", "0")
+    home = ROOT / ".local" / "bench-run"
+    subprocess.run([*command, "--home", str(home)], check=True, stdout=subprocess.DEVNULL, timeout=300)
+    yield Figure("make run EXIT=1 here", "s", [time.perf_counter() - began])
+
+
+def obvious_export(supply_points: int) -> float:
+    """Supply points a second of the obvious export."""
+    command = (sys.executable, "-m", "benchmarks.peers.export", str(supply_points))
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    return supply_points / float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+
+
+def write_documents(compared: Compared, path: Path) -> None:
+    """What one registration writes, for the limit to write too."""
+    path.write_text(json.dumps(_written(compared)), encoding="utf-8")
+
+
+def _written(compared: Compared) -> list[tuple[str, dict[str, Any]]]:
+    """Collection and fields of the documents that the stack's first registration wrote."""
+    if not _kept:
+        root = f"http://{os.environ['FIRESTORE_EMULATOR_HOST']}/v1/projects/{compared.stack.layout.project}"
+        for collection, documents in (("registrations", 1), ("changes", 1), ("supply_points", 2), ("export_feed", 2)):
+            answer = httpx.get(f"{root}/databases/(default)/documents/{collection}", params={"pageSize": documents})
+            found = answer.raise_for_status().json()["documents"]
+            _kept.extend((collection, {k: _plain(v) for k, v in one["fields"].items()}) for one in found)
+    return _kept
+
+
+_kept: list[tuple[str, dict[str, Any]]] = []
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    ((kind, plain),) = value.items()
+    return int(plain) if kind == "integerValue" else plain
+
+
+def _created(peer: str, token: str) -> str:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.post(f"{peer}/v1/registrations", json=registration(), headers=headers)
+    return str(answer.raise_for_status().json()["id"])
+
+
+def _post(token: str, body: Any, method: str = "") -> bytes:
+    octets = json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
+    return load.request("POST", f"/v1/registrations{method}", octets, **headers)
+
+
+def _get(token: str, registration_id: str) -> bytes:
+    return load.request("GET", f"/v1/registrations/{registration_id}", Authorization=f"Bearer {token}")
+
+
+def _posted(path: str, body: bytes) -> bytes:
+    return load.request("POST", path, body, Content_Type="application/json")
+
+
+def _migrated(compared: Compared, told: dict[str, Any] | None = None) -> bytes:
+    told = told or registration()
+    now = compared.stack.clock.now()
+    message = event("customer.migrated", told["account_id"], now, "//bench", str(next(_numbers)), told)
+    return json.dumps(message).encode()
+
+
+def _push(data: bytes) -> bytes:
+    message = {"data": b64encode(data).decode(), "messageId": str(next(_numbers)), "publishTime": _now()}
+    return json.dumps({"subscription": "projects/p/subscriptions/bench", "message": message}).encode()
+
+
+def _now() -> str:
+    """As Pub/Sub writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

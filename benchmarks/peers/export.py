@@ -1,0 +1,60 @@
+"""The obvious export: `python -m benchmarks.peers.export COUNT` stores a day as nested maps, then times its export.
+
+`stream()` into a list, a model for each document, one file, one upload. The file is rendered by the service's own
+writer, so what is compared is how a day is read and held.
+"""
+
+import json
+import os
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore, storage
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.domain.feed import FeedEntry
+from shared.domain.supply_points import supply_point_of
+from shared.export import d0225
+from shared.export.envelope import Envelope
+from shared.export.render import _details
+from tests.export.samples import told
+
+FILE = "EELC|2026-11-23"
+
+
+def export(client: firestore.Client, bucket: storage.Bucket) -> int:
+    """Write the day's file; how many supply points it has."""
+    query = client.collection("peer_feed").where(filter=FieldFilter("file", "==", FILE))
+    entries = [FeedEntry.model_validate(document.to_dict()["entry"], strict=False) for document in query.stream()]
+    writer = d0225.Writer(Envelope("261123EA11", "SUPP", "EELC", datetime.now(UTC), "TR01"))
+    for entry in sorted(entries, key=lambda one: one.supply_point):
+        if entry.state:
+            writer.add(_details(supply_point_of(entry.supply_point), entry.state))
+    bucket.blob(f"peer/{uuid.uuid4()}.txt").upload_from_string(writer.file())
+    return len(entries)
+
+
+def main() -> None:
+    """Store, export, say how long it took."""
+    count = int(sys.argv[1])
+    project = f"peer-{uuid.uuid4().hex[:8]}"
+    client = firestore.Client(project=project)
+    sample = told(1).model_dump(mode="json")
+    for start in range(0, count, 500):
+        batch = client.batch()
+        for number in range(start, min(start + 500, count)):
+            entry = {**sample, "supply_point": f"mpan:10{number:011}"}
+            batch.set(client.collection("peer_feed").document(str(uuid.uuid4())), {"file": FILE, "entry": entry})
+        batch.commit()
+    bucket = storage.Client(project=project, credentials=AnonymousCredentials()).bucket(os.environ["PSR_EXPORT_BUCKET"])
+    began = time.perf_counter()
+    if export(client, bucket) != count:
+        raise RuntimeError("the export is not complete")
+    print(json.dumps({"seconds": time.perf_counter() - began}))
+
+
+if __name__ == "__main__":
+    main()

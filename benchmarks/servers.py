@@ -1,0 +1,71 @@
+"""What is compared, as processes on ports of their own: the service's stack, bare functions, the peer."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from ops.local.layout import FUNCTIONS, Layout, child_environment
+from ops.local.processes import LOOPBACK, Child, free_ports
+
+HERE = Path(__file__).parent
+_FRAMEWORK = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
+
+
+def function(layout: Layout, folder: Path, **environment: str) -> Child:
+    """A function under the production server, not yet started."""
+    (port,) = free_ports(1)
+    variables = {**child_environment(layout), "FUNCTION_USE_ASGI": "true", **environment}
+    command = (*_FRAMEWORK, "--host", LOOPBACK, "--port", str(port))
+    return Child(folder.name, command, port, layout.home / "logs" / f"bench-{folder.name}.log", variables, folder)
+
+
+def peer(layout: Layout, python: Path) -> Child:
+    """The FastAPI app under uvicorn, in the environment that has its packages, not yet started."""
+    (port,) = free_ports(1)
+    command = (str(python), "-m", "uvicorn", "app:app", "--host", LOOPBACK, "--port", str(port), "--no-access-log")
+    folder = HERE / "peers"
+    return Child("peer", command, port, layout.home / "logs" / "peer.log", child_environment(layout), folder)
+
+
+def address(child: Child) -> str:
+    """Where a process listens."""
+    return f"http://{LOOPBACK}:{child.port}"
+
+
+@contextmanager
+def running(*children: Child) -> Iterator[None]:
+    """Processes that serve until the end of the block."""
+    try:
+        for child in children:
+            child.start()
+        for child in children:
+            child.wait_until_ready()
+        yield
+    finally:
+        for child in children:
+            child.end()
+
+
+def seconds_to_first_answer(layout: Layout, folder: Path, path: str) -> float:
+    """From starting a function to its first 200, which has read from Firestore."""
+    child = function(layout, folder)
+    began = time.perf_counter()
+    try:
+        child.start()
+        while True:
+            try:
+                if httpx.get(address(child) + path, timeout=30).status_code == httpx.codes.OK:
+                    return time.perf_counter() - began
+            except httpx.TransportError:
+                time.sleep(0.005)
+    finally:
+        child.kill()
+
+
+def folders(layout: Layout) -> Mapping[str, Path]:
+    """Every function's folder by name."""
+    return {name: FUNCTIONS / name for name in layout.functions}

@@ -1,0 +1,68 @@
+"""What may not grow unnoticed: calls and documents for each operation, and what each function imports."""
+
+import itertools
+import json
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from benchmarks.counts import OPERATIONS, Callers, measured
+from ops.local.layout import FUNCTIONS, Layout, child_environment
+from shared.manifest import read_manifests
+from tests.api.samples import ALL_SCOPES, Caller, registration
+from tests.conftest import ProxiedStack
+from tests.messages.events import event
+
+_keys = itertools.count(1)
+#: Packages that take long to import, each of which only some functions need.
+DEAR = ("anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1", "jwt")
+#: Packages that no function needs. The object layer of Pub/Sub starts threads; pandas comes with careless extras.
+FORBIDDEN = ("fastapi", "google.cloud.pubsub_v1", "httpx", "ops", "pandas", "rich", "tests", "typer", "uvicorn")
+IMPORTS = {
+    "consume_account_events": set(),
+    "consume_migration": set(),
+    "expire_needs": set(),
+    "export_daily": {"anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1"},
+    "export_recipient": {"anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1"},
+    "lookup": {"jwt"},
+    "quarantine_dead_letters": set(),
+    "register": {"jwt"},
+    "replay_parked": {"google.pubsub_v1"},
+}
+
+
+@pytest.fixture(scope="module")
+def callers(proxied: ProxiedStack) -> Callers:
+    def push(told: Mapping[str, Any]) -> int:
+        number, now = str(next(_keys)), proxied.stack.clock.now()
+        message = event("customer.migrated", told["account_id"], now, "//counted", number, dict(told))
+        data = b64encode(json.dumps(message).encode()).decode()
+        body = {"messageId": number, "publishTime": "2026-11-24T08:00:00Z", "data": data}
+        url = proxied.stack.function_url("consume_migration")
+        return httpx.post(url, json={"subscription": "s", "message": body}, timeout=60).status_code
+
+    assert push(registration()) == 204  # the first message also compares the clocks, once in five minutes
+    return Callers(Caller(proxied.stack, scope=ALL_SCOPES), push)
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+def test_an_operation_costs_no_more_than_it_did(proxied: ProxiedStack, callers: Callers, name: str) -> None:
+    key = f"counted-{next(_keys)}"
+    assert measured(proxied.proxy, callers, OPERATIONS[name], key=key).counts == OPERATIONS[name].counts
+
+
+def test_a_function_imports_what_it_needs_and_nothing_dear_besides(emulators: Layout) -> None:
+    environment = child_environment(emulators)
+    command = (sys.executable, "-c", "import sys, main; print(*sys.modules)")
+    processes = {
+        name: subprocess.Popen(command, cwd=FUNCTIONS / name, env=environment, stdout=subprocess.PIPE, text=True)
+        for name in read_manifests(FUNCTIONS)
+    }
+    modules = {name: set(process.communicate(timeout=120)[0].split()) for name, process in processes.items()}
+    watched = {*DEAR, *FORBIDDEN}
+    assert {name: watched & found for name, found in modules.items()} == IMPORTS
