@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -26,7 +26,9 @@ from shared.store.documents import Key, Stored, documents
 from shared.store.quarantine import event_record_id, quarantine
 from shared.store.registrations import registrations
 
-_AT_ONCE = 400
+#: Asked for with one request, and requests at the same time.
+_RECORDS = 100
+_REQUESTS = 8
 _SUBSCRIPTION = "consume-migration"
 _MISSING = "missing"
 _APPLIED = ("registered", "amended", "ended", "no_change")
@@ -62,25 +64,29 @@ async def reconcile(
         published = islice(records(file, source), journal.published)
         nameless = iter(journal.message_ids)
         too_large = set(journal.too_large)
-        while chunk := list(islice(published, _AT_ONCE)):
-            distinct = [record for record in chunk if seen.is_new(record)]
-            duplicates += len(chunk) - len(distinct)
+        while window := list(islice(published, _RECORDS * _REQUESTS)):
+            distinct = [record for record in window if seen.is_new(record)]
+            duplicates += len(window) - len(distinct)
             fit = [record for record in distinct if record.number not in too_large]
             outcomes["too large for a message"] += len(distinct) - len(fit)
-            for record, outcome in await _outcomes(fit, nameless):
+            named = [(record, _record_id(record, nameless)) for record in fit]
+            portions = [named[start : start + _RECORDS] for start in range(0, len(named), _RECORDS)]
+            for record, outcome in chain(*await asyncio.gather(*map(_outcomes, portions))):
                 outcomes[outcome] += 1
                 if outcome == _MISSING:
                     missing(record)
-            progress(len(chunk))
+            progress(len(window))
     return Reconciliation(journal.published, duplicates, +outcomes)
 
 
-async def _outcomes(sent: list[Record], nameless: Iterator[str]) -> list[tuple[Record, str]]:
+async def _outcomes(sent: list[tuple[Record, str]]) -> list[tuple[Record, str]]:
+    """What became of records, given with the ids that they have in quarantine; two RPCs."""
     kept, changes = await asyncio.gather(
-        quarantine().get_all([_record_id(record, nameless) for record in sent]),
-        documents().batch_get([Key("changes", _change_id(record)) for record in sent]),
+        quarantine().get_all([record_id for _, record_id in sent]),
+        documents().batch_get([Key("changes", _change_id(record)) for record, _ in sent]),
     )
-    return [(record, _outcome(record, held, change)) for record, held, change in zip(sent, kept, changes, strict=True)]
+    found = zip(sent, kept, changes, strict=True)
+    return [(record, _outcome(record, held, change)) for (record, _), held, change in found]
 
 
 def _outcome(record: Record, held: quarantined.Record | None, change: Stored | None) -> str:
