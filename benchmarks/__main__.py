@@ -18,7 +18,7 @@ from rich.console import Console
 from benchmarks import measures, servers
 from benchmarks.figures import Figure, as_json, as_table
 from benchmarks.picture import as_svg
-from ops.local.layout import new_layout
+from ops.local.layout import FUNCTIONS, new_layout
 from ops.local.stack import Stack
 from tests.api.samples import ALL_SCOPES, Caller, registration
 
@@ -41,21 +41,25 @@ def main() -> None:
             "cores": os.cpu_count(),
             "load_before": round(os.getloadavg()[0], 1),
         }
-        figures = []
+        figures: list[Figure] = []
         try:
             stack.start()
             for figure in _measured(stack, peers_python):
                 console.print(f"{figure.name}: {figure.median:.3g} {figure.unit}")
                 figures.append(figure)
+                _write(figures, machine)
         finally:
             stack.stop()
-    figures += measures.commands()
+    print(as_table(figures))
+
+
+def _write(figures: list[Figure], machine: dict[str, object]) -> None:
+    """After each measurement, so that an interrupted run leaves what it has."""
     machine["load_after"] = round(os.getloadavg()[0], 1)
     _RESULTS.mkdir(exist_ok=True)
     (_RESULTS / "figures.json").write_text(as_json(figures, machine), encoding="utf-8")
     (_RESULTS / "figures.md").write_text(as_table(figures), encoding="utf-8")
     (_RESULTS / "figures.svg").write_text(as_svg(figures), encoding="utf-8")
-    print(as_table(figures))
 
 
 def _measured(stack: Stack, peers_python: Path) -> Iterator[Figure]:
@@ -65,17 +69,21 @@ def _measured(stack: Stack, peers_python: Path) -> Iterator[Figure]:
     noop = servers.function(layout, servers.HERE / "limits" / "noop")
     peer = servers.peer(layout, peers_python)
     Caller(stack, scope=ALL_SCOPES).create(registration()).raise_for_status()
+    functions = {
+        name: servers.function(layout, FUNCTIONS / name) for name in ("register", "lookup", "consume_migration")
+    }
     with (
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as generator,
-        servers.running(limit, noop, peer),
+        servers.running(limit, noop, peer, *functions.values()),
     ):
-        compared = measures.Compared(stack, limit, noop, peer, generator, _ROUNDS)
+        compared = measures.Compared(stack, functions, limit, noop, peer, generator, _ROUNDS)
         measures.write_documents(compared, documents)
         yield from measures.requests_over_http(compared)
         yield from measures.migration(compared)
         yield from measures.batch_lookup(compared)
         yield from measures.starts(compared)
     yield from _exports(layout.home)
+    yield from measures.commands()
 
 
 def _exports(home: Path) -> Iterator[Figure]:

@@ -16,9 +16,10 @@ _FRAMEWORK = (sys.executable, "-m", "functions_framework", "--target", "main", "
 
 
 def function(layout: Layout, folder: Path, **environment: str) -> Child:
-    """A function under the production server, not yet started."""
+    """A function under the production server, not yet started. It tells true time: the stack's clock is a file."""
     (port,) = free_ports(1)
     variables = {**child_environment(layout), "FUNCTION_USE_ASGI": "true", **environment}
+    del variables["PSR_SIMULATED_CLOCK"]
     command = (*_FRAMEWORK, "--host", LOOPBACK, "--port", str(port))
     return Child(folder.name, command, port, layout.home / "logs" / f"bench-{folder.name}.log", variables, folder)
 
