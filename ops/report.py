@@ -1,45 +1,48 @@
-"""`ops report`: the regulator's figures."""
+"""`ops report`: the regulator's figures, counted from the change log."""
 
 import csv
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import date
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
+from rich.console import Console
 
-from ops.chart import bar_chart
+from ops.chart import Bar, bar_chart
 from ops.errors import CommandError
 from ops.running import run
+from shared.clock import last_closed_day
 from shared.domain.changes import Change
 from shared.domain.needs import categories, labels
 from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
+from shared.settings import settings
 from shared.store.documents import documents
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
-FUELS = {Fuel.ELECTRICITY: "electricity", Fuel.GAS: "gas"}
+_FUELS = {Fuel.ELECTRICITY: "electricity", Fuel.GAS: "gas"}
+#: Stands for the register as a whole beside its needs codes.
+ANY = ""
+
+#: What an account is counted under: for each fuel that it is registered for, `ANY` and each of its needs codes.
+Counted = frozenset[tuple[Fuel, str]]
 
 
 class Figures(NamedTuple):
-    """One fuel's figures. `before + added - removed == registered`; `codes` are of those registered at the end."""
+    """A row of the report, in accounts: `before` + `added` - `removed` == `registered`. `code` may be `ANY`."""
 
+    fuel: str
+    code: str
     before: int
-    registered: int
     added: int
     removed: int
-    codes: dict[str, int]
-
-
-class Account(NamedTuple):
-    """One account through a period: the fuels it is registered for, change by change; the first is from before it."""
-
-    steps: list[frozenset[Fuel]]
-    codes: frozenset[str]
+    registered: int
 
 
 def report(
@@ -48,89 +51,97 @@ def report(
 ) -> None:
     """Per fuel: registered at the end of a period, added and removed in it, by needs code. As CSV and as a chart."""
     first, last = _days(period)
-    told = run(lambda: _figures(first, last))
+    rows = run(lambda: _figures(first, last))
     out.mkdir(parents=True, exist_ok=True)
     name = f"register-{first}-{last}"
-    (out / f"{name}.csv").write_text(as_csv(told), encoding="utf-8")
-    (out / f"{name}.svg").write_text(as_chart(told, f"On the register, {last}"), encoding="utf-8")
-    for fuel, row in told.items():
-        print(f"{fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
+    (out / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8")
+    (out / f"{name}.svg").write_text(as_chart(rows, first, last), encoding="utf-8")
+    for row in rows:
+        if row.code == ANY:
+            print(f"{row.fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
     print(f"{out / name}.csv, {out / name}.svg")
-
-
-def figures_of(accounts: Iterable[Account]) -> dict[str, Figures]:
-    """The figures of a period."""
-    before, added, removed, registered = (Counter[Fuel]() for _ in range(4))
-    codes: dict[Fuel, Counter[str]] = {fuel: Counter() for fuel in Fuel}
-    for account in accounts:
-        before.update(account.steps[0])
-        for earlier, later in zip(account.steps, account.steps[1:], strict=False):
-            added.update(later - earlier)
-            removed.update(earlier - later)
-        registered.update(account.steps[-1])
-        for fuel in account.steps[-1]:
-            codes[fuel].update(account.codes)
-    return {
-        name: Figures(
-            before[fuel],
-            registered[fuel],
-            added[fuel],
-            removed[fuel],
-            {code: codes[fuel][code] for code in sorted(categories())},
+    if last > last_closed_day(settings().clock().now()):
+        print(
+            "The last day is not over: these figures will change. A day closes at 02:00 of the next.", file=sys.stderr
         )
-        for fuel, name in FUELS.items()
-    }
 
 
-def account_of(changes: Iterable[Change], first: date, last: date) -> Account:
-    """One account's changes, in any order, as it went through the days from `first` to `last`."""
-    steps: list[frozenset[Fuel]] = [frozenset()]
-    codes: frozenset[str] = frozenset()
+class Tally:
+    """Adds accounts up, one after the other: what it holds does not grow with them."""
+
+    def __init__(self) -> None:
+        self._before, self._added, self._removed, self._registered = (Counter[tuple[Fuel, str]]() for _ in range(4))
+
+    def add(self, steps: list[Counted]) -> None:
+        """Count one account: what it is counted under as the period begins, and after each change in it."""
+        self._before.update(steps[0])
+        for earlier, later in pairwise(steps):
+            self._added.update(later - earlier)
+            self._removed.update(earlier - later)
+        self._registered.update(steps[-1])
+
+    def rows(self) -> list[Figures]:
+        """The report: each fuel, and each fuel and live needs code."""
+        counters = (self._before, self._added, self._removed, self._registered)
+        keys = [(fuel, code) for fuel in _FUELS for code in (ANY, *sorted(categories()))]
+        return [Figures(_FUELS[fuel], code, *(counter[fuel, code] for counter in counters)) for fuel, code in keys]
+
+
+def steps_of(changes: Iterable[Change], first: date, last: date) -> list[Counted]:
+    """What one account was counted under as `first` began and after each of its changes, in any order, until `last`."""
+    steps: list[Counted] = [frozenset()]
     versions = sorted((change for change in changes if change.made_a_version), key=lambda change: change.version)
     for change in versions:
-        if change.day > last:
-            break
-        registration = change.state.registration
+        counted = _counted(change.state.registration)
         if change.day < first:
-            steps = [_fuels(registration)]
-        else:
-            steps.append(_fuels(registration))
-        codes = frozenset(str(need.code) for need in registration.needs)
-    return Account(steps, codes)
+            steps = [counted]
+        elif change.day <= last:
+            steps.append(counted)
+    return steps
 
 
-def as_csv(told: dict[str, Figures]) -> str:
-    """One line a figure."""
+def as_csv(rows: Iterable[Figures]) -> str:
+    """One line for each fuel, and for each fuel and needs code."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("fuel", "figure", "code", "label", "accounts"))
-    for fuel, row in told.items():
-        for name in ("before", "added", "removed", "registered"):
-            writer.writerow((fuel, name, "", "", getattr(row, name)))
-        for code, count in row.codes.items():
-            writer.writerow((fuel, "registered_with_code", code, _label(code), count))
+    writer.writerow(("fuel", "code", "label", "before", "added", "removed", "registered"))
+    for row in rows:
+        writer.writerow((row.fuel, row.code, _label(row.code), row.before, row.added, row.removed, row.registered))
     return text.getvalue()
 
 
-def as_chart(told: dict[str, Figures], title: str) -> str:
-    """Accounts by needs code, the fuels side by side, as SVG."""
-    bars = [
-        (f"{code} {_label(code)}", [row.codes[code] for row in told.values()])
+def as_chart(rows: list[Figures], first: date, last: date) -> str:
+    """Accounts by needs code, the fuels side by side, as SVG. Codes that nobody had are left out."""
+    fuels = list(_FUELS.values())
+    by_key = {(row.code, row.fuel): row for row in rows}
+    groups = {
+        f"{code} {_label(code)}": [by_key[code, fuel] for fuel in fuels]
         for code in sorted(categories())
-        if any(row.codes[code] for row in told.values())
-    ]
-    return bar_chart(title, list(told), bars)
+        if any(any(by_key[code, fuel][2:]) for fuel in fuels)
+    }
+    return bar_chart(
+        f"Priority Services Register, {last:%-d %B %Y}",
+        f"Accounts by needs code at the end of the day; added and removed since {first:%-d %B %Y}",
+        [f"{row.fuel}, all codes: {_told(row)}" for row in (by_key[ANY, fuel] for fuel in fuels)],
+        [(label, [Bar(row.registered, _told(row)) for row in group]) for label, group in groups.items()],
+    )
 
 
-def _fuels(registration: Registration) -> frozenset[Fuel]:
-    """The fuels that an account is on the register for."""
+def _told(row: Figures) -> str:
+    return f"{row.registered:,} (+{row.added:,} \N{MINUS SIGN}{row.removed:,})"
+
+
+def _counted(registration: Registration) -> Counted:
+    """The fuels that an account is on the register for, and its needs codes for each."""
     if registration.status is not Status.ACTIVE:
         return frozenset()
-    return frozenset(point.fuel for point in registration.supply_points.all())
+    fuels = {point.fuel for point in registration.supply_points.all()}
+    codes = [ANY, *(str(need.code) for need in registration.needs)]
+    return frozenset((fuel, code) for fuel in fuels for code in codes)
 
 
 def _label(code: str) -> str:
-    return list(labels()[code].values())[-1]
+    return next(iter(labels()[code].values())) if code != ANY else "all"
 
 
 def _days(period: str) -> tuple[date, date]:
@@ -144,20 +155,26 @@ def _days(period: str) -> tuple[date, date]:
     return first, last
 
 
-async def _figures(first: date, last: date) -> dict[str, Figures]:
-    """Changes come account by account, since their ids begin with the registration's: memory stays flat."""
-    accounts = [account_of(changes, first, last) async for changes in _by_account()]
-    return figures_of(accounts)
+async def _figures(first: date, last: date) -> list[Figures]:
+    tally = Tally()
+    async for changes in _by_account():
+        tally.add(steps_of(changes, first, last))
+    return tally.rows()
 
 
 async def _by_account() -> AsyncIterator[list[Change]]:
+    """Each account's changes. Their ids begin with the registration's, so they come together, in pages."""
     gathered: list[Change] = []
-    async for page in documents().pages("changes"):
-        for registration_id, changes in _grouped(Change.model_validate_json(stored.state) for stored in page):
-            if gathered and gathered[0].registration_id != registration_id:
-                yield gathered
-                gathered = []
-            gathered += changes
+    read = 0
+    with Console(stderr=True).status("Reading the change log") as status:
+        async for page in documents().pages("changes"):
+            read += len(page)
+            status.update(f"Reading the change log: {read:,} changes")
+            for registration_id, changes in _grouped(Change.model_validate_json(stored.state) for stored in page):
+                if gathered and gathered[0].registration_id != registration_id:
+                    yield gathered
+                    gathered = []
+                gathered += changes
     if gathered:
         yield gathered
 

@@ -43,7 +43,7 @@ def categories() -> dict[str, Category]:
 
 @cache
 def labels() -> dict[str, dict[str, str]]:
-    """Label by code and catalogue edition."""
+    """Label by code and catalogue edition, the newest first."""
     table: dict[str, dict[str, str]] = {}
     for row in rows("need_labels.csv"):
         table.setdefault(row["code"], {})[row["catalogue"]] = row["label"]
