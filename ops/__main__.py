@@ -13,6 +13,7 @@ from ops.quarantine import app as quarantine
 from ops.release import app as release
 from ops.report import report
 from ops.schedule import app as schedule
+from ops.subject import app as subject
 
 app = typer.Typer(
     name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -24,6 +25,7 @@ app.add_typer(needs, name="needs")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(release, name="release")
 app.add_typer(schedule, name="schedule")
+app.add_typer(subject, name="subject")
 app.command()(report)
 
 

@@ -16,11 +16,12 @@ class FieldError(NamedTuple):
 
 
 class Disposition(StrEnum):
-    """What becomes of a message: kept for a person, kept to be tried again later, given back to Pub/Sub."""
+    """What becomes of a message: kept for a person, kept to be tried again later, given back to Pub/Sub, not kept."""
 
     HELD = "held"
     PARKED = "parked"
     RETRIED = "retried"
+    DROPPED = "dropped"
 
 
 class Problem(Exception):
@@ -114,6 +115,14 @@ class SupplyPointHeld(Problem):
     code, status, title = "supply-point-held", 409, "A supply point belongs to another registration"
     disposition = Disposition.PARKED
     detail = "Check the MPANs and MPRNs; the other registration must release the supply point first."
+
+
+class Erased(Problem):
+    """The person's data was erased, at their request or because its retention was over."""
+
+    code, status, title = "erased", 410, "The data was erased"
+    disposition = Disposition.DROPPED
+    detail = "Nothing is left of it. If the account needs the register again, register it again, with a new key."
 
 
 class VersionStale(Problem):

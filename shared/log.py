@@ -39,20 +39,24 @@ FIELDS: Mapping[str, Field] = {
     "attempt": Field(_NUMBER, "Which delivery of the message this was; absent where Pub/Sub does not count"),
     "caller": Field(r"[\x20-\x7e]{1,255}", "Subject of the access token (`sub`); only in the access log"),
     "caller_kind": Field("agent|customer|network", "Kind of caller"),
+    "changes": Field(_NUMBER, "How many entries of the change log were overwritten"),
     "day": Field(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "London day of the export, or that has begun"),
     "dropped": Field(_NAME, "Name of the field that was dropped"),
+    "entries": Field(_NUMBER, "How many feed entries were overwritten"),
     "exception": Field(_NAME, "Type of the exception"),
     "ending_soon": Field(_NUMBER, "Registrations with a need that ends within 30 days"),
     "files": Field(_NUMBER, "How many files"),
     "follow_ups": Field(_NUMBER, "Follow-ups that fell due in this run"),
     "follow_ups_waiting": Field(_NUMBER, "Pending registrations whose follow-up is due and not done"),
     "kind": Field(_NAME, "What came of the request or message (`ChangeKind`)"),
+    "messages": Field(_NUMBER, "How many quarantined messages were overwritten"),
     "milliseconds": Field(_NUMBER, "From the request's arrival to its answer"),
     "needs": Field(_NUMBER, "Needs that ended in this run"),
     "of_event": Field(_NAME, "Event that a field was dropped from"),
     "operation": Field(_NAME, "Operation of the API, or the function"),
     "part": Field(_NUMBER, "Number of the file's part"),
     "parts": Field(_NUMBER, "How many parts the day has"),
+    "pending": Field(_NUMBER, "How many feed entries wait for the release of their day"),
     "problem": Field(_NAME, "Code of the problem that was answered (`shared/errors.py`)"),
     "purpose": Field(_NAME, "What the caller said that it reads for: claim `purpose`, else header `Psr-Purpose`"),
     "quarantine_id": Field("[0-9a-f]{40}", "Id of the quarantine record"),
@@ -145,6 +149,18 @@ class Event(Enum):
         "Message given back for another attempt",
         "problem attempt",
         "A dependency failed; Pub/Sub delivers the message again.",
+    )
+    MESSAGE_DROPPED = (
+        "NOTICE",
+        "Message dropped",
+        "problem",
+        "A message spoke of someone whose data was erased. It is not kept.",
+    )
+    REGISTRATION_ERASED = (
+        "NOTICE",
+        "Registration erased",
+        "registration_id changes entries messages pending",
+        "The retention of an ended registration was over, or what an erasure had left for later was erased.",
     )
     EXPORT_PLANNED = (
         "INFO",

@@ -86,6 +86,7 @@ Permission = Literal[
     "pubsub.publish:psr-account-events",
     "pubsub.publish:psr-customer-migration",
     "pubsub.publish:psr-export-work",
+    "quarantine.erase",
     "quarantine.write",
     "secret:identity-key",
 ]

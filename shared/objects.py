@@ -1,6 +1,7 @@
 """Objects in Cloud Storage. One is written once and never changed; writing the same again is a success."""
 
 import asyncio
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -53,6 +54,10 @@ class Bucket:
             content = await self.get(path)
         return sha256(content).hexdigest() if content is not None else None
 
+    async def delete(self, path: str) -> None:
+        """Delete an object, if there is one. Raises `Unavailable`."""
+        await self._run(self._delete, path)
+
     async def _run(self, work: Any, *arguments: Any) -> Any:
         try:
             return await asyncio.to_thread(work, *arguments)
@@ -79,6 +84,10 @@ class Bucket:
         except exceptions.NotFound:
             return None
         return content
+
+    def _delete(self, path: str) -> None:
+        with suppress(exceptions.NotFound):
+            self._bucket.blob(path).delete(timeout=_SECONDS, retry=_RETRY)
 
 
 @cache

@@ -65,6 +65,7 @@ class Settings(Model, strict=False):
     young_child_until_birthday: int = Field(6, ge=5, le=6, description="Code 29 ends on this birthday (5th or 6th)")
     follow_up_days: int = Field(14, ge=1, description="Days in which a pending registration is followed up")
     parked_days: int = Field(14, ge=1, description="Days for which a parked message is tried again")
+    ended_kept_days: int = Field(730, ge=1, description="Days after which an ended registration is erased")
     review_months: int = Field(24, ge=1, description="Months between reviews of a registration")
     review_months_medically_dependent: int = Field(12, ge=1, description="The same with a medically dependent need")
 

@@ -2,7 +2,7 @@
 
 locals {
   # Every permission that a manifest can ask for. Those ending in ":" go on with the name of a topic or a secret.
-  permissions = ["exports.write", "firestore.read", "firestore.write", "kms.sign", "pubsub.publish:", "quarantine.write", "secret:"]
+  permissions = ["exports.write", "firestore.read", "firestore.write", "kms.sign", "pubsub.publish:", "quarantine.erase", "quarantine.write", "secret:"]
 
   firestore_roles = {
     "firestore.read"  = "roles/datastore.viewer"
@@ -10,11 +10,12 @@ locals {
   }
 
   # Creating is not overwriting; reading is needed to meet an object that an earlier attempt has written.
-  bucket_roles = { for role in ["roles/storage.objectCreator", "roles/storage.objectViewer"] : role => role }
+  create_and_read = ["roles/storage.objectCreator", "roles/storage.objectViewer"]
 
   buckets = {
-    "exports.write"    = google_storage_bucket.exports.name
-    "quarantine.write" = google_storage_bucket.quarantine.name
+    "exports.write"    = { name = google_storage_bucket.exports.name, roles = local.create_and_read }
+    "quarantine.erase" = { name = google_storage_bucket.quarantine.name, roles = ["roles/storage.objectUser"] }
+    "quarantine.write" = { name = google_storage_bucket.quarantine.name, roles = local.create_and_read }
   }
 }
 
@@ -56,11 +57,12 @@ resource "google_project_iam_member" "firestore" {
 
 resource "google_storage_bucket_iam_member" "function" {
   for_each = merge([
-    for key, grant in local.grants : { for role in local.bucket_roles : "${key} ${role}" => merge(grant, { role = role }) }
-    if contains(keys(local.buckets), grant.permission)
+    for key, grant in local.grants : {
+      for role in local.buckets[grant.permission].roles : "${key} ${role}" => merge(grant, { role = role })
+    } if contains(keys(local.buckets), grant.permission)
   ]...)
 
-  bucket = local.buckets[each.value.permission]
+  bucket = local.buckets[each.value.permission].name
   role   = each.value.role
   member = google_service_account.function[each.value.function].member
 }

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
-from shared.errors import FieldError, InvalidContent, MalformedParameter, NotFound
+from shared.errors import Erased, FieldError, InvalidContent, MalformedParameter, NotFound
 from shared.http.access import Shown, Shows
 from shared.http.api import Answer, Api, Call
 from shared.http.bulk import Area, AreaPage, Batch, Summary, SupplyPointList, at_supply_point, in_area
@@ -35,7 +35,7 @@ class LookupKey(Model):
         return self
 
 
-@api.operation("getRegistration", answers=Registration, problems=(NotFound,))
+@api.operation("getRegistration", answers=Registration, problems=(NotFound, Erased))
 async def get_registration(call: Call) -> Answer:
     """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
     registration_id = call.registration_id
@@ -46,7 +46,7 @@ async def get_registration(call: Call) -> Answer:
     return registration_answer(registration, call.caller)
 
 
-@api.operation("lookUpRegistration", answers=Registration, problems=(NotFound,))
+@api.operation("lookUpRegistration", answers=Registration, problems=(NotFound, Erased))
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
     """One registration by account (one RPC), MPAN or MPRN (two)."""
     point = body.mpan or body.mprn
@@ -100,7 +100,7 @@ async def search_registrations(call: Call, body: Area) -> Answer:
     return Answer(200, page.model_dump_json(), _shown(page.registrations))
 
 
-@api.operation("listChanges", answers=HistoryPage, problems=(NotFound,))
+@api.operation("listChanges", answers=HistoryPage, problems=(NotFound, Erased))
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     """The changes of one registration by version, newest last, page by page; one RPC."""
     registration_id = call.registration_id
@@ -111,6 +111,8 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     changes, last = await registrations().history(registration_id, after=after, limit=query.page_size)
     if not changes:
         raise NotFound
+    if any(change.erased for change in changes):
+        raise Erased
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
         next_page_token=page_token(call, registration_id, list(last)) if last else None,
@@ -122,6 +124,8 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
 def _seen(state: RegistrationState | None) -> Registration:
     if state is None:
         raise NotFound
+    if state.erased_on is not None:
+        raise Erased
     return state.registration
 
 

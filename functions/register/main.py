@@ -14,6 +14,7 @@ from shared.domain.registration import Fact, Registration, RegistrationId, Regis
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import (
     AlreadyRegistered,
+    Erased,
     IdempotencyKeyReused,
     NotFound,
     NotLive,
@@ -36,7 +37,7 @@ api = Api(__file__)
     "createRegistration",
     answers=Registration,
     status=201,
-    problems=(NotFound, AlreadyRegistered, SupplyPointHeld, IdempotencyKeyReused),
+    problems=(NotFound, AlreadyRegistered, SupplyPointHeld, Erased, IdempotencyKeyReused),
 )
 async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     """Register an account, or take it up again after it was withdrawn or ended; one RPC for a new account.
@@ -59,7 +60,7 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
 @api.operation(
     "amendRegistration",
     answers=Registration,
-    problems=(NotFound, NotLive, SupplyPointHeld, VersionNeeded, VersionStale, IdempotencyKeyReused),
+    problems=(NotFound, NotLive, Erased, SupplyPointHeld, VersionNeeded, VersionStale, IdempotencyKeyReused),
 )
 async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     """Change a registration by JSON merge patch (RFC 7396), having read the version in If-Match; two RPCs.
@@ -86,7 +87,7 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
 @api.operation(
     "withdrawRegistration",
     answers=Registration,
-    problems=(NotFound, NotLive, VersionNeeded, VersionStale, IdempotencyKeyReused),
+    problems=(NotFound, NotLive, Erased, VersionNeeded, VersionStale, IdempotencyKeyReused),
 )
 async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
     """Take an account off the register, having read the version in If-Match; two RPCs.
@@ -141,6 +142,8 @@ def _as_read(known: RegistrationState | None, versions: frozenset[int]) -> Regis
     """
     if known is None:
         raise NotFound
+    if known.erased_on is not None:
+        raise Erased
     if not known.registration.status.live:
         raise NotLive
     if known.registration.version not in versions:

@@ -36,7 +36,7 @@ class Origin(Model):
 class Change(Model):
     """One entry of the log: the outcome, and the full state after it. `day` is its London day.
 
-    `reason` is what was said for a withdrawal.
+    `reason` is what was said for a withdrawal. An `erased` entry has no content any more; its request is not answered.
     """
 
     change_id: str
@@ -49,6 +49,7 @@ class Change(Model):
     fingerprint: str
     reason: str | None = None
     state: RegistrationState
+    erased: bool = False
 
     @property
     def made_a_version(self) -> bool:

@@ -115,11 +115,12 @@ def _entry(
         day=view.day,
         send=send,
         withheld=withheld,
-        state=_shared_state(after, recipient_id) if send is Send.SET else None,
+        state=shared_state(after, recipient_id) if send is Send.SET else None,
     )
 
 
-def _shared_state(after: Registration, recipient_id: str) -> SharedState:
+def shared_state(after: Registration, recipient_id: str) -> SharedState:
+    """What a recipient is told of a registration."""
     return SharedState(
         primary_contact=after.primary_contact,
         alternate_contact=after.alternate_contact,

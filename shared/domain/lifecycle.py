@@ -42,6 +42,7 @@ from shared.domain.registration import (
 from shared.domain.supply_points import SupplyPoints, supply_point_key, supply_points_of
 from shared.errors import (
     AlreadyRegistered,
+    Erased,
     FieldError,
     InvalidContent,
     NotLive,
@@ -89,7 +90,8 @@ def register(
     _refuse_impossible_dates(told, None, moment.day, settings)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
-    return _tell(whole(told, confirmed=True), known, moment, newest_of_all(fact, known), settings)
+    statement = whole(told, confirmed=True)
+    return _taken_up(_tell(statement, known, moment, newest_of_all(fact, known), settings), told)
 
 
 def amend(
@@ -139,15 +141,20 @@ def migrate(
     lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
     loses = not fact.newer_than(known.facts.profile)
     due = loses and bool(lacking) and known.registration.status.live and known.registration.review_due_on > moment.day
-    return _tell(whole(told)._replace(review=due), known, moment, fact, settings)
+    return _taken_up(_tell(whole(told)._replace(review=due), known, moment, fact, settings), told)
 
 
 def hear(
     statement: Statement, known: RegistrationState | None, *, moment: Moment, fact: Fact, settings: Settings
 ) -> Decision:
-    """An event tells something about an account. Raises `RegistrationUnknown` until the register knows the account."""
+    """An event tells something about an account.
+
+    Raises `RegistrationUnknown` until the register knows the account, `Erased` once it knows it no more.
+    """
     if known is None:
         raise RegistrationUnknown
+    if known.erased_on is not None:
+        raise Erased
     says_nothing_else = not any(told is not None for told in statement[:5]) and not statement.served
     wins = says_nothing_else and fact.newer_than(known.facts.profile)
     wins = wins or facts_after(statement, known.facts, fact) != known.facts
@@ -190,6 +197,15 @@ def give_way(decision: Decision, known: RegistrationState | None, keys: Iterable
         unchanged = settled.model_copy(update={"registration": known.registration})
         return decision._replace(kind=ChangeKind.NO_CHANGE, state=unchanged)
     return decision._replace(state=settled)
+
+
+def _taken_up(decision: Decision, told: RegistrationInput) -> Decision:
+    """The same decision; what it makes live again after an erasure has its account again."""
+    state = decision.state
+    if state.erased_on is None or not state.registration.status.live:
+        return decision
+    registration = state.registration.model_copy(update={"account_id": told.account_id})
+    return decision._replace(state=state.model_copy(update={"registration": registration, "erased_on": None}))
 
 
 def _begin(

@@ -138,3 +138,6 @@ class RegistrationState(Model):
     facts: Facts
     networks: dict[str, dict[str, NetworkState]]
     day: date
+    #: Since when only a shell is left, and the feed documents that are erased once their day is released.
+    erased_on: date | None = None
+    erase_later: list[str] = Field(default_factory=list)

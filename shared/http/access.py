@@ -18,7 +18,7 @@ from shared.store.identity import identity
 #: Says what a caller reads for, where its token does not (claim `purpose`).
 PURPOSE_HEADER = "Psr-Purpose"
 REGISTRATION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_REFUSALS = (401, 403, 404)
+_REFUSALS = (401, 403, 404, 410)
 
 
 class Purpose(StrEnum):

@@ -8,8 +8,9 @@
     main = consumer.function()
 
 The handler returns: done (204). It raises a `Problem`: what can never succeed, or only later, becomes a quarantine
-record (204); anything else is given back to Pub/Sub (503, 500), which tries again and dead-letters in the end. The push
-body is read here because the framework's own adapter drops the delivery attempt, refuses empty data and echoes headers.
+record (204), unless keeping it would bring back what was erased; anything else is given back to Pub/Sub (503, 500),
+which tries again and dead-letters in the end. The push body is read here because the framework's own adapter drops the
+delivery attempt, refuses empty data and echoes headers.
 """
 
 from base64 import b64decode
@@ -101,7 +102,10 @@ async def _receive(request: Request, topic: str, handler: Handler) -> Response:
         if problem.disposition is Disposition.RETRIED:
             log(Event.MESSAGE_GIVEN_BACK, problem=problem.code, attempt=delivery.delivery_attempt)
             raise
-        await quarantine().put(delivery, problem)
+        if problem.disposition is Disposition.DROPPED:
+            log(Event.MESSAGE_DROPPED, problem=problem.code)
+        else:
+            await quarantine().put(delivery, problem)
     else:
         if record_id := delivery.attributes.get(REPLAY_OF):
             await quarantine().resolve(record_id)

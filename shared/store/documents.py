@@ -336,14 +336,15 @@ class Documents:
             _encode(write.update.fields[name], value)
         return write
 
-    def merge(self, key: Key, fields: dict[str, Value], *, count_up: str) -> Any:
-        """A write of some fields of an existing document that also adds one to the field `count_up`."""
+    def merge(self, key: Key, fields: dict[str, Value], *, count_up: str | None = None) -> Any:
+        """A write of some fields of an existing document that can also add one to the field `count_up`."""
         write = self.put(key, fields)
         write.update_mask.field_paths.extend(fields)
         write.current_document.exists = True
-        transform = write.update_transforms.add()
-        transform.field_path = count_up
-        transform.increment.integer_value = 1
+        if count_up is not None:
+            transform = write.update_transforms.add()
+            transform.field_path = count_up
+            transform.increment.integer_value = 1
         return write
 
     def _query(self, collection: str, equal: tuple[str, Value] | None) -> Any:

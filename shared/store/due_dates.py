@@ -20,6 +20,8 @@ from shared.store.documents import Documents, Value, documents
 _COLLECTION = "registrations"
 _DIGITS = "0123456789abcdef"
 _NOTED = "noted|"
+#: Of a registration that has ended: when to erase it.
+ERASE_DUE = "erase_due"
 #: Registrations a page: as many as one RPC can read.
 _PAGE = 500
 
@@ -44,6 +46,11 @@ def due_fields(registration: Registration) -> dict[str, Value]:
     }
     digit = registration.registration_id[0]
     return {name: f"{_range(digit, noted)}{day.isoformat()}" if day else None for name, (day, noted) in dates.items()}
+
+
+def spread(registration_id: RegistrationId, day: date | None) -> str | None:
+    """A date as `ERASE_DUE` holds it."""
+    return f"{_range(registration_id[0], noted=False)}{day.isoformat()}" if day else None
 
 
 class DueDates:
@@ -81,6 +88,16 @@ class DueDates:
                 )
             )
         )
+
+    async def to_erase(self, until: date) -> AsyncGenerator[list[RegistrationId], None]:
+        """Ended registrations to erase by `until`, in pages. Raises `Unavailable`."""
+        for digit in _DIGITS:
+            prefix = _range(digit, noted=False)
+            bounds = prefix, f"{prefix}{until.isoformat()}"
+            async for page in self._documents.pages_between(_COLLECTION, ERASE_DUE, *bounds):
+                ids = [RegistrationId(stored.document_id) for stored in page]
+                for start in range(0, len(ids), _PAGE):
+                    yield ids[start : start + _PAGE]
 
     async def _range(self, name: DueDate, prefix: str, until: date) -> AsyncGenerator[tuple[str, RegistrationId], None]:
         """Date and id of what begins with `prefix`, oldest first."""

@@ -19,13 +19,18 @@ _WRITES_PER_RPC = 500
 
 
 class Action(StrEnum):
-    """What an operator can do with quarantined messages and lists of customers. Only `revealed` shows personal data."""
+    """What an operator can do with quarantined messages, lists of customers, and all that is held of one.
+
+    `revealed` and `exported` show personal data, the others do not.
+    """
 
     LISTED = "listed"
     SHOWN = "shown"
     REVEALED = "revealed"
     REPLAYED = "replayed"
     DISCARDED = "discarded"
+    EXPORTED = "exported"
+    ERASED = "erased"
 
 
 class OperatorAction(Model):

@@ -174,6 +174,28 @@ class Quarantine:
                 return QuarantineStatus.DISCARDED
         raise Unavailable(headers={"Retry-After": "5"})
 
+    async def erase(self, record_id: str) -> None:
+        """Overwrite a message by nothing; it is not tried again. Raises `NotFound`, `Unavailable`."""
+        stored = await self._get(record_id)
+        record = _record(stored)
+        if record.message.stored_as is not None:
+            await _bucket().delete(record.message.stored_as)
+        nothing: dict[str, object] = {
+            "attributes": {},
+            "source": None,
+            "event_id": None,
+            "event_type": None,
+            "data": "",
+            "stored_as": None,
+        }
+        settled = record.status in (QuarantineStatus.RESOLVED, QuarantineStatus.DISCARDED)
+        fields: dict[str, Value] = {
+            "status": record.status.value if settled else QuarantineStatus.DISCARDED.value,
+            "errors": "[]",
+            "state": record.message.model_copy(update=nothing).model_dump_json(),
+        }
+        await self._merge(Key("quarantine", record_id), fields)
+
     async def fields(self, record_id: str) -> dict[str, Value]:
         """What changes about a record: status, reason, attempts, first and last seen. Raises `NotFound`."""
         stored = await self._get(record_id)

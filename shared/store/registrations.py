@@ -7,7 +7,7 @@ version it expects, and after a refusal or a lost answer the store looks before 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
@@ -19,8 +19,9 @@ from shared.domain.lifecycle import Decision, Moment, give_way
 from shared.domain.registration import AccountId, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector, postcode_sector
-from shared.errors import ClockOutOfStep, IdempotencyKeyReused, SupplyPointHeld, Unavailable
+from shared.errors import ClockOutOfStep, Erased, IdempotencyKeyReused, SupplyPointHeld, Unavailable
 from shared.log import Event, log
+from shared.settings import settings
 from shared.store.documents import (
     CommitConflict,
     CommitUnanswered,
@@ -31,7 +32,7 @@ from shared.store.documents import (
     documents,
     pause,
 )
-from shared.store.due_dates import due_fields
+from shared.store.due_dates import ERASE_DUE, due_fields, spread
 from shared.store.identity import Identity, identity
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of
 
@@ -318,6 +319,7 @@ class Registrations:
             "postcode": registration.premises.postcode if registration.status.live else None,
             "sector": postcode_sector(registration.premises.postcode) if registration.status.live else None,
             **due_fields(registration),
+            ERASE_DUE: spread(registration.registration_id, _erase_due(state)),
             "state": state.model_dump_json(),
         }
         version = known.versions.get(registration.registration_id)
@@ -351,6 +353,11 @@ def _registration(stored: Stored | None) -> RegistrationState | None:
     return RegistrationState.model_validate_json(stored.state) if stored else None
 
 
+def _erase_due(state: RegistrationState) -> date | None:
+    """A live registration is kept. A shell to which a late fact came is looked at again as if it had ended then."""
+    return None if state.registration.status.live else state.day + timedelta(days=settings().ended_kept_days)
+
+
 def _sequence(change: Change) -> str:
     """Orders a history: by version, what made the version before what left it as it was, then by time."""
     return f"{change.version:010d}|{int(not change.made_a_version)}|{rfc3339(change.recorded_at)}"
@@ -372,6 +379,8 @@ def _change(request: Request, decision: Decision, state: RegistrationState, mome
 
 
 def _repeat(change: Change, request: Request) -> Outcome:
+    if change.erased:
+        raise Erased
     if change.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused
     return Outcome(change, replayed=True)

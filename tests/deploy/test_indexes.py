@@ -22,6 +22,7 @@ from shared.errors import UnknownEventType
 from shared.messages.delivery import Delivery
 from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
+from shared.store.erasure import Erasure
 from shared.store.identity import Identity
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine, QuarantineStatus
@@ -147,6 +148,9 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     )
     [page async for page in quarantine.records(QuarantineStatus.HELD)]
     await quarantine.count(QuarantineStatus.HELD)
+    await world.withdraw(2)
+    [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
+    await Erasure(world.documents, Identity.of(world.settings)).erase([registration_id])
     actions = OperatorActions(world.documents)
     await actions.note(Action.LISTED, "an operator", [None], None)
     await actions.on("a record")

@@ -2,8 +2,10 @@
 
 import base64
 import random
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from tests.api.samples import new_mpan, new_mprn
@@ -16,10 +18,11 @@ class Canary:
         self.mark = f"CNRY{secrets.token_hex(3).upper()}"
         self.account_id = f"{self.mark}-1"
         self.mpan, self.mprn = new_mpan(), new_mprn()
-        number = random.randrange(200, 900)
+        number, day = random.randrange(200, 900), random.randrange(3000)
         self.phones = [f"07700900{number}", f"07700 900{number + 1}"]
-        self.postcode = "ZE3 9JW"
-        self.born, self.ends = "2022-06-17", "2091-03-19"
+        self.postcode = f"ZE{number // 100} {number % 10}{''.join(random.sample('ABDEFGHJLNPQRSTUWXYZ', 2))}"
+        self.born = str(date(2022, 1, 1) + timedelta(days=day % 1000))
+        self.ends = str(date(2091, 1, 1) + timedelta(days=day))
         self.marks: Mapping[str, str] = {
             "text": self.mark,
             "phone": self.phones[0],
@@ -30,7 +33,6 @@ class Canary:
             "birth date": self.born,
             "end of a need": self.ends,
         }
-        self._wanted = {name: _forms(value) for name, value in self.marks.items()}
 
     def registration(self, **changed: Any) -> dict[str, Any]:
         """The canary in every field that can hold it."""
@@ -67,13 +69,19 @@ class Canary:
         }
 
     def found_in(self, text: str | bytes) -> list[str]:
-        """Which of the marks a text holds."""
-        octets = (text.encode() if isinstance(text, str) else text).upper()
-        return [name for name, forms in self._wanted.items() if any(form in octets for form in forms)]
+        """Which of the marks a text holds, as they are, without blanks, or in Base64."""
+        octets = text.encode() if isinstance(text, str) else text
+        whole = b"\n".join([octets, *_decoded(octets)]).upper()
+        return [
+            name
+            for name, value in self.marks.items()
+            if value.upper().encode() in whole or value.replace(" ", "").upper().encode() in whole
+        ]
 
 
-def _forms(value: str) -> list[bytes]:
-    """A value as it is, without blanks, and in Base64 at each of the three alignments (less the ends, which vary)."""
-    plain = [value.encode(), value.replace(" ", "").encode()]
-    encoded = [base64.b64encode(b"\0" * shift + value.encode())[4:-4] for shift in range(3)]
-    return [form.upper() for form in (*plain, *encoded) if len(form) > 5]
+def _decoded(octets: bytes) -> Iterator[bytes]:
+    """What every run of Base64 in a text says. A run that is cut somewhere is tried from each of four places."""
+    for run in re.findall(rb"[A-Za-z0-9+/]{12,}", octets):
+        for start in range(4):
+            part = run[start : len(run) - (len(run) - start) % 4]
+            yield base64.b64decode(part)
