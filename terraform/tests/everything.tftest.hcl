@@ -159,10 +159,18 @@ run "grants" {
 
   assert {
     condition = length(local.grants) == (
-      length(google_project_iam_member.firestore) + length(google_storage_bucket_iam_member.function) / 2 +
+      length(google_project_iam_member.firestore) +
+      length([for grant in values(local.grants) : grant if contains(keys(local.buckets), grant.permission)]) +
       length(google_pubsub_topic_iam_member.publisher) + length(google_kms_crypto_key_iam_member.signer) + length(google_secret_manager_secret_iam_member.function)
     )
-    error_message = "Each permission of a manifest is one grant (two roles for a bucket), and there are no others."
+    error_message = "Each permission of a manifest is one grant, and there are no others."
+  }
+
+  assert {
+    condition = length(google_storage_bucket_iam_member.function) == sum([
+      for grant in values(local.grants) : try(length(local.buckets[grant.permission].roles), 0)
+    ])
+    error_message = "A permission on a bucket is its roles, and there are no others."
   }
 
   assert {

@@ -26,6 +26,7 @@ FORBIDDEN = ("fastapi", "google.cloud.pubsub_v1", "httpx", "ops", "pandas", "ric
 IMPORTS = {
     "consume_account_events": set(),
     "consume_migration": set(),
+    "erase_ended": set(),
     "expire_needs": set(),
     "export_daily": {"anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1"},
     "export_recipient": {"anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1"},

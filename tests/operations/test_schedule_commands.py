@@ -34,6 +34,7 @@ def jobs(stack: Stack) -> dict[str, list[str]]:
 def test_jobs_are_those_of_the_manifests_and_can_be_paused_resumed_and_run(stack: Stack) -> None:
     shown = jobs(stack)
     assert {name: row[:2] for name, row in shown.items()} == {
+        "erase-ended": ["15 7 * * *", "paused"],
         "expire-needs": ["15 0,2-5 * * *", "paused"],
         "export-daily": ["5 2-8 * * *", "paused"],
         "replay-parked": ["*/5 0,2-23 * * *", "paused"],
