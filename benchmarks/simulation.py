@@ -23,10 +23,10 @@ class Service(NamedTuple):
     concurrency: int
 
 
-#: CPU as measured (docs/performance.md), doubled for a cloud vCPU; Firestore in the same region.
+#: CPU of a registration and of a read as measured (docs/performance.md), doubled for a cloud vCPU. Waiting is assumed.
 MESSAGE = Service(cpu=0.004, waiting=0.015, concurrency=40)
 LOOKUP = Service(cpu=0.002, waiting=0.008, concurrency=40)
-#: A batch of 1,000: 1,001 states are decoded.
+#: A batch of 1,000, which decodes as many states. Assumed, not measured.
 BATCH = Service(cpu=0.150, waiting=0.100, concurrency=4)
 
 
