@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
+import requests
 import typer
-from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.scheduler_v1 import CloudSchedulerClient
 from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudSchedulerRestTransport
 from google.cloud.scheduler_v1.types import Job
@@ -35,7 +37,7 @@ def scheduler_at(host: str) -> CloudSchedulerClient:
 @app.command("list")
 def list_jobs(location: _Location = LOCATION) -> None:
     """Show every job: when it runs, whether it is paused, what came of its last run."""
-    table = Table(title="Scheduled functions")
+    table = Table(title="Scheduled functions, times in London")
     table.add_column("Job", no_wrap=True)
     for name in ("Cron", "State", "Next run", "Last run", "Came of it"):
         table.add_column(name)
@@ -85,7 +87,13 @@ def _told() -> Iterator[CloudSchedulerClient]:
         yield scheduler_at(host) if host else CloudSchedulerClient()
     except NotFound:
         raise CommandError("there is no such job: see `ops schedule list`") from None
-    except GoogleAPIError as error:
+    except Forbidden:
+        raise CommandError("you may not do this: it needs the role roles/cloudscheduler.admin") from None
+    except GoogleAuthError:
+        raise CommandError("Google Cloud does not know you: `gcloud auth application-default login`") from None
+    except requests.ConnectionError:
+        raise CommandError(f"nothing answers at {host}: is the local stack running?") from None
+    except (GoogleAPIError, requests.RequestException) as error:
         raise CommandError(f"Cloud Scheduler does not do it: {type(error).__name__}") from None
     except SettingsError as error:
         raise CommandError(f"{error}") from None

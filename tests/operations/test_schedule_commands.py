@@ -1,54 +1,123 @@
 """`ops schedule` against the local scheduler: the client and the commands are those of production."""
 
+import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import ClassVar
 
 import pytest
 
-from ops.local.layout import ROOT, child_environment
+from ops import schedule
+from ops.errors import CommandError
+from ops.local.layout import FUNCTIONS, ROOT, child_environment
+from ops.local.processes import LOOPBACK, free_ports
 from ops.local.stack import Stack
+from shared.manifest import read_manifests
 
-
-def ops(stack: Stack, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        (sys.executable, "-m", "ops", "schedule", *arguments),
-        cwd=ROOT,
-        env=child_environment(stack.layout) | {"COLUMNS": "200"},
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return done.returncode, done.stdout
+CRONS = {
+    name.replace("_", "-"): manifest.trigger.schedule.cron
+    for name, manifest in read_manifests(FUNCTIONS).items()
+    if manifest.trigger.schedule
+}
 
 
 def jobs(stack: Stack) -> dict[str, list[str]]:
     """What `list` shows, by job."""
-    code, shown = ops(stack, "list")
-    assert code == 0, shown
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│")]
+    done = subprocess.run(
+        (sys.executable, "-m", "ops", "schedule", "list"),
+        cwd=ROOT,
+        env=child_environment(stack.layout) | {"COLUMNS": "200"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("│")]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
     return {row[0]: row[1:] for row in rows}
 
 
-def test_jobs_are_those_of_the_manifests_and_can_be_paused_resumed_and_run(stack: Stack) -> None:
-    shown = jobs(stack)
-    assert {name: row[:2] for name, row in shown.items()} == {
-        "erase-ended": ["15 7 * * *", "paused"],
-        "expire-needs": ["15 0,2-5 * * *", "paused"],
-        "export-daily": ["5 2-8 * * *", "paused"],
-        "replay-parked": ["*/5 0,2-23 * * *", "paused"],
+def outcome(name: str) -> tuple[str, str]:
+    """State of a job, and what came of its last run."""
+    with schedule._told() as client:
+        _, _, state, _, _, came_of_it = schedule._row(client.get_job(name=schedule._job(name, schedule.LOCATION)))
+    return state, came_of_it
+
+
+def test_jobs_are_those_of_the_manifests_and_can_be_paused_resumed_and_run(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert {name: row[:2] for name, row in jobs(stack).items()} == {
+        name: [cron, "paused"] for name, cron in CRONS.items()
     }
-    assert ops(stack, "resume", "replay_parked") == (0, "replay_parked runs again.\n")
-    assert jobs(stack)["replay-parked"][1] == "enabled"
-    assert ops(stack, "pause", "replay-parked")[0] == 0
-    assert jobs(stack)["replay-parked"][1] == "paused"
-    assert ops(stack, "run", "replay_parked")[0] == 0
+    schedule.resume("replay_parked")
+    assert outcome("replay_parked")[0] == "enabled"
+    schedule.pause("replay-parked")
+    assert outcome("replay_parked")[0] == "paused"
+    schedule.run("replay_parked")
+    assert capsys.readouterr().out.splitlines() == [
+        "replay_parked runs again.",
+        "replay-parked is paused. An alert tells when it is missed.",
+        "replay_parked is called. `ops schedule list` shows what comes of it.",
+    ]
     until = time.monotonic() + 30
-    while jobs(stack)["replay-parked"][-1] != "success":
+    while outcome("replay_parked")[1] != "success":
         assert time.monotonic() < until, "the job was called and did not succeed"
+        time.sleep(0.1)
+    _, state, _, _, came_of_it = jobs(stack)["replay-parked"]
+    assert (state, came_of_it) == ("paused", "success")
 
 
-@pytest.mark.parametrize("command", ["run", "pause", "resume"])
-def test_a_job_that_does_not_exist_is_told_in_one_line(stack: Stack, command: str) -> None:
-    assert ops(stack, command, "no_such") == (1, "error: there is no such job: see `ops schedule list`\n")
+@pytest.mark.parametrize("command", [schedule.run, schedule.pause, schedule.resume])
+def test_a_job_that_does_not_exist_is_told_in_one_line(stack: Stack, command: Callable[[str], None]) -> None:  # noqa: ARG001
+    with pytest.raises(CommandError, match="there is no such job"):
+        command("no_such")
+
+
+class Refuses(BaseHTTPRequestHandler):
+    """Answers every request with one status, as Google's APIs do."""
+
+    status: ClassVar[int]
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(json.dumps({"error": {"code": self.status, "message": "no"}}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Refuses]]:
+    with HTTPServer((LOOPBACK, 0), Refuses) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        monkeypatch.setenv("CLOUD_SCHEDULER_EMULATOR_HOST", f"{LOOPBACK}:{server.server_port}")
+        yield Refuses
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(403, "roles/cloudscheduler.admin"), (400, "does not do it: BadRequest")]
+)
+def test_what_the_service_refuses_is_told_in_one_line(refusing: type[Refuses], status: int, message: str) -> None:
+    refusing.status = status
+    with pytest.raises(CommandError, match=message):
+        schedule.list_jobs()
+
+
+def test_a_stack_that_does_not_run_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setenv("CLOUD_SCHEDULER_EMULATOR_HOST", f"{LOOPBACK}:{port}")
+    with pytest.raises(CommandError, match="is the local stack running"):
+        schedule.list_jobs()
+
+
+def test_who_has_no_credentials_is_told_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLOUD_SCHEDULER_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/there/is/no/such/file")
+    with pytest.raises(CommandError, match="application-default login"):
+        schedule.list_jobs()
