@@ -71,7 +71,7 @@ OPERATIONS: dict[str, Operation] = {
     "amend": Operation(
         lambda c, k: c.agent.amend(k["id"], '"1"', {"needs": [{"code": "08"}]}).status_code, 200, (2, 2, 4, 8)
     ),
-    "withdraw": Operation(lambda c, k: c.agent.withdraw(k["id"], '"1"').status_code, 200, (2, 2, 6, 8)),
+    "withdraw": Operation(lambda c, k: c.agent.withdraw(k["id"], '"1"').status_code, 200, (2, 2, 6, 9)),
     "get": Operation(lambda c, k: c.agent.get(k["id"]).status_code, 200, (1, 1, 0, 0)),
     "look up by account": Operation(
         lambda c, k: c.agent.look_up(account_id=k["account_id"]).status_code, 200, (1, 1, 0, 0)

@@ -48,9 +48,9 @@ def due_fields(registration: Registration) -> dict[str, Value]:
     return {name: f"{_range(digit, noted)}{day.isoformat()}" if day else None for name, (day, noted) in dates.items()}
 
 
-def spread(registration_id: RegistrationId, day: date | None) -> str | None:
+def spread(registration_id: RegistrationId, day: date) -> str:
     """A date as `ERASE_DUE` holds it."""
-    return f"{_range(registration_id[0], noted=False)}{day.isoformat()}" if day else None
+    return f"{_range(registration_id[0], noted=False)}{day.isoformat()}"
 
 
 class DueDates:

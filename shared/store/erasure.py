@@ -148,11 +148,13 @@ class Erasure:
         shell = erased_state(subject.state, subject.state.erased_on or today)
         shell = shell.model_copy(update={"erase_later": later})
         key = Key("registrations", subject.registration_id)
-        due = spread(subject.registration_id, today + timedelta(days=1)) if later else None
         stored = await self._documents.get(key)
         if stored is None:
             raise NotFound
-        fields = {**stored.fields, ERASE_DUE: due, "state": shell.model_dump_json()}
+        fields = {**stored.fields, "state": shell.model_dump_json()}
+        fields.pop(ERASE_DUE, None)
+        if later:
+            fields[ERASE_DUE] = spread(subject.registration_id, today + timedelta(days=1))
         await self._commit([self._documents.replace(key, fields, subject.version)])
 
     async def _erase_changes(self, registration_id: RegistrationId, today: date) -> int:

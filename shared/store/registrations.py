@@ -7,7 +7,7 @@ version it expects, and after a refusal or a lost answer the store looks before 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
@@ -319,7 +319,7 @@ class Registrations:
             "postcode": registration.premises.postcode if registration.status.live else None,
             "sector": postcode_sector(registration.premises.postcode) if registration.status.live else None,
             **due_fields(registration),
-            ERASE_DUE: spread(registration.registration_id, _erase_due(state)),
+            **_erase_field(state),
             "state": state.model_dump_json(),
         }
         version = known.versions.get(registration.registration_id)
@@ -353,9 +353,12 @@ def _registration(stored: Stored | None) -> RegistrationState | None:
     return RegistrationState.model_validate_json(stored.state) if stored else None
 
 
-def _erase_due(state: RegistrationState) -> date | None:
-    """A live registration is kept. A shell to which a late fact came is looked at again as if it had ended then."""
-    return None if state.registration.status.live else state.day + timedelta(days=settings().ended_kept_days)
+def _erase_field(state: RegistrationState) -> dict[str, Value]:
+    """When to erase what has ended. A shell to which a late fact came is looked at again as if it had ended then."""
+    if state.registration.status.live:
+        return {}
+    due = state.day + timedelta(days=settings().ended_kept_days)
+    return {ERASE_DUE: spread(state.registration.registration_id, due)}
 
 
 def _sequence(change: Change) -> str:
