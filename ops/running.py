@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import google.auth
+from google.auth.exceptions import GoogleAuthError
 
 from ops.errors import CommandError
 from shared.errors import Problem
@@ -33,6 +34,8 @@ def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     except Problem as problem:
         why = f" ({type(problem.__cause__).__name__})" if problem.__cause__ else ""
         raise CommandError(f"{problem.title}{why}: {problem.detail}") from None
+    except GoogleAuthError:
+        raise CommandError("Google Cloud does not know you: `gcloud auth application-default login`") from None
     except SettingsError as error:
         raise CommandError(f"{error}") from None
 
