@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
@@ -48,7 +48,7 @@ def list_releases(environment: Environment) -> None:
 @app.command()
 def plan(environment: Environment, release: ReleaseName = None, terraform: Program = "terraform") -> None:
     """Plan a release and save the plan as dist/ENVIRONMENT.tfplan."""
-    manifest = _manifest(environment)
+    manifest = manifest_path(environment)
     if release is not None:
         _bucket(environment).fetch_release(release, manifest)
     else:
@@ -62,7 +62,7 @@ def save(environment: Environment, name: Annotated[str, typer.Argument(help="Nam
     """Save the plan where `apply --saved` finds it: for a person to approve, and another machine to apply."""
     bucket = _bucket(environment)
     bucket.put(f"plans/{environment}/{name}.tfplan", _plan(environment).read_bytes())
-    bucket.put(f"plans/{environment}/{name}.json", _manifest(environment).read_bytes())
+    bucket.put(f"plans/{environment}/{name}.json", manifest_path(environment).read_bytes())
     print(f"saved plan {name}")
 
 
@@ -72,7 +72,7 @@ def apply(environment: Environment, saved: SavedPlan = None, terraform: Program 
     if saved is not None:
         bucket = _bucket(environment)
         bucket.fetch(f"plans/{environment}/{saved}.tfplan", _plan(environment))
-        bucket.fetch(f"plans/{environment}/{saved}.json", _manifest(environment))
+        bucket.fetch(f"plans/{environment}/{saved}.json", manifest_path(environment))
         _run(terraform, environment, "init", "-input=false")
     _run(terraform, environment, "apply", "-input=false", str(_plan(environment)))
 
@@ -91,15 +91,20 @@ def deploy(environment: Environment, release: ReleaseName = None, terraform: Pro
 @app.command()
 def smoke(environment: Environment, terraform: Program = "terraform") -> None:
     """Check that the service answers from outside, is what was deployed, and tells nothing without a token."""
-    outputs = subprocess.run(
-        (terraform, f"-chdir={_folder(environment)}", "output", "-json", "psr"),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    release = json.loads(_manifest(environment).read_text(encoding="utf-8"))
-    check(json.loads(outputs.stdout)["url"], release["functions"][release["default_function"]]["sha256"])
+    release = json.loads(manifest_path(environment).read_text(encoding="utf-8"))
+    check(outputs(environment, terraform)["url"], release["functions"][release["default_function"]]["sha256"])
     print("smoke test passed")
+
+
+def outputs(environment: str, terraform: str) -> dict[str, Any]:
+    """The outputs of an environment (terraform/outputs.tf). Raises `CommandError`."""
+    command = (terraform, f"-chdir={_folder(environment)}", "output", "-json", "psr")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise CommandError(f"`{' '.join(command)}` does not tell the addresses of {environment}") from None
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def check(url: str, build: str) -> None:
@@ -150,7 +155,7 @@ def _bucket(environment: str) -> ReleaseBucket:
     return ReleaseBucket(project[1])
 
 
-def _manifest(environment: str) -> Path:
+def manifest_path(environment: str) -> Path:
     """The release manifest that the environment's plan was made of: Terraform reads it again when it applies."""
     return DIST / f"{environment}.release.json"
 

@@ -41,16 +41,15 @@ def list_jobs(location: _Location = LOCATION) -> None:
     table.add_column("Job", no_wrap=True)
     for name in ("Cron", "State", "Next run", "Last run", "Came of it"):
         table.add_column(name)
-    with _told() as client:
-        for job in client.list_jobs(parent=_parent(location), timeout=_SECONDS):
-            table.add_row(*_row(job))
+    for job in jobs(location).values():
+        table.add_row(*_row(job))
     Console().print(table)
 
 
 @app.command()
 def run(name: _Name, location: _Location = LOCATION) -> None:
     """Run a job now. What comes of it is shown by `list`."""
-    with _told() as client:
+    with told() as client:
         client.run_job(name=_job(name, location), timeout=_SECONDS)
     print(f"{name} is called. `ops schedule list` shows what comes of it.")
 
@@ -58,7 +57,7 @@ def run(name: _Name, location: _Location = LOCATION) -> None:
 @app.command()
 def pause(name: _Name, location: _Location = LOCATION) -> None:
     """Let a job run no more until it is resumed."""
-    with _told() as client:
+    with told() as client:
         client.pause_job(name=_job(name, location), timeout=_SECONDS)
     print(f"{name} is paused. An alert tells when it is missed.")
 
@@ -66,9 +65,16 @@ def pause(name: _Name, location: _Location = LOCATION) -> None:
 @app.command()
 def resume(name: _Name, location: _Location = LOCATION) -> None:
     """Let a paused job run again."""
-    with _told() as client:
+    with told() as client:
         client.resume_job(name=_job(name, location), timeout=_SECONDS)
     print(f"{name} runs again.")
+
+
+def jobs(location: str) -> dict[str, Job]:
+    """Every job by its short name. Raises `CommandError`."""
+    with told() as client:
+        found = client.list_jobs(parent=_parent(location), timeout=_SECONDS)
+        return {job.name.rpartition("/")[2]: job for job in found}
 
 
 def _row(job: Job) -> tuple[str, ...]:
@@ -80,8 +86,8 @@ def _row(job: Job) -> tuple[str, ...]:
 
 
 @contextmanager
-def _told() -> Iterator[CloudSchedulerClient]:
-    """The client; what cannot be done is told in one line."""
+def told() -> Iterator[CloudSchedulerClient]:
+    """The client. What cannot be done is told in one line: raises `CommandError`."""
     host = emulator_host("CLOUD_SCHEDULER")
     try:
         yield scheduler_at(host) if host else CloudSchedulerClient()

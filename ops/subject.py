@@ -43,7 +43,7 @@ def export(
 def erase(account: _Account, reason: _Reason) -> None:
     """Erase an account (UK GDPR, Article 17): networks are told to delete, everything else is overwritten."""
     _need(reason)
-    ended, erased = run(lambda: _erase(AccountId(account), reason))
+    ended, erased = run(lambda: erase_account(AccountId(account), reason))
     if ended:
         print("The registration was live and has been ended; the networks are told by the next export.")
     print(
@@ -94,7 +94,8 @@ async def _messages(records: dict[str, Record]) -> list[dict[str, Any]]:
     ]
 
 
-async def _erase(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
+async def erase_account(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
+    """Note it, end the registration if it is live (whether it was), and overwrite everything. Raises `Unavailable`."""
     registration_id = registrations().registration_id(account_id)
     await operator_actions().note(Action.ERASED, getpass.getuser(), [registration_id], reason)
     try:

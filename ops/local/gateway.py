@@ -26,7 +26,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def gateway(layout: Layout) -> Starlette:
     """The application. What is not the issuer's, the scheduler's or a page goes through the front door."""
-    issuer = Issuer(f"{layout.url}/dev", AUDIENCE)
+    issuer = Issuer(layout.issuer, AUDIENCE)
     scheduler = Scheduler(layout.clock)
     door = FrontDoor(
         read_manifests(FUNCTIONS),

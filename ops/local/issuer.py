@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
@@ -66,6 +67,13 @@ class Issuer:
     async def _jwks(self, _request: Request) -> Response:
         public = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
         return JSONResponse({"keys": [{**public, "kid": self._key_id, "use": "sig", "alg": "RS256"}]})
+
+
+def token_from(issuer: str, kind: str, **claims: str | int | list[str]) -> str:
+    """Ask a stack's issuer for a token for a kind of caller. Raises httpx's `HTTPError`."""
+    asked = {name: ",".join(claim) if isinstance(claim, list) else str(claim) for name, claim in claims.items()}
+    answer = httpx.get(f"{issuer}/token", params={"as": kind, **asked}, timeout=10)
+    return str(answer.raise_for_status().json()["access_token"])
 
 
 def _listed(text: str | None) -> list[str]:

@@ -50,6 +50,11 @@ class Layout(Model):
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
+    def issuer(self) -> str:
+        """The token issuer, which is behind the front door too; also the `iss` of its tokens."""
+        return f"{self.url}/dev"
+
+    @property
     def scheduler(self) -> str:
         """Where the local Cloud Scheduler is: behind the front door."""
         return f"{LOOPBACK}:{self.port}"
@@ -64,6 +69,11 @@ class Layout(Model):
         """The key that signs manifests; the public key lies beside it, as `.pub.pem`."""
         return self.home / "signing-key.pem"
 
+    @property
+    def file(self) -> Path:
+        """Where the layout itself is written down."""
+        return self.home / "stack.json"
+
     def function_url(self, name: str) -> str:
         """A function's own address, behind the front door."""
         return f"http://{LOOPBACK}:{self.functions[name]}"
@@ -77,9 +87,9 @@ class Layout(Model):
             "STORAGE_EMULATOR_HOST": f"http://{self.emulators['storage']}",
             "PSR_PROJECT": self.project,
             "PSR_IDENTITY_KEY": self.identity_key,
-            "PSR_TOKEN_ISSUER": f"{self.url}/dev",
+            "PSR_TOKEN_ISSUER": self.issuer,
             "PSR_TOKEN_AUDIENCE": AUDIENCE,
-            "PSR_TOKEN_JWKS_URI": f"{self.url}/dev/jwks.json",
+            "PSR_TOKEN_JWKS_URI": f"{self.issuer}/jwks.json",
             "PSR_CORS_ORIGINS": f"{self.url} http://localhost:3000",
             "PSR_EXPORT_BUCKET": BUCKET,
             "PSR_QUARANTINE_BUCKET": QUARANTINE_BUCKET,
@@ -88,6 +98,7 @@ class Layout(Model):
             "PSR_SUPPLIER_MPID": SUPPLIER,
             "PSR_TEST_DATA_FLAG": "TR01",
             "PSR_SIMULATED_CLOCK": str(self.clock.path),
+            "PSR_STACK": str(self.file),
         }
 
 

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 
 from ops.errors import CommandError
 from ops.local.emulators import SOURCES, firestore_command, pubsub_command, read_sources, storage_command
+from ops.local.issuer import token_from
 from ops.local.layout import (
     BUCKET,
     FUNCTIONS,
@@ -72,9 +72,7 @@ class Stack:
 
     def token(self, kind: str, **claims: str | int | list[str]) -> str:
         """An access token for an `agent`, `network` or `customer`, with claims as `/dev/token` takes them."""
-        asked = {name: ",".join(claim) if isinstance(claim, list) else str(claim) for name, claim in claims.items()}
-        answer = httpx.get(f"{self.url}/dev/token", params={"as": kind, **asked}, timeout=10)
-        return str(answer.raise_for_status().json()["access_token"])
+        return token_from(self.layout.issuer, kind, **claims)
 
     def start(self) -> None:
         """Start everything, and return when it serves. Raises `CommandError`; nothing is left running then."""
@@ -161,7 +159,7 @@ class Stack:
         home.mkdir(parents=True, exist_ok=True)
         start_clock(self.layout)
         make_signing_key(self.layout)
-        (home / "stack.json").write_text(self.layout.model_dump_json(indent=2), encoding="utf-8")
+        self.layout.file.write_text(self.layout.model_dump_json(indent=2), encoding="utf-8")
         variables = {**self.layout.environment(), "PSR_URL": self.url}
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
         (home / "env").write_text("".join(lines), encoding="utf-8")
@@ -173,7 +171,7 @@ class Stack:
             )
 
     def _services(self) -> list[Child]:
-        gateway = [sys.executable, "-m", "ops.local.gateway", str(self.layout.home / "stack.json")]
+        gateway = [sys.executable, "-m", "ops.local.gateway", str(self.layout.file)]
         functions = [
             # The production server; `shared` is importable, and what stands beside main.py, as in a bundle.
             self._child(name, [*_SERVE, "--host", LOOPBACK, "--port", str(port)], port, FUNCTIONS / name)

@@ -18,9 +18,9 @@ from shared.manifest import Manifest, PushSubscriptions, read_manifests, read_pu
 
 #: In the cloud a refused message waits ten seconds and more; here somebody is watching.
 _MINIMUM_BACKOFF = timedelta(seconds=0.5)
-_JOB_RETRIES = 5
 #: A second apart; in the cloud fewer, further and further apart, last for hours.
-_MAX_DELIVERY_ATTEMPTS = 100
+MAX_DELIVERY_ATTEMPTS = 100
+_JOB_RETRIES = 5
 
 
 def publisher(layout: Layout) -> PublisherClient:
@@ -78,7 +78,7 @@ def _subscription(layout: Layout, name: str, topic: str, shared: PushSubscriptio
     dozen messages at once. Without, it tries again every second, so it takes more attempts to outlast an outage.
     """
     policy = DeadLetterPolicy(
-        dead_letter_topic=_topic(layout, shared.dead_letter_topic), max_delivery_attempts=_MAX_DELIVERY_ATTEMPTS
+        dead_letter_topic=_topic(layout, shared.dead_letter_topic), max_delivery_attempts=MAX_DELIVERY_ATTEMPTS
     )
     return Subscription(
         name=f"projects/{layout.project}/subscriptions/{_dashed(name)}",

@@ -16,6 +16,7 @@ from shared.errors import InsufficientScope, NotFound, Unauthenticated, Unavaila
 from shared.settings import settings
 from shared.store.identity import identity
 
+_ALGORITHM = "RS256"
 _LEEWAY_SECONDS = 60
 #: A checked token is believed this long without checking it again, so a withdrawn key stops counting soon.
 _REMEMBERED_SECONDS = 60
@@ -88,7 +89,15 @@ class Tokens:
 
     async def reach_issuer(self) -> None:
         """Fetch the issuer's keys, unless they are cached. Raises what fetching raises."""
-        await asyncio.to_thread(self._keys.get_signing_keys)
+        await self.signing_keys()
+
+    async def signing_keys(self) -> list[jwt.PyJWK]:
+        """The issuer's keys that a token can be signed with; fetched, unless they are cached.
+
+        Raises `PyJWTError`, `ValueError` if what is there is no set of keys.
+        """
+        keys = await asyncio.to_thread(self._keys.get_signing_keys)
+        return [key for key in keys if key.algorithm_name == _ALGORITHM]
 
     async def _check(self, token: str) -> tuple[float, Caller]:
         try:
@@ -96,7 +105,7 @@ class Tokens:
             claims = jwt.decode(
                 token,
                 key,
-                algorithms=["RS256"],
+                algorithms=[_ALGORITHM],
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=_LEEWAY_SECONDS,

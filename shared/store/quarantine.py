@@ -7,6 +7,7 @@ What is too large for a document is an object in the quarantine's bucket, named 
 
 import re
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -87,6 +88,13 @@ class Record(NamedTuple):
     message: QuarantinedMessage
 
 
+class Waiting(NamedTuple):
+    """How many records have a status, by reason, and when the oldest was first seen; None if there is none."""
+
+    by_reason: Counter[str]
+    oldest: datetime | None
+
+
 class Quarantine:
     """Keeps quarantine records."""
 
@@ -135,9 +143,15 @@ class Quarantine:
         async for page in self._documents.pages("quarantine", equal=equal, after_id=after_id, limit=limit):
             yield [_record(stored) for stored in page]
 
-    async def count(self, status: QuarantineStatus) -> int:
-        """How many records have a status. Raises `Unavailable`."""
-        return await self._documents.count("quarantine", "status", [status.value])
+    async def waiting(self, status: QuarantineStatus) -> Waiting:
+        """What has a status, without reading the messages; one RPC for each thousand. Raises `Unavailable`."""
+        by_reason: Counter[str] = Counter()
+        seen: list[datetime] = []
+        pages = self._documents.pages("quarantine", equal=("status", status.value), fields=["reason", "first_seen"])
+        async for page in pages:
+            by_reason.update(str(stored.fields["reason"]) for stored in page)
+            seen = [min([*seen, *(_instant(stored, "first_seen") for stored in page)])]
+        return Waiting(by_reason, min(seen, default=None))
 
     async def get(self, record_id: str) -> Record:
         """One record. Raises `NotFound`, `Unavailable`."""

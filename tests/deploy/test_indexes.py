@@ -147,7 +147,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
         UnknownEventType(),
     )
     [page async for page in quarantine.records(QuarantineStatus.HELD)]
-    await quarantine.count(QuarantineStatus.HELD)
+    await quarantine.waiting(QuarantineStatus.HELD)
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
     await Erasure(world.documents, Identity.of(world.settings)).erase([registration_id])

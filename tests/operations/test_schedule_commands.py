@@ -42,7 +42,7 @@ def jobs(stack: Stack) -> dict[str, list[str]]:
 
 def outcome(name: str) -> tuple[str, str]:
     """State of a job, and what came of its last run."""
-    with schedule._told() as client:
+    with schedule.told() as client:
         _, _, state, _, _, came_of_it = schedule._row(client.get_job(name=schedule._job(name, schedule.LOCATION)))
     return state, came_of_it
 
