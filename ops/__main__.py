@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from ops.doctor.command import doctor
 from ops.errors import CommandError
 from ops.export import app as export
 from ops.local.commands import app as local
@@ -26,6 +27,7 @@ app.add_typer(quarantine, name="quarantine")
 app.add_typer(release, name="release")
 app.add_typer(schedule, name="schedule")
 app.add_typer(subject, name="subject")
+app.command()(doctor)
 app.command()(report)
 
 

@@ -1,0 +1,238 @@
+"""A registration through the whole chain and out again: HTTP, both consumers' topics, withdrawal, erasure.
+
+It tells no network of a person who does not exist, for two reasons that each suffice: it is `pending`, and its lawful
+basis allows no sharing (`shared.domain.recipients`). Account, name and supply points are nobody's. The account is the
+same in all runs: what one that was killed has left, the next one erases first.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import httpx
+from pydantic_core import from_json, to_json
+
+from ops.doctor.deployment import Deployment, manifests
+from ops.doctor.finding import Finding, failing, not_checked, ok
+from ops.doctor.serving import NO_TOKEN
+from ops.subject import erase_account
+from shared.digest import digest
+from shared.domain.contacts import Address, Contact
+from shared.domain.erasure import NO_POSTCODE
+from shared.domain.registration import AccountId, RegistrationInput, Status
+from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.supply_points import Mpan, Mprn, SupplyPointsInput
+from shared.errors import Unavailable
+from shared.messages.account_events import SupplyData, SupplyGained
+from shared.messages.events import CloudEvent, CustomerMigrated
+from shared.messages.publisher import publish
+from shared.store.documents import Key, documents
+from shared.store.registrations import registrations
+
+ACCOUNT = AccountId("OPS-DOCTOR-CANARY")
+SOURCE = "//ops/doctor"
+#: Numbers that nobody has: no distributor's and no transporter's have come near the end of what there can be.
+MPAN = Mpan("1099999999990")
+MPRN = Mprn("9999999905")
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_SECONDS = 10.0
+#: For two messages on their way through Pub/Sub, to functions that may have to start.
+_MESSAGES_SECONDS = 15.0
+_LOOKS_EVERY_SECONDS = 0.2
+#: A canary that has changed this lately is another doctor's.
+_OTHER_DOCTOR = timedelta(seconds=60)
+_ATTEMPTS = 3
+_CHECK = "canary"
+
+
+class Stopped(Exception):
+    """A step did not come out as it must. The message says how."""
+
+
+class Message(NamedTuple):
+    """An event for a consumer, and the id of the change that it leaves."""
+
+    consumer: str
+    event: CloudEvent
+    change_id: str
+
+
+def registration() -> RegistrationInput:
+    """What is registered."""
+    return RegistrationInput(
+        account_id=ACCOUNT,
+        status=Status.PENDING,
+        supply_points=SupplyPointsInput(mpans=[MPAN]),
+        premises=Address(address_lines=["No such place"], postcode=NO_POSTCODE),
+        primary_contact=Contact(name="Ops Doctor Canary"),
+        sharing=Sharing(basis=LawfulBasis.NONE, recorded_on=date(2000, 1, 1), evidence="nobody: a test"),
+    )
+
+
+async def canary(deployment: Deployment, patience_seconds: float = _MESSAGES_SECONDS) -> list[Finding]:
+    """Put the canary through the chain. It is erased whatever happens on the way."""
+    if deployment.token is None:
+        return [not_checked(_CHECK, f"not registered: {NO_TOKEN}")]
+    now = documents().clock.now()
+    left = await registrations().get(registrations().registration_id(ACCOUNT))
+    if left is not None and left.erased_on is None:
+        if now - left.registration.updated_at < _OTHER_DOCTOR:
+            return [not_checked(_CHECK, "another doctor is at work, or was stopped just now: try again in a minute")]
+        if fault := await _erased():
+            return [fault]
+    began = time.monotonic()
+    headers = {"Authorization": f"Bearer {deployment.token}"}
+    async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as client:
+        flight = _Flight(deployment, client, patience_seconds)
+        try:
+            await flight.there()
+            faults = await flight.messages()
+            await flight.and_out()
+        except Stopped as stopped:
+            faults = [failing(_CHECK, str(stopped), "errors")]
+        finally:
+            erased = await _erased()
+        if erased is None and not faults:
+            faults = await flight.gone()
+    seconds = time.monotonic() - began
+    told = "registered, read, found, told by two topics, amended, withdrawn and erased"
+    return [*faults, *filter(None, [erased])] or [ok(_CHECK, f"{told} in {seconds:.1f} s")]
+
+
+class _Flight:
+    """One registration's way through the chain."""
+
+    def __init__(self, deployment: Deployment, client: httpx.AsyncClient, patience_seconds: float) -> None:
+        self._deployment = deployment
+        self._client = client
+        self._patience_seconds = patience_seconds
+        self._id = registrations().registration_id(ACCOUNT)
+        self._path = f"/v1/registrations/{self._id}"
+
+    async def there(self) -> None:
+        """Register, read, find. Raises `Stopped`."""
+        body = registration().model_dump(mode="json", exclude_defaults=True)
+        await self._ask("register", 201, "POST", "/v1/registrations", json=body)
+        await self._ask("lookup", 200, "GET", self._path)
+        await self._find({"mpan": str(MPAN)})
+
+    async def messages(self) -> list[Finding]:
+        """One message through each consumer's topic. Raises `Stopped`."""
+        sent = self._messages()
+        topics = manifests()
+        for consumer, event, _ in sent:
+            trigger = topics[consumer].trigger.pubsub
+            try:
+                await publish(trigger.topic if trigger else "", to_json(event))
+            except Unavailable as problem:
+                why = type(problem.__cause__).__name__
+                raise Stopped(f"the topic of {consumer} takes no message ({why})") from None
+        missing = await self._missing(sent)
+        late = f"has not come through in {self._patience_seconds:.0f} s"
+        faults = [failing(_CHECK, f"a message to {consumer} {late}", "backlog") for consumer in missing]
+        if "consume_account_events" not in missing:
+            await self._find({"mprn": str(MPRN)})
+        return faults
+
+    async def and_out(self) -> None:
+        """Amend, withdraw. Raises `Stopped`."""
+        await self._change("PATCH", self._path, {"services": {"communication_format": "large_print"}})
+        await self._change("POST", f"{self._path}:withdraw", {"reason": "a test is over"})
+
+    async def gone(self) -> list[Finding]:
+        """Nothing of it is shown any more."""
+        try:
+            await self._ask("lookup", 410, "GET", self._path)
+        except Stopped as stopped:
+            return [failing(_CHECK, f"after the erasure {stopped}", "errors")]
+        return []
+
+    def _messages(self) -> list[Message]:
+        """An account event that adds a supply point; and a migrated record that is older than all, so that it changes
+        nothing, however late it comes.
+        """
+        gained = SupplyGained(
+            **self._envelope(documents().clock.now() + timedelta(milliseconds=1)),
+            type="uk.psr.account.supply_gained.v1",
+            data=SupplyData(supply_points=SupplyPointsInput(mprns=[MPRN])),
+        )
+        migrated = CustomerMigrated(
+            **self._envelope(_LONG_AGO), type="uk.psr.customer.migrated.v1", data=registration()
+        )
+        return [
+            Message("consume_account_events", gained, f"{self._id}-{digest(SOURCE, gained.id)}"),
+            Message("consume_migration", migrated, f"{self._id}-{digest(SOURCE, migrated.id)}"),
+        ]
+
+    def _envelope(self, at: datetime) -> dict[str, Any]:
+        return {"specversion": "1.0", "source": SOURCE, "id": uuid.uuid4().hex, "time": at, "subject": ACCOUNT}
+
+    async def _missing(self, sent: list[Message]) -> list[str]:
+        """The consumers that have left no change when patience ends."""
+        until = time.monotonic() + self._patience_seconds
+        while True:
+            changes = await documents().batch_get([Key("changes", message.change_id) for message in sent])
+            missing = [message.consumer for message, change in zip(sent, changes, strict=True) if change is None]
+            if not missing or time.monotonic() > until:
+                return missing
+            await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+
+    async def _find(self, key: Mapping[str, str]) -> None:
+        await self._ask("lookup", 200, "POST", "/v1/registrations:lookup", json=key)
+
+    async def _change(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        """Under the version that is read; once more where a late message was faster."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            version = (await self._ask("lookup", 200, "GET", self._path)).headers["ETag"]
+            expected = (200,) if attempt == _ATTEMPTS else (200, 412)
+            answer = await self._ask("register", expected, method, path, json=body, headers={"If-Match": version})
+            if answer.status_code == httpx.codes.OK:
+                return
+
+    async def _ask(
+        self, function: str, expected: int | tuple[int, ...], method: str, path: str, **how: Any
+    ) -> httpx.Response:
+        """Raises `Stopped`."""
+        what = f"{method} {path.replace(self._id, '{registration_id}')}"
+        url = f"{self._deployment.api(function)}{path}"
+        if method == "PATCH":
+            how["headers"] = {**how["headers"], "Content-Type": "application/merge-patch+json"}
+        try:
+            answer = await self._client.request(method, url, **how)
+        except httpx.TransportError as error:
+            raise Stopped(f"{what} is not answered by {function} ({type(error).__name__})") from None
+        if answer.status_code not in (expected if isinstance(expected, tuple) else (expected,)):
+            raise Stopped(f"{what} is answered by {function} with {answer.status_code}{_problem(answer)}")
+        return answer
+
+
+def _problem(answer: httpx.Response) -> str:
+    try:
+        return f" ({from_json(answer.content)['type']})"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+async def _erase() -> None:
+    """By the path that erases people. A message that comes in between makes it begin again. Raises `Unavailable`."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            await erase_account(ACCOUNT, "ops doctor's canary")
+        except Unavailable:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
+async def _erased() -> Finding | None:
+    try:
+        await _erase()
+    except Unavailable:
+        says = f"the canary could not be erased: `python -m ops subject erase {ACCOUNT} --reason doctor`"
+        return failing(_CHECK, f"{says}, or run the doctor again")
+    return None

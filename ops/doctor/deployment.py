@@ -1,0 +1,100 @@
+"""What is examined: the local stack as it was laid out, or an environment as its Terraform tells it."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from ops import release
+from ops.errors import CommandError
+from ops.local.issuer import token_from
+from ops.local.layout import FUNCTIONS, Layout
+from ops.local.wiring import MAX_DELIVERY_ATTEMPTS
+from ops.schedule import LOCATION
+from shared.manifest import Manifest, read_manifests, read_push_subscriptions
+from shared.settings import settings
+
+#: The runbook for a function that does not do its work, by what starts it (`per` in terraform/alerts.yaml).
+_RUNBOOKS = {"http": "errors", "pubsub": "backlog", "schedule": "job_missing"}
+
+
+class Deployment(NamedTuple):
+    """Where everything is and how it should be.
+
+    `url` is where callers start, `functions` has each function's own address, `builds` what each should run, as far as
+    it is known here. `environment` is the folder of terraform/environments, None for the local stack.
+    """
+
+    url: str
+    front_door: bool
+    functions: dict[str, str]
+    builds: dict[str, str]
+    max_delivery_attempts: int
+    environment: str | None = None
+    token: str | None = None
+    location: str = LOCATION
+
+    @property
+    def mend(self) -> str:
+        """How what was made from the manifests is made so again."""
+        if self.environment is None:
+            return "start the local stack again"
+        return (
+            f"`nox -s plan -- {self.environment}` shows the difference, `nox -s apply -- {self.environment}` mends it"
+        )
+
+    def api(self, function: str) -> str:
+        """The address at which callers reach a function of the API."""
+        return self.url if self.front_door else self.functions[function]
+
+
+def local_stack(layout_file: Path | None) -> Deployment:
+    """The stack whose settings are in the environment, with a token of its issuer. Raises `CommandError`."""
+    if layout_file is None or not layout_file.exists():
+        raise CommandError("name an environment, or `source .local/env` for the local stack (`make run` starts it)")
+    layout = Layout.model_validate_json(layout_file.read_text(encoding="utf-8"))
+    try:
+        token = token_from(layout.issuer, "agent")
+    except (httpx.HTTPError, ValueError):
+        token = None
+    return Deployment(
+        url=layout.url,
+        front_door=True,
+        functions={name: layout.function_url(name) for name in layout.functions},
+        builds=dict.fromkeys(layout.functions, settings().build),
+        max_delivery_attempts=MAX_DELIVERY_ATTEMPTS,
+        token=token,
+    )
+
+
+def environment_of(name: str, terraform: str, token: str | None, location: str) -> Deployment:
+    """An environment. `token` is an access token of its issuer. Raises `CommandError`."""
+    told = release.outputs(name, terraform)
+    manifest = release.manifest_path(name)
+    functions = json.loads(manifest.read_text(encoding="utf-8"))["functions"] if manifest.exists() else {}
+    return Deployment(
+        url=told["url"],
+        front_door=told["address"] is not None,
+        functions={key.replace("-", "_"): address for key, address in told["functions"].items()},
+        builds={function: bundled["sha256"] for function, bundled in functions.items()},
+        max_delivery_attempts=read_push_subscriptions(FUNCTIONS).max_delivery_attempts,
+        environment=name,
+        token=token,
+        location=location,
+    )
+
+
+def manifests() -> dict[str, Manifest]:
+    """Every function's manifest by name."""
+    return read_manifests(FUNCTIONS)
+
+
+def runbook_of(manifest: Manifest) -> str:
+    """The runbook for when a function does not do its work."""
+    return next(page for trigger, page in _RUNBOOKS.items() if getattr(manifest.trigger, trigger) is not None)
+
+
+def dashed(function: str) -> str:
+    """What a function's job, subscription and service are called."""
+    return function.replace("_", "-")

@@ -1,0 +1,44 @@
+"""What a check finds: one line each."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    """`not checked`: nothing is known, for the reason given."""
+
+    OK = "ok"
+    FAILING = "failing"
+    NOT_CHECKED = "not checked"
+
+
+class Finding(NamedTuple):
+    """A sentence that says what is true and, unless it is well, what to do next.
+
+    `runbook` is a page of docs/runbooks.
+    """
+
+    check: str
+    state: State
+    says: str
+    runbook: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The sentence, and where to read on."""
+        return f"{self.says} (docs/runbooks/{self.runbook}.md)" if self.runbook else self.says
+
+
+def ok(check: str, says: str) -> Finding:
+    """All is as it should be."""
+    return Finding(check, State.OK, says)
+
+
+def failing(check: str, says: str, runbook: str | None = None) -> Finding:
+    """Something is wrong."""
+    return Finding(check, State.FAILING, says, runbook)
+
+
+def not_checked(check: str, says: str) -> Finding:
+    """Whether it is well is not known."""
+    return Finding(check, State.NOT_CHECKED, says)

@@ -1,0 +1,84 @@
+"""Is the work done: messages that wait for a person, and the last day's export?"""
+
+from datetime import date, datetime, time, timedelta
+
+from ops.doctor.finding import Finding, failing, not_checked, ok
+from shared.clock import LONDON, last_closed_day
+from shared.errors import GivenUp
+from shared.export.manifest import MANIFEST, RELEASED
+from shared.export.plan import ExportDay, Stage, folder
+from shared.objects import Bucket
+from shared.settings import Settings
+from shared.store.exports import Exports
+from shared.store.quarantine import Quarantine, QuarantineStatus, Waiting
+
+#: London time by which a day's files are out on the next (the alert `export_late`).
+DELIVERED_BY = time(6, 0)
+#: `replay_parked` runs every five minutes.
+_SWEEPER_PATIENCE = timedelta(days=1)
+
+
+async def quarantined(quarantine: Quarantine, settings: Settings, now: datetime) -> list[Finding]:
+    """What was given up on, and how much else waits for time or for a person."""
+    parked = await quarantine.waiting(QuarantineStatus.PARKED)
+    held = await quarantine.waiting(QuarantineStatus.HELD)
+    return [_dead_letters(held), _quarantine(parked, held, settings, now)]
+
+
+def _dead_letters(held: Waiting) -> Finding:
+    given_up = held.by_reason[GivenUp.code]
+    if not given_up:
+        told = "none waits for a person; what is still at Pub/Sub only its metrics tell (alert dead_letters)"
+        return ok("dead letters", told)
+    told = f"{given_up:,} given up on and not applied"
+    return failing("dead letters", f"{told}: `python -m ops quarantine list --problem {GivenUp.code}`", "dead_letters")
+
+
+def _quarantine(parked: Waiting, held: Waiting, settings: Settings, now: datetime) -> Finding:
+    oldest = min(filter(None, (parked.oldest, held.oldest)), default=None)
+    if oldest is None:
+        return ok("quarantine", "empty")
+    counts = f"{parked.by_reason.total():,} parked, {held.by_reason.total():,} held"
+    told = f"{counts}, the oldest since {oldest.astimezone(LONDON):%Y-%m-%d %H:%M}"
+    if parked.oldest and now - parked.oldest > timedelta(days=settings.parked_days) + _SWEEPER_PATIENCE:
+        late = f"{told}; some are parked for more than {settings.parked_days} days"
+        return failing("quarantine", f"{late}: replay_parked does not do its work", "job_missing")
+    return ok("quarantine", f"{told}: `python -m ops quarantine list`")
+
+
+async def last_export(exports: Exports, bucket: Bucket, settings: Settings, now: datetime) -> list[Finding]:
+    """The last day that has closed is released, and every one before it; else why not."""
+    first, last = settings.export_first_day, last_closed_day(now)
+    if first is None:
+        return [not_checked("export", "PSR_EXPORT_FIRST_DAY is not set here")]
+    if last < first:
+        return [ok("export", f"no day has closed yet; the first is {first}")]
+    waiting = await exports.oldest_unreleased(first, last)
+    (state,) = await exports.days([waiting or last])
+    if waiting is None and state is not None:
+        return [await _released(bucket, state)]
+    return [_unreleased(waiting or last, state, now)]
+
+
+async def _released(bucket: Bucket, state: ExportDay) -> Finding:
+    place = folder(state.day, state.revision)
+    if await bucket.get(f"{place}/{RELEASED}") is None:
+        return failing("export", f"{state.day} is released, but {place}/{RELEASED} is gone: who deletes objects?")
+    if await bucket.sha256(f"{place}/{MANIFEST}") != state.manifest_sha256:
+        return failing("export", f"{place}/{MANIFEST} is not the one that was released: who writes to the bucket?")
+    files = sum(part.result is not None and part.result.sha256 is not None for part in state.parts)
+    return ok("export", f"{state.day} is released: {files:,} files, {state.counted:,} supply points")
+
+
+def _unreleased(day: date, state: ExportDay | None, now: datetime) -> Finding:
+    if state is not None and state.stopped_because:
+        return failing("export", f"{day} has stopped: {state.stopped_because}", "export_stopped")
+    if state is not None and state.stage is Stage.HELD:
+        decide = f"`python -m ops export release {day}` or `revise {day}`"
+        return failing("export", f"{day} is held: {state.held_because}; {decide}", "export_stopped")
+    due = datetime.combine(day + timedelta(days=1), DELIVERED_BY, LONDON)
+    waits = "is not planned" if state is None else f"waits for {len(state.missing)} of {len(state.parts)} parts"
+    if now < due:
+        return ok("export", f"{day} {waits} yet; it is due by {due:%H:%M}")
+    again = "`python -m ops schedule run export_daily` does no harm"
+    return failing("export", f"{day} {waits}; it was due on {due:%Y-%m-%d %H:%M}: {again}", "export_late")

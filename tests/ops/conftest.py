@@ -1,0 +1,23 @@
+"""What the doctor examines."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ops import schedule
+from ops.doctor.deployment import Deployment, local_stack
+from ops.local.layout import FUNCTIONS
+from ops.local.stack import Stack
+from shared.manifest import read_manifests
+
+SCHEDULED = [name for name, manifest in read_manifests(FUNCTIONS).items() if manifest.trigger.schedule]
+
+
+@pytest.fixture
+def deployment(stack: Stack) -> Iterator[Deployment]:
+    """The tests' stack, whose jobs are enabled as `make run` leaves them."""
+    for name in SCHEDULED:
+        schedule.resume(name)
+    yield local_stack(stack.layout.file)
+    for name in SCHEDULED:
+        schedule.pause(name)

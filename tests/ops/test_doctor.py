@@ -1,0 +1,249 @@
+"""`ops doctor`: green on the local stack, and red with the right sentence when something is broken for real."""
+
+import asyncio
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from google.api_core.exceptions import BadRequest, Forbidden
+
+from ops.doctor import canary as canaries
+from ops.doctor import serving
+from ops.doctor.canary import canary
+from ops.doctor.command import _within
+from ops.doctor.deployment import Deployment, environment_of
+from ops.doctor.finding import Finding, State
+from ops.errors import CommandError
+from ops.local.stack import Stack
+from shared.domain.feed import FeedEntry
+from shared.domain.needs import Need
+from shared.domain.networks import Send
+from shared.domain.recipients import Withheld, recipients, recipients_of, why_withheld
+from shared.domain.registration import Registration, Status
+from shared.domain.sharing import LawfulBasis
+from shared.errors import Unavailable
+from shared.settings import settings
+from shared.store.documents import documents
+from shared.store.registrations import registrations
+from tests.local.servers import file_handler
+from tests.local.servers import serving as serving_at
+from tests.ops.commands import ops
+from tests.ops.findings import faults, until
+
+ALL_IS_WELL = {
+    "functions": "10 serve, what they depend on answers; build source",
+    "issuer's keys": "1 for RS256 at <front door>/dev/jwks.json",
+    "tokens": "the issuer's is taken, a forged one is refused",
+    "schedules": "4 jobs run as the manifests say, no last run failed",
+    "subscriptions": "4 push to their functions; dead letters go to psr-dead-letters",
+    "dead letters": "none waits for a person; what is still at Pub/Sub only its metrics tell (alert dead_letters)",
+    "export": "no day has closed yet; the first is <first day>",
+    "canary": "registered, read, found, told by two topics, amended, withdrawn and erased in <time>",
+}
+
+
+@pytest.mark.usefixtures("deployment")
+async def test_all_is_well_on_the_local_stack(stack: Stack) -> None:
+    done = await asyncio.to_thread(ops, "doctor", "--json")
+    found = {finding["check"]: finding for finding in json.loads(done.stdout)}
+    found.pop("quarantine")  # holds what other tests have left
+    says = {check: finding["says"].replace(stack.url, "<front door>") for check, finding in found.items()}
+    says["export"] = says["export"].replace(str(stack.layout.first_day), "<first day>")
+    says["canary"] = re.sub(r"[0-9.]+ s$", "<time>", says["canary"])
+    assert says == ALL_IS_WELL
+    assert {finding["state"] for finding in found.values()} == {"ok"}
+    assert done.returncode == 0
+    await check_that_nothing_of_the_canary_is_left()
+
+
+async def check_that_nothing_of_the_canary_is_left() -> None:
+    """Only shells, and feed entries that tell the networks nothing."""
+    for collection in ("registrations", "changes", "quarantine", "operator_actions", "supply_points"):
+        async for page in documents().pages(collection):
+            for stored in page:
+                whole = f"{stored.document_id} {stored.fields}"
+                assert not re.search(f"{canaries.ACCOUNT}|Ops Doctor Canary|{canaries.MPAN}|{canaries.MPRN}", whole)
+    entries = [
+        FeedEntry.model_validate_json(one.state) async for page in documents().pages("export_feed") for one in page
+    ]
+    told = [entry for entry in entries if entry.supply_point.endswith((canaries.MPAN, canaries.MPRN))]
+    assert {(entry.recipient, entry.send, entry.state) for entry in told} == {
+        ("EELC", Send.NOTHING, None),
+        ("SHPR", Send.NOTHING, None),
+    }
+    state = await registrations().get(registrations().registration_id(canaries.ACCOUNT))
+    assert state is not None
+    assert state.erased_on is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({}, Withheld.NOT_ACTIVE, id="as it is"),
+        pytest.param({"basis": LawfulBasis.EXPLICIT_CONSENT}, Withheld.NOT_ACTIVE, id="if it could be shared"),
+        pytest.param({"status": Status.ACTIVE}, Withheld.NO_LAWFUL_BASIS, id="if it were active"),
+    ],
+)
+def test_no_recipient_is_told_of_the_canary(changes: dict[str, Any], reason: Withheld) -> None:
+    told = canaries.registration()
+    sharing = told.sharing.model_copy(update={"basis": changes.get("basis", told.sharing.basis)})
+    registered = Registration.model_construct(
+        status=changes.get("status", told.status),
+        needs=[Need.model_construct(code="02")],
+        sharing=sharing,
+    )
+    assert {why_withheld(registered, recipient) for recipient in recipients().values()} == {reason}
+
+
+def test_the_canarys_supply_points_are_nobodys_and_raise_no_alert() -> None:
+    points = (canaries.MPAN, canaries.MPRN)
+    assert [point.warning for point in points] == [None, None]
+    assert [recipient.recipient_id for point in points for recipient in recipients_of(point, "GIR 0AA")] == [
+        "EELC",
+        "SHPR",
+    ]
+
+
+async def test_a_consumer_that_is_down(deployment: Deployment, stack: Stack) -> None:
+    name = "consume_account_events"
+    stack.kill(name)
+    try:
+        assert faults(await serving.functions(deployment)) == [
+            (
+                f"{name} does not answer at {stack.function_url(name)} (ConnectError): look at its log "
+                "(docs/runbooks/backlog.md)"
+            )
+        ]
+        assert faults(await canary(deployment, patience_seconds=1)) == [
+            f"a message to {name} has not come through in 1 s (docs/runbooks/backlog.md)"
+        ]
+        done = await asyncio.to_thread(ops, "doctor", "--without-canary")
+    finally:
+        stack.restart(name)
+    assert done.returncode == 1
+    assert f"failing     functions      {name} does not answer at" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 of 8 findings are failing."
+
+    async def dropped() -> bool:
+        return '"MESSAGE_DROPPED"' in (stack.logs / f"{name}.log").read_text()
+
+    await until(dropped)
+    await check_that_nothing_of_the_canary_is_left()
+
+
+async def test_an_api_that_is_down(deployment: Deployment, stack: Stack) -> None:
+    stack.kill("register")
+    try:
+        assert faults(await canary(deployment)) == [
+            "POST /v1/registrations is answered by register with 502 (docs/runbooks/errors.md)"
+        ]
+    finally:
+        stack.restart("register")
+
+
+async def test_what_a_doctor_that_was_killed_has_left_is_erased_first(deployment: Deployment, stack: Stack) -> None:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {deployment.token}"}) as client:
+        await canaries._Flight(deployment, client, 0).there()
+
+    (busy,) = await canary(deployment)
+    assert (busy.state, busy.says) == (
+        State.NOT_CHECKED,
+        "another doctor is at work, or was stopped just now: try again in a minute",
+    )
+    stack.clock.jump_to(stack.clock.now() + timedelta(seconds=61))
+    (found,) = await canary(deployment)
+    assert found.state is State.OK
+    await check_that_nothing_of_the_canary_is_left()
+
+
+async def test_without_a_token_it_says_what_it_could_not_check(deployment: Deployment) -> None:
+    without = deployment._replace(token=None)
+    found = [*await serving.tokens(without, settings(), ""), *await canary(without)]
+    no_token = "there is no token of the issuer to try (PSR_TOKEN, scopes psr:read and psr:write)"
+    assert [(finding.state, finding.says) for finding in found] == [
+        (State.NOT_CHECKED, f"a forged one is refused; {no_token}"),
+        (State.NOT_CHECKED, f"not registered: {no_token}"),
+    ]
+
+
+@pytest.mark.usefixtures("deployment")
+async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving_at(file_handler(b"")) as gone:
+        pass
+    monkeypatch.setenv("PSR_TOKEN_JWKS_URI", f"{gone}/jwks.json")
+    done = await asyncio.to_thread(ops, "doctor", "--without-canary")
+    assert done.returncode == 1
+    assert f"failing     issuer's keys  nothing answers at {gone}/jwks.json: callers are refused once" in done.stdout
+
+
+@pytest.mark.usefixtures("deployment")
+async def test_the_whole_command_is_red_when_a_day_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    yesterday = settings().clock().now().date() - timedelta(days=1)
+    monkeypatch.setenv("PSR_EXPORT_FIRST_DAY", yesterday.isoformat())
+    done = await asyncio.to_thread(ops, "doctor", "--without-canary")
+    assert done.returncode == 1
+    assert f"failing     export         {yesterday} is not planned; it was due on" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("hindrance", "state", "says"),
+    [
+        (Unavailable(), State.FAILING, "cannot be read: Temporarily unavailable"),
+        (Forbidden("no"), State.NOT_CHECKED, "you may not read this: your account lacks the role"),
+        (BadRequest("no"), State.NOT_CHECKED, "Google Cloud does not answer this: BadRequest"),
+        (CommandError("no such job"), State.NOT_CHECKED, "no such job"),
+        (None, State.NOT_CHECKED, "not done in 0 s"),
+    ],
+    ids=["Firestore down", "no right", "refused", "told by another command", "too slow"],
+)
+async def test_what_keeps_a_check_from_finding_anything_is_told(
+    hindrance: Exception | None, state: State, says: str
+) -> None:
+    async def check() -> list[Finding]:
+        if hindrance is None:
+            await asyncio.sleep(60)
+            return []
+        raise hindrance
+
+    (found,) = await _within(0.01, "any", check)
+    assert (found.state, found.says) == (state, says)
+
+
+def test_an_environment_is_as_its_terraform_tells_it(tmp_path: Path) -> None:
+    told = {
+        "address": None,
+        "url": "https://lookup.example",
+        "functions": {"lookup": "https://lookup.example", "export-daily": "https://export.example"},
+    }
+    program = tmp_path / "terraform"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(told)}\nEND\n")
+    program.chmod(0o755)
+    found = environment_of("dev", str(program), "token", "europe-west1")
+    assert found == Deployment(
+        url="https://lookup.example",
+        front_door=False,
+        functions={"lookup": "https://lookup.example", "export_daily": "https://export.example"},
+        builds=found.builds,
+        max_delivery_attempts=20,
+        environment="dev",
+        token="token",
+        location="europe-west1",
+    )
+    assert found.api("lookup") == "https://lookup.example"
+    assert found._replace(front_door=True, url="https://psr.example").api("lookup") == "https://psr.example"
+    with pytest.raises(CommandError, match="does not tell the addresses of dev"):
+        environment_of("dev", "/no/such/terraform", None, "europe-west2")
+
+
+def test_without_a_stack_or_an_environment_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PSR_STACK", raising=False)
+    done = ops("doctor")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "error: name an environment, or `source .local/env` for the local stack (`make run` starts it)\n",
+    )

@@ -1,0 +1,148 @@
+"""The doctor on messages that wait for a person, and on the last day's export."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.doctor import work
+from ops.doctor.finding import Finding, State
+from ops.local.layout import Layout
+from shared.errors import GivenUp, InvalidContent, RegistrationUnknown
+from shared.export.plan import Stage
+from shared.messages.delivery import Delivery
+from shared.settings import Settings
+from shared.store.documents import Key
+from shared.store.quarantine import Quarantine
+from tests.export.world import World, london
+from tests.ops.findings import faults
+
+
+@pytest.fixture
+async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - they run first
+    return World(tmp_path)
+
+
+async def exported(world: World, **changes: Any) -> Finding:
+    here: Settings = world.settings.model_copy(update=changes)
+    (found,) = await work.last_export(world.exports, world.bucket, here, world.clock.now())
+    faults([found])
+    return found
+
+
+async def test_what_waits_in_quarantine(world: World) -> None:
+    quarantine = Quarantine(world.documents)
+
+    async def says() -> list[str]:
+        return [finding.line for finding in await work.quarantined(quarantine, world.settings, world.clock.now())]
+
+    def delivery(number: int) -> Delivery:
+        return Delivery("t", "s", str(number), london("2026-11-23 09:00"), {}, b"{}", 1)
+
+    nothing = "none waits for a person; what is still at Pub/Sub only its metrics tell (alert dead_letters)"
+    assert await says() == [nothing, "empty"]
+    world.clock.still = london("2026-11-23 09:00")
+    await quarantine.put(delivery(1), RegistrationUnknown())
+    world.clock.still = london("2026-11-24 09:00")
+    await quarantine.put(delivery(2), InvalidContent())
+    listed = "1 parked, 1 held, the oldest since 2026-11-23 09:00: `python -m ops quarantine list`"
+    assert await says() == [nothing, listed]
+    world.clock.still = london("2026-12-09 09:00")
+    await quarantine.put(delivery(3), GivenUp())
+    assert await says() == [
+        (
+            "1 given up on and not applied: `python -m ops quarantine list --problem given-up` "
+            "(docs/runbooks/dead_letters.md)"
+        ),
+        (
+            "1 parked, 2 held, the oldest since 2026-11-23 09:00; some are parked for more than 14 days: "
+            "replay_parked does not do its work (docs/runbooks/job_missing.md)"
+        ),
+    ]
+
+
+async def test_an_export_that_is_due_late_and_released(world: World) -> None:
+    await world.tell(1)
+    said = [await exported(world, export_first_day=None), await exported(world)]
+    world.at("2026-11-24 05:59")
+    said.append(await exported(world))
+    world.at("2026-11-24 06:00")
+    said.append(await exported(world))
+    await world.days.advance(london("2026-11-24 06:00"))
+    said.append(await exported(world))
+    await world.work()
+    said.append(await exported(world))
+    assert [(finding.state, finding.line) for finding in said] == [
+        (State.NOT_CHECKED, "PSR_EXPORT_FIRST_DAY is not set here"),
+        (State.OK, "no day has closed yet; the first is 2026-11-23"),
+        (State.OK, "2026-11-23 is not planned yet; it is due by 06:00"),
+        (
+            State.FAILING,
+            (
+                "2026-11-23 is not planned; it was due on 2026-11-24 06:00: "
+                "`python -m ops schedule run export_daily` does no harm (docs/runbooks/export_late.md)"
+            ),
+        ),
+        (
+            State.FAILING,
+            (
+                "2026-11-23 waits for 1 of 1 parts; it was due on 2026-11-24 06:00: "
+                "`python -m ops schedule run export_daily` does no harm (docs/runbooks/export_late.md)"
+            ),
+        ),
+        (State.OK, "2026-11-23 is released: 1 files, 1 supply points"),
+    ]
+
+
+async def test_an_export_that_has_stopped(world: World) -> None:
+    await world.tell(1)
+    world.at("2026-11-24 02:05")
+    await world.days.advance(london("2026-11-24 02:05"))
+    (entry,) = await world.documents.page("export_feed", equal=("file", "EELC|2026-11-23"))
+    late = world.documents.put(Key("export_feed", entry.document_id), entry.fields | {"size": 1})
+    await world.documents.commit([late])
+    await world.work()
+    assert await world.stopped(date(2026, 11, 23)) is not None
+    assert faults([await exported(world)]) == [
+        (
+            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed; nothing is released. "
+            "Find the instance whose clock is wrong or that was frozen, then ops export revise 2026-11-23, which takes "
+            "it (docs/runbooks/export_stopped.md)"
+        )
+    ]
+
+
+async def test_an_export_that_is_held(world: World) -> None:
+    world.use(world.bucket, hold_supply_points=1)
+    await world.tell(1)
+    await world.run("2026-11-24 02:05")
+    for number in range(2, 9):
+        await world.tell(number)
+    await world.run("2026-11-25 02:05")
+    kept = await world.exports.get(date(2026, 11, 24))
+    assert kept is not None
+    assert kept.state.stage is Stage.HELD
+    assert faults([await exported(world)]) == [
+        (
+            f"2026-11-24 is held: {kept.state.held_because}; `python -m ops export release 2026-11-24` or "
+            "`revise 2026-11-24` (docs/runbooks/export_stopped.md)"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("released", "2026-11-23 is released, but 2026-11-23/r1/released is gone: who deletes objects?"),
+        (
+            "manifest.json",
+            "2026-11-23/r1/manifest.json is not the one that was released: who writes to the bucket?",
+        ),
+    ],
+)
+async def test_an_export_whose_objects_are_gone(world: World, name: str, line: str) -> None:
+    await world.tell(1)
+    await world.run("2026-11-24 02:05")
+    world.objects.blob(f"2026-11-23/r1/{name}").delete()
+    assert faults([await exported(world)]) == [line]
