@@ -13,11 +13,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import httpx
+from google.api_core.exceptions import Forbidden
 from pydantic_core import from_json, to_json
 
 from ops.doctor.deployment import Deployment, manifests
 from ops.doctor.finding import Finding, failing, not_checked, ok
 from ops.doctor.serving import NO_TOKEN
+from ops.running import operator
 from ops.subject import erase_account
 from shared.digest import digest
 from shared.domain.contacts import Address, Contact
@@ -30,6 +32,7 @@ from shared.messages.account_events import SupplyData, SupplyGained
 from shared.messages.events import CloudEvent, CustomerMigrated
 from shared.messages.publisher import publish
 from shared.store.documents import Key, documents
+from shared.store.operator_actions import Action, operator_actions
 from shared.store.registrations import registrations
 
 ACCOUNT = AccountId("OPS-DOCTOR-CANARY")
@@ -78,12 +81,15 @@ async def canary(deployment: Deployment, patience_seconds: float = _MESSAGES_SEC
     if deployment.token is None:
         return [not_checked(_CHECK, f"not registered: {NO_TOKEN}")]
     now = documents().clock.now()
-    left = await registrations().get(registrations().registration_id(ACCOUNT))
+    registration_id = registrations().registration_id(ACCOUNT)
+    left = await registrations().get(registration_id)
     if left is not None and left.erased_on is None:
         if now - left.registration.updated_at < _OTHER_DOCTOR:
             return [not_checked(_CHECK, "another doctor is at work, or was stopped just now: try again in a minute")]
         if fault := await _erased():
             return [fault]
+    # Who may not write what the erasure writes is stopped here, with nothing registered.
+    await operator_actions().note(Action.EXAMINED, operator(), [registration_id], None)
     began = time.monotonic()
     headers = {"Authorization": f"Bearer {deployment.token}"}
     async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as client:
@@ -123,14 +129,16 @@ class _Flight:
     async def messages(self) -> list[Finding]:
         """One message through each consumer's topic. Raises `Stopped`."""
         sent = self._messages()
-        topics = manifests()
+        topics = {name: m.trigger.pubsub.topic for name, m in manifests().items() if m.trigger.pubsub}
         for consumer, event, _ in sent:
-            trigger = topics[consumer].trigger.pubsub
+            topic = topics[consumer]
             try:
-                await publish(trigger.topic if trigger else "", to_json(event))
+                await publish(topic, to_json(event))
             except Unavailable as problem:
+                if isinstance(problem.__cause__, Forbidden):
+                    return [not_checked(_CHECK, f"no messages sent: your account may not publish to {topic}")]
                 why = type(problem.__cause__).__name__
-                raise Stopped(f"the topic of {consumer} takes no message ({why})") from None
+                raise Stopped(f"{topic} takes no message for {consumer} ({why})") from None
         missing = await self._missing(sent)
         late = f"has not come through in {self._patience_seconds:.0f} s"
         faults = [failing(_CHECK, f"a message to {consumer} {late}", "backlog") for consumer in missing]

@@ -118,7 +118,7 @@ async def _within(seconds: float, name: str, check: Check) -> list[Finding]:
         why = f" ({type(problem.__cause__).__name__})" if problem.__cause__ else ""
         return [failing(name, f"cannot be read: {problem.title}{why}", "errors")]
     except Forbidden:
-        return [not_checked(name, "you may not read this: your account lacks the role")]
+        return [not_checked(name, "your account may not do this: docs/runbooks/README.md has the roles")]
     except GoogleAPIError as error:
         return [not_checked(name, f"Google Cloud does not answer this: {type(error).__name__}")]
     except CommandError as error:

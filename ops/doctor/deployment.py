@@ -11,6 +11,7 @@ from ops.errors import CommandError
 from ops.local.issuer import token_from
 from ops.local.layout import FUNCTIONS, Layout
 from ops.local.wiring import MAX_DELIVERY_ATTEMPTS
+from ops.routing import DEFAULT_FUNCTION
 from ops.schedule import LOCATION
 from shared.manifest import Manifest, read_manifests, read_push_subscriptions
 from shared.settings import settings
@@ -47,6 +48,11 @@ class Deployment(NamedTuple):
     def api(self, function: str) -> str:
         """The address at which callers reach a function of the API."""
         return self.url if self.front_door else self.functions[function]
+
+    def address(self, function: str) -> str | None:
+        """Where a function answers for itself, None if it is not deployed. A cloud's front door hides the others."""
+        hidden = self.front_door and self.environment is not None
+        return self.url if hidden and function == DEFAULT_FUNCTION else self.functions.get(function)
 
 
 def local_stack(layout_file: Path | None) -> Deployment:

@@ -46,7 +46,7 @@ _UNKNOWN_BUILDS = "builds are not compared (`nox -s plan` leaves the release man
 async def _status(
     client: httpx.AsyncClient, deployment: Deployment, name: str, manifest: Manifest
 ) -> StatusReport | Finding:
-    address = deployment.functions.get(name)
+    address = deployment.address(name)
     runbook = runbook_of(manifest)
     if address is None:
         return failing("functions", f"{name} is not deployed: {deployment.mend}", runbook)

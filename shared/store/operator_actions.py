@@ -21,7 +21,7 @@ _WRITES_PER_RPC = 500
 class Action(StrEnum):
     """What an operator can do with quarantined messages, lists of customers, and all that is held of one.
 
-    `revealed` and `exported` show personal data, the others do not.
+    `revealed` and `exported` show personal data, the others do not. `examined` means that a doctor's canary went in.
     """
 
     LISTED = "listed"
@@ -31,6 +31,7 @@ class Action(StrEnum):
     DISCARDED = "discarded"
     EXPORTED = "exported"
     ERASED = "erased"
+    EXAMINED = "examined"
 
 
 class OperatorAction(Model):

@@ -193,7 +193,7 @@ async def test_the_whole_command_is_red_when_a_day_is_late(monkeypatch: pytest.M
     ("hindrance", "state", "says"),
     [
         (Unavailable(), State.FAILING, "cannot be read: Temporarily unavailable"),
-        (Forbidden("no"), State.NOT_CHECKED, "you may not read this: your account lacks the role"),
+        (Forbidden("no"), State.NOT_CHECKED, "your account may not do this: docs/runbooks/README.md has the roles"),
         (BadRequest("no"), State.NOT_CHECKED, "Google Cloud does not answer this: BadRequest"),
         (CommandError("no such job"), State.NOT_CHECKED, "no such job"),
         (None, State.NOT_CHECKED, "not done in 0 s"),
@@ -234,7 +234,9 @@ def test_an_environment_is_as_its_terraform_tells_it(tmp_path: Path) -> None:
         location="europe-west1",
     )
     assert found.api("lookup") == "https://lookup.example"
-    assert found._replace(front_door=True, url="https://psr.example").api("lookup") == "https://psr.example"
+    behind = found._replace(front_door=True, url="https://psr.example")
+    assert behind.api("lookup") == behind.address("lookup") == "https://psr.example"
+    assert behind.address("export_daily") == "https://export.example"
     with pytest.raises(CommandError, match="does not tell the addresses of dev"):
         environment_of("dev", "/no/such/terraform", None, "europe-west2")
 
