@@ -5,7 +5,6 @@ have its field's form, is dropped and noted, and fails the tests. Personal data 
 which may quote data, is never written, only the type and the place.
 """
 
-import json
 import re
 import sys
 import traceback
@@ -14,6 +13,8 @@ from contextvars import ContextVar
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from shared.settings import settings
 
@@ -79,6 +80,8 @@ FIELDS: Mapping[str, Field] = {
     "without_needs": Field(_NUMBER, "Registrations whose last need ended in this run; they are pending now"),
     "where": Field(r"[A-Za-z0-9_.<>-]+:[0-9]+ [A-Za-z0-9_.<>]+", "Places in the code, outermost first"),
 }
+
+_FORMS = {name: re.compile(field.form) for name, field in FIELDS.items()}
 
 
 class Event(Enum):
@@ -237,8 +240,9 @@ def log(event: Event, **fields: Any) -> None:
         entry["logging.googleapis.com/trace"] = f"projects/{settings().project}/traces/{trace}"
     if execution := execution_id.get():
         entry["logging.googleapis.com/labels"] = {"execution_id": execution}
+    line = to_json(entry, fallback=str).decode()
     # Not `sys.stdout`, which the framework replaces for each request, so that concurrent ones mix up their ids.
-    print(json.dumps(entry, default=str), file=sys.__stdout__, flush=True)
+    print(line + "\n", end="", file=sys.__stdout__, flush=True)
     for name in given.keys() - allowed.keys():
         log(Event.FIELD_DROPPED, of_event=event.name, dropped=name)
 
@@ -251,4 +255,4 @@ def log_failure(operation: str, error: BaseException) -> None:
 
 def _has_form(name: str, value: object) -> bool:
     values = value if isinstance(value, list | tuple) else [value]
-    return all(re.fullmatch(FIELDS[name].form, str(one)) for one in values)
+    return all(_FORMS[name].fullmatch(str(one)) for one in values)

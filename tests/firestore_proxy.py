@@ -80,7 +80,8 @@ class FirestoreProxy:
         if fault is Fault.REFUSED:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "refused by the test")
         sent: list[bytes] = []
-        call = self._channel.stream_stream(method)(_noting(requests, sent))
+        carried = [(name, value) for name, value in context.invocation_metadata() if name == "authorization"]
+        call = self._channel.stream_stream(method)(_noting(requests, sent), metadata=carried)
         try:
             answers = [answer async for answer in call]
         except grpc.aio.AioRpcError as error:

@@ -10,48 +10,25 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-import grpc
-from google.api_core import exceptions, retry_async
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
-from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
-from google.cloud.firestore_v1.types import (
-    BatchGetDocumentsRequest,
-    CommitRequest,
-    RunAggregationQueryRequest,
-    RunQueryRequest,
-    StructuredQuery,
-    Write,
-)
+from google.cloud.firestore_v1.types import StructuredQuery
 
 from shared.clock import Clock, machine_time
-from shared.errors import ClockOutOfStep, Unavailable
-from shared.settings import emulator_host, settings
+from shared.errors import ClockOutOfStep
+from shared.settings import settings
+from shared.store.rpc import (
+    BatchGetDocumentsRequest,
+    CommitRequest,
+    Rpc,
+    RunAggregationQueryRequest,
+    RunQueryRequest,
+    Write,
+)
 
 #: A clock this far from Firestore's is not believed.
 CLOCK_TOLERANCE = timedelta(seconds=60)
 #: How long a comparison of the clocks is good for.
 CLOCK_COMPARISON_LASTS = timedelta(minutes=5)
 PAGE_SIZE = 1000
-
-_RPC_SECONDS = 10.0
-_TRANSIENT = (exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.InternalServerError)
-#: What leaves open whether a call was carried out. Any other error means that the call itself is wrong.
-_UNANSWERED = (
-    *_TRANSIENT,
-    exceptions.DeadlineExceeded,
-    exceptions.Cancelled,
-    exceptions.Unknown,
-    exceptions.RetryError,
-)
-_CONFLICT = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
-_RETRY = retry_async.AsyncRetry(
-    predicate=retry_async.if_exception_type(*_TRANSIENT),
-    initial=0.05,
-    maximum=2.0,
-    multiplier=2.0,
-    timeout=_RPC_SECONDS,
-)
-_MESSAGE_BYTES = 64 * 1024 * 1024
 
 _EQUAL = StructuredQuery.FieldFilter.Operator.EQUAL.value
 _IN = StructuredQuery.FieldFilter.Operator.IN.value
@@ -95,14 +72,6 @@ class Key(NamedTuple):
 _ANYTHING = Key("clock", "comparison")
 
 
-class CommitConflict(Exception):
-    """A precondition did not hold. Either someone was faster, or our own commit was applied and its answer lost."""
-
-
-class CommitUnanswered(Exception):
-    """The commit may or may not have been applied."""
-
-
 class Documents:
     """The documents of one database. Made inside the first request: gRPC does not survive a fork."""
 
@@ -110,7 +79,7 @@ class Documents:
         self.clock = clock
         self._database = f"projects/{project}/databases/{database}"
         self._root = f"{self._database}/documents"
-        self._client = _connect()
+        self._rpc = Rpc(self._database)
         self._compared_at: datetime | None = None
         self._difference = timedelta()
 
@@ -119,23 +88,14 @@ class Documents:
 
         Raises `Unavailable`.
         """
-        request = _pb(BatchGetDocumentsRequest)
-        request.database = self._database
-        request.documents.extend(self._name(key) for key in keys)
-        found: dict[str, Stored] = {}
+        if not keys:
+            return []
+        names = [self._name(key) for key in keys]
         asked_at = machine_time()
-        try:
-            stream = await self._client.batch_get_documents(
-                BatchGetDocumentsRequest.wrap(request), retry=_RETRY, timeout=_RPC_SECONDS
-            )
-            async for wrapped in stream:
-                answer = type(wrapped).pb(wrapped)
-                self._compare_clocks(asked_at, answer.read_time)
-                if answer.HasField("found"):
-                    found[answer.found.name] = _stored(answer.found)
-        except (*_UNANSWERED, exceptions.Aborted) as error:
-            raise _unavailable() from error
-        return [found.get(self._name(key)) for key in keys]
+        answers = await self._rpc.batch_get(BatchGetDocumentsRequest(database=self._database, documents=names))
+        self._compare_clocks(asked_at, answers[-1].read_time)
+        found = {answer.found.name: _stored(answer.found) for answer in answers if answer.HasField("found")}
+        return [found.get(name) for name in names]
 
     async def get(self, key: Key) -> Stored | None:
         """One document, None where there is none. Raises `Unavailable`."""
@@ -146,19 +106,10 @@ class Documents:
 
         Raises `CommitConflict` (a precondition did not hold), `CommitUnanswered` (look before you conclude anything).
         """
-        request = _pb(CommitRequest)
-        request.database = self._database
-        request.writes.extend(writes)
         asked_at = machine_time()
-        try:
-            wrapped = await self._client.commit(CommitRequest.wrap(request), retry=_RETRY, timeout=_RPC_SECONDS)
-        except _CONFLICT as error:
-            raise CommitConflict from error
-        except _UNANSWERED as error:
-            raise CommitUnanswered from error
-        committed_at = type(wrapped).pb(wrapped).commit_time
-        self._compare_clocks(asked_at, committed_at)
-        return _instant(committed_at)
+        answer = await self._rpc.commit(CommitRequest(database=self._database, writes=writes))
+        self._compare_clocks(asked_at, answer.commit_time)
+        return _instant(answer.commit_time)
 
     async def page(
         self,
@@ -286,23 +237,14 @@ class Documents:
         return await self._count(query)
 
     async def _count(self, query: Any) -> int:
-        request = _pb(RunAggregationQueryRequest)
-        request.parent = self._root
+        request = RunAggregationQueryRequest(parent=self._root)
         request.structured_aggregation_query.structured_query.CopyFrom(query)
         aggregation = request.structured_aggregation_query.aggregations.add()
         aggregation.alias = "n"
         aggregation.count.SetInParent()
-        try:
-            stream = await self._client.run_aggregation_query(
-                RunAggregationQueryRequest.wrap(request), retry=_RETRY, timeout=60.0
-            )
-            total = 0
-            async for wrapped in stream:
-                value = type(wrapped).pb(wrapped).result.aggregate_fields["n"]
-                total += value.integer_value or int(value.double_value)
-        except (*_UNANSWERED, exceptions.Aborted) as error:
-            raise _unavailable() from error
-        return total
+        answers = await self._rpc.run_aggregation_query(request)
+        counted = [answer.result.aggregate_fields["n"] for answer in answers]
+        return sum(value.integer_value or int(value.double_value) for value in counted)
 
     async def check_clocks(self) -> None:
         """Compare this machine's clock with Firestore's, if the last comparison is old; costs one read then.
@@ -330,7 +272,7 @@ class Documents:
 
     def put(self, key: Key, fields: dict[str, Value]) -> Any:
         """A write of the whole document, whatever is there."""
-        write = _pb(Write)
+        write = Write()
         write.update.name = self._name(key)
         for name, value in fields.items():
             _encode(write.update.fields[name], value)
@@ -348,8 +290,7 @@ class Documents:
         return write
 
     def _query(self, collection: str, equal: tuple[str, Value] | None) -> Any:
-        request = _pb(RunQueryRequest)
-        request.parent = self._root
+        request = RunQueryRequest(parent=self._root)
         query = request.structured_query
         query.from_.add().collection_id = collection
         if equal is not None:
@@ -360,17 +301,9 @@ class Documents:
 
     async def _run(self, request: Any) -> list[Stored]:
         asked_at = machine_time()
-        documents = []
-        try:
-            stream = await self._client.run_query(RunQueryRequest.wrap(request), retry=_RETRY, timeout=60.0)
-            async for wrapped in stream:
-                answer = type(wrapped).pb(wrapped)
-                self._compare_clocks(asked_at, answer.read_time)
-                if answer.HasField("document"):
-                    documents.append(_stored(answer.document))
-        except (*_UNANSWERED, exceptions.Aborted) as error:
-            raise _unavailable() from error
-        return documents
+        answers = await self._rpc.run_query(request)
+        self._compare_clocks(asked_at, answers[-1].read_time)
+        return [_stored(answer.document) for answer in answers if answer.HasField("document")]
 
     def _name(self, key: Key) -> str:
         return f"{self._root}/{key.collection}/{key.document_id}"
@@ -383,18 +316,6 @@ class Documents:
         self._compared_at = answered_at
 
 
-def _connect() -> FirestoreAsyncClient:
-    host = emulator_host("FIRESTORE")
-    if host is None:
-        return FirestoreAsyncClient()
-    options = [
-        ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-        ("grpc.max_send_message_length", _MESSAGE_BYTES),
-    ]
-    channel = grpc.aio.insecure_channel(host, options=options)
-    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
-
-
 def _between(query: Any, field: str, low: str, high: str) -> None:
     """Let a query ask for documents whose text field lies between two values, both included."""
     for operator, bound in ((_AT_LEAST, low), (_AT_MOST, high)):
@@ -405,22 +326,17 @@ def _between(query: Any, field: str, low: str, high: str) -> None:
     query.where.composite_filter.op = _AND
 
 
-def _pb(message: Any) -> Any:
-    """An empty raw protobuf message of a proto-plus type."""
-    return message.pb()()
-
-
 def _encode(target: Any, value: Value) -> None:
-    if value is None:
+    if isinstance(value, str):
+        target.string_value = value
+    elif value is None:
         target.null_value = 0
     elif isinstance(value, bool):
         target.boolean_value = value
     elif isinstance(value, int):
         target.integer_value = value
-    elif isinstance(value, datetime):
-        target.timestamp_value.FromDatetime(value.astimezone(UTC).replace(tzinfo=None))
     else:
-        target.string_value = value
+        target.timestamp_value.FromDatetime(value.astimezone(UTC).replace(tzinfo=None))
 
 
 def _decode(value: Any) -> Value:
@@ -437,10 +353,6 @@ def _stored(document: Any) -> Stored:
 
 def _instant(timestamp: Any) -> datetime:
     return timestamp.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable(headers={"Retry-After": "5"})
 
 
 async def pause(attempt: int) -> None:

@@ -21,12 +21,13 @@ from shared.domain.registration import Fact, RegistrationId, RegistrationState
 from shared.errors import NotFound, Unavailable
 from shared.export.plan import Stage
 from shared.settings import settings
-from shared.store.documents import CommitConflict, CommitUnanswered, Documents, Key, Stored, documents, pause
+from shared.store.documents import Documents, Key, Stored, documents, pause
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
 from shared.store.identity import Identity, identity
 from shared.store.quarantine import Quarantine, QuarantineStatus, Record
 from shared.store.registrations import Registrations, Request
+from shared.store.rpc import CommitConflict, CommitUnanswered
 
 SOURCE = "erasure"
 _PAGE = 100

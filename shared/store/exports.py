@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from shared.domain.feed import feed_file
 from shared.errors import Unavailable
 from shared.export.plan import ExportDay, Part, Stage
-from shared.store.documents import CommitConflict, CommitUnanswered, Documents, Key, Stored, Value, documents, pause
+from shared.store.documents import Documents, Key, Stored, Value, documents, pause
+from shared.store.rpc import CommitConflict, CommitUnanswered
 
 _FEED = "export_feed"
 #: Workers of one day meet at its document; each needs one commit.

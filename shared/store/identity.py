@@ -6,7 +6,6 @@ variant octet is the key's version. Random to Firestore (no hot spots), a point 
 
 import base64
 import hmac
-import uuid
 from functools import cache
 from hashlib import sha256
 
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from shared.domain.registration import AccountId, RegistrationId
 from shared.settings import Settings, settings
 
-_VARIANT_OCTET = 8
+_VERSION_OCTET, _VARIANT_OCTET = 6, 8
 
 
 class Identity:
@@ -47,15 +46,10 @@ class Identity:
 
     def _keyed(self, subkey: bytes, text: str) -> str:
         octets = bytearray(hmac.digest(subkey, text.encode(), sha256)[:16])
-        octets[_VARIANT_OCTET] = octets[_VARIANT_OCTET] & 0xFE | self._version
-        return str(_uuid8(octets))
-
-
-def _uuid8(octets: bytearray) -> uuid.UUID:
-    """Set version 8 and the RFC 9562 variant (the library's constructor knows version 8 from Python 3.14 on)."""
-    octets[6] = octets[6] & 0x0F | 0x80
-    octets[_VARIANT_OCTET] = octets[_VARIANT_OCTET] & 0x3F | 0x80
-    return uuid.UUID(bytes=bytes(octets))
+        octets[_VERSION_OCTET] = octets[_VERSION_OCTET] & 0x0F | 0x80
+        octets[_VARIANT_OCTET] = octets[_VARIANT_OCTET] & 0x3E | 0x80 | self._version
+        digits = octets.hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @cache

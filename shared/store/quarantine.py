@@ -23,16 +23,8 @@ from shared.log import Event, log
 from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.model import Model
 from shared.settings import settings
-from shared.store.documents import (
-    CommitConflict,
-    CommitUnanswered,
-    Documents,
-    Key,
-    Stored,
-    Value,
-    documents,
-    pause,
-)
+from shared.store.documents import Documents, Key, Stored, Value, documents, pause
+from shared.store.rpc import CommitConflict, CommitUnanswered
 
 if TYPE_CHECKING:
     from shared.objects import Bucket

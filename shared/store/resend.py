@@ -17,9 +17,10 @@ from shared.domain.networks import Send, to_send
 from shared.domain.recipients import Withheld
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, RegistrationUnknown, Unavailable
-from shared.store.documents import CommitConflict, CommitUnanswered, Documents, pause
+from shared.store.documents import Documents, pause
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations, Request
+from shared.store.rpc import CommitConflict, CommitUnanswered
 from shared.store.supply_points import SupplyPointWrites, claim_of
 
 SOURCE = "ops"

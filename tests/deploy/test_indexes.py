@@ -1,6 +1,6 @@
 """Terraform's indexes against the queries that the store sends, which the emulator does not check, both ways.
 
-Everything that the store writes and asks is recorded at the Firestore client while each of its functions runs once on
+Everything that the store writes and asks is recorded as it is sent while each of its functions runs once on
 the emulator. A function that asks and does not run here fails the test.
 """
 
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 
 from ops.local.layout import Layout
 from shared.errors import UnknownEventType
@@ -27,6 +26,7 @@ from shared.store.identity import Identity
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine, QuarantineStatus
 from shared.store.resend import Resend
+from shared.store.rpc import Rpc
 from tests.export.world import World, account
 
 ROOT = Path(__file__).parents[2]
@@ -112,14 +112,14 @@ def notice_callers(patch: pytest.MonkeyPatch, method: str, callers: set[str]) ->
 
 
 def listen(patch: pytest.MonkeyPatch, method: str, heard: Any) -> None:
-    """Hear the raw requests of a client's method; it does what it always does."""
-    original = getattr(FirestoreAsyncClient, method)
+    """Hear the requests of an RPC; it does what it always does."""
+    original = getattr(Rpc, method)
 
-    def overheard(self: Any, request: Any, **options: Any) -> Any:
-        heard(type(request).pb(request))
-        return original(self, request, **options)
+    def overheard(self: Rpc, request: Any) -> Any:
+        heard(request)
+        return original(self, request)
 
-    patch.setattr(FirestoreAsyncClient, method, overheard)
+    patch.setattr(Rpc, method, overheard)
 
 
 @pytest.fixture(scope="module")

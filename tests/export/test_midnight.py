@@ -13,8 +13,9 @@ from ops.local.layout import Layout
 from ops.local.sample import mpan
 from shared.errors import ClockOutOfStep, SupplyPointHeld, Unavailable
 from shared.export.manifest import Manifest
-from shared.store.documents import CommitConflict, Documents
+from shared.store.documents import Documents
 from shared.store.registrations import Registrations
+from shared.store.rpc import CommitConflict
 from tests.export.world import World, london
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)

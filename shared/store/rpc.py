@@ -1,0 +1,142 @@
+"""The RPCs of Firestore that the service makes: raw protobuf over the client library's channel.
+
+The library's client around that channel spends twice the CPU of the call itself (docs/decisions/bare-rpcs.md). What it
+does that matters is done here: credentials and channel are the library's own, calls say which database they are for,
+and what failed for the moment is tried again.
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+import grpc
+from google.api_core.exceptions import RetryError
+from google.api_core.retry_async import AsyncRetry
+from google.cloud.firestore_v1 import types
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+
+from shared.errors import Unavailable
+from shared.settings import emulator_host
+
+BatchGetDocumentsRequest: Any = types.BatchGetDocumentsRequest.pb()
+CommitRequest: Any = types.CommitRequest.pb()
+RunAggregationQueryRequest: Any = types.RunAggregationQueryRequest.pb()
+RunQueryRequest: Any = types.RunQueryRequest.pb()
+Write: Any = types.Write.pb()
+
+#: How long a write or a read by key may take, and a query.
+_SECONDS = 10.0
+_QUERY_SECONDS = 60.0
+_TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
+#: What leaves open whether a call was carried out. Any other error means that the call itself is wrong.
+_UNANSWERED = (
+    *_TRANSIENT,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNKNOWN,
+)
+_CONFLICT = (
+    grpc.StatusCode.ALREADY_EXISTS,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.ABORTED,
+)
+_MESSAGE_BYTES = 64 * 1024 * 1024
+_OPTIONS = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
+
+
+class CommitConflict(Exception):
+    """A precondition did not hold. Either someone was faster, or our own commit was applied and its answer lost."""
+
+
+class CommitUnanswered(Exception):
+    """The commit may or may not have been applied."""
+
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() in _TRANSIENT
+
+
+_retried = AsyncRetry(predicate=_is_transient, initial=0.05, maximum=2.0, multiplier=2.0, timeout=_SECONDS)
+
+
+class Rpc:
+    """The calls for one database (`projects/…/databases/…`), with raw messages. Reading raises `Unavailable`.
+
+    Made inside the first request: gRPC does not survive a fork.
+    """
+
+    def __init__(self, database: str) -> None:
+        channel, metadata = _connect()
+        self._metadata = (
+            ("google-cloud-resource-prefix", database),
+            ("x-goog-request-params", f"database={quote(database, safe='')}"),
+            *metadata,
+        )
+        self._commit = _stub(channel.unary_unary, "Commit", types.CommitResponse)
+        self._batch_get = _stub(channel.unary_stream, "BatchGetDocuments", types.BatchGetDocumentsResponse)
+        self._run_query = _stub(channel.unary_stream, "RunQuery", types.RunQueryResponse)
+        self._aggregate = _stub(channel.unary_stream, "RunAggregationQuery", types.RunAggregationQueryResponse)
+
+    async def commit(self, request: Any) -> Any:
+        """Apply writes together or not at all. Raises `CommitConflict`, `CommitUnanswered`."""
+        try:
+            return await self._one(request)
+        except RetryError as error:
+            raise CommitUnanswered from error
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _CONFLICT:
+                raise CommitConflict from error
+            if error.code() in _UNANSWERED:
+                raise CommitUnanswered from error
+            raise
+
+    async def batch_get(self, request: Any) -> list[Any]:
+        """Documents by name, each in an answer."""
+        return await self._read(self._batch_get, request, _SECONDS)
+
+    async def run_query(self, request: Any) -> list[Any]:
+        """The documents that a query finds, each in an answer."""
+        return await self._read(self._run_query, request, _QUERY_SECONDS)
+
+    async def run_aggregation_query(self, request: Any) -> list[Any]:
+        """What a query counts."""
+        return await self._read(self._aggregate, request, _QUERY_SECONDS)
+
+    async def _read(self, stub: Any, request: Any, seconds: float) -> list[Any]:
+        try:
+            answers: list[Any] = await self._all(stub, request, seconds)
+        except RetryError as error:
+            raise _unavailable() from error
+        except grpc.aio.AioRpcError as error:
+            if error.code() in (*_UNANSWERED, grpc.StatusCode.ABORTED):
+                raise _unavailable() from error
+            raise
+        return answers
+
+    @_retried  # type: ignore[untyped-decorator]
+    async def _one(self, request: Any) -> Any:
+        return await self._commit(request, timeout=_SECONDS, metadata=self._metadata)
+
+    @_retried  # type: ignore[untyped-decorator]
+    async def _all(self, stub: Any, request: Any, seconds: float) -> list[Any]:
+        return [answer async for answer in stub(request, timeout=seconds, metadata=self._metadata)]
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable(headers={"Retry-After": "5"})
+
+
+def _connect() -> tuple[grpc.aio.Channel, tuple[tuple[str, str], ...]]:
+    """A channel, and what each call carries as well: as an owner, the emulator's own rules are not asked each time."""
+    host = emulator_host("FIRESTORE")
+    if host is None:
+        return FirestoreGrpcAsyncIOTransport.create_channel(options=_OPTIONS), ()
+    return grpc.aio.insecure_channel(host, options=_OPTIONS), (("authorization", "Bearer owner"),)
+
+
+def _stub(kind: Any, method: str, answer: Any) -> Any:
+    return kind(
+        f"/google.firestore.v1.Firestore/{method}",
+        request_serializer=lambda request: request.SerializeToString(),
+        response_deserializer=answer.pb().FromString,
+    )
