@@ -39,6 +39,7 @@ _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FIELDS: Mapping[str, Field] = {
     "attempt": Field(_NUMBER, "Which delivery of the message this was; absent where Pub/Sub does not count"),
     "caller": Field(r"[\x20-\x7e]{1,255}", "Subject of the access token (`sub`); only in the access log"),
+    "caller_group": Field("[0-9a-f]{2}", "One of 256 groups that callers fall into by their subject; a metric's label"),
     "caller_kind": Field("agent|customer|network", "Kind of caller"),
     "changes": Field(_NUMBER, "How many entries of the change log were overwritten"),
     "day": Field(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "London day of the export, or that has begun"),
@@ -49,6 +50,7 @@ FIELDS: Mapping[str, Field] = {
     "files": Field(_NUMBER, "How many files"),
     "follow_ups": Field(_NUMBER, "Follow-ups that fell due in this run"),
     "follow_ups_waiting": Field(_NUMBER, "Pending registrations whose follow-up is due and not done"),
+    "held": Field(_NUMBER, "How many messages wait for a person"),
     "kind": Field(_NAME, "What came of the request or message (`ChangeKind`)"),
     "messages": Field(_NUMBER, "How many quarantined messages were overwritten"),
     "milliseconds": Field(_NUMBER, "From the request's arrival to its answer"),
@@ -102,7 +104,7 @@ class Event(Enum):
     REGISTRATIONS_READ = (
         "NOTICE",
         "Registrations shown",
-        "operation caller caller_kind purpose shown registrations registration_ids",
+        "operation caller caller_group caller_kind purpose shown registrations registration_ids",
         "Access log: a caller was shown one registration or many.",
     )
     ACCESS_REFUSED = (
@@ -146,6 +148,12 @@ class Event(Enum):
         "Message quarantined",
         "quarantine_id reason status",
         "A message could not be applied and is kept: `parked` is tried again by itself, `held` waits for a person.",
+    )
+    QUARANTINE_NEGLECTED = (
+        "WARNING",
+        "Quarantined messages wait for a person",
+        "held",
+        "One that is held is more than three days old. `replay_parked` says so once an hour.",
     )
     MESSAGE_GIVEN_BACK = (
         "WARNING",

@@ -1,50 +1,108 @@
-# Alerts (alerts.yaml, a table with the reason for each window) over the platform's metrics and over one of ours: how
-# often each event of the log catalogue was logged. Functions export no metrics themselves.
+# Alerts (alerts.yaml, a table with the reason for each window) and a dashboard (dashboard.tf) over the platform's metrics
+# and over some of ours, made of what functions log. Functions export no metrics themselves.
 
 locals {
+  monitoring = yamldecode(file("${path.module}/alerts.yaml"))
+
   functions_by_kind = {
-    dead_letters = [for key, trigger in local.pubsub : key if trigger.topic == local.dead_letter_topic]
+    consumers    = keys(local.with_dead_letters)
+    dead_letters = setsubtract(keys(local.pubsub), keys(local.with_dead_letters))
     http         = keys(local.http)
-    pubsub       = keys(local.pubsub)
     schedule     = keys(local.scheduled)
     service      = ["the service"]
   }
 
-  windows = { for key, trigger in local.scheduled : key => startswith(trigger.cron, "*") ? "3h" : "25h" }
+  # What a word with a dollar in these tables stands for, by function.
+  words = {
+    for key in concat(keys(local.functions), ["the service"]) : key => merge(
+      {
+        accounts  = join(" OR ", [for account in google_service_account.function : "\"${account.email}\""])
+        function  = key
+        functions = join("|", keys(local.functions))
+        jobs      = join("|", keys(local.scheduled))
+        topic     = try(local.pubsub[key].topic, "")
+        window    = try(startswith(local.scheduled[key].cron, "*"), false) ? "3h" : "25h"
+      },
+      [
+        for name, objective in local.monitoring.objectives : {
+          "${name}_bad"    = templatestring(objective.bad, { function = key })
+          "${name}_all"    = templatestring(objective.all, { function = key })
+          "${name}_budget" = objective.budget
+        }
+      ]...
+    )
+  }
 
-  # "backlog consume-migration" => its alert
-  alerts = merge([
-    for name, alert in yamldecode(file("${path.module}/alerts.yaml")) : {
-      for function in local.functions_by_kind[alert.per] : trimsuffix("${name} ${function}", " the service") => merge(alert, {
-        name    = name
-        summary = replace(alert.summary, "$function", function)
-        query   = replace(replace(alert.query, "$function", function), "$window", lookup(local.windows, function, ""))
-      })
+  # "errors fast" => what is true while the objective's budget is used up at that speed
+  burns = merge([
+    for name, objective in local.monitoring.objectives : {
+      for speed, windows in local.monitoring.burns : "${name} ${speed}" => join("or ", [
+        for window in windows : templatestring(local.monitoring.burn, merge(objective, window))
+      ])
     }
   ]...)
+
+  # "backlog consume-migration" => its alert; of query and log one is null
+  alerts = merge([
+    for name, alert in local.monitoring.alerts : {
+      for function in local.functions_by_kind[alert.per] : trimsuffix("${name} ${function}", " the service") => {
+        name     = name
+        because  = alert.because
+        duration = try(alert.for, null)
+        log      = try(templatestring(alert.log, local.words[function]), null)
+        query = (
+          can(alert.log) ? null :
+          can(alert.query) ? templatestring(alert.query, local.words[function]) :
+          templatestring(local.burns["${alert.objective} ${alert.burns}"], local.words[function])
+        )
+        severity = alert.severity
+        summary  = templatestring(alert.summary, local.words[function])
+      }
+    }
+  ]...)
+
+  # Labels are codes and counts of callers by group, never anything of a person (docs/privacy.md).
+  metrics = {
+    psr_events = {
+      description = "How often each event of the catalogue (shared/log.py) was logged"
+      filter      = "jsonPayload.event:*"
+      labels      = { event = "jsonPayload.event", function = "resource.labels.service_name", problem = "jsonPayload.problem" }
+      value       = null
+    }
+    psr_registrations_read = {
+      description = "How many registrations callers were shown"
+      filter      = "jsonPayload.event=\"REGISTRATIONS_READ\""
+      labels      = { caller_group = "jsonPayload.caller_group", caller_kind = "jsonPayload.caller_kind" }
+      value       = "jsonPayload.registrations"
+    }
+    psr_slow_requests = {
+      description = "How many requests took longer than was promised"
+      filter      = "jsonPayload.event=\"REQUEST_SERVED\" AND jsonPayload.milliseconds>${local.monitoring.objectives.latency.slow_milliseconds}"
+      labels      = { function = "resource.labels.service_name" }
+      value       = null
+    }
+  }
 }
 
-resource "google_logging_metric" "events" {
-  project     = var.project
-  name        = "psr_events"
-  description = "How often each event of the catalogue (shared/log.py) was logged"
-  filter      = "${local.function_logs} AND jsonPayload.event:*"
+resource "google_logging_metric" "metric" {
+  for_each = local.metrics
 
-  label_extractors = {
-    event    = "EXTRACT(jsonPayload.event)"
-    function = "EXTRACT(resource.labels.service_name)"
-    problem  = "EXTRACT(jsonPayload.problem)"
-  }
+  project          = var.project
+  name             = each.key
+  description      = each.value.description
+  filter           = "${local.function_logs} AND ${each.value.filter}"
+  label_extractors = { for label, field in each.value.labels : label => "EXTRACT(${field})" }
+  value_extractor  = each.value.value == null ? null : "EXTRACT(${each.value.value})"
 
   metric_descriptor {
     metric_kind = "DELTA"
-    value_type  = "INT64"
+    value_type  = each.value.value == null ? "INT64" : "DISTRIBUTION"
 
     dynamic "labels" {
-      for_each = ["event", "function", "problem"]
+      for_each = each.value.labels
 
       content {
-        key = labels.value
+        key = labels.key
       }
     }
   }
@@ -73,14 +131,39 @@ resource "google_monitoring_alert_policy" "alert" {
   notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
   conditions {
-    display_name = each.value.name
+    display_name = each.key
 
-    condition_prometheus_query_language {
-      query               = trimspace(each.value.query)
-      duration            = each.value.for
-      evaluation_interval = "60s"
-      # Some of these metrics come into being with the first event.
-      disable_metric_validation = true
+    dynamic "condition_prometheus_query_language" {
+      for_each = each.value.query[*]
+
+      content {
+        query               = trimspace(condition_prometheus_query_language.value)
+        duration            = each.value.duration
+        evaluation_interval = "60s"
+        # Some of these metrics come into being with the first event.
+        disable_metric_validation = true
+      }
+    }
+
+    dynamic "condition_matched_log" {
+      for_each = each.value.log[*]
+
+      content {
+        filter = trimspace(condition_matched_log.value)
+      }
+    }
+  }
+
+  # Entries that match within an hour are one message.
+  dynamic "alert_strategy" {
+    for_each = each.value.log[*]
+
+    content {
+      auto_close = "86400s"
+
+      notification_rate_limit {
+        period = "3600s"
+      }
     }
   }
 
@@ -90,5 +173,5 @@ resource "google_monitoring_alert_policy" "alert" {
     content   = "${each.value.summary} ${each.value.because} What to do: `docs/runbooks/${each.value.name}.md`."
   }
 
-  depends_on = [google_logging_metric.events]
+  depends_on = [google_logging_metric.metric]
 }

@@ -53,11 +53,12 @@ data "google_storage_project_service_account" "agent" {
 }
 
 # Reads and writes of data through Google's APIs, by service account. Who asked is in the functions' own access log.
-resource "google_project_iam_audit_config" "everything" {
-  count = var.audit_data_access ? 1 : 0
+# Uses of keys are logged in any case: the alert keys_used is made of that log.
+resource "google_project_iam_audit_config" "data_access" {
+  for_each = toset(var.audit_data_access ? ["allServices"] : ["cloudkms.googleapis.com", "secretmanager.googleapis.com"])
 
   project = var.project
-  service = "allServices"
+  service = each.key
 
   dynamic "audit_log_config" {
     for_each = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]

@@ -11,7 +11,7 @@ variable "alert_emails" {
 }
 
 variable "audit_data_access" {
-  description = "Write a Data Access audit log of every read and write through the Google APIs. Costs about 1 KB of log for each."
+  description = "Write a Data Access audit log of every read and write through the Google APIs; of uses of keys it is written in any case. Costs about 1 KB of log for each."
   type        = bool
   default     = true
 }

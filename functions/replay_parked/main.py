@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
+from shared.log import Event, log
 from shared.messages.delivery import REPLAY_OF
 from shared.messages.publisher import publish
 from shared.scheduled import Scheduled
@@ -11,6 +12,8 @@ from shared.store.quarantine import QuarantineStatus, Record, quarantine
 
 _FIRST_WAIT = timedelta(minutes=5)
 _LONGEST_WAIT = timedelta(hours=6)
+#: A held message waits for a person; longer than over a weekend it does not.
+_NEGLECTED_AFTER = timedelta(days=3)
 
 job = Scheduled(__file__)
 
@@ -27,6 +30,8 @@ async def run(slot: datetime) -> dict[str, int]:
         await asyncio.gather(*(quarantine().hold(parked.record_id) for parked in old))
         replayed += len(due)
         held += len(old)
+    if slot.minute == 0:
+        await _tell_of_neglect(slot)
     return {"replayed": replayed, "held": held}
 
 
@@ -35,6 +40,13 @@ def is_due(parked: Record, slot: datetime) -> bool:
     doublings = min(parked.attempts - 1, 20)
     wait = min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
     return slot - parked.last_seen >= wait
+
+
+async def _tell_of_neglect(slot: datetime) -> None:
+    """Note, for an alert, that a message has waited too long for a person."""
+    waiting = await quarantine().waiting(QuarantineStatus.HELD)
+    if waiting.oldest is not None and slot - waiting.oldest > _NEGLECTED_AFTER:
+        log(Event.QUARANTINE_NEGLECTED, held=waiting.by_reason.total())
 
 
 async def _replay(parked: Record) -> None:

@@ -17,6 +17,7 @@ _FOR_EACH = {
     "local.functions": "function",
     "local.http": "HTTP function",
     "local.log_buckets": "kind of log",
+    "local.metrics": "metric",
     "local.pubsub": "consumer",
     "local.scheduled": "scheduled function",
     "local.topics": "topic",

@@ -75,6 +75,7 @@ class AccessEntry:
                 Event.REGISTRATIONS_READ,
                 operation=self._operation,
                 caller=caller,
+                caller_group=self.caller.group if self.caller else None,
                 caller_kind=caller_kind,
                 purpose=self.purpose,
                 shown=self.shown.fields,

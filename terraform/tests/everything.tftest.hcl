@@ -361,16 +361,56 @@ run "alerts" {
 
   assert {
     condition = alltrue([
-      for key in keys(local.functions) : anytrue([for alert in google_monitoring_alert_policy.alert : strcontains(alert.conditions[0].condition_prometheus_query_language[0].query, "\"${key}\"")])
+      for key in keys(local.functions) : anytrue([for alert in values(local.alerts) : strcontains(coalesce(alert.query, alert.log), "\"${key}\"")])
     ])
     error_message = "Each function has an alert."
   }
 
   assert {
     condition = alltrue([
-      for alert in google_monitoring_alert_policy.alert : !strcontains(alert.conditions[0].condition_prometheus_query_language[0].query, "$")
+      for alert in google_monitoring_alert_policy.alert :
+      length(alert.conditions[0].condition_prometheus_query_language) + length(alert.conditions[0].condition_matched_log) == 1 &&
+      length(alert.alert_strategy) == length(alert.conditions[0].condition_matched_log)
     ])
-    error_message = "Every query is complete."
+    error_message = "Each alert has one condition, and those of single log entries, which need it, have a limit on messages."
+  }
+
+  assert {
+    condition = alltrue([
+      for alert in values(local.alerts) : !can(regex("[$][{]", join(" ", [alert.summary, coalesce(alert.query, alert.log)])))
+    ])
+    error_message = "Every word in a query has its value."
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.alert["keys_used"].conditions[0].condition_matched_log[0].filter, "\"account@example.iam.gserviceaccount.com\"")
+    error_message = "Only the functions' accounts may use keys unnoticed."
+  }
+
+  assert {
+    condition = alltrue([
+      for metric in google_logging_metric.metric :
+      toset([for label in metric.metric_descriptor[0].labels : label.key]) == toset(keys(metric.label_extractors)) &&
+      (metric.metric_descriptor[0].value_type == "DISTRIBUTION") == (metric.value_extractor != null)
+    ])
+    error_message = "Metrics declare the labels that they extract."
+  }
+
+  assert {
+    condition     = length(jsondecode(google_monitoring_dashboard.service.dashboard_json).mosaicLayout.tiles) == length(local.charts)
+    error_message = "Each chart is on the dashboard."
+  }
+
+  assert {
+    condition = length(distinct([
+      for tile in jsondecode(google_monitoring_dashboard.service.dashboard_json).mosaicLayout.tiles : "${tile.xPos} ${tile.yPos}"
+    ])) == length(local.charts)
+    error_message = "No chart lies on another."
+  }
+
+  assert {
+    condition     = keys(google_project_iam_audit_config.data_access) == ["allServices"]
+    error_message = "Every reading of data is logged, keys included."
   }
 }
 
@@ -378,9 +418,10 @@ run "development" {
   command = plan
 
   variables {
-    front_door = null
-    protected  = false
-    warm       = false
+    audit_data_access = false
+    front_door        = null
+    protected         = false
+    warm              = false
   }
 
   assert {
@@ -405,6 +446,11 @@ run "development" {
   assert {
     condition     = alltrue([for bucket in google_logging_project_bucket_config.logs : !bucket.locked])
     error_message = "Locks, which cannot be undone, are for where data is real."
+  }
+
+  assert {
+    condition     = keys(google_project_iam_audit_config.data_access) == ["cloudkms.googleapis.com", "secretmanager.googleapis.com"]
+    error_message = "Uses of keys are logged in any case."
   }
 }
 

@@ -14,6 +14,7 @@ from google.cloud import storage
 
 from ops.bundle.resources import addresses, table
 from ops.local.layout import Layout
+from tests.operations.alerts import alerts, chart_queries
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "prod")
@@ -120,6 +121,28 @@ def test_what_was_applied_leaves_nothing_to_do(environment: str, copy: Copy) -> 
     release = copy.bundle()
     copy.apply(environment, release)
     assert "No changes." in copy.plan(environment, release, changes=False)
+    state = copy.state(environment)
+    assert deployed_alerts(state) == {(alert.name, alert.query) for alert in alerts() if alert.query}
+    assert deployed_charts(state) == sorted(query.text for query in chart_queries())
+
+
+def deployed_alerts(state: dict[str, Any]) -> set[tuple[str, str]]:
+    """Name and PromQL of every alert that Terraform makes."""
+    policies = [values for address, values in state.items() if "google_monitoring_alert_policy" in address]
+    conditions = [condition for policy in policies for condition in policy["conditions"]]
+    return {
+        (condition["display_name"], query["query"])
+        for condition in conditions
+        for query in condition["condition_prometheus_query_language"]
+    }
+
+
+def deployed_charts(state: dict[str, Any]) -> list[str]:
+    """The PromQL of every line of the dashboard that Terraform makes."""
+    (dashboard,) = (values for address, values in state.items() if "google_monitoring_dashboard" in address)
+    tiles = json.loads(dashboard["dashboard_json"])["mosaicLayout"]["tiles"]
+    lines = [line for tile in tiles for line in tile["widget"]["xyChart"]["dataSets"]]
+    return sorted(line["timeSeriesQuery"]["prometheusQuery"] for line in lines)
 
 
 def test_releasing_and_going_back_are_commands_and_bring_back_exactly_what_was(copy: Copy, emulators: Layout) -> None:
@@ -191,6 +214,7 @@ def test_a_new_folder_is_a_new_function_with_all_that_belongs_to_it_and_no_other
             'google_cloud_run_service_iam_member.invoker["example"]',
             'google_cloudfunctions2_function.function["example"]',
             'google_monitoring_alert_policy.alert["backlog example"]',
+            'google_monitoring_alert_policy.alert["no_progress example"]',
             'google_project_iam_member.firestore["example firestore.read"]',
             'google_pubsub_subscription.push["example"]',
             'google_pubsub_subscription_iam_member.dead_letters["example"]',

@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import hcl2
-import promql_parser
 import pytest
 import yaml
 
-from shared.errors import Problem
-from shared.log import Event
 from shared.manifest import Permission, read_manifests
 from shared.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 TERRAFORM = ROOT / "terraform"
 ENVIRONMENTS = sorted(path.name for path in (TERRAFORM / "environments").iterdir())
-ALERTS = yaml.safe_load((TERRAFORM / "alerts.yaml").read_text())
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -82,34 +78,6 @@ def test_terraform_grants_every_permission_that_a_manifest_may_ask_for() -> None
         tuple(one for one in known if one.endswith(":")),
     )
     assert [one for one in get_args(Permission) if one not in exact and not one.startswith(beginnings)] == []
-
-
-def test_every_alert_asks_for_events_and_problems_that_the_code_logs() -> None:
-    queries = "\n".join(alert["query"] for alert in ALERTS.values())
-    assert set(re.findall(r'event="(\w+)"', queries)) <= {event.name for event in Event}
-    codes = {getattr(problem, "code", None) for problem in all_problems(Problem)}
-    assert set(re.findall(r'problem="([\w-]+)"', queries)) <= codes
-
-
-@pytest.mark.parametrize("name", list(ALERTS))
-def test_every_alert_is_promql(name: str) -> None:
-    query = ALERTS[name]["query"].replace("$function", "a-function").replace("$window", "25h")
-    assert "$" not in query
-    promql_parser.parse(query)
-
-
-def all_problems(base: type[Problem]) -> list[type[Problem]]:
-    return [
-        one for problem in base.__subclasses__() for one in (problem, *all_problems(problem)) if hasattr(one, "code")
-    ]
-
-
-def test_every_alert_says_why_its_window_is_what_it_is() -> None:
-    kinds = {"dead_letters", "http", "pubsub", "schedule", "service"}
-    for name, alert in ALERTS.items():
-        assert set(alert) == {"because", "for", "per", "query", "severity", "summary"}, name
-        assert alert["per"] in kinds
-        assert ("$function" in alert["query"]) == (alert["per"] != "service"), name
 
 
 def resources() -> set[str]:

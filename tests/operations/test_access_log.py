@@ -77,6 +77,7 @@ def test_each_answer_leaves_one_entry(agent: Traced, target: Target, operation: 
             "event": "REGISTRATIONS_READ",
             "operation": operation,
             "caller": "local-agent",
+            "caller_group": "c3",
             "caller_kind": "agent",
             "purpose": "not_given",
             "shown": SHOWN[operation],

@@ -3,7 +3,6 @@
 import ast
 import json
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,14 +13,9 @@ from ops.local.stack import Stack
 from shared.log import FIELDS, Event, execution_id, log, log_failure, trace_id
 from shared.settings import settings
 from tests.operations.log_lines import entries, faults
+from tests.operations.sources import SOURCES, log_calls
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-SOURCES = [path for folder in ("shared", "functions") for path in sorted((ROOT / folder).rglob("*.py"))]
-
-
-def logged(path: Path) -> list[ast.Call]:
-    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
-    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "log"]
 
 
 def written(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -37,7 +31,7 @@ def _outside_of_any_request() -> None:
 def test_every_call_names_an_event_and_only_its_fields_and_every_field_is_used() -> None:
     used: dict[str, set[str]] = defaultdict(set)
     for path in SOURCES:
-        for call in logged(path):
+        for call in log_calls(path):
             place = f"{path.relative_to(ROOT)}:{call.lineno}"
             if path.name == "log.py":
                 used[Event.FIELD_DROPPED.name] = {"of_event", "dropped"}

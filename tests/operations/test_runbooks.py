@@ -3,14 +3,15 @@
 import re
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from ops.__main__ import app
 from ops.local.layout import ROOT
+from shared.log import Event
+from tests.operations.alerts import TABLE
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
-ALERTS = yaml.safe_load((ROOT / "terraform" / "alerts.yaml").read_text(encoding="utf-8"))
+ALERTS = TABLE["alerts"]
 HEADINGS = ["Means", "Impact", "Check", "Fix", "Escalate", "After"]
 
 
@@ -22,8 +23,19 @@ def commands(group: object, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     return set().union(*(commands(command, (*path, name)) for name, command in inside.items()))
 
 
-def test_each_alert_has_a_page_and_each_page_an_alert() -> None:
-    assert {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"} == set(ALERTS)
+def test_each_alert_has_a_page_and_each_page_an_alert_and_all_are_listed() -> None:
+    titles = {path.stem: path.read_text(encoding="utf-8").split("\n")[0] for path in RUNBOOKS.glob("*.md")}
+    del titles["README"]
+    assert titles.keys() == ALERTS.keys()
+    listed = re.findall(r"^- \[(\w+)\]\(\1\.md\): (.*)$", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)
+    assert listed == sorted((name, title.removeprefix("# ")) for name, title in titles.items())
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_page_names_its_alert_and_events_that_there_are(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    assert f"\nAlert `{name}` (terraform/alerts.yaml).\n" in page
+    assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", page)) <= {event.name for event in Event}
 
 
 @pytest.mark.parametrize("name", ALERTS)

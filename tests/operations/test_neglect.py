@@ -1,0 +1,34 @@
+"""Messages that nobody settles are noted, for an alert, until somebody does."""
+
+from datetime import datetime, timedelta
+
+import httpx
+
+from ops.local.stack import Stack
+from shared.store.quarantine import QuarantineStatus, quarantine
+from tests.messages.conftest import Push, push
+from tests.operations.log_lines import entries
+
+__all__ = ["push"]
+
+
+def run(stack: Stack, slot: datetime) -> None:
+    headers = {"X-CloudScheduler-ScheduleTime": slot.isoformat()}
+    httpx.post(stack.function_url("replay_parked"), headers=headers, timeout=60).raise_for_status()
+
+
+def noted(stack: Stack) -> list[int]:
+    """How many messages each note of neglect speaks of."""
+    found = entries(stack.logs, ["replay_parked"])
+    return [entry["held"] for entry in found if entry["event"] == "QUARANTINE_NEGLECTED"]
+
+
+async def test_what_is_held_for_more_than_three_days_is_noted_once_an_hour(stack: Stack, push: Push) -> None:
+    assert push("consume_migration", b"no event at all") == 204
+    held = await quarantine().waiting(QuarantineStatus.HELD)
+    assert held.oldest is not None
+    known = len(noted(stack))
+    day_three = (held.oldest + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    for slot in (0, 5, 60, 65, 120):
+        run(stack, day_three + timedelta(minutes=slot))
+    assert noted(stack)[known:] == 2 * [held.by_reason.total()]
