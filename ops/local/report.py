@@ -27,6 +27,9 @@ def _counts(figures: dict[str, Any]) -> Table:
     for status, count in statuses.items():
         _row(table, f"  {status}", count)
     _row(table, "  of these over HTTP", figures["registrations"]["over_http"])
+    table.add_section()
+    _row(table, "log lines", figures["log"]["lines"])
+    _row(table, "  outside the catalogue of events", figures["log"]["outside"])
     return table
 
 

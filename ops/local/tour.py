@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ops.errors import CommandError
 from ops.local import sample as samples
 from ops.local.callers import REGISTERED, register_customers, show_the_rules
+from ops.local.log_lines import faults_in, lines
 from ops.local.outcome import count_outcomes, feed_of, messages_of, registrations_by_status, supply_points_in
 from ops.local.report import tables_of
 from ops.local.sample import Record, numbers_of, recipient_of, registration, sample
@@ -63,6 +64,7 @@ class Tour:
         await self._use_the_api()
         await self._close_the_day()
         await self._show_the_export()
+        self._read_the_logs()
         self.figures["seconds"] = round(time.monotonic() - began, 1)
         self._finish()
 
@@ -165,6 +167,13 @@ class Tour:
                 if row.counted
             },
         }
+
+    def _read_the_logs(self) -> None:
+        """Every line that the functions have logged so far is an entry of the catalogue."""
+        written = list(lines(self._stack.logs, self._stack.layout.functions))
+        outside = [fault for line in written for fault in faults_in(line)]
+        self.figures["log"] = {"lines": len(written), "outside": len(outside)}
+        self._check("log lines outside the catalogue", Counter(), Counter(outside))
 
     def _check_export(self, manifest: Manifest, feed: Counter[str], found: Mapping[str, list[str]]) -> None:
         """The sample knows what each recipient must be told; feed, manifest and files must agree."""

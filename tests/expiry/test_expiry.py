@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from ops.local.layout import FUNCTIONS, Layout
+from ops.local.log_lines import entries, faults
 from ops.local.processes import LOOPBACK, Child, free_ports
 from shared import expiry
 from shared.clock import rfc3339
@@ -25,7 +26,6 @@ from shared.store.due_dates import DueDate, DueDates
 from shared.store.registrations import Registrations
 from shared.store.rpc import CommitUnanswered
 from tests.export.world import ROOT, World, london
-from tests.operations.log_lines import entries, faults
 
 NOTHING = {
     "needs": 0,

@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from ops.local.layout import ROOT
+from ops.local.log_lines import entries
 from ops.local.stack import Stack
 from shared.http.api import Answer
 from shared.log import ACCESS_LOG
 from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
 from tests.api.test_callers import HERE, REQUESTS, ROUTES, Target, absent, send
-from tests.operations.log_lines import entries
 
 
 class Traced:

@@ -21,6 +21,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, RetryPolicy, Subscription
 
 from ops.local.layout import ROOT
+from ops.local.log_lines import entries
 from ops.local.stack import Stack
 from ops.local.wiring import publisher
 from shared.clock import LONDON, london_day
@@ -29,7 +30,6 @@ from shared.store.documents import Documents, Key
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account
 from tests.conftest import ProxiedStack
 from tests.operations.canary import Canary
-from tests.operations.log_lines import entries
 
 COLLECTIONS = ("changes", "export_feed", "exports", "operator_actions", "quarantine", "registrations", "supply_points")
 #: Fields beside `state` that may hold personal data: the database is one of the places.

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from ops.local.layout import ROOT
+from ops.local.log_lines import entries, faults
 from ops.local.stack import Stack
 from shared.log import FIELDS, Event, execution_id, log, log_failure, trace_id
 from shared.settings import settings
-from tests.operations.log_lines import entries, faults
 from tests.operations.sources import SOURCES, log_calls
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

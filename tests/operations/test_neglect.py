@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import httpx
 
+from ops.local.log_lines import entries
 from ops.local.stack import Stack
 from shared.store.quarantine import QuarantineStatus, quarantine
 from tests.messages.conftest import Push, push
-from tests.operations.log_lines import entries
 
 __all__ = ["push"]
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ops.local.layout import FUNCTIONS, ROOT
+from ops.local.log_lines import faults_in, lines
 from ops.local.sample import registration, sample
 from shared.domain.supply_points import distributors
 from shared.manifest import read_manifests
@@ -124,6 +125,16 @@ def test_each_record_has_its_number_of_values_and_each_trailer_its_counts(tour: 
         assert (header[0], header[2], header[3], trailer[0]) == ("ZHV", "D0225002", "X", "ZPT")
         assert values == {("510", 29), ("99C", 3)}
         assert (trailer[1], trailer[2], trailer[4]) == (header[1], str(len(groups)), str(names.count("510")))
+
+
+def test_every_log_line_is_an_entry_of_the_catalogue(tour: Tour) -> None:
+    functions = [name for name in read_manifests(FUNCTIONS) if (tour.home / "logs" / f"{name}.log").exists()]
+    written = list(lines(tour.home / "logs", functions))
+    assert [fault for line in written for fault in faults_in(line)] == []
+    assert tour.figures["log"]["outside"] == 0
+    assert 2000 < tour.figures["log"]["lines"] <= len(written)
+    events = {json.loads(line)["event"] for line in written}
+    assert events >= {"CHANGE_STORED", "MESSAGE_QUARANTINED", "REGISTRATIONS_READ", "EXPORT_DAY_RELEASED"}
 
 
 def test_no_log_has_anything_of_a_person(tour: Tour) -> None:

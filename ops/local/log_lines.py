@@ -1,4 +1,4 @@
-"""The log lines of a stack's functions, read as Cloud Logging would."""
+"""The log lines of a stack's functions, read as Cloud Logging would and held against the catalogue (`shared.log`)."""
 
 import json
 import re
@@ -8,22 +8,34 @@ from typing import Any
 
 from shared.log import FIELDS, Event
 
-#: What the server itself prints, at its start and end: `[2026-11-24 09:03:19 +0000] [812] [INFO] Booting worker`.
-_SERVER = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000\] \[\d+\] \[INFO\] [A-Za-z ()0-9:/.-]+")
+Entry = dict[str, Any]
+
 _OF_EVERY_LINE = {"severity", "message", "event"}
 _OF_SOME = {"logging.googleapis.com/trace", "logging.googleapis.com/labels"}
 
 
-def entries(logs: Path, functions: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Every entry. Fails on a line that is neither JSON nor the server's."""
+def lines(logs: Path, functions: Iterable[str]) -> Iterator[str]:
+    """Every line of every function. The server beneath them prints none of its own, unless it fails."""
     for name in functions:
-        for line in (logs / f"{name}.log").read_text(encoding="utf-8").splitlines():
-            if not _SERVER.fullmatch(line):
-                yield json.loads(line)
+        yield from (logs / f"{name}.log").read_text(encoding="utf-8").splitlines()
 
 
-def faults(entry: dict[str, Any]) -> list[str]:
-    """What the catalogue does not allow in an entry."""
+def entries(logs: Path, functions: Iterable[str]) -> Iterator[Entry]:
+    """Every entry. Raises `ValueError` for a line that is not JSON."""
+    return map(json.loads, lines(logs, functions))
+
+
+def faults_in(line: str) -> list[str]:
+    """What the catalogue does not allow in a line."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return ["not JSON"]
+    return faults(entry) if isinstance(entry, dict) else ["not an object"]
+
+
+def faults(entry: Entry) -> list[str]:
+    """What the catalogue does not allow in an entry. Names fields, never values."""
     event = Event.__members__.get(entry.get("event", ""))
     if event is None or not entry.keys() >= _OF_EVERY_LINE:
         return [f"not an event of the catalogue: {sorted(entry)}"]
@@ -37,4 +49,4 @@ def faults(entry: dict[str, Any]) -> list[str]:
 
 def _has_form(name: str, value: object) -> bool:
     values = value if isinstance(value, list) else [value]
-    return all(re.fullmatch(FIELDS[name].form, str(one)) for one in values)
+    return name in FIELDS and all(re.fullmatch(FIELDS[name].form, str(one)) for one in values)
