@@ -46,14 +46,18 @@ class Operation(NamedTuple):
 
 
 class Callers(NamedTuple):
-    """The ways to the service. `push` gives a migrated customer to its consumer and returns the status."""
+    """The ways to the service. `push` gives an event (kind, account, data) to its consumer and returns the status."""
 
     agent: Caller
-    push: Callable[[Mapping[str, Any]], int]
+    push: Callable[[str, str, Mapping[str, Any]], int]
 
 
 def _told(known: dict[str, Any], **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in known.items() if name != "id"} | changed
+
+
+def _migrated(callers: Callers, told: dict[str, Any]) -> int:
+    return callers.push("customer.migrated", told["account_id"], told)
 
 
 def _batch(count: int) -> Callable[[Callers, dict[str, Any]], int]:
@@ -81,8 +85,18 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "look up 1,000 supply points": Operation(_batch(1000), 200, (3, 1001, 0, 0)),
     "page of a history": Operation(lambda c, k: c.agent.changes(k["id"]).status_code, 200, (1, 1, 0, 0)),
-    "message, new account": Operation(lambda c, _: c.push(registration()), 204, (1, 0, 6, 8)),
-    "message, known account": Operation(lambda c, k: c.push(_told(k, needs=[{"code": "08"}])), 204, (3, 4, 4, 8)),
+    "message, new account: migrated": Operation(lambda c, _: _migrated(c, registration()), 204, (1, 0, 6, 8)),
+    "message, known account: supply gained": Operation(
+        lambda c, k: c.push("account.supply_gained", k["account_id"], {"supply_points": {"mpans": [new_mpan()]}}),
+        204,
+        (2, 3, 6, 9),
+    ),
+    "message, known account: account closed": Operation(
+        lambda c, k: c.push("account.closed", k["account_id"], {"closed_on": "2026-11-20"}), 204, (2, 2, 6, 9)
+    ),
+    "message, known account: migrated again": Operation(
+        lambda c, k: _migrated(c, _told(k, needs=[{"code": "08"}])), 204, (3, 4, 4, 8)
+    ),
 }
 
 

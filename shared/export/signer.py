@@ -8,7 +8,7 @@ import asyncio
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import google_crc32c
 from cryptography.exceptions import InvalidSignature
@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from google.api_core import exceptions
-from google.cloud.kms_v1 import KeyManagementServiceClient
 
 from shared.errors import Unavailable
 from shared.settings import settings
+
+if TYPE_CHECKING:
+    from google.cloud.kms_v1 import KeyManagementServiceClient
 
 _SECONDS = 30.0
 #: How the name of a Cloud KMS key version begins; anything else is a file.
@@ -51,7 +53,7 @@ class LocalKey:
 class KmsKey:
     """A key version in Cloud KMS (RSA_SIGN_PKCS1_…_SHA256), which never leaves it. The library blocks: on a thread."""
 
-    def __init__(self, client: KeyManagementServiceClient, name: str) -> None:
+    def __init__(self, client: "KeyManagementServiceClient", name: str) -> None:
         self._client = client
         self._name = name
 
@@ -87,4 +89,8 @@ def is_signed(content: bytes, signature: bytes, public_key: bytes) -> bool:
 def signer() -> Signer:
     """The signer of this process. Made inside the first request."""
     name = settings().signing_key or ""
-    return KmsKey(KeyManagementServiceClient(), name) if name.startswith(_KMS) else LocalKey(Path(name))
+    if not name.startswith(_KMS):
+        return LocalKey(Path(name))
+    from google.cloud.kms_v1 import KeyManagementServiceClient  # noqa: PLC0415 - a tenth of a start; signing ends a day
+
+    return KmsKey(KeyManagementServiceClient(), name)

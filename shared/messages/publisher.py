@@ -5,16 +5,17 @@ The library's batching client holds messages back on a thread that a function's 
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import grpc
 from google.api_core import exceptions
-from google.pubsub_v1.services.publisher import PublisherAsyncClient
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
-from google.pubsub_v1.types import PubsubMessage
 
 from shared.errors import Unavailable
 from shared.log import trace_id
 from shared.settings import emulator_host, settings
+
+if TYPE_CHECKING:
+    from google.pubsub_v1.services.publisher import PublisherAsyncClient
 
 _SECONDS = 15.0
 
@@ -27,7 +28,8 @@ async def publish(topic: str, data: bytes, attributes: Mapping[str, str] | None 
 async def publish_all(topic: str, data: Sequence[bytes], attributes: Mapping[str, str] | None = None) -> list[str]:
     """Publish messages together, at most 1,000 and 10 MB; their ids in the same order. Raises `Unavailable`."""
     carried = {"traceparent": f"00-{trace_id.get()}-{trace_id.get()[:16]}-01"} if trace_id.get() else {}
-    messages = [PubsubMessage(data=one, attributes={**carried, **(attributes or {})}) for one in data]
+    all_attributes = {**carried, **(attributes or {})}
+    messages = [{"data": one, "attributes": all_attributes} for one in data]
     try:
         answer = await _client().publish(
             topic=f"projects/{settings().project}/topics/{topic}", messages=messages, timeout=_SECONDS
@@ -38,8 +40,11 @@ async def publish_all(topic: str, data: Sequence[bytes], attributes: Mapping[str
 
 
 @cache
-def _client() -> PublisherAsyncClient:
-    """Made inside the first request: gRPC does not survive a fork."""
+def _client() -> "PublisherAsyncClient":
+    """Made inside the first request: gRPC does not survive a fork. Imported there: most runs publish nothing."""
+    from google.pubsub_v1.services.publisher import PublisherAsyncClient  # noqa: PLC0415
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport  # noqa: PLC0415
+
     host = emulator_host("PUBSUB")
     if host is None:
         return PublisherAsyncClient()
