@@ -15,15 +15,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import functions_framework.aio
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.entry_point import entry_point
 from shared.errors import FieldError, MalformedHeader
 from shared.http.guard import guarded
 from shared.manifest import read_manifest
-from shared.settings import settings
 from shared.status import STATUS_PATH, Status, function_name
 from shared.store.documents import reach_firestore
 
@@ -51,7 +50,6 @@ class Scheduled:
         run = self._run
         if run is None or self._manifest.trigger.schedule is None:
             raise RuntimeError(f"{self._name}: needs a job, and a schedule trigger in function.yaml")
-        settings().require(self._manifest.settings)
 
         status = Status(self._name, {"firestore": reach_firestore})
 
@@ -64,7 +62,7 @@ class Scheduled:
 
             return await guarded(self._name, request, handle)
 
-        return functions_framework.aio.http(serve)  # type: ignore[no-any-return]
+        return entry_point(serve, self._manifest)
 
 
 def _slot(request: Request) -> datetime:

@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import functions_framework.aio
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
+from shared.entry_point import entry_point
 from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
 from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, asked_for, purpose_of
 from shared.http.bodies import read_body, read_query
@@ -29,7 +29,6 @@ from shared.http.callers import Caller, reach_issuer, tokens
 from shared.http.cors import allow_reading, is_preflight, preflight
 from shared.http.guard import guarded
 from shared.manifest import Route, read_manifest
-from shared.settings import settings
 from shared.status import STATUS_PATH, Status, function_name
 from shared.store.documents import reach_firestore
 
@@ -149,8 +148,7 @@ class Api:
         if declared != set(self.operations):
             differing = ", ".join(sorted(declared ^ set(self.operations)))
             raise RuntimeError(f"{self._name}: operations not both in function.yaml and in main.py: {differing}")
-        settings().require(self._manifest.settings)
-        return functions_framework.aio.http(self._serve)  # type: ignore[no-any-return]
+        return entry_point(self._serve, self._manifest)
 
     async def _serve(self, request: Request) -> Response:
         if is_preflight(request):

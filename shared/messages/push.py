@@ -17,11 +17,11 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import functions_framework.aio
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.entry_point import entry_point
 from shared.errors import Disposition, Problem, UnreadableMessage
 from shared.http.bodies import read_within
 from shared.http.guard import guarded, trace_in
@@ -29,7 +29,6 @@ from shared.log import Event, log, trace_id
 from shared.manifest import read_manifest
 from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.parsing import parse
-from shared.settings import settings
 from shared.status import STATUS_PATH, Status, function_name
 from shared.store.documents import reach_firestore
 from shared.store.quarantine import quarantine
@@ -80,7 +79,6 @@ class Consumer:
         subscription = self._manifest.trigger.pubsub
         if handler is None or subscription is None:
             raise RuntimeError(f"{self._name}: needs a handler, and a pubsub trigger in function.yaml")
-        settings().require(self._manifest.settings)
 
         status = Status(self._name, {"firestore": reach_firestore})
 
@@ -89,7 +87,7 @@ class Consumer:
                 return await guarded("getStatus", request, status.response)
             return await guarded(self._name, request, lambda: _receive(request, subscription.topic, handler))
 
-        return functions_framework.aio.http(serve)  # type: ignore[no-any-return]
+        return entry_point(serve, self._manifest)
 
 
 async def _receive(request: Request, topic: str, handler: Handler) -> Response:
