@@ -98,11 +98,13 @@ def _exports(home: Path) -> Iterator[Figure]:
     few_rates = [one["supply_points"] / (one["plan_seconds"] + one["write_seconds"]) for one in few]
     written = [one["bare_seconds"] / one["write_seconds"] for one in few]
     whole = [one["bare_seconds"] / (one["plan_seconds"] + one["write_seconds"]) for one in few]
-    beside_obvious = [ours / theirs for ours, theirs in zip(few_rates, obvious, strict=True)]
+    beside_obvious = [ours / (_FEW / theirs["seconds"]) for ours, theirs in zip(few_rates, obvious, strict=True)]
+    cpu = [theirs["cpu_seconds"] / ours["cpu_seconds"] for ours, theirs in zip(few, obvious, strict=True)]
     memory = [many["peak_kib"] / one["peak_kib"] for one in few]
     yield Figure("export: files written ÷ bare paged reads", "", written, at_least=0.5)
     yield Figure("export: planned and written ÷ bare paged reads", "", whole)
     yield Figure("export: planned and written ÷ obvious export", "", beside_obvious, at_least=4)
+    yield Figure("export: CPU of the obvious export ÷ CPU of planning and writing", "", cpu)
     yield Figure("export: supply points here", "/s", few_rates)
     yield Figure(f"export: peak memory at {_MANY:,} ÷ at {_FEW:,}", "", memory, at_most=1.2)
 

@@ -28,7 +28,7 @@ from shared.store.rpc import (
 CLOCK_TOLERANCE = timedelta(seconds=60)
 #: How long a comparison of the clocks is good for.
 CLOCK_COMPARISON_LASTS = timedelta(minutes=5)
-PAGE_SIZE = 1000
+PAGE_SIZE = 5000
 
 _EQUAL = StructuredQuery.FieldFilter.Operator.EQUAL.value
 _IN = StructuredQuery.FieldFilter.Operator.IN.value

@@ -115,9 +115,9 @@ class Registrations:
         for _ in range(2):
             claims = await self._get_all([self._points.claim_key(key) for key in missing])
             holders = {
-                key: claim.registration_id
-                for key, claim in zip(missing, map(claim_of, claims), strict=True)
-                if claim and claim.registration_id
+                key: RegistrationId(str(claim.fields["registration_id"]))
+                for key, claim in zip(missing, claims, strict=True)
+                if claim and claim.fields["registration_id"]
             }
             ids = sorted(set(holders.values()))
             stored = await self._get_all([_registration_key(registration_id) for registration_id in ids])

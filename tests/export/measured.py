@@ -35,12 +35,12 @@ async def main() -> None:
     days = ExportDays(documents(), store, objects, signer(), here, keep)
     parts = ExportParts(documents(), store, objects, days, here)
     slot: datetime = day_closes(day)
-    began = time.monotonic()
+    began, cpu = time.monotonic(), time.process_time()
     await days.advance(slot)
     planned = time.monotonic()
     for data in published[:]:
         await parts.write(PartDue.model_validate_json(data).data)
-    written = time.monotonic()
+    written, cpu = time.monotonic(), time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     kept = await store.get(day)
     assert kept is not None
@@ -60,6 +60,7 @@ async def main() -> None:
                 "plan_seconds": planned - began,
                 "write_seconds": written - planned,
                 "bare_seconds": bare,
+                "cpu_seconds": cpu,
             }
         )
     )
