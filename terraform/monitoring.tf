@@ -49,6 +49,7 @@ locals {
         name     = name
         because  = alert.because
         duration = try(alert.for, null)
+        interval = try(alert.every, "60s")
         log      = try(templatestring(alert.log, local.words[function]), null)
         query = (
           can(alert.log) ? null :
@@ -139,7 +140,7 @@ resource "google_monitoring_alert_policy" "alert" {
       content {
         query               = trimspace(condition_prometheus_query_language.value)
         duration            = each.value.duration
-        evaluation_interval = "60s"
+        evaluation_interval = each.value.interval
         # Some of these metrics come into being with the first event.
         disable_metric_validation = true
       }

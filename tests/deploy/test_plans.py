@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from google.cloud import storage
+from google.cloud.monitoring_dashboard_v1 import Dashboard
 
 from ops.bundle.resources import addresses, table
 from ops.local.layout import Layout
@@ -140,9 +141,9 @@ def deployed_alerts(state: dict[str, Any]) -> set[tuple[str, str]]:
 def deployed_charts(state: dict[str, Any]) -> list[str]:
     """The PromQL of every line of the dashboard that Terraform makes."""
     (dashboard,) = (values for address, values in state.items() if "google_monitoring_dashboard" in address)
-    tiles = json.loads(dashboard["dashboard_json"])["mosaicLayout"]["tiles"]
-    lines = [line for tile in tiles for line in tile["widget"]["xyChart"]["dataSets"]]
-    return sorted(line["timeSeriesQuery"]["prometheusQuery"] for line in lines)
+    tiles = Dashboard.from_json(dashboard["dashboard_json"]).mosaic_layout.tiles  # fails on what the API does not know
+    lines = [line for tile in tiles for line in tile.widget.xy_chart.data_sets]
+    return sorted(line.time_series_query.prometheus_query for line in lines)
 
 
 def test_releasing_and_going_back_are_commands_and_bring_back_exactly_what_was(copy: Copy, emulators: Layout) -> None:

@@ -130,7 +130,7 @@ def test_a_log_filter_names_whole_fields_and_the_accounts_that_may() -> None:
 def test_every_alert_says_what_it_must(name: str) -> None:
     row = dict(TABLE["alerts"][name])
     kinds = [{"query", "for"}, {"objective", "burns", "for"}, {"log"}]
-    assert row.keys() - {"because", "per", "severity", "summary"} in kinds
+    assert row.keys() - {"because", "every", "per", "severity", "summary"} in kinds
     assert row["severity"] in {"CRITICAL", "ERROR", "WARNING"}
     assert len(row["because"].split()) > 10
     assert row["summary"].endswith(".")
