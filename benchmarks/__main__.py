@@ -80,6 +80,7 @@ def _measured(stack: Stack, peers_python: Path) -> Iterator[Figure]:
         measures.write_documents(compared, documents)
         yield from measures.requests_over_http(compared)
         yield from measures.migration(compared)
+        yield from measures.through_pubsub(compared)
         yield from measures.batch_lookup(compared)
         yield from measures.starts(compared)
     yield from _exports(layout.home)

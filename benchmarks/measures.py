@@ -17,9 +17,10 @@ import httpx
 from benchmarks import load, servers
 from benchmarks.figures import Figure
 from benchmarks.limits.creates import creates_a_second
-from ops.local.layout import ROOT
+from ops.local.layout import ROOT, Layout
 from ops.local.processes import Child
 from ops.local.stack import Stack
+from ops.local.wiring import publisher, subscriber
 from shared.clock import machine_time
 from tests.api.samples import ALL_SCOPES, Caller, registration
 from tests.messages.events import event
@@ -29,6 +30,7 @@ _SECONDS = 1.2
 #: More than anything here answers in that time.
 _MOST = 3000
 _POSTED_AT_ONCE = 16
+_PUBLISHED = 1000
 _STARTS = 3
 _WARM = 100
 _AS_LONG_AS_IT_TAKES = 600.0
@@ -130,6 +132,50 @@ def migration(compared: Compared) -> Iterator[Figure]:
     yield Figure("migration: messages ÷ obvious consumer", "", _ratios(ours, peers), at_least=2)
     yield Figure("migration: messages here", "/s", ours)
     yield Figure("no-op function: pushes here (the ceiling of this load generator)", "/s", nothing)
+
+
+def through_pubsub(compared: Compared) -> Iterator[Figure]:
+    """The same messages pushed by the emulator, which keeps three to five in flight, beside pushes to the no-op."""
+    layout, consumer, noop = compared.stack.layout, compared.functions["consume_migration"], compared.noop
+    log = layout.home / "logs" / f"bench-{consumer.name}.log"
+    _subscribe(layout, "bench-migration", consumer)
+    _subscribe(layout, "bench-noop", noop)
+    ours, nothing = [], []
+    for _ in range(compared.rounds):
+        messages = [_migrated(registration()) for _ in range(_PUBLISHED)]
+        ours.append(_delivered(layout, "bench-migration", messages, lambda: log.read_bytes().count(b'"CHANGE_STORED"')))
+        nothing.append(_delivered(layout, "bench-noop", messages, lambda: int(httpx.get(servers.address(noop)).text)))
+    yield Figure("migration pushed by the emulator ÷ pushes to the no-op", "", _ratios(ours, nothing))
+    yield Figure("migration pushed by the emulator: messages here", "/s", ours)
+    yield Figure("no-op function: pushes by the emulator here", "/s", nothing)
+
+
+def _subscribe(layout: Layout, name: str, child: Child) -> None:
+    """A topic of its own whose messages are pushed to a function."""
+    topic = f"projects/{layout.project}/topics/{name}"
+    with publisher(layout) as topics, subscriber(layout) as subscriptions:
+        topics.create_topic(name=topic)
+        subscriptions.create_subscription(
+            name=f"projects/{layout.project}/subscriptions/{name}",
+            topic=topic,
+            push_config={"push_endpoint": f"{servers.address(child)}/"},
+            ack_deadline_seconds=600,
+        )
+
+
+def _delivered(layout: Layout, name: str, messages: list[bytes], done: Callable[[], int]) -> float:
+    """Messages a second, from publishing them until `done` has counted them all."""
+    wanted = done() + len(messages)
+    began = time.perf_counter()
+    with publisher(layout) as topics:
+        for start in range(0, len(messages), 500):
+            batch = [{"data": data} for data in messages[start : start + 500]]
+            topics.publish(topic=f"projects/{layout.project}/topics/{name}", messages=batch)
+    while done() < wanted:
+        if time.perf_counter() > began + _AS_LONG_AS_IT_TAKES:
+            raise RuntimeError(f"{name}: not every message was delivered")
+        time.sleep(0.02)
+    return len(messages) / (time.perf_counter() - began)
 
 
 def batch_lookup(compared: Compared) -> Iterator[Figure]:

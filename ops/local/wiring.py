@@ -29,6 +29,12 @@ def publisher(layout: Layout) -> PublisherClient:
     return PublisherClient(transport=PublisherGrpcTransport(channel=channel))
 
 
+def subscriber(layout: Layout) -> SubscriberClient:
+    """A client of the stack's subscriptions."""
+    channel = grpc.insecure_channel(layout.emulators["pubsub"])
+    return SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+
+
 def scheduler(layout: Layout) -> CloudSchedulerClient:
     """A client of the stack's Cloud Scheduler."""
     return scheduler_at(layout.scheduler)
@@ -53,8 +59,7 @@ def make_topics_and_buckets(layout: Layout) -> None:
 def make_subscriptions(layout: Layout) -> None:
     """One push subscription for each function that a topic triggers."""
     shared = read_push_subscriptions(FUNCTIONS)
-    channel = grpc.insecure_channel(layout.emulators["pubsub"])
-    with SubscriberClient(transport=SubscriberGrpcTransport(channel=channel)) as client:
+    with subscriber(layout) as client:
         for name, manifest in read_manifests(FUNCTIONS).items():
             if manifest.trigger.pubsub:
                 client.create_subscription(request=_subscription(layout, name, manifest.trigger.pubsub.topic, shared))

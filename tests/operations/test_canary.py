@@ -12,18 +12,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import grpc
 import httpx
 import pytest
 import yaml
-from google.pubsub_v1.services.subscriber import SubscriberClient
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, RetryPolicy, Subscription
 
 from ops.local.layout import ROOT
 from ops.local.log_lines import entries
 from ops.local.stack import Stack
-from ops.local.wiring import publisher
+from ops.local.wiring import publisher, subscriber
 from shared.clock import LONDON, london_day
 from shared.log import ACCESS_LOG
 from shared.store.documents import Documents, Key
@@ -194,8 +191,7 @@ class Listener:
 
     def __init__(self, stack: Stack) -> None:
         self._project = f"projects/{stack.layout.project}"
-        channel = grpc.insecure_channel(stack.layout.emulators["pubsub"])
-        self._client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        self._client = subscriber(stack.layout)
         self._topics = ("psr-account-events", "psr-customer-migration", "psr-dead-letters", "psr-export-work")
         for topic in self._topics:
             self._client.create_subscription(name=self._name(topic), topic=f"{self._project}/topics/{topic}")

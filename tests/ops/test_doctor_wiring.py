@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from google.cloud.scheduler_v1.types import Job
-from google.pubsub_v1.services.subscriber import SubscriberClient
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import Subscription
 from jwt.algorithms import ECAlgorithm
 
@@ -20,7 +17,7 @@ from ops.doctor import serving, wiring
 from ops.doctor.deployment import Deployment
 from ops.doctor.finding import State
 from ops.local.stack import Stack
-from ops.local.wiring import job_name, scheduler
+from ops.local.wiring import job_name, scheduler, subscriber
 from shared.settings import settings
 from tests.local.servers import file_handler
 from tests.local.servers import serving as serving_at
@@ -100,15 +97,10 @@ async def test_an_issuer_whose_keys_are_broken(content: bytes, line: str) -> Non
     assert key_id == ""
 
 
-def subscriber(stack: Stack) -> SubscriberClient:
-    channel = grpc.insecure_channel(stack.layout.emulators["pubsub"])
-    return SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-
-
 @contextmanager
 def changed(stack: Stack, **changes: Any) -> Iterator[None]:
     """The subscription of the migration's consumer with other values for a while."""
-    with subscriber(stack) as client:
+    with subscriber(stack.layout) as client:
         path = f"projects/{stack.layout.project}/subscriptions/consume-migration"
         before = client.get_subscription(subscription=path)
 
@@ -164,7 +156,7 @@ async def test_a_subscription_that_is_not_as_it_should_be(
 
 async def test_a_subscription_that_is_gone(deployment: Deployment, stack: Stack) -> None:
     path = f"projects/{stack.layout.project}/subscriptions/export-recipient"
-    with subscriber(stack) as client:
+    with subscriber(stack.layout) as client:
         before = client.get_subscription(subscription=path)
         client.delete_subscription(subscription=path)
         try:

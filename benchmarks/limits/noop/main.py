@@ -1,12 +1,18 @@
-"""The limit: a bare function that does nothing, for HTTP and for push."""
+"""The limit: a bare function that does nothing, for HTTP and for push. GET tells how often it did."""
 
 import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
+_served = 0
+
 
 @functions_framework.aio.http  # type: ignore[untyped-decorator]
 async def main(request: Request) -> Response:
     """Read the body, as every function must, and answer."""
+    global _served  # noqa: PLW0603 - one worker, one loop
+    if request.method == "GET":
+        return Response(str(_served))
     await request.body()
+    _served += 1
     return Response(status_code=204)
