@@ -102,16 +102,22 @@ async def search_registrations(call: Call, body: Area) -> Answer:
 
 @api.operation("listChanges", answers=HistoryPage, problems=(NotFound, Erased))
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
-    """The changes of one registration by version, newest last, page by page; one RPC."""
+    """The changes of one registration by version, newest last, page by page; one RPC.
+
+    The history of an account that was erased and registered again begins with what came after.
+    """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
     after = None
     if query.page_token is not None:
         after = _position(call, registration_id, query.page_token, MalformedParameter, "page_token")
-    changes, last = await registrations().history(registration_id, after=after, limit=query.page_size)
-    if not changes:
+    found, last = await registrations().history(registration_id, after=after, limit=query.page_size)
+    if not found:
         raise NotFound
-    if any(change.erased for change in changes):
+    while last and all(change.erased for change in found):
+        found, last = await registrations().history(registration_id, after=last, limit=query.page_size)
+    changes = [change for change in found if not change.erased]
+    if not changes:
         raise Erased
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
