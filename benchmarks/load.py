@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 
 
 class Load(NamedTuple):
-    """What a load met: answers a second, and latencies in milliseconds."""
+    """What a load met: answers a second, latencies in milliseconds, and the server's CPU for one answer if known."""
 
+    answers: int
     rate: float
     p50: float
     p99: float
+    cpu_ms: float = 0.0
 
 
 class Prepared(NamedTuple):
@@ -48,7 +50,7 @@ async def _run(prepared: Prepared, connections: int, seconds: float) -> Load:
     )
     took = time.perf_counter() - began
     sorted_ms = sorted(1000 * latency for one in latencies for latency in one)
-    return Load(len(sorted_ms) / took, _at(sorted_ms, 0.5), _at(sorted_ms, 0.99))
+    return Load(len(sorted_ms), len(sorted_ms) / took, _at(sorted_ms, 0.5), _at(sorted_ms, 0.99))
 
 
 def _at(values: Sequence[float], share: float) -> float:

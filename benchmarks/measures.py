@@ -51,19 +51,21 @@ class Compared(NamedTuple):
     generator: ProcessPoolExecutor
     rounds: int
 
-    def load(self, url: str, requests: list[bytes], connections: int) -> load.Load:
+    def load(self, server: Child, requests: list[bytes], connections: int, *, seconds: float = _SECONDS) -> load.Load:
         """What a load on one server meets."""
-        prepared = load.Prepared(url, requests)
-        return self.generator.submit(load.run, prepared, connections, _SECONDS).result()
+        prepared = load.Prepared(servers.address(server), requests)
+        before = servers.cpu_seconds(server)
+        met = self.generator.submit(load.run, prepared, connections, seconds).result()
+        return met._replace(cpu_ms=1000 * (servers.cpu_seconds(server) - before) / met.answers)
 
 
 def requests_over_http(compared: Compared) -> Iterator[Figure]:
     """Registering and reading, one to 64 connections, beside the limit and the peer."""
     token = compared.stack.token("agent")
-    register, lookup = (servers.address(compared.functions[name]) for name in ("register", "lookup"))
-    limit, peer = servers.address(compared.limit), servers.address(compared.peer)
+    register, lookup = compared.functions["register"], compared.functions["lookup"]
+    limit, peer = compared.limit, compared.peer
     ours = Caller(compared.stack, scope=ALL_SCOPES).create(registration()).json()["registration_id"]
-    theirs = _created(peer, token)
+    theirs = _created(servers.address(peer), token)
     reads = {name: [_get(token, known)] * _MOST for name, known in (("ours", ours), ("theirs", theirs))}
     for connections in CONNECTIONS:
         yield from _three(
@@ -88,19 +90,19 @@ def _three(
     name: str,
     connections: int,
     requests: Callable[[], list[bytes]],
-    urls: tuple[str, str, str],
+    compete: tuple[Child, Child, Child],
     peer_requests: list[bytes] | None = None,
 ) -> Iterator[Figure]:
     """The service, the limit and the peer, in turn, once they are warm."""
     ours, limits, peers = [], [], []
     warm = requests()[:_WARM]
-    for url, these in zip(urls, (warm, warm, (peer_requests or warm)[:_WARM]), strict=True):
-        compared.load(url, these, connections)
+    for server, these in zip(compete, (warm, warm, (peer_requests or warm)[:_WARM]), strict=True):
+        compared.load(server, these, connections)
     for _ in range(compared.rounds):
         prepared = requests()
-        ours.append(compared.load(urls[0], prepared, connections))
-        limits.append(compared.load(urls[1], prepared, connections))
-        peers.append(compared.load(urls[2], peer_requests or prepared, connections))
+        ours.append(compared.load(compete[0], prepared, connections))
+        limits.append(compared.load(compete[1], prepared, connections))
+        peers.append(compared.load(compete[2], peer_requests or prepared, connections))
     goal_p50 = 1.3 if connections == 1 else None
     goal_limit = 0.75 if connections == 16 else None
     goal_peer = 1.5 if connections > 1 else None
@@ -109,28 +111,32 @@ def _three(
     yield Figure(f"{name}: p99 ÷ limit", "", [o.p99 / b.p99 for o, b, _ in pairs], at_most=goal_p50)
     yield Figure(f"{name}: throughput ÷ limit", "", [o.rate / b.rate for o, b, _ in pairs], at_least=goal_limit)
     yield Figure(f"{name}: throughput ÷ peer", "", [o.rate / p.rate for o, _, p in pairs], at_least=goal_peer)
+    yield Figure(f"{name}: CPU ÷ limit", "", [o.cpu_ms / b.cpu_ms for o, b, _ in pairs])
     yield Figure(f"{name}: here", "/s", [o.rate for o in ours])
+    yield Figure(f"{name}: CPU here", "ms", [o.cpu_ms for o in ours])
 
 
 def migration(compared: Compared) -> Iterator[Figure]:
     """Push bodies posted to the consumer, beside plain creates of one document each, and the obvious consumer."""
-    consumer = servers.address(compared.functions["consume_migration"])
-    noop, peer = servers.address(compared.noop), servers.address(compared.peer)
+    consumer = compared.functions["consume_migration"]
     fields = {"state": max((fields["state"] for _, fields in _written(compared)), key=len)}
     project = compared.stack.layout.project
-    limit = servers.address(compared.limit)
     ours, creates, commits, peers, nothing = [], [], [], [], []
     for _ in range(compared.rounds):
         bodies = [_push(_migrated(registration())) for _ in range(_MOST)]
-        ours.append(compared.load(consumer, [_posted("/", body) for body in bodies], _POSTED_AT_ONCE).rate)
+        prepared = [_posted("/", body) for body in bodies]
+        ours.append(compared.load(consumer, prepared, _POSTED_AT_ONCE))
         creates.append(compared.generator.submit(creates_a_second, project, fields, _POSTED_AT_ONCE, _SECONDS).result())
-        commits.append(compared.load(limit, [_posted("/", body) for body in bodies], _POSTED_AT_ONCE).rate)
-        peers.append(compared.load(peer, [_posted("/push", body) for body in bodies], _POSTED_AT_ONCE).rate)
-        nothing.append(compared.load(noop, [_posted("/", bodies[0])] * 10_000, _POSTED_AT_ONCE).rate)
-    yield Figure("migration: messages ÷ plain creates of one document", "", _ratios(ours, creates), at_least=0.6)
-    yield Figure("migration: messages ÷ bare commits of the same six documents", "", _ratios(ours, commits))
-    yield Figure("migration: messages ÷ obvious consumer", "", _ratios(ours, peers), at_least=2)
-    yield Figure("migration: messages here", "/s", ours)
+        commits.append(compared.load(compared.limit, prepared, _POSTED_AT_ONCE).rate)
+        peers.append(compared.load(compared.peer, [_posted("/push", body) for body in bodies], _POSTED_AT_ONCE).rate)
+        nothing.append(compared.load(compared.noop, prepared[:1] * 10_000, _POSTED_AT_ONCE).rate)
+    rates = [one.rate for one in ours]
+    yield Figure("migration: messages ÷ plain creates of one document", "", _ratios(rates, creates), at_least=0.6)
+    yield Figure("migration: messages ÷ bare commits of the same six documents", "", _ratios(rates, commits))
+    yield Figure("migration: bare commits of six documents ÷ plain creates of one", "", _ratios(commits, creates))
+    yield Figure("migration: messages ÷ obvious consumer", "", _ratios(rates, peers), at_least=2)
+    yield Figure("migration: messages here", "/s", rates)
+    yield Figure("migration: CPU of a message here", "ms", [one.cpu_ms for one in ours])
     yield Figure("no-op function: pushes here (the ceiling of this load generator)", "/s", nothing)
 
 
@@ -182,26 +188,27 @@ def batch_lookup(compared: Compared) -> Iterator[Figure]:
     """1,000 supply points in one request, beside 1,000 requests one after another."""
     agent = Caller(compared.stack, scope=ALL_SCOPES).http
     told = [registration() for _ in range(500)]
-    consumer = servers.address(compared.functions["consume_migration"])
     bodies = [_posted("/", _push(_migrated(one))) for one in told]
-    compared.generator.submit(load.run, load.Prepared(consumer, bodies), _POSTED_AT_ONCE, _AS_LONG_AS_IT_TAKES).result()
+    consumer, lookup = compared.functions["consume_migration"], compared.functions["lookup"]
+    compared.load(consumer, bodies, _POSTED_AT_ONCE, seconds=_AS_LONG_AS_IT_TAKES)
     mpans = [mpan for one in told for mpan in one["supply_points"]["mpans"]]
     mprns = [mprn for one in told for mprn in one["supply_points"]["mprns"]]
-    url = servers.address(compared.functions["lookup"])
+    url = servers.address(lookup)
     token = compared.stack.token("agent", scope=ALL_SCOPES)
     keys = [*({"mpan": mpan} for mpan in mpans), *({"mprn": mprn} for mprn in mprns)]
     single = [_post(token, key, ":lookup") for key in keys]
-    ratios = []
+    ratios, cpu = [], []
     for _ in range(compared.rounds):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), servers.cpu_seconds(lookup)
         answer = agent.post(f"{url}/v1/registrations:batchLookup", json={"mpans": mpans, "mprns": mprns})
         batch = time.perf_counter() - began
+        cpu.append(1000 * (servers.cpu_seconds(lookup) - used))
         if len(answer.json()["found"]) != len(single):
             raise RuntimeError("the batch lookup did not find all")
-        began = time.perf_counter()
-        compared.generator.submit(load.run, load.Prepared(url, single), 1, _AS_LONG_AS_IT_TAKES).result()
-        ratios.append(batch / (time.perf_counter() - began))
+        alone = compared.load(lookup, single, 1, seconds=_AS_LONG_AS_IT_TAKES)
+        ratios.append(batch / (alone.answers / alone.rate))
     yield Figure("batch lookup of 1,000 ÷ 1,000 single lookups", "", ratios, at_most=0.05)
+    yield Figure("batch lookup of 1,000: CPU here", "ms", cpu)
 
 
 def starts(compared: Compared) -> Iterator[Figure]:

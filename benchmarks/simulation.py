@@ -1,11 +1,14 @@
 """`python -m benchmarks.simulation`: what growth asks of the service, from service times and the ramp rule.
 
 A queue with as many places as instances times concurrency; requests arrive at random, service times are exponential
-around the CPU and waiting times given. Prints the tables of docs/scale.md. Seeded: the same every time.
+around the CPU that the last whole run of the benchmarks measured and an assumed wait. Prints the tables of
+docs/scale.md. Seeded: the same every time.
 """
 
 import heapq
+import json
 import random
+from pathlib import Path
 from typing import NamedTuple
 
 #: Firestore: start at 500 writes a second on a new collection, half as much again every five minutes.
@@ -23,11 +26,21 @@ class Service(NamedTuple):
     concurrency: int
 
 
-#: CPU of a registration and of a read as measured (docs/performance.md), doubled for a cloud vCPU. Waiting is assumed.
-MESSAGE = Service(cpu=0.004, waiting=0.015, concurrency=40)
-LOOKUP = Service(cpu=0.002, waiting=0.008, concurrency=40)
-#: A batch of 1,000, which decodes as many states. Assumed, not measured.
-BATCH = Service(cpu=0.150, waiting=0.100, concurrency=4)
+_RESULTS = Path(__file__).parent / "results" / "figures.json"
+_MEASURED = {one["name"]: one["median"] for one in json.loads(_RESULTS.read_text(encoding="utf-8"))["figures"]}
+#: A cloud vCPU is half a core.
+_CLOUD = 2
+
+
+def _cpu(figure: str) -> float:
+    """Seconds of CPU in the cloud for what took the benchmarks' machine so many milliseconds."""
+    return float(_MEASURED[figure]) / 1000 * _CLOUD
+
+
+#: The waits for Firestore are assumed.
+MESSAGE = Service(cpu=_cpu("migration: CPU of a message here"), waiting=0.015, concurrency=40)
+LOOKUP = Service(cpu=_cpu("read one, 16 connections: CPU here"), waiting=0.008, concurrency=40)
+BATCH = Service(cpu=_cpu("batch lookup of 1,000: CPU here"), waiting=0.100, concurrency=4)
 
 
 def ramp(target: float, customers: int) -> tuple[float, float]:
