@@ -17,7 +17,9 @@ nox.options.default_venv_backend = "none"
 PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
 #: Lock files that stand alone. Every other takes its versions from dev.txt: what is tested is what is deployed.
-STANDALONE = ("checkov", "dev", "java", "uv")
+STANDALONE = ("checkov", "dev", "java", "security", "uv")
+#: Those that have an environment of their own, in .local/tools.
+TOOLS = ("checkov", "java", "peers", "security")
 
 
 @nox.session
@@ -48,13 +50,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Speed beside the limit and beside what people would pick instead, which has an environment of its own."""
-    peers = Path(".local", "peers")
-    python = str(peers / "bin" / "python")
-    uv = (PYTHON, "-m", "uv")
-    session.run(*uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, str(peers))
-    install = ("pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "--requirement")
-    session.run(*uv, *install, "requirements/peers.txt", "--python", python)
-    session.run(PYTHON, "-m", "benchmarks", str(Path(python).absolute()))
+    session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "peers")))
 
 
 @nox.session
@@ -83,9 +79,10 @@ def terraform(session: nox.Session) -> None:
             session.run(PYTHON, "-m", "pytest", "-m", "terraform", "tests/deploy", *session.posargs)
         else:
             session.warn("validate, test and plan were skipped: the providers could not be had, see above")
-    uv_run = (PYTHON, "-m", "uv", "run", "--quiet", "--no-project", "--isolated")
-    checkov = ("checkov", "--skip-download", "--framework", "terraform", "--directory", "terraform")
-    session.run(*uv_run, "--with-requirements", "requirements/checkov.txt", *checkov, "--quiet", "--compact")
+    checkov = _tool(session, "checkov").with_name("checkov")
+    session.run(
+        str(checkov), "--skip-download", "--framework", "terraform", "--directory", "terraform", "--quiet", "--compact"
+    )
 
 
 def _terraform_is_ready(session: nox.Session, program: str, folder: str) -> bool:
@@ -95,6 +92,37 @@ def _terraform_is_ready(session: nox.Session, program: str, folder: str) -> bool
     except nox.command.CommandFailed:
         return False
     return True
+
+
+@nox.session
+def security(session: nox.Session) -> None:
+    """What the service is made of: requirements, licences, inventories, secrets, known vulnerabilities (SECURITY.md).
+
+    Fails where vulnerabilities cannot be looked up; with `-- --allow-unaudited` it says so and goes on.
+    """
+    session.run(PYTHON, "-m", "ruff", "check", "--select", "S,PGH004", ".")
+    for name in TOOLS:
+        _tool(session, name)
+    session.run(PYTHON, "-m", "ops.supply_chain", *session.posargs)
+
+
+@nox.session
+def licences(session: nox.Session) -> None:
+    """Write docs/licences.md anew from what is installed."""
+    for name in TOOLS:
+        _tool(session, name)
+    session.run(PYTHON, "-m", "ops.supply_chain", "--write-licences")
+
+
+def _tool(session: nox.Session, name: str) -> Path:
+    """The Python of an environment that holds a lock file's packages and no others, made or brought up to date."""
+    folder = Path(".local", "tools", name).absolute()
+    uv = (PYTHON, "-m", "uv")
+    session.run(*uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, str(folder))
+    python = folder / "bin" / "python"
+    sync = ("pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", f"requirements/{name}.txt")
+    session.run(*uv, *sync, "--python", str(python))
+    return python
 
 
 @nox.session
@@ -148,7 +176,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Resolve requirements/*.in into hashed lock files for Python 3.11 and later."""
+    """Resolve requirements/*.in into hashed lock files for Python 3.11 and later; then run `nox -s licences`."""
     functions = sorted(p.stem for p in REQUIREMENTS.glob("*.in") if p.stem not in STANDALONE)
     for name in (*STANDALONE, *functions):
         constraint = [] if name in STANDALONE else ["--constraint", "dev.txt"]

@@ -136,4 +136,4 @@ def read_push_subscriptions(functions: Path) -> PushSubscriptions:
 
 def _read_yaml(path: Path) -> object:
     text = path.read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe

@@ -9,7 +9,8 @@ from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
-from packaging.requirements import Requirement
+
+from ops.locks import read_lock
 
 _NAMESPACE = UUID("a6d9a0a6-6a0c-5b0e-9a55-0b6a6d0b6c1e")
 #: An inventory says what is in the bundle, not when someone looked: the same bundle has the same one.
@@ -35,7 +36,7 @@ def bill_of_materials(name: str, sha256: str, requirements: str, *, runtime: str
 
 
 def locked_packages(requirements: str, runtime: str) -> dict[str, str]:
-    """Version by package, of those that the runtime installs."""
+    """Version by package, of those that the runtime installs. Raises `CommandError`, see `read_lock`."""
     version = re.sub(r"python(\d)(\d+)", r"\1.\2", runtime)
     environment = {
         "implementation_name": "cpython",
@@ -46,13 +47,7 @@ def locked_packages(requirements: str, runtime: str) -> dict[str, str]:
         "python_full_version": f"{version}.0",
         "sys_platform": "linux",
     }
-    lines = requirements.replace("\\\n", " ").splitlines()
-    locked = [Requirement(line.partition(" --hash=")[0]) for line in lines if line and not line.startswith("#")]
-    return {
-        requirement.name: next(iter(requirement.specifier)).version
-        for requirement in locked
-        if requirement.marker is None or requirement.marker.evaluate(environment)
-    }
+    return {pin.name: pin.version for pin in read_lock(requirements) if pin.applies(environment)}
 
 
 def _component(name: str, version: str) -> Component:

@@ -113,7 +113,7 @@ async def tokens(deployment: Deployment, settings: Settings, key_id: str) -> lis
     return [_verdict(given.status_code) if given else not_checked("tokens", f"a forged one is refused; {NO_TOKEN}")]
 
 
-NO_TOKEN = "there is no token of the issuer to try (PSR_TOKEN, scopes psr:read and psr:write)"  # noqa: S105
+NO_TOKEN = "there is no token of the issuer to try (PSR_TOKEN, scopes psr:read and psr:write)"  # noqa: S105 - a sentence
 
 
 def _verdict(status: int) -> Finding:

@@ -40,7 +40,7 @@ class Shows(StrEnum):
     REGISTRATION = "registration"
     REGISTRATION_AND_PASSWORD = "registration_and_password"  # noqa: S105 - a class of fields
     HISTORY = "history"
-    HISTORY_AND_PASSWORD = "history_and_password"  # noqa: S105
+    HISTORY_AND_PASSWORD = "history_and_password"  # noqa: S105 - another
 
 
 class Shown(NamedTuple):

@@ -52,7 +52,5 @@ def test_a_bundle_requires_what_it_imports(name: str) -> None:
     modules = set().union(*(imported(bundle.read(path).decode()) for path in bundle.namelist() if path.endswith(".py")))
     own = {path.partition("/")[0].removesuffix(".py") for path in bundle.namelist()}
     foreign = {module for module in modules if module.split(".")[0] not in own | sys.stdlib_module_names}
-    locked = {
-        canonicalize_name(package) for package in locked_packages(bundle.read("requirements.txt").decode(), RUNTIME)
-    }
+    locked = locked_packages(bundle.read("requirements.txt").decode(), RUNTIME)
     assert {module: owner(module) for module in foreign if owner(module) not in locked} == {}

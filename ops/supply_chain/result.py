@@ -1,0 +1,11 @@
+"""What a check says."""
+
+from typing import NamedTuple
+
+
+class Result(NamedTuple):
+    """`said` is what was looked at, in one line; or, where that is `unchecked`, why not."""
+
+    said: str
+    findings: list[str]
+    unchecked: bool = False
