@@ -4,10 +4,10 @@ VENV   := .venv
 NOX    := $(VENV)/bin/python -m nox --envdir $(VENV)/nox -s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint soak bench terraform docs lock clean
+.PHONY: help run test lint soak bench terraform security docs lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-9s %s\n' "$$t" "$$d"; done
 
 run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end after it; PORT=8080)
 	@$(VENV)/bin/python -m ops local run $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
@@ -26,6 +26,9 @@ bench: $(VENV)/ready ## Speed and cost beside the limit and the obvious way (ten
 
 terraform: $(VENV)/ready ## Check terraform/ without a cloud (TERRAFORM names the program)
 	@$(NOX) terraform
+
+security: $(VENV)/ready ## Check what the service is made of (ALLOW_UNAUDITED=1: also where vulnerabilities cannot be looked up)
+	@$(NOX) security -- $(if $(ALLOW_UNAUDITED),--allow-unaudited)
 
 docs: $(VENV)/ready ## Write the pages of docs/ that are made from the code
 	@$(NOX) docs
