@@ -6,7 +6,9 @@ Cloud Monitoring's PromQL is at parity with Prometheus 2.44, but for how it inte
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from math import gcd
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +17,7 @@ import pytest
 import yaml
 
 from shared.clock import LONDON
-from tests.operations.alerts import alerts
+from tests.operations.alerts import FUNCTIONS_BY_KIND, SERVICE, alerts
 
 PROMTOOL = shutil.which("promtool")
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="no promtool, which comes with Prometheus")
@@ -101,59 +103,116 @@ def published(topic: str, values: str) -> Series:
     return {selection("pubsub_googleapis_com:topic_send_request_count", **labels): values}
 
 
-CONSUMER, LETTERS = "consume-migration", "quarantine-dead-letters"
-COMING = published("psr-customer-migration", "0+5x60")
+def counted(*stretches: tuple[int, float]) -> str:
+    """A count over stretches of time: minutes, and how many come in each minute."""
+    total, parts = 0.0, ["0"]
+    for minutes, each in stretches:
+        parts.append(f"{total + each:g}+{each:g}x{minutes - 1}")
+        total += minutes * each
+    return " ".join(parts)
+
+
+def noise(minutes: int) -> list[Series]:
+    """What goes on meanwhile, in every case, and must not matter: another function's good and ill, other events."""
+    much = f"0+100000x{minutes}"
+    return [
+        answers("another", "2xx", much),
+        answers("another", "5xx", much),
+        slow("another", much),
+        oldest("another", f"99999x{minutes}"),
+        waiting("another", f"99999x{minutes}"),
+        published("another", much),
+        *(logged("ANOTHER", much, function) for function in FUNCTIONS),
+    ]
+
+
+def single(name: str, event: str, window: int, function: str = "register", problem: str = "") -> dict[str, list[Case]]:
+    """Cases of an alert that one event in its window (in minutes) is enough for."""
+    series = once(event, function, problem)
+    return {
+        name: [
+            fires(f"{event} just now", 65, series),
+            fires(f"{event} at the end of the window", 55 + window, series),
+            silent(f"{event} before the window", 65 + window, series),
+        ]
+    }
+
+
+class Objective(NamedTuple):
+    """How an objective's bad answers and all answers are counted, and its budget."""
+
+    bad: Callable[[str], Series]
+    every: Callable[[str], Series]
+    budget: float
+
+    def load(self, *stretches: tuple[int, float]) -> Series:
+        """10,000 answers a minute; over each stretch of minutes, bad ones at a multiple of the budget."""
+        bad = [(minutes, 10_000 * self.budget * times) for minutes, times in stretches]
+        return {**self.bad(counted(*bad)), **self.every(counted((sum(minutes for minutes, _ in stretches), 10_000)))}
+
+
+def burning_fast(of: Objective) -> list[Case]:
+    """Cases of an objective whose budget is used up within hours."""
+    few = of.every(counted((400, 0.1)))
+    return [
+        fires("16 times for an hour", 360, of.load((300, 0), (60, 16))),
+        fires("7 times for six hours", 360, of.load((360, 7))),
+        silent("13 times for an hour", 360, of.load((300, 0), (60, 13))),
+        silent("5 times for six hours", 360, of.load((360, 5))),
+        silent("100 times for five minutes", 360, of.load((355, 0), (5, 100))),
+        silent("12 times for 40 minutes", 360, of.load((320, 0), (40, 12))),
+        silent("16 times for an hour, ten minutes ago", 370, of.load((300, 0), (60, 16), (10, 0))),
+        silent("7 times for six hours, 40 minutes ago", 400, of.load((360, 7), (40, 0))),
+        silent("at night, one of six in an hour", 360, few, of.bad(counted((357, 0), (1, 1), (9, 0)))),
+        silent(
+            "at night, four of 36 in six hours", 360, few, of.bad(counted((100, 0), (3, 1), (237, 0), (1, 1), (20, 0)))
+        ),
+        silent("no traffic", 360, of.bad("3x400"), of.every("9x400")),
+        silent("nobody has ever called", 360),
+    ]
+
+
+def burning_slow(of: Objective) -> list[Case]:
+    """The same within days."""
+    return [
+        fires("1.2 times for three days", 3 * DAY, of.load((3 * DAY, 1.2))),
+        silent("0.8 times for three days", 3 * DAY, of.load((3 * DAY, 0.8))),
+        silent("5 times for eight hours", 3 * DAY, of.load((3 * DAY - 480, 0), (480, 5))),
+        silent("1.5 times, eight hours ago", 3 * DAY + 480, of.load((3 * DAY, 1.5), (480, 0))),
+        silent(
+            "one of four an hour",
+            3 * DAY,
+            of.every(counted((3 * DAY, 0.001))),
+            of.bad(counted((3 * DAY - 60, 0), (1, 1))),
+        ),
+    ]
+
+
+FUNCTIONS = sorted({function for names in FUNCTIONS_BY_KIND.values() for function in names} - {SERVICE})
+CONSUMER, LETTERS, TOPIC = "consume-migration", "quarantine-dead-letters", "psr-customer-migration"
+COMING = published(TOPIC, "0+5x120")
+ERRORS = Objective(partial(answers, "lookup", "5xx"), partial(answers, "lookup", "2xx"), 0.001)
+LATENCY = Objective(partial(slow, "register"), partial(logged, "REQUEST_SERVED"), 0.01)
 
 CASES: dict[str, list[Case]] = {
+    **single("change_stored_late", "CHANGE_STORED_LATE", 15),
+    **single("clocks_out_of_step", "REQUEST_SERVED", 10, problem="clock-out-of-step"),
+    **single("dead_letters quarantine-dead-letters", "MESSAGE_QUARANTINED", 15, LETTERS),
+    **single("defects", "REQUEST_FAILED", 60),
+    **single("export_stopped", "EXPORT_STOPPED", 15, "export-recipient"),
+    **single("quarantine_neglected", "QUARANTINE_NEGLECTED", 130, "replay-parked"),
+    **single("supply_point_unroutable", "SUPPLY_POINT_UNROUTABLE", 60),
     "backlog consume-migration": [
         fires("a message waits 45 minutes", 45, oldest(CONSUMER, "0+60x60")),
         silent("it was refused a few times", 25, oldest(CONSUMER, "0+60x60")),
-        silent("another consumer's waits", 45, oldest(LETTERS, "0+60x60")),
-    ],
-    "change_stored_late": [
-        fires("one, five minutes ago", 65, once("CHANGE_STORED_LATE")),
-        silent("in time", 65, once("CHANGE_STORED")),
-    ],
-    "clocks_out_of_step": [
-        fires("a write was refused", 65, once("REQUEST_SERVED", problem="clock-out-of-step")),
-        silent("Firestore did not answer", 65, once("REQUEST_SERVED", problem="unavailable")),
-    ],
-    "dead_letters quarantine-dead-letters": [
-        fires("one came", 65, once("MESSAGE_QUARANTINED", LETTERS)),
-        silent("a consumer kept one itself", 65, once("MESSAGE_QUARANTINED", CONSUMER)),
     ],
     "dead_letters_waiting quarantine-dead-letters": [
         fires("one is stuck", 20, oldest(LETTERS, "0+60x60"), waiting(LETTERS, "1x60")),
-        fires("a flood", 5, oldest(LETTERS, "0+60x60"), waiting(LETTERS, "5000x60")),
-        silent("each is soon kept", 20, oldest(LETTERS, "30x60"), waiting(LETTERS, "9x60")),
+        fires("a flood", 5, oldest(LETTERS, "9x60"), waiting(LETTERS, "500x60")),
+        silent("each is soon kept", 20, oldest(LETTERS, "200x60"), waiting(LETTERS, "50x60")),
     ],
-    "defects": [
-        fires("an exception", 65, once("REQUEST_FAILED")),
-        fires("a log field was dropped", 65, once("FIELD_DROPPED", CONSUMER)),
-        silent("bad input", 65, once("REQUEST_SERVED", problem="invalid-content")),
-    ],
-    "errors lookup": [
-        fires("1 of 20 fails for an hour", 60, answers("lookup", "2xx", "0+19x60"), answers("lookup", "5xx", "0+1x60")),
-        fires(
-            "1 of 120 fails for 6 h", 360, answers("lookup", "2xx", "0+119x360"), answers("lookup", "5xx", "0+1x360")
-        ),
-        silent("1 of 500 fails", 360, answers("lookup", "2xx", "0+499x360"), answers("lookup", "5xx", "0+1x360")),
-        silent("it is over", 120, answers("lookup", "2xx", "0+19x120"), answers("lookup", "5xx", "0+1x60 60x60")),
-        silent("1 of 60 at night", 65, answers("lookup", "2xx", "0+1x65"), answers("lookup", "5xx", "0x59 1x5")),
-        silent("another function", 60, answers("lookup", "2xx", "0+9x60"), answers("register", "5xx", "0+1x60")),
-        silent("callers err", 60, answers("lookup", "2xx", "0+1x60"), answers("lookup", "4xx", "0+9x60")),
-        silent("no traffic", 60, answers("lookup", "2xx", "7x60"), answers("lookup", "5xx", "3x60")),
-        silent("nobody has ever called", 60),
-    ],
-    "errors_slow lookup": [
-        fires("1 of 500", 3 * DAY, answers("lookup", "2xx", "0+499x4320"), answers("lookup", "5xx", "0+1x4320")),
-        silent("1 of 2000", 3 * DAY, answers("lookup", "2xx", "0+1999x4320"), answers("lookup", "5xx", "0+1x4320")),
-    ],
-    "export_stopped": [
-        fires("counts differ", 65, once("EXPORT_STOPPED", "export-recipient")),
-        fires("a person decides", 65, once("EXPORT_DAY_HELD", "export-daily")),
-        silent("a day went out", 65, once("EXPORT_DAY_RELEASED", "export-daily")),
-    ],
+    "errors lookup": burning_fast(ERRORS),
+    "errors_slow lookup": burning_slow(ERRORS),
     "job_missing expire-needs": [
         fires("no run for a day", DAY + 120, answers("expire-needs", "2xx", "0x30 1x1600")),
         fires("every run fails", DAY + 120, answers("expire-needs", "5xx", "0+1x1600")),
@@ -164,26 +223,22 @@ CASES: dict[str, list[Case]] = {
         fires("none for three hours", 250, answers("replay-parked", "2xx", "0+1x60 60x300")),
         silent("its hour of rest", 125, answers("replay-parked", "2xx", "0+1x60 60x300")),
     ],
-    "latency register": [
-        fires("1 of 5", 60, logged("REQUEST_SERVED", "0+5x60"), slow("register", "0+1x60")),
-        fires("1 of 10 for 6 h", 360, logged("REQUEST_SERVED", "0+10x360"), slow("register", "0+1x360")),
-        silent("1 of 50", 360, logged("REQUEST_SERVED", "0+50x360"), slow("register", "0+1x360")),
-        silent("another function", 60, logged("REQUEST_SERVED", "0+5x60"), slow("lookup", "0+1x60")),
-        silent("none was ever slow", 60, logged("REQUEST_SERVED", "0+5x60")),
-    ],
-    "latency_slow register": [
-        fires("1 of 50", 3 * DAY, logged("REQUEST_SERVED", "0+50x4320"), slow("register", "0+1x4320")),
-        silent("1 of 200", 3 * DAY, logged("REQUEST_SERVED", "0+200x4320"), slow("register", "0+1x4320")),
-    ],
+    "latency register": burning_fast(LATENCY),
+    "latency_slow register": burning_slow(LATENCY),
     "no_progress consume-migration": [
         fires("messages come, and none is applied", 60, COMING, logged("CHANGE_STORED", "7x60", CONSUMER)),
         fires("messages come, and it never logged", 60, COMING),
-        fires("none comes, and an old one waits", 30, oldest(CONSUMER, "0+60x60")),
         fires("only another's are applied", 60, COMING, logged("CHANGE_STORED", "0+5x60", "consume-account-events")),
+        fires("the last was applied 40 minutes ago", 120, COMING, logged("CHANGE_STORED", "0+5x80 400x40", CONSUMER)),
+        fires("two came 25 minutes ago", 60, published(TOPIC, "0x33 2x30")),
+        fires("none comes, and an old one waits", 30, oldest(CONSUMER, "0+60x60")),
         silent("all are applied", 60, COMING, logged("CHANGE_STORED", "0+5x60", CONSUMER)),
         silent("all are quarantined", 60, COMING, logged("MESSAGE_QUARANTINED", "0+5x60", CONSUMER)),
-        silent("the first came five minutes ago", 65, published("psr-customer-migration", "0x60 1+5x60")),
-        silent("a quiet night", 60, published("psr-customer-migration", "7x60"), oldest(CONSUMER, "0x60")),
+        silent("one was, ten minutes ago", 60, COMING, logged("CHANGE_STORED", "0x49 1x20", CONSUMER)),
+        silent("the first came five minutes ago", 65, published(TOPIC, "0x60 1+5x60")),
+        silent("the last came and was applied an hour ago", 120, published(TOPIC, "0+5x60 300x60")),
+        silent("one waits five minutes", 60, oldest(CONSUMER, "300x60")),
+        silent("a quiet night", 60, published(TOPIC, "7x60"), oldest(CONSUMER, "0x60")),
         silent("nothing was ever published", 60),
     ],
     "no_progress export-recipient": [
@@ -198,10 +253,7 @@ CASES: dict[str, list[Case]] = {
     "quarantine_growth": [
         fires("two a minute", 65, logged("MESSAGE_QUARANTINED", "0+2x99", CONSUMER)),
         silent("one in ten minutes", 65, logged("MESSAGE_QUARANTINED", "0+0.1x99", CONSUMER)),
-    ],
-    "quarantine_neglected": [
-        fires("said two hours ago, before the hour of rest", 180, once("QUARANTINE_NEGLECTED", "replay-parked")),
-        silent("settled since", 200, once("QUARANTINE_NEGLECTED", "replay-parked")),
+        silent("a hundred, two hours ago", 180, logged("MESSAGE_QUARANTINED", "0+2x50 100x150", CONSUMER)),
     ],
     "reads_unusual": [
         fires("ten times its busiest hour", 5 * DAY + 60, shown("7f", "0+1x7200 7210+10x60")),
@@ -210,13 +262,18 @@ CASES: dict[str, list[Case]] = {
         silent("three times its busiest hour", 5 * DAY + 60, shown("7f", "0+2x7200 14406+6x60")),
         silent("ten times next to nothing", 5 * DAY + 60, shown("7f", "0+0.1x7200 721+1x60")),
         silent("a back end that always reads much", 5 * DAY, shown("7f", "0+500x7200")),
-    ],
-    "supply_point_unroutable": [
-        fires("one was registered", 65, once("SUPPLY_POINT_UNROUTABLE")),
-        fires("a day went out without some", 65, once("EXPORT_UNROUTABLE", "export-daily")),
-        silent("all are known", 65, once("CHANGE_STORED")),
+        silent("as much as once, a week ago", 9 * DAY, shown("7f", counted((1500, 0), (60, 20), (11340, 0), (60, 20)))),
     ],
 }
+CASES["defects"] += [fires("a log field was dropped", 65, once("FIELD_DROPPED", CONSUMER))]
+CASES["export_stopped"] += [fires("a person decides", 65, once("EXPORT_DAY_HELD", "export-daily"))]
+CASES["supply_point_unroutable"] += [
+    fires("a day went out without some", 65, once("EXPORT_UNROUTABLE", "export-daily"))
+]
+CASES["clocks_out_of_step"] += [silent("Firestore does not answer", 65, once("REQUEST_SERVED", problem="unavailable"))]
+CASES["dead_letters quarantine-dead-letters"] += [
+    silent("a consumer kept one itself", 65, once("MESSAGE_QUARANTINED", CONSUMER))
+]
 
 
 class Night(NamedTuple):
@@ -291,7 +348,8 @@ def as_test(case: Case) -> dict[str, object]:
         "eval_time": f"{case.at}m",
         "exp_samples": [{"labels": "{}", "value": int(case.fires)}],
     }
-    series = [{"series": name, "values": values} for name, values in case.series.items()]
+    told = {name: values for one in [*noise(case.at), case.series] for name, values in one.items()}
+    series = [{"series": name, "values": values} for name, values in told.items()]
     return {"name": case.means, "interval": "1m", "input_series": series, "promql_expr_test": [firing]}
 
 
