@@ -128,6 +128,8 @@ def _cost(method: str, sent: list[bytes], answers: list[bytes]) -> Cost:
         updates = [write.update for request in sent for write in CommitRequest.pb().FromString(request).writes]
         writes = len(updates)
         entries = sum(_index_entries(update.name.split("/")[-2], update.fields) for update in updates)
+    elif method == "GetDocument":
+        reads = 1
     elif method == "BatchGetDocuments":
         found = [BatchGetDocumentsResponse.pb().FromString(answer) for answer in answers]
         reads = sum(1 for answer in found if answer.WhichOneof("result"))

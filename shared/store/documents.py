@@ -18,6 +18,7 @@ from shared.settings import settings
 from shared.store.rpc import (
     BatchGetDocumentsRequest,
     CommitRequest,
+    GetDocumentRequest,
     Rpc,
     RunAggregationQueryRequest,
     RunQueryRequest,
@@ -98,8 +99,9 @@ class Documents:
         return [found.get(name) for name in names]
 
     async def get(self, key: Key) -> Stored | None:
-        """One document, None where there is none. Raises `Unavailable`."""
-        return (await self.batch_get([key]))[0]
+        """One document, None where there is none; one RPC. Raises `Unavailable`."""
+        document = await self._rpc.get(GetDocumentRequest(name=self._name(key)))
+        return _stored(document) if document is not None else None
 
     async def commit(self, writes: Iterable[Any]) -> datetime:
         """Apply writes (of `create`, `replace`, `put`, `merge`) together or not at all; one RPC. Returns server time.
@@ -253,7 +255,7 @@ class Documents:
         """
         now = machine_time()
         if self._compared_at is None or abs(now - self._compared_at) > CLOCK_COMPARISON_LASTS:
-            await self.get(_ANYTHING)
+            await self.batch_get([_ANYTHING])
         if self._difference > CLOCK_TOLERANCE:
             self._compared_at = None
             raise ClockOutOfStep(headers={"Retry-After": "60"})
@@ -369,4 +371,4 @@ def documents() -> Documents:
 
 async def reach_firestore() -> None:
     """Read something that need not be there. Raises what reading raises."""
-    await documents().get(_ANYTHING)
+    await documents().batch_get([_ANYTHING])

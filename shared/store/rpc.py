@@ -5,7 +5,8 @@ does that matters is done here: credentials and channel are the library's own, c
 and what failed for the moment is tried again.
 """
 
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import grpc
@@ -19,6 +20,7 @@ from shared.settings import emulator_host
 
 BatchGetDocumentsRequest: Any = types.BatchGetDocumentsRequest.pb()
 CommitRequest: Any = types.CommitRequest.pb()
+GetDocumentRequest: Any = types.GetDocumentRequest.pb()
 RunAggregationQueryRequest: Any = types.RunAggregationQueryRequest.pb()
 RunQueryRequest: Any = types.RunQueryRequest.pb()
 Write: Any = types.Write.pb()
@@ -40,6 +42,7 @@ _CONFLICT = (
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.ABORTED,
 )
+_Answer = TypeVar("_Answer")
 _MESSAGE_BYTES = 64 * 1024 * 1024
 _OPTIONS = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
 
@@ -73,6 +76,7 @@ class Rpc:
             *metadata,
         )
         self._commit = _stub(channel.unary_unary, "Commit", types.CommitResponse)
+        self._get = _stub(channel.unary_unary, "GetDocument", types.Document)
         self._batch_get = _stub(channel.unary_stream, "BatchGetDocuments", types.BatchGetDocumentsResponse)
         self._run_query = _stub(channel.unary_stream, "RunQuery", types.RunQueryResponse)
         self._aggregate = _stub(channel.unary_stream, "RunAggregationQuery", types.RunAggregationQueryResponse)
@@ -80,7 +84,7 @@ class Rpc:
     async def commit(self, request: Any) -> Any:
         """Apply writes together or not at all. Raises `CommitConflict`, `CommitUnanswered`."""
         try:
-            return await self._one(request)
+            return await self._one(self._commit, request)
         except RetryError as error:
             raise CommitUnanswered from error
         except grpc.aio.AioRpcError as error:
@@ -90,32 +94,40 @@ class Rpc:
                 raise CommitUnanswered from error
             raise
 
+    async def get(self, request: Any) -> Any | None:
+        """A document by name, None if there is none. It comes without the time of reading, and for half the CPU."""
+        try:
+            return await self._read(self._one(self._get, request))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
+
     async def batch_get(self, request: Any) -> list[Any]:
         """Documents by name, each in an answer."""
-        return await self._read(self._batch_get, request, _SECONDS)
+        return await self._read(self._all(self._batch_get, request, _SECONDS))
 
     async def run_query(self, request: Any) -> list[Any]:
         """The documents that a query finds, each in an answer."""
-        return await self._read(self._run_query, request, _QUERY_SECONDS)
+        return await self._read(self._all(self._run_query, request, _QUERY_SECONDS))
 
     async def run_aggregation_query(self, request: Any) -> list[Any]:
         """What a query counts."""
-        return await self._read(self._aggregate, request, _QUERY_SECONDS)
+        return await self._read(self._all(self._aggregate, request, _QUERY_SECONDS))
 
-    async def _read(self, stub: Any, request: Any, seconds: float) -> list[Any]:
+    async def _read(self, answer: Awaitable[_Answer]) -> _Answer:
         try:
-            answers: list[Any] = await self._all(stub, request, seconds)
+            return await answer
         except RetryError as error:
             raise _unavailable() from error
         except grpc.aio.AioRpcError as error:
             if error.code() in (*_UNANSWERED, grpc.StatusCode.ABORTED):
                 raise _unavailable() from error
             raise
-        return answers
 
     @_retried  # type: ignore[untyped-decorator]
-    async def _one(self, request: Any) -> Any:
-        return await self._commit(request, timeout=_SECONDS, metadata=self._metadata)
+    async def _one(self, stub: Any, request: Any) -> Any:
+        return await stub(request, timeout=_SECONDS, metadata=self._metadata)
 
     @_retried  # type: ignore[untyped-decorator]
     async def _all(self, stub: Any, request: Any, seconds: float) -> list[Any]:
