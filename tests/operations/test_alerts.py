@@ -157,12 +157,13 @@ def burning_fast(of: Objective) -> list[Case]:
     return [
         fires("16 times for an hour", 360, of.load((300, 0), (60, 16))),
         fires("7 times for six hours", 360, of.load((360, 7))),
+        fires("18 of 60 in an hour", 360, of.every(counted((360, 1))), of.bad(counted((300, 0), (60, 0.3)))),
         silent("13 times for an hour", 360, of.load((300, 0), (60, 13))),
         silent("5 times for six hours", 360, of.load((360, 5))),
         silent("100 times for five minutes", 360, of.load((355, 0), (5, 100))),
         silent("12 times for 40 minutes", 360, of.load((320, 0), (40, 12))),
-        silent("16 times for an hour, ten minutes ago", 370, of.load((300, 0), (60, 16), (10, 0))),
-        silent("7 times for six hours, 40 minutes ago", 400, of.load((360, 7), (40, 0))),
+        silent("20 times for an hour, twice for ten minutes", 370, of.load((300, 0), (60, 20), (10, 2))),
+        silent("7 times for six hours, once for 40 minutes", 400, of.load((360, 7), (40, 1))),
         silent("at night, one of six in an hour", 360, few, of.bad(counted((357, 0), (1, 1), (9, 0)))),
         silent(
             "at night, four of 36 in six hours", 360, few, of.bad(counted((100, 0), (3, 1), (237, 0), (1, 1), (20, 0)))
@@ -178,7 +179,7 @@ def burning_slow(of: Objective) -> list[Case]:
         fires("1.2 times for three days", 3 * DAY, of.load((3 * DAY, 1.2))),
         silent("0.8 times for three days", 3 * DAY, of.load((3 * DAY, 0.8))),
         silent("5 times for eight hours", 3 * DAY, of.load((3 * DAY - 480, 0), (480, 5))),
-        silent("1.5 times, eight hours ago", 3 * DAY + 480, of.load((3 * DAY, 1.5), (480, 0))),
+        silent("1.5 times, half for eight hours", 3 * DAY + 480, of.load((3 * DAY, 1.5), (480, 0.5))),
         silent(
             "one of four an hour",
             3 * DAY,
