@@ -23,6 +23,8 @@ from shared.manifest import read_manifests
 #: Where the environments are of tools that have one of their own (noxfile.py).
 TOOLS = Path(".local", "tools")
 _FOUND, _UNCHECKED = 1, 3
+#: Those that the code supports: the list of licences is the same with each.
+_PYTHONS = [{"python_version": f"3.{minor}", "python_full_version": f"3.{minor}.0"} for minor in (11, 12, 13)]
 
 
 def main(arguments: list[str]) -> int:
@@ -68,9 +70,9 @@ def deployed_locks(root: Path) -> set[str]:
 
 def installed(root: Path) -> dict[str, list[Distribution]]:
     """What is installed: in this environment ("dev"), and in those of tools, by their names."""
+    packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     tools = {
-        folder.name: list(distributions(path=[str(path) for path in folder.glob("lib/python*/site-packages")]))
-        for folder in sorted((root / TOOLS).glob("*"))
+        folder.name: list(distributions(path=[str(folder / packages)])) for folder in sorted((root / TOOLS).glob("*"))
     }
     return {"dev": list(distributions()), **tools}
 
@@ -82,9 +84,9 @@ def read_policy(root: Path) -> licences.Policy:
 
 
 def licence_rows(root: Path, policy: licences.Policy) -> list[licences.Row]:
-    """Every package that is locked for this kind of machine, with its licence."""
+    """Every package that is locked for this kind of machine, whichever Python is its, with its licence."""
     locks, _ = requirements.read_locks(root / "requirements")
-    names = {lock: {str(pin.name) for pin in pins if pin.applies()} for lock, pins in locks.items()}
+    names = {lock: {str(pin.name) for pin in pins if any(map(pin.applies, _PYTHONS))} for lock, pins in locks.items()}
     deployed = deployed_locks(root)
     functions = set().union(*(names.pop(lock) for lock in deployed))
     names["dev"] |= names.pop("uv")

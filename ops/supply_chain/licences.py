@@ -73,14 +73,15 @@ class Row(NamedTuple):
 def licences(
     locked: Mapping[str, Collection[str]], installed: Mapping[str, Iterable[Distribution]], policy: Policy
 ) -> list[Row]:
-    """Of what is locked, by use. What is deployed is installed where "dev" is; `UNKNOWN` is what is not installed."""
+    """Of what is locked, by use. What is deployed is installed where "dev" is; what is nowhere is `UNKNOWN`."""
     packages: dict[str, dict[str, Distribution]] = {
         use: {canonicalize_name(found.metadata["Name"]): found for found in distributions}
         for use, distributions in installed.items()
     }
+    elsewhere = {name: found for use in packages.values() for name, found in use.items()}
     rows: dict[tuple[str, str], set[str]] = {}
     for use, names in locked.items():
-        there = packages.get("dev" if use == DEPLOYED else use, {})
+        there = {**elsewhere, **packages.get("dev" if use == DEPLOYED else use, {})}
         for name in names:
             licence = policy.stated.get(name) or (_licence(there[name]) if name in there else UNKNOWN)
             rows.setdefault((name, licence), set()).add(use)
@@ -109,14 +110,13 @@ def licence_page(rows: Iterable[Row]) -> str:
 
 def _licence(found: Distribution) -> str:
     """What a package states, from the newest way to the oldest."""
-    expression = found.metadata["License-Expression"]
-    return str(expression) if expression else next(_known_spellings(found), UNKNOWN)
+    return next(iter(found.metadata.get_all("License-Expression", [])), None) or next(_known_spellings(found), UNKNOWN)
 
 
 def _known_spellings(found: Distribution) -> Iterator[str]:
     classifiers = [line for line in found.metadata.get_all("Classifier", []) if line.startswith("License ::")]
-    for text in (found.metadata["License"], *(line.rpartition(" :: ")[2] for line in classifiers)):
-        if text and text.lower() in _SPELLINGS:
+    for text in (*found.metadata.get_all("License", []), *(line.rpartition(" :: ")[2] for line in classifiers)):
+        if text.lower() in _SPELLINGS:
             yield _SPELLINGS[text.lower()]
 
 
