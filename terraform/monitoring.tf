@@ -147,7 +147,7 @@ resource "google_monitoring_alert_policy" "alert" {
     }
 
     dynamic "condition_matched_log" {
-      for_each = each.value.log[*]
+      for_each = each.value.query == null ? [each.value.log] : []
 
       content {
         filter = trimspace(condition_matched_log.value)
@@ -157,7 +157,7 @@ resource "google_monitoring_alert_policy" "alert" {
 
   # Entries that match within an hour are one message.
   dynamic "alert_strategy" {
-    for_each = each.value.log[*]
+    for_each = each.value.query == null ? [each.value.log] : []
 
     content {
       auto_close = "86400s"

@@ -28,7 +28,7 @@ async def quarantined(quarantine: Quarantine, settings: Settings, now: datetime)
 def _dead_letters(held: Waiting) -> Finding:
     given_up = held.by_reason[GivenUp.code]
     if not given_up:
-        told = "none waits for a person; what is still at Pub/Sub only its metrics tell (alert dead_letters)"
+        told = "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting"
         return ok("dead letters", told)
     told = f"{given_up:,} given up on and not applied"
     return failing("dead letters", f"{told}: `python -m ops quarantine list --problem {GivenUp.code}`", "dead_letters")

@@ -40,7 +40,7 @@ ALL_IS_WELL = {
     "tokens": "the issuer's is taken, a forged one is refused",
     "schedules": "4 jobs run as the manifests say, no last run failed",
     "subscriptions": "4 push to their functions; dead letters go to psr-dead-letters",
-    "dead letters": "none waits for a person; what is still at Pub/Sub only its metrics tell (alert dead_letters)",
+    "dead letters": "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting",
     "export": "no day has closed yet; the first is <first day>",
     "canary": "registered, read, found, told by two topics, amended, withdrawn and erased in <time>",
 }

@@ -40,7 +40,7 @@ async def test_what_waits_in_quarantine(world: World) -> None:
     def delivery(number: int) -> Delivery:
         return Delivery("t", "s", str(number), london("2026-11-23 09:00"), {}, b"{}", 1)
 
-    nothing = "none waits for a person; what is still at Pub/Sub only its metrics tell (alert dead_letters)"
+    nothing = "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting"
     assert await says() == [nothing, "empty"]
     world.clock.still = london("2026-11-23 09:00")
     await quarantine.put(delivery(1), RegistrationUnknown())
