@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 #: Told apart also by who sees no colours, and on black-and-white paper.
 _COLOURS = ("#12436d", "#f46a25", "#28a197")
-_WIDTH, _LABELS, _TEXTS = 1000, 360, 190
+_WIDTH, _LABELS, _TEXTS = 1040, 400, 190
 _BAR, _GAP = 14, 10
 _LINE = 22
 
