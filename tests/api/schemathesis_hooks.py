@@ -40,8 +40,9 @@ def _mprn(body: int) -> str:
     return digits + mprn_check_digits(f"{digits}00")
 
 
-schemathesis.openapi.format("mpan", st.integers(0, 10**10 - 1).map(_mpan))
-schemathesis.openapi.format("mprn", st.integers(0, 10**8 - 1).map(_mprn))
+# The last numbers that there can be are those of the doctor's canary (ops/doctor/canary.py).
+schemathesis.openapi.format("mpan", st.integers(0, 10**10 - 2).map(_mpan))
+schemathesis.openapi.format("mprn", st.integers(0, 10**8 - 2).map(_mprn))
 schemathesis.openapi.format("phone", st.integers(900000, 900999).map("07700{}".format))
 schemathesis.openapi.format("postcode", st.sampled_from(["BS1 4DJ", "M1 1AE", "EC1A 1BB"]))
 
