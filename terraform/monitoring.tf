@@ -47,7 +47,7 @@ locals {
     for name, alert in local.monitoring.alerts : {
       for function in local.functions_by_kind[alert.per] : trimsuffix("${name} ${function}", " the service") => {
         name     = name
-        because  = alert.because
+        because  = can(alert.objective) ? "Promised: ${local.monitoring.objectives[alert.objective].promise}. ${alert.because}" : alert.because
         duration = try(alert.for, null)
         interval = try(alert.every, "60s")
         log      = try(templatestring(alert.log, local.words[function]), null)
