@@ -15,6 +15,7 @@ from ops.release import app as release
 from ops.report import report
 from ops.schedule import app as schedule
 from ops.subject import app as subject
+from shared.settings import SettingsError
 
 app = typer.Typer(
     name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -35,7 +36,7 @@ def main() -> None:
     """Run the command line. What cannot be done is told in one line."""
     try:
         app()
-    except CommandError as problem:
+    except (CommandError, SettingsError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(1)
 

@@ -13,7 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 from ops.errors import CommandError
 from shared.errors import Problem
 from shared.export.plan import ExportStopped
-from shared.settings import SettingsError, emulator_host
+from shared.settings import emulator_host
 
 _Result = TypeVar("_Result")
 
@@ -36,8 +36,6 @@ def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
         raise CommandError(f"{problem.title}{why}: {problem.detail}") from None
     except GoogleAuthError:
         raise CommandError("Google Cloud does not know you: `gcloud auth application-default login`") from None
-    except SettingsError as error:
-        raise CommandError(f"{error}") from None
 
 
 def operator() -> str:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ops.errors import CommandError
 from shared.clock import LONDON
-from shared.settings import SettingsError, emulator_host, settings
+from shared.settings import emulator_host, settings
 
 app = typer.Typer(help="The scheduled functions' jobs.", no_args_is_help=True)
 
@@ -101,8 +101,6 @@ def told() -> Iterator[CloudSchedulerClient]:
         raise CommandError(f"nothing answers at {host}: is the local stack running?") from None
     except (GoogleAPIError, requests.RequestException) as error:
         raise CommandError(f"Cloud Scheduler does not do it: {type(error).__name__}") from None
-    except SettingsError as error:
-        raise CommandError(f"{error}") from None
 
 
 def _parent(location: str) -> str:

@@ -44,7 +44,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
     token: Annotated[
         str | None,
-        typer.Option(envvar="PSR_TOKEN", help="Access token of an environment's issuer: psr:read and psr:write."),
+        typer.Option(
+            envvar="PSR_TOKEN",
+            help="Access token with psr:read and psr:write; the local stack's is asked of its issuer.",
+        ),
     ] = None,
     location: Annotated[str, typer.Option(help="Where the scheduled jobs are.")] = LOCATION,
     terraform: Program = "terraform",
@@ -55,7 +58,7 @@ def doctor(
     A canary goes through the whole chain: it is registered, told by messages, amended, withdrawn and erased again. No
     network is told of it.
     """
-    examined = environment_of(environment, terraform, token, location) if environment else local_stack(stack)
+    examined = environment_of(environment, terraform, token, location) if environment else local_stack(stack, token)
     with Console(stderr=True).status("Examining") as status:
         found = run(lambda: examine(examined, with_canary=not without_canary, show=status.update))
     if as_json:

@@ -1,6 +1,7 @@
 """What is examined: the local stack as it was laid out, or an environment as its Terraform tells it."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,15 +56,17 @@ class Deployment(NamedTuple):
         return self.url if hidden and function == DEFAULT_FUNCTION else self.functions.get(function)
 
 
-def local_stack(layout_file: Path | None) -> Deployment:
-    """The stack whose settings are in the environment, with a token of its issuer. Raises `CommandError`."""
+def local_stack(layout_file: Path | None, token: str | None) -> Deployment:
+    """The stack whose settings are in the environment, with a token of its issuer if none is given.
+
+    Raises `CommandError`.
+    """
     if layout_file is None or not layout_file.exists():
         raise CommandError("name an environment, or `source .local/env` for the local stack (`make run` starts it)")
     layout = Layout.model_validate_json(layout_file.read_text(encoding="utf-8"))
-    try:
-        token = token_from(layout.issuer, "agent")
-    except (httpx.HTTPError, ValueError):
-        token = None
+    if token is None:
+        with suppress(httpx.HTTPError, ValueError):
+            token = token_from(layout.issuer, "agent")
     return Deployment(
         url=layout.url,
         front_door=True,

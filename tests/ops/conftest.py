@@ -18,6 +18,6 @@ def deployment(stack: Stack) -> Iterator[Deployment]:
     """The tests' stack, whose jobs are enabled as `make run` leaves them."""
     for name in SCHEDULED:
         schedule.resume(name)
-    yield local_stack(stack.layout.file)
+    yield local_stack(stack.layout.file, None)
     for name in SCHEDULED:
         schedule.pause(name)

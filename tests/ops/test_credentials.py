@@ -1,4 +1,4 @@
-"""Commands that are run by somebody whom Google Cloud does not know."""
+"""Commands that are run by somebody whom Google Cloud does not know, or who has not said of what."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from ops.local.layout import ROOT
 _NOT_INHERITED = re.compile("PSR_|GOOGLE_|.*_EMULATOR_HOST")
 
 
-@pytest.mark.parametrize(
+COMMANDS = pytest.mark.parametrize(
     "command",
     [
         pytest.param(("export", "status"), id="export"),
@@ -23,21 +23,32 @@ _NOT_INHERITED = re.compile("PSR_|GOOGLE_|.*_EMULATOR_HOST")
         pytest.param(("report", "2026-10-01..2026-12-31"), id="report"),
     ],
 )
-def test_who_has_no_credentials_is_told_how_to_get_them(command: tuple[str, ...], tmp_path: Path) -> None:
+
+
+def said(command: tuple[str, ...], home: Path, settings: dict[str, str]) -> tuple[int, str, str]:
+    """What the command does and says without credentials."""
     kept = {name: value for name, value in os.environ.items() if not _NOT_INHERITED.match(name)}
-    nobody = {"HOME": str(tmp_path), "CLOUDSDK_CONFIG": str(tmp_path), "NO_GCE_CHECK": "true"}
-    settings = {"PSR_PROJECT": "psr-nobody", "PSR_IDENTITY_KEY": "A" * 43 + "="}
+    nobody = {"HOME": str(home), "CLOUDSDK_CONFIG": str(home), "NO_GCE_CHECK": "true"}
     done = subprocess.run(
         (sys.executable, "-m", "ops", *command),
-        cwd=tmp_path,
+        cwd=home,
         env={**kept, **nobody, **settings, "PYTHONPATH": str(ROOT)},
         check=False,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (
-        1,
-        "",
-        "error: Google Cloud does not know you: `gcloud auth application-default login`\n",
-    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@COMMANDS
+def test_who_has_no_credentials_is_told_how_to_get_them(command: tuple[str, ...], tmp_path: Path) -> None:
+    settings = {"PSR_PROJECT": "psr-nobody", "PSR_IDENTITY_KEY": "A" * 43 + "="}
+    error = "error: Google Cloud does not know you: `gcloud auth application-default login`\n"
+    assert said(command, tmp_path, settings) == (1, "", error)
+
+
+@COMMANDS
+def test_who_lacks_settings_is_told_which(command: tuple[str, ...], tmp_path: Path) -> None:
+    error = "error: PSR_PROJECT: Field required; PSR_IDENTITY_KEY: Field required\n"
+    assert said(command, tmp_path, {}) == (1, "", error)
