@@ -7,6 +7,7 @@ import pytest
 from tests.api.samples import Caller, registration
 from tests.conftest import ProxiedStack
 from tests.firestore_proxy import Fault, FirestoreProxy
+from tests.operations.canary import Canary
 
 LOST = pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.ANSWER_LATE], ids=["unavailable", "deadline"])
 KEYS = pytest.mark.parametrize("key", [None, "a-key"], ids=["without a key", "with a key"])
@@ -85,14 +86,17 @@ def test_a_commit_that_did_not_arrive_is_sent_again(proxied_agent: Caller, proxy
     ],
 )
 def test_without_firestore_the_answer_is_503_in_bounded_time_and_the_repeat_succeeds(
-    proxied_agent: Caller, proxy: FirestoreProxy, broken: Callable[[str], Fault | None]
+    proxied: ProxiedStack, proxied_agent: Caller, proxy: FirestoreProxy, broken: Callable[[str], Fault | None]
 ) -> None:
-    told = registration()
+    canary = Canary()
+    told = canary.registration()
     proxy.fault = broken
     refused = proxied_agent.create(told, "a-key")
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/unavailable")
     assert int(refused.headers["Retry-After"]) > 0
     assert refused.elapsed.total_seconds() < 50
+    logged = (proxied.stack.logs / "register.log").read_text(encoding="utf-8")
+    assert canary.found_in(refused.text) == canary.found_in(logged) == []
     proxy.fault = lambda _: None
     assert proxied_agent.create(told, "a-key").status_code == 201
 
