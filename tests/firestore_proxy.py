@@ -24,6 +24,17 @@ class Fault(Enum):
     """The emulator has done it, and the client gets UNAVAILABLE."""
     ANSWER_LATE = auto()
     """The emulator has done it, and the client gets DEADLINE_EXCEEDED."""
+    NO_RIGHT = auto()
+    """PERMISSION_DENIED, and the emulator has not seen it."""
+    NO_DATABASE = auto()
+    """NOT_FOUND whatever is asked, and the emulator has not seen it."""
+
+
+_UNSEEN = {
+    Fault.REFUSED: grpc.StatusCode.UNAVAILABLE,
+    Fault.NO_RIGHT: grpc.StatusCode.PERMISSION_DENIED,
+    Fault.NO_DATABASE: grpc.StatusCode.NOT_FOUND,
+}
 
 
 class FirestoreProxy:
@@ -77,8 +88,8 @@ class FirestoreProxy:
         name = method.rpartition("/")[2]
         self.calls[name] += 1
         fault = self.fault(name)
-        if fault is Fault.REFUSED:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "refused by the test")
+        if fault in _UNSEEN:
+            await context.abort(_UNSEEN[fault], "refused by the test")
         sent: list[bytes] = []
         carried = [(name, value) for name, value in context.invocation_metadata() if name == "authorization"]
         call = self._channel.stream_stream(method)(_noting(requests, sent), metadata=carried)

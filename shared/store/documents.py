@@ -1,7 +1,8 @@
-"""Firestore documents, on the few calls that the service makes: batch get, commit, pages of a query, a count.
+"""Firestore documents, on the few calls that the service makes: get one or many, commit, pages of a query, a count.
 
 Requests and answers are raw protobuf: the object layer above it costs four fifths of the time of a read
-(docs/decisions/one-json-field.md). Every answer carries the server's time, which is compared with this machine's.
+(docs/decisions/one-json-field.md). Every answer but that of a single get carries the server's time, which is
+compared with this machine's.
 """
 
 import asyncio
@@ -101,7 +102,11 @@ class Documents:
     async def get(self, key: Key) -> Stored | None:
         """One document, None where there is none; one RPC. Raises `Unavailable`."""
         document = await self._rpc.get(GetDocumentRequest(name=self._name(key)))
-        return _stored(document) if document is not None else None
+        if document is not None:
+            return _stored(document)
+        if self._compared_at is None:  # the first call: "not found" is also said of a database that does not exist
+            await self.batch_get([key])
+        return None
 
     async def commit(self, writes: Iterable[Any]) -> datetime:
         """Apply writes (of `create`, `replace`, `put`, `merge`) together or not at all; one RPC. Returns server time.

@@ -136,7 +136,7 @@ class Quarantine:
             yield [_record(stored) for stored in page]
 
     async def waiting(self, status: QuarantineStatus) -> Waiting:
-        """What has a status, without reading the messages; one RPC for each thousand. Raises `Unavailable`."""
+        """What has a status, without reading the messages; one RPC for each page. Raises `Unavailable`."""
         by_reason: Counter[str] = Counter()
         seen: list[datetime] = []
         pages = self._documents.pages("quarantine", equal=("status", status.value), fields=["reason", "first_seen"])

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import grpc
-from google.api_core.exceptions import RetryError
+from google.api_core.exceptions import NotFound, RetryError, from_grpc_error
 from google.api_core.retry_async import AsyncRetry
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
@@ -44,7 +44,9 @@ _CONFLICT = (
 )
 _Answer = TypeVar("_Answer")
 _MESSAGE_BYTES = 64 * 1024 * 1024
-_OPTIONS = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
+_OPTIONS = (("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES))
+#: As the library's client has it: a connection that was lost while the instance had no CPU is noticed.
+_KEPT_ALIVE = ("grpc.keepalive_time_ms", 30_000)
 
 
 class CommitConflict(Exception):
@@ -65,6 +67,7 @@ _retried = AsyncRetry(predicate=_is_transient, initial=0.05, maximum=2.0, multip
 class Rpc:
     """The calls for one database (`projects/…/databases/…`), with raw messages. Reading raises `Unavailable`.
 
+    What else Firestore refuses, which is a defect or a missing right, is raised as the library's `GoogleAPICallError`.
     Made inside the first request: gRPC does not survive a fork.
     """
 
@@ -88,20 +91,19 @@ class Rpc:
         except RetryError as error:
             raise CommitUnanswered from error
         except grpc.aio.AioRpcError as error:
+            cause = from_grpc_error(error)
             if error.code() in _CONFLICT:
-                raise CommitConflict from error
+                raise CommitConflict from cause
             if error.code() in _UNANSWERED:
-                raise CommitUnanswered from error
-            raise
+                raise CommitUnanswered from cause
+            raise cause from None
 
     async def get(self, request: Any) -> Any | None:
         """A document by name, None if there is none. It comes without the time of reading, and for half the CPU."""
         try:
             return await self._read(self._one(self._get, request))
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                return None
-            raise
+        except NotFound:
+            return None
 
     async def batch_get(self, request: Any) -> list[Any]:
         """Documents by name, each in an answer."""
@@ -121,9 +123,10 @@ class Rpc:
         except RetryError as error:
             raise _unavailable() from error
         except grpc.aio.AioRpcError as error:
+            cause = from_grpc_error(error)
             if error.code() in (*_UNANSWERED, grpc.StatusCode.ABORTED):
-                raise _unavailable() from error
-            raise
+                raise _unavailable() from cause
+            raise cause from None
 
     @_retried  # type: ignore[untyped-decorator]
     async def _one(self, stub: Any, request: Any) -> Any:
@@ -142,8 +145,8 @@ def _connect() -> tuple[grpc.aio.Channel, tuple[tuple[str, str], ...]]:
     """A channel, and what each call carries as well: as an owner, the emulator's own rules are not asked each time."""
     host = emulator_host("FIRESTORE")
     if host is None:
-        return FirestoreGrpcAsyncIOTransport.create_channel(options=_OPTIONS), ()
-    return grpc.aio.insecure_channel(host, options=_OPTIONS), (("authorization", "Bearer owner"),)
+        return FirestoreGrpcAsyncIOTransport.create_channel(options=[*_OPTIONS, _KEPT_ALIVE]), ()
+    return grpc.aio.insecure_channel(host, options=[*_OPTIONS]), (("authorization", "Bearer owner"),)
 
 
 def _stub(kind: Any, method: str, answer: Any) -> Any:

@@ -1,9 +1,12 @@
-"""Commits whose answer is lost, come late, or never arrive: answered as what they are."""
+"""Calls to Firestore whose answer is lost, comes late, never comes or is a refusal: told as what they are."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from google.api_core.exceptions import NotFound, PermissionDenied
 
+from shared.clock import Clock
+from shared.store.documents import Documents, Key
 from tests.api.samples import Caller, registration
 from tests.conftest import ProxiedStack
 from tests.firestore_proxy import Fault, FirestoreProxy
@@ -105,3 +108,33 @@ def test_answers_that_are_always_lost_are_found_in_the_end(proxied_agent: Caller
     proxy.fault = lambda method: Fault.ANSWER_LATE if method == "Commit" else None
     created = proxied_agent.create(registration())
     assert (created.status_code, created.headers["ETag"]) == (201, '"1"')
+
+
+@pytest.fixture
+def documents(proxied: ProxiedStack, proxy: FirestoreProxy, monkeypatch: pytest.MonkeyPatch) -> Documents:
+    """The store of a process that has not called yet."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", proxy.host)
+    return Documents(proxied.stack.layout.project, "(default)", Clock())
+
+
+async def test_a_document_that_is_not_there_and_a_database_that_is_not_there(
+    documents: Documents, proxy: FirestoreProxy
+) -> None:
+    proxy.fault = lambda _: Fault.NO_DATABASE
+    with pytest.raises(NotFound):
+        await documents.get(Key("registrations", "nobody"))
+    proxy.fault = lambda _: None
+    assert await documents.get(Key("registrations", "nobody")) is None
+
+
+async def test_a_right_that_is_missing_is_told_as_the_library_tells_it(
+    documents: Documents, proxy: FirestoreProxy
+) -> None:
+    key = Key("registrations", "nobody")
+    proxy.fault = lambda _: Fault.NO_RIGHT
+    with pytest.raises(PermissionDenied):
+        await documents.get(key)
+    with pytest.raises(PermissionDenied):
+        await documents.page("registrations")
+    with pytest.raises(PermissionDenied):
+        await documents.commit([documents.put(key, {"state": ""})])
