@@ -4,7 +4,6 @@ Accounts are masked unless they are asked for with a reason. Every use is noted 
 """
 
 import csv
-import getpass
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -13,7 +12,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from ops.errors import CommandError
-from ops.running import run
+from ops.running import operator, run
 from shared.clock import london_day
 from shared.domain.due_dates import ENDING_SOON
 from shared.domain.registration import Registration
@@ -78,7 +77,7 @@ async def _found(name: DueDate, within: int, *, reveal: bool, reason: str | None
             states = await registrations().get_all(page)
             found += [due for state in states for due in _due(name, state.registration, until)]
     about = sorted({due.registration_id for due in found}) if reveal and found else [None]
-    await operator_actions().note(Action.REVEALED if reveal else Action.LISTED, getpass.getuser(), about, reason)
+    await operator_actions().note(Action.REVEALED if reveal else Action.LISTED, operator(), about, reason)
     return sorted(found)
 
 

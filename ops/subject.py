@@ -1,6 +1,5 @@
 """`ops subject`: what the register holds of one person, and erasing it. Every use is noted, with its reason."""
 
-import getpass
 import json
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ops.errors import CommandError
-from ops.running import run
+from ops.running import operator, run
 from shared.domain.registration import AccountId
 from shared.errors import NotFound
 from shared.store.erasure import Erased, Subject, erasure
@@ -43,7 +42,7 @@ def export(
 def erase(account: _Account, reason: _Reason) -> None:
     """Erase an account (UK GDPR, Article 17): networks are told to delete, everything else is overwritten."""
     _need(reason)
-    ended, erased = run(lambda: erase_account(AccountId(account), reason))
+    ended, erased = run(lambda: _erase(AccountId(account), reason))
     if ended:
         print("The registration was live and has been ended; the networks are told by the next export.")
     print(
@@ -62,7 +61,7 @@ def _need(reason: str) -> None:
 
 async def _export(account_id: AccountId, reason: str) -> dict[str, Any]:
     registration_id = registrations().registration_id(account_id)
-    await operator_actions().note(Action.EXPORTED, getpass.getuser(), [registration_id], reason)
+    await operator_actions().note(Action.EXPORTED, operator(), [registration_id], reason)
     try:
         (subject,) = await erasure().subjects([registration_id])
     except NotFound:
@@ -94,12 +93,12 @@ async def _messages(records: dict[str, Record]) -> list[dict[str, Any]]:
     ]
 
 
-async def erase_account(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
+async def _erase(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
     """Note it, end the registration if it is live (whether it was), and overwrite everything. Raises `Unavailable`."""
     registration_id = registrations().registration_id(account_id)
-    await operator_actions().note(Action.ERASED, getpass.getuser(), [registration_id], reason)
+    await operator_actions().note(Action.ERASED, operator(), [registration_id], reason)
     try:
-        ended = await erasure().end(registration_id, getpass.getuser())
+        ended = await erasure().end(registration_id, operator())
         (erased,) = await erasure().erase([registration_id])
     except NotFound:
         messages = await erasure().messages([account_id.encode()])

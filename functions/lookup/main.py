@@ -104,7 +104,7 @@ async def search_registrations(call: Call, body: Area) -> Answer:
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     """The changes of one registration by version, newest last, page by page; one RPC.
 
-    The history of an account that was erased and registered again begins with what came after.
+    What was erased before an account was registered again is left out; such a page takes two RPCs.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
@@ -114,11 +114,9 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     found, last = await registrations().history(registration_id, after=after, limit=query.page_size)
     if not found:
         raise NotFound
-    while last and all(change.erased for change in found):
-        found, last = await registrations().history(registration_id, after=last, limit=query.page_size)
     changes = [change for change in found if not change.erased]
-    if not changes:
-        raise Erased
+    if len(changes) < len(found):
+        _seen(await registrations().get(registration_id))
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
         next_page_token=page_token(call, registration_id, list(last)) if last else None,

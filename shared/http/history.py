@@ -36,7 +36,7 @@ class HistoryEntry(Model):
 
 
 class HistoryPage(Model):
-    """Changes by version, newest last."""
+    """Changes by version, newest last. A page can be short, even empty, and not the last. Ends without token."""
 
     changes: list[HistoryEntry]
     next_page_token: str | None

@@ -104,18 +104,23 @@ class Erasure:
         """Quarantined messages that hold one of these texts, by id. Raises `Unavailable`."""
         return {record.record_id: record async for record, data in self._records() if any(t in data for t in texts)}
 
-    async def subjects(self, registration_ids: Sequence[RegistrationId]) -> list[Subject]:
-        """All that is held of these accounts; one pass over the quarantine for all. Raises `NotFound`."""
+    async def subjects(self, registration_ids: Sequence[RegistrationId], *, messages: bool = True) -> list[Subject]:
+        """All that is held of these accounts; one pass over the quarantine for all, if `messages` are looked for.
+
+        Raises `NotFound`.
+        """
         found = [await self._subject(registration_id) for registration_id in registration_ids]
+        if not messages:
+            return found
         async for record, data in self._records():
             for subject in found:
                 if any(text in data for text in subject.texts()):
                     subject.messages[record.record_id] = record
         return found
 
-    async def erase(self, registration_ids: Sequence[RegistrationId]) -> list[Erased]:
+    async def erase(self, registration_ids: Sequence[RegistrationId], *, messages: bool = True) -> list[Erased]:
         """Overwrite it. Doing it again does no harm. Raises `NotFound`, `Unavailable`."""
-        return [await self._erase(subject) for subject in await self.subjects(registration_ids)]
+        return [await self._erase(subject) for subject in await self.subjects(registration_ids, messages=messages)]
 
     async def _subject(self, registration_id: RegistrationId) -> Subject:
         stored = await self._documents.get(Key("registrations", registration_id))

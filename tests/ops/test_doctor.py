@@ -60,6 +60,14 @@ async def test_all_is_well_on_the_local_stack(stack: Stack) -> None:
     await check_that_nothing_of_the_canary_is_left()
 
 
+async def test_a_canary_that_takes_too_long_is_erased_all_the_same(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canaries, "_FLIGHT_SECONDS", 0.2)
+    assert faults(await canary(deployment)) == ["not through the chain in 0 s (docs/runbooks/latency.md)"]
+    await check_that_nothing_of_the_canary_is_left()
+
+
 async def check_that_nothing_of_the_canary_is_left() -> None:
     """Only shells, and feed entries that tell the networks nothing."""
     for collection in ("registrations", "changes", "quarantine", "operator_actions", "supply_points"):
