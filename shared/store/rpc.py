@@ -5,13 +5,14 @@ does that matters is done here: credentials and channel are the library's own, c
 and what failed for the moment is tried again.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import grpc
-from google.api_core.exceptions import NotFound, RetryError, from_grpc_error
-from google.api_core.retry_async import AsyncRetry
+from google.api_core import exceptions
+from google.api_core.retry_async import AsyncRetry, if_exception_type
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 
@@ -28,20 +29,16 @@ Write: Any = types.Write.pb()
 #: How long a write or a read by key may take, and a query.
 _SECONDS = 10.0
 _QUERY_SECONDS = 60.0
-_TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
+_TRANSIENT = (exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.InternalServerError)
 #: What leaves open whether a call was carried out. Any other error means that the call itself is wrong.
 _UNANSWERED = (
     *_TRANSIENT,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.UNKNOWN,
+    exceptions.DeadlineExceeded,
+    exceptions.Cancelled,
+    exceptions.Unknown,
+    exceptions.RetryError,
 )
-_CONFLICT = (
-    grpc.StatusCode.ALREADY_EXISTS,
-    grpc.StatusCode.FAILED_PRECONDITION,
-    grpc.StatusCode.NOT_FOUND,
-    grpc.StatusCode.ABORTED,
-)
+_CONFLICT = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
 _Answer = TypeVar("_Answer")
 _MESSAGE_BYTES = 64 * 1024 * 1024
 _OPTIONS = (("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES))
@@ -57,11 +54,9 @@ class CommitUnanswered(Exception):
     """The commit may or may not have been applied."""
 
 
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, grpc.aio.AioRpcError) and error.code() in _TRANSIENT
-
-
-_retried = AsyncRetry(predicate=_is_transient, initial=0.05, maximum=2.0, multiplier=2.0, timeout=_SECONDS)
+_retried = AsyncRetry(
+    predicate=if_exception_type(*_TRANSIENT), initial=0.05, maximum=2.0, multiplier=2.0, timeout=_SECONDS
+)
 
 
 class Rpc:
@@ -88,21 +83,16 @@ class Rpc:
         """Apply writes together or not at all. Raises `CommitConflict`, `CommitUnanswered`."""
         try:
             return await self._one(self._commit, request)
-        except RetryError as error:
+        except _CONFLICT as error:
+            raise CommitConflict from error
+        except _UNANSWERED as error:
             raise CommitUnanswered from error
-        except grpc.aio.AioRpcError as error:
-            cause = from_grpc_error(error)
-            if error.code() in _CONFLICT:
-                raise CommitConflict from cause
-            if error.code() in _UNANSWERED:
-                raise CommitUnanswered from cause
-            raise cause from None
 
     async def get(self, request: Any) -> Any | None:
         """A document by name, None if there is none. It comes without the time of reading, and for half the CPU."""
         try:
             return await self._read(self._one(self._get, request))
-        except NotFound:
+        except exceptions.NotFound:
             return None
 
     async def batch_get(self, request: Any) -> list[Any]:
@@ -120,25 +110,26 @@ class Rpc:
     async def _read(self, answer: Awaitable[_Answer]) -> _Answer:
         try:
             return await answer
-        except RetryError as error:
-            raise _unavailable() from error
-        except grpc.aio.AioRpcError as error:
-            cause = from_grpc_error(error)
-            if error.code() in (*_UNANSWERED, grpc.StatusCode.ABORTED):
-                raise _unavailable() from cause
-            raise cause from None
+        except (*_UNANSWERED, exceptions.Aborted) as error:
+            raise Unavailable(headers={"Retry-After": "5"}) from error
 
     @_retried  # type: ignore[untyped-decorator]
     async def _one(self, stub: Any, request: Any) -> Any:
-        return await stub(request, timeout=_SECONDS, metadata=self._metadata)
+        with _errors_of_the_library():
+            return await stub(request, timeout=_SECONDS, metadata=self._metadata)
 
     @_retried  # type: ignore[untyped-decorator]
     async def _all(self, stub: Any, request: Any, seconds: float) -> list[Any]:
-        return [answer async for answer in stub(request, timeout=seconds, metadata=self._metadata)]
+        with _errors_of_the_library():
+            return [answer async for answer in stub(request, timeout=seconds, metadata=self._metadata)]
 
 
-def _unavailable() -> Unavailable:
-    return Unavailable(headers={"Retry-After": "5"})
+@contextmanager
+def _errors_of_the_library() -> Iterator[None]:
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise exceptions.from_grpc_error(error) from None
 
 
 def _connect() -> tuple[grpc.aio.Channel, tuple[tuple[str, str], ...]]:
