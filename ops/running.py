@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import google.auth
 from google.auth.exceptions import GoogleAuthError
 
-from ops.errors import CommandError
+from ops.errors import NO_CREDENTIALS, CommandError
 from shared.errors import Problem
 from shared.export.plan import ExportStopped
 from shared.settings import emulator_host
@@ -32,10 +32,14 @@ def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     except ExportStopped as stopped:
         raise CommandError(stopped.sentence) from None
     except Problem as problem:
-        why = f" ({type(problem.__cause__).__name__})" if problem.__cause__ else ""
-        raise CommandError(f"{problem.title}{why}: {problem.detail}") from None
+        raise CommandError(f"{named(problem)}: {problem.detail}") from None
     except GoogleAuthError:
-        raise CommandError("Google Cloud does not know you: `gcloud auth application-default login`") from None
+        raise CommandError(NO_CREDENTIALS) from None
+
+
+def named(problem: Problem) -> str:
+    """A problem's title, and the kind of error that it came from, if from any."""
+    return f"{problem.title} ({type(problem.__cause__).__name__})" if problem.__cause__ else problem.title
 
 
 def operator() -> str:

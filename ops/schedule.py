@@ -16,7 +16,7 @@ from google.rpc.code_pb2 import Code
 from rich.console import Console
 from rich.table import Table
 
-from ops.errors import CommandError
+from ops.errors import NO_CREDENTIALS, CommandError
 from shared.clock import LONDON
 from shared.settings import emulator_host, settings
 
@@ -96,7 +96,7 @@ def told() -> Iterator[CloudSchedulerClient]:
     except Forbidden:
         raise CommandError("you may not do this: it needs the role roles/cloudscheduler.admin") from None
     except GoogleAuthError:
-        raise CommandError("Google Cloud does not know you: `gcloud auth application-default login`") from None
+        raise CommandError(NO_CREDENTIALS) from None
     except requests.ConnectionError:
         raise CommandError(f"nothing answers at {host}: is the local stack running?") from None
     except (GoogleAPIError, requests.RequestException) as error:

@@ -96,9 +96,10 @@ async def _messages(records: dict[str, Record]) -> list[dict[str, Any]]:
 async def _erase(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
     """Note it, end the registration if it is live (whether it was), and overwrite everything. Raises `Unavailable`."""
     registration_id = registrations().registration_id(account_id)
-    await operator_actions().note(Action.ERASED, operator(), [registration_id], reason)
+    who = operator()
+    await operator_actions().note(Action.ERASED, who, [registration_id], reason)
     try:
-        ended = await erasure().end(registration_id, operator())
+        ended = await erasure().end(registration_id, who)
         (erased,) = await erasure().erase([registration_id])
     except NotFound:
         messages = await erasure().messages([account_id.encode()])

@@ -242,7 +242,7 @@ ACCESS_LOG = (Event.REGISTRATIONS_READ, Event.ACCESS_REFUSED)
 def log(event: Event, **fields: Any) -> None:
     """Write one event. What the catalogue does not allow is dropped, and noted as `FIELD_DROPPED`."""
     given = {name: value for name, value in fields.items() if value is not None}
-    allowed = {name: value for name, value in given.items() if name in event.fields and _has_form(name, value)}
+    allowed = {name: value for name, value in given.items() if name in event.fields and has_form(name, value)}
     entry: dict[str, Any] = {"severity": event.severity, "message": event.text, "event": event.name, **allowed}
     if trace := trace_id.get():
         entry["logging.googleapis.com/trace"] = f"projects/{settings().project}/traces/{trace}"
@@ -261,6 +261,7 @@ def log_failure(operation: str, error: BaseException) -> None:
     log(Event.REQUEST_FAILED, operation=operation, exception=type(error).__qualname__, where=places[-8:])
 
 
-def _has_form(name: str, value: object) -> bool:
+def has_form(name: str, value: object) -> bool:
+    """Whether a value may stand in a field of the catalogue."""
     values = value if isinstance(value, list | tuple) else [value]
     return all(_FORMS[name].fullmatch(str(one)) for one in values)

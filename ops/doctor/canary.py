@@ -236,10 +236,11 @@ async def _erase() -> None:
     A message that comes in between makes it begin again. Raises `Unavailable`.
     """
     registration_id = registrations().registration_id(ACCOUNT)
-    await operator_actions().note(Action.ERASED, operator(), [registration_id], "ops doctor's canary")
+    who = operator()
+    await operator_actions().note(Action.ERASED, who, [registration_id], "ops doctor's canary")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            await erasure().end(registration_id, operator())
+            await erasure().end(registration_id, who)
             await erasure().erase([registration_id], messages=False)
         except NotFound:
             return

@@ -18,7 +18,7 @@ from ops.doctor.deployment import Deployment, environment_of, local_stack
 from ops.doctor.finding import Finding, State, failing, not_checked
 from ops.errors import CommandError
 from ops.release import Program
-from ops.running import run
+from ops.running import named, run
 from ops.schedule import LOCATION
 from shared.errors import Problem
 from shared.objects import bucket
@@ -117,8 +117,7 @@ async def _within(seconds: float, name: str, check: Check) -> list[Finding]:
     except GoogleAuthError:
         raise
     except Problem as problem:
-        why = f" ({type(problem.__cause__).__name__})" if problem.__cause__ else ""
-        return [failing(name, f"cannot be read: {problem.title}{why}", "errors")]
+        return [failing(name, f"cannot be read: {named(problem)}", "errors")]
     except Forbidden:
         return [not_checked(name, "your account may not do this: docs/runbooks/README.md has the roles")]
     except GoogleAPIError as error:

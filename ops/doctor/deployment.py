@@ -102,8 +102,3 @@ def manifests() -> dict[str, Manifest]:
 def runbook_of(manifest: Manifest) -> str:
     """The runbook for when a function does not do its work."""
     return next(page for trigger, page in _RUNBOOKS.items() if getattr(manifest.trigger, trigger) is not None)
-
-
-def dashed(function: str) -> str:
-    """What a function's job, subscription and service are called."""
-    return function.replace("_", "-")

@@ -1,12 +1,11 @@
 """The log lines of a stack's functions, read as Cloud Logging would and held against the catalogue (`shared.log`)."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.log import FIELDS, Event
+from shared.log import FIELDS, Event, has_form
 
 Entry = dict[str, Any]
 
@@ -44,9 +43,8 @@ def faults(entry: Entry) -> list[str]:
         found.append(f"{event.name} with another severity or text")
     fields = entry.keys() - _OF_EVERY_LINE - _OF_SOME
     found += [f"{event.name} with {name}" for name in fields if name not in event.fields]
-    return found + [f"{event.name} without form in {name}" for name in fields if not _has_form(name, entry[name])]
-
-
-def _has_form(name: str, value: object) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return name in FIELDS and all(re.fullmatch(FIELDS[name].form, str(one)) for one in values)
+    return found + [
+        f"{event.name} without form in {name}"
+        for name in fields
+        if name not in FIELDS or not has_form(name, entry[name])
+    ]

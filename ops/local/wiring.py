@@ -42,7 +42,7 @@ def scheduler(layout: Layout) -> CloudSchedulerClient:
 
 def job_name(layout: Layout, function: str) -> str:
     """The full name of a scheduled function's job."""
-    return f"projects/{layout.project}/locations/{LOCATION}/jobs/{_dashed(function)}"
+    return f"projects/{layout.project}/locations/{LOCATION}/jobs/{dashed(function)}"
 
 
 def make_topics_and_buckets(layout: Layout) -> None:
@@ -86,7 +86,7 @@ def _subscription(layout: Layout, name: str, topic: str, shared: PushSubscriptio
         dead_letter_topic=_topic(layout, shared.dead_letter_topic), max_delivery_attempts=MAX_DELIVERY_ATTEMPTS
     )
     return Subscription(
-        name=f"projects/{layout.project}/subscriptions/{_dashed(name)}",
+        name=f"projects/{layout.project}/subscriptions/{dashed(name)}",
         topic=_topic(layout, topic),
         push_config=PushConfig(push_endpoint=f"{layout.function_url(name)}/"),
         ack_deadline_seconds=shared.ack_deadline_seconds,
@@ -112,5 +112,6 @@ def _topic(layout: Layout, topic: str) -> str:
     return f"projects/{layout.project}/topics/{topic}"
 
 
-def _dashed(function: str) -> str:
+def dashed(function: str) -> str:
+    """What a function's job, subscription and service are called."""
     return function.replace("_", "-")

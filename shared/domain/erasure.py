@@ -27,7 +27,7 @@ def erased_state(state: RegistrationState, day: date) -> RegistrationState:
             "registration": _erased_registration(state.registration),
             "facts": state.facts.model_copy(
                 update={
-                    **{name: _unnamed(getattr(state.facts, name)) for name in _FACTS},
+                    **{name: _unnamed(fact) for name, fact in state.facts if isinstance(fact, Fact)},
                     "points": {},
                 }
             ),
@@ -53,9 +53,6 @@ def erased_change(change: Change, day: date) -> Change:
 def erased_entry(entry: FeedEntry) -> FeedEntry:
     """What is kept of what a network was told, once the day's files are released and never made again."""
     return entry.model_copy(update={"supply_point": ERASED, "state": None})
-
-
-_FACTS = ("profile", "premises", "sharing", "status", "supply_points")
 
 
 def _unnamed(fact: Fact) -> Fact:
