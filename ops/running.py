@@ -51,8 +51,8 @@ def operator() -> str:
     if emulator_host("FIRESTORE") is not None:
         return user
     credentials, _ = google.auth.default()
-    named = (getattr(credentials, name, None) for name in ("service_account_email", "account"))
-    account = next(filter(None, named), None)
+    accounts = (getattr(credentials, name, None) for name in ("service_account_email", "account"))
+    account = next(filter(None, accounts), None)
     return f"{account} ({user})" if account else user
 
 

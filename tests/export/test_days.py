@@ -12,23 +12,15 @@ import pytest
 from ops.local.layout import Layout
 from ops.local.sample import mpan, mprn
 from ops.verification import verify
-from shared.errors import ClockOutOfStep, Unavailable
+from shared.errors import ClockOutOfStep
 from shared.export import plan as plans
-from shared.export import planner
-from shared.export.days import AlreadyReleased, NotHeld
-from shared.export.manifest import Manifest, Released
+from shared.export.manifest import Manifest
 from shared.export.plan import ExportStopped, Stage
-from shared.objects import Bucket
 from shared.store.documents import Key
 from tests.export.world import ROOT, World, london
 
 GOLDEN = Path(__file__).parent / "golden" / "day"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
-
-
-@pytest.fixture
-async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - they run first
-    return World(tmp_path)
 
 
 async def a_checked_day(world: World) -> dict[str, bytes]:
@@ -279,109 +271,6 @@ async def test_an_object_changed_after_its_manifest_is_found_by_verify_and_stops
         await world.days.release_held(TUESDAY, "it is right")
     assert stopped.value.sentence.startswith(f"{name} is not what its worker wrote")
     assert await world.released() == [MONDAY]
-
-
-async def test_a_day_unlike_those_before_it_is_written_and_waits_for_a_person(world: World) -> None:
-    for number in range(1, 7):
-        await world.tell(number)
-    world.use(world.bucket, hold_deletes=3)
-    await world.run("2026-11-24 02:05")
-    world.at("2026-11-24 09:00")
-    for number in range(1, 5):
-        await world.withdraw(number)
-    world.at("2026-11-25 09:00")
-    await world.tell(9)
-    files = await world.run("2026-11-26 02:05")
-    assert await world.released() == [MONDAY]
-    assert "2026-11-24/r1/manifest.json" in files
-    assert not [name for name in files if name.startswith(("2026-11-24/r1/released", "2026-11-25"))]
-    kept = await world.exports.get(TUESDAY)
-    assert kept is not None
-    assert (kept.state.stage, kept.state.held_because) == (
-        Stage.HELD,
-        "4 deletes, more than 5 times the usual 0 (median of the 1 days before)",
-    )
-    await world.run("2026-11-26 03:05")
-    assert await world.released() == [MONDAY]
-    await world.days.release_held(TUESDAY, "the block of flats was pulled down")
-    files = await world.run("2026-11-26 04:05")
-    assert await world.released() == [MONDAY, TUESDAY, WEDNESDAY]
-    release = Released.model_validate_json(files["2026-11-24/r1/released"])
-    assert release.because == "the block of flats was pulled down"
-    assert verify(world.download(TUESDAY, 1), world.public_key).faults == []
-
-
-async def test_only_a_held_day_can_be_released_and_only_an_unreleased_one_revised(world: World) -> None:
-    await world.tell(1)
-    with pytest.raises(NotHeld):
-        await world.days.release_held(MONDAY, "why not")
-    await world.run("2026-11-24 02:05")
-    with pytest.raises(NotHeld):
-        await world.days.release_held(MONDAY, "why not")
-    with pytest.raises(AlreadyReleased):
-        await world.days.revise(MONDAY)
-
-
-async def test_a_change_of_the_tables_before_release_starts_revision_two_beside_one(world: World) -> None:
-    await world.tell(1)
-    await world.tell(2, supply_points={"mpans": [mpan("22", 2)], "mprns": []})
-    world.at("2026-11-24 02:05")
-    await world.days.advance(london("2026-11-24 02:05"))
-    old = [world.take() for _ in range(2)]
-    await world.parts.write(old[0])
-    world.use(world.bucket, test_data_flag="TR01")
-    with pytest.raises(Unavailable):
-        await world.parts.write(old[1])
-    files = await world.run("2026-11-24 03:05")
-    assert {name.rpartition("/")[0] for name in files} == {f"2026-11-23/{n}" for n in ("r1/D0225", "r2/D0225", "r2")}
-    assert b"|TR01|" in files["2026-11-23/r2/D0225/EELC-1.txt"]
-    assert files["2026-11-23/r2/D0225/EELC-1.txt"].startswith(b"ZHV|2611231012|")
-    await world.parts.write(old[1])
-    assert world.files() == files, "work of the first revision is not wanted any more"
-
-
-class Meddling(Bucket):
-    """As a manifest is written, somebody starts the day's next revision."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world.objects)
-        self._world = world
-
-    async def put(self, path: str, content: bytes, content_type: str) -> None:
-        await super().put(path, content, content_type)
-        if path == "2026-11-23/r1/manifest.json":
-            await self._world.days.revise(MONDAY)
-
-
-async def test_one_revision_of_a_day_is_released_however_late_the_next_begins(world: World) -> None:
-    await world.tell(1)
-    world.use(Meddling(world))
-    files = await world.run("2026-11-24 02:05")
-    assert "2026-11-23/r1/manifest.json" in files
-    files = await world.run("2026-11-24 03:05")
-    assert [name for name in files if name.endswith("released")] == ["2026-11-23/r2/released"]
-    assert await world.released() == [MONDAY]
-
-
-async def test_after_release_nothing_is_made_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await world.tell(1)
-    files = await world.run("2026-11-24 02:05")
-    monkeypatch.setattr(plans, "RENDERER_VERSION", 99)
-    world.use(world.bucket, test_data_flag="TR01")
-    assert await world.run("2026-11-24 03:05") == files
-
-
-async def test_a_new_renderer_before_release_starts_the_next_revision(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await world.tell(1)
-    world.at("2026-11-24 02:05")
-    await world.days.advance(london("2026-11-24 02:05"))
-    world.published.clear()
-    monkeypatch.setattr(plans, "RENDERER_VERSION", 99)
-    monkeypatch.setattr(planner, "RENDERER_VERSION", 99)
-    files = await world.run("2026-11-24 03:05")
-    assert "2026-11-23/r2/released" in files
 
 
 async def test_a_feed_entry_written_after_the_day_closed_stops_it(world: World) -> None:

@@ -21,11 +21,6 @@ from tests.export.world import World, london
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 
 
-@pytest.fixture
-async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - they run first
-    return World(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("instant", "day"),
     [
