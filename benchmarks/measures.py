@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,7 +120,7 @@ def _three(
 def migration(compared: Compared) -> Iterator[Figure]:
     """Push bodies posted to the consumer, beside plain creates of one document each, and the obvious consumer."""
     consumer = compared.functions["consume_migration"]
-    fields = {"state": max((fields["state"] for _, fields in _written(compared)), key=len)}
+    fields = {"state": max((fields["state"] for _, fields in _written(compared.stack.layout.project)), key=len)}
     project = compared.stack.layout.project
     ours, creates, commits, peers, nothing = [], [], [], [], []
     for _ in range(compared.rounds):
@@ -246,21 +247,19 @@ def obvious_export(supply_points: int) -> dict[str, float]:
 
 def write_documents(compared: Compared, path: Path) -> None:
     """What one registration writes, for the limit to write too."""
-    path.write_text(json.dumps(_written(compared)), encoding="utf-8")
+    path.write_text(json.dumps(_written(compared.stack.layout.project)), encoding="utf-8")
 
 
-def _written(compared: Compared) -> list[tuple[str, dict[str, Any]]]:
+@cache
+def _written(project: str) -> list[tuple[str, dict[str, Any]]]:
     """Collection and fields of the documents that the stack's first registration wrote."""
-    if not _kept:
-        root = f"http://{os.environ['FIRESTORE_EMULATOR_HOST']}/v1/projects/{compared.stack.layout.project}"
-        for collection, documents in (("registrations", 1), ("changes", 1), ("supply_points", 2), ("export_feed", 2)):
-            answer = httpx.get(f"{root}/databases/(default)/documents/{collection}", params={"pageSize": documents})
-            found = answer.raise_for_status().json()["documents"]
-            _kept.extend((collection, {k: _plain(v) for k, v in one["fields"].items()}) for one in found)
-    return _kept
-
-
-_kept: list[tuple[str, dict[str, Any]]] = []
+    root = f"http://{os.environ['FIRESTORE_EMULATOR_HOST']}/v1/projects/{project}"
+    written: list[tuple[str, dict[str, Any]]] = []
+    for collection, documents in (("registrations", 1), ("changes", 1), ("supply_points", 2), ("export_feed", 2)):
+        answer = httpx.get(f"{root}/databases/(default)/documents/{collection}", params={"pageSize": documents})
+        found = answer.raise_for_status().json()["documents"]
+        written += [(collection, {k: _plain(v) for k, v in one["fields"].items()}) for one in found]
+    return written
 
 
 def _plain(value: dict[str, Any]) -> Any:
