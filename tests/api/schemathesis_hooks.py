@@ -27,7 +27,10 @@ LINE_BREAK = re.compile(r"[\r\n]")
 FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 CONTRACT = OPENAPI.read_text(encoding="utf-8")
 VOCABULARY = frozenset(re.findall(r"[a-z_]+", CONTRACT))
-REGISTRATION = Draft202012Validator({**json.loads(CONTRACT), "$ref": "#/components/schemas/RegistrationInput"})
+REGISTRATION = Draft202012Validator(
+    {**json.loads(CONTRACT), "$ref": "#/components/schemas/RegistrationInput"},
+    format_checker=Draft202012Validator.FORMAT_CHECKER,  # what is no date must reach the API, to be refused
+)
 
 
 def _mpan(body: int) -> str:
