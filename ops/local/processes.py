@@ -1,15 +1,20 @@
 """Child processes: started in groups of their own, watched, and stopped by their own ids, never by name."""
 
 import contextlib
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+
+import httpx
 
 from ops.errors import CommandError
 
@@ -28,7 +33,8 @@ _TIED_TO_PARENT = (
 
 
 class Child:
-    """One process with its log file; ready once its port answers.
+    """One process with its log file; ready once its port answers, and `identified` (if there is one) finds that the
+    answer is this process's own.
 
     Linux ends it with the thread that started it, so that must be one that lives as long as the process shall.
     """
@@ -41,6 +47,7 @@ class Child:
         log: Path,
         environment: Mapping[str, str],
         folder: Path,
+        identified: Callable[[], bool] | None = None,
     ) -> None:
         self.name = name
         self.port = port
@@ -48,6 +55,7 @@ class Child:
         self._log = log
         self._environment = environment
         self._folder = folder
+        self._identified = identified
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,9 +85,9 @@ class Child:
             )
 
     def wait_until_ready(self, seconds: float = 60.0) -> None:
-        """Return once the port answers. Raises `CommandError` if the process ends first, or takes too long."""
+        """Return once the process serves. Raises `CommandError` if it ends first, or takes too long."""
         until = time.monotonic() + seconds
-        while not answers(self.port):
+        while not (answers(self.port) and (self._identified is None or self._identified())):
             if not self.running:
                 raise CommandError(f"{self.name} ended at its start: {self.last_words()} (all of it: {self._log})")
             if time.monotonic() > until:
@@ -130,16 +138,55 @@ def answers(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
+def reports(url: str, name: str, build: str) -> bool:
+    """Whether a status page is that of the process `name` of the stack whose build is `build`."""
+    try:
+        report = httpx.get(url, timeout=10).raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return isinstance(report, dict) and (report.get("function"), report.get("build")) == (name, build)
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses at this moment."""
-    with contextlib.ExitStack() as held:
-        free: list[int] = []
-        for port in random.sample(_PORTS, len(_PORTS)):
-            probe = held.enter_context(socket.socket())
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((LOOPBACK, port))
-                free.append(port)
-            if len(free) == count:
-                return free
+    """Ports that nobody uses, reserved until this process ends: no other call, here or in another process of this
+    user, returns them. Raises `CommandError` if there are too few.
+    """
+    free: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if _can_bind(port) and _reserved(port):
+            free.append(port)
+        if len(free) == count:
+            return free
     raise CommandError(f"{count} free ports are needed on {LOOPBACK} and were not found")
+
+
+def _can_bind(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _reserved(port: int) -> bool:
+    """Reserve a port, unless it is reserved. The system drops a process's locks when it ends, however it ends."""
+    file, mine = _reservations()
+    if port in mine:
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    mine.add(port)
+    return True
+
+
+@cache
+def _reservations() -> tuple[int, set[int]]:
+    """The file whose n-th byte is locked by the process that reserved port n, and the ports of this process, whose own
+    locks do not stop it. The file stays open: closing it would drop the locks.
+    """
+    path = Path(tempfile.gettempdir(), f"psr-ports-{os.getuid()}.lock")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), set()

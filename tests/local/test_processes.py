@@ -1,17 +1,21 @@
 """Child processes: they end when asked, when their parent dies, and say why they ended at their start."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ops.errors import CommandError
-from ops.local.processes import Child, answers, end_all, free_ports
+from ops.local import processes
+from ops.local.processes import Child, answers, end_all, free_ports, reports
 from tests.local.pids import all_gone, running
+from tests.local.servers import file_handler, serving
 
 LISTENING = "import socket,time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen(); {then}"
 
@@ -39,6 +43,43 @@ def test_what_the_process_leaves_in_its_group_ends_too(tmp_path: Path) -> None:
     parent.wait_until_ready()
     parent.kill()
     assert all_gone([int((tmp_path / "listener.log").read_text())])
+
+
+def test_a_reserved_port_is_offered_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = free_ports(2)
+    monkeypatch.setattr(processes, "_PORTS", range(min(ports), min(ports) + 1))
+    with pytest.raises(CommandError, match="1 free ports are needed"):
+        free_ports(1)
+    code = f"from ops.local import processes; processes._PORTS = {ports}; print(processes.free_ports(1))"
+    root = Path(__file__).parents[2]
+    other = subprocess.run([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True, check=False)
+    assert other.stderr.endswith("CommandError: 1 free ports are needed on 127.0.0.1 and were not found\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "own"),
+    [
+        pytest.param({"function": "register", "build": "psr-local-1"}, True, id="its own"),
+        pytest.param({"function": "register", "build": "psr-local-2"}, False, id="the same function of another stack"),
+        pytest.param({"function": "lookup", "build": "psr-local-1"}, False, id="another function of the stack"),
+        pytest.param(["no report"], False, id="another program"),
+    ],
+)
+def test_a_process_is_ready_only_when_the_answer_is_its_own(tmp_path: Path, page: object, *, own: bool) -> None:
+    with serving(file_handler(json.dumps(page).encode())) as url:
+        identified = partial(reports, f"{url}/_status", "register", "psr-local-1")
+        port = int(url.rpartition(":")[2])
+        command = [sys.executable, "-c", "import time; time.sleep(60)"]
+        register = Child("register", command, port, tmp_path / "log", os.environ, tmp_path, identified)
+        register.start()
+        try:
+            if own:
+                register.wait_until_ready()
+            else:
+                with pytest.raises(CommandError, match="register does not answer after 1 s"):
+                    register.wait_until_ready(1)
+        finally:
+            register.end()
 
 
 def test_says_why_a_process_ended_at_its_start(tmp_path: Path) -> None:
