@@ -23,6 +23,12 @@ LOOPBACK = "127.0.0.1"
 _PORTS = range(20_000, 32_000)
 #: How long a process may take to end when asked; then its whole group is killed. Cloud Run gives 10 seconds.
 _GRACE_SECONDS = 10.0
+#: A process that ends sooner than this after its start has failed: the next start waits, longer each time in a row.
+_STEADY_SECONDS = 10.0
+#: Before the next start, by the number of failures in a row; more have the last.
+_WAITS_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+#: How long the port of a killed process may take to be free.
+_PORT_SECONDS = 5.0
 #: Runs the command so that it gets SIGTERM when this process dies, even by SIGKILL (Linux; elsewhere it just runs it).
 _TIED_TO_PARENT = (
     "import ctypes,os,sys\n"
@@ -57,12 +63,15 @@ class Child:
         self._folder = folder
         self._identified = identified
         self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._failures = 0
+        self._due_at: float | None = None
 
     @property
     def pid(self) -> int:
         """The process id, also that of its group."""
         if self._process is None:
-            raise RuntimeError(f"{self.name} was not started")
+            raise RuntimeError(f"{self.name} was not started, or has been ended")
         return self._process.pid
 
     @property
@@ -71,7 +80,9 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start without waiting."""
+        """Start without waiting until it serves. What an earlier process left in its group is killed first."""
+        self.kill()
+        self._started_at, self._due_at = time.monotonic(), None
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -83,6 +94,24 @@ class Child:
                 cwd=self._folder,
                 start_new_session=True,
             )
+
+    def restart_if_due(self, now: float) -> bool:
+        """Restart the process if it has ended; answers whether it was restarted. `now` is monotonic, in seconds.
+
+        At once, unless it ended within 10 s of its start: then after 0.5 s, and each time in a row after twice the
+        wait, at most 30 s.
+        """
+        if self.running:
+            return False
+        if self._due_at is None:
+            self.kill()
+            self._failures = self._failures + 1 if now - self._started_at < _STEADY_SECONDS else 0
+            self._due_at = now + _WAITS_SECONDS[min(self._failures, len(_WAITS_SECONDS) - 1)]
+        if now < self._due_at:
+            return False
+        self.start()
+        self._started_at = now
+        return True
 
     def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Return once the process serves. Raises `CommandError` if it ends first, or takes too long."""
@@ -113,10 +142,17 @@ class Child:
             self.kill()
 
     def kill(self) -> None:
-        """Kill the whole group at once, as a crash would."""
+        """Kill the whole group at once, as a crash would; also what is left of it once the process itself has ended.
+
+        Returns when the port is free, too; it does not wait long for that.
+        """
         if self._process is not None:
             self._signal(signal.SIGKILL)
             self._process.wait()
+            self._process = None  # from now on the system may give the id to another process
+            until = time.monotonic() + _PORT_SECONDS
+            while answers(self.port) and time.monotonic() < until:
+                time.sleep(0.01)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

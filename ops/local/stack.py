@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -119,15 +120,14 @@ class Stack:
         child.wait_until_ready()
 
     def keep_running(self) -> None:
-        """From now on start each function again that ends, as Cloud Run does, until the stack stops."""
+        """From now on restart each function that ends, as Cloud Run does, until the stack stops."""
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._watcher.start()
 
     def _watch(self) -> None:
         while not self._stopping.wait(_LOOKS_EVERY_SECONDS):
             for child in [self._children[name] for name in self.layout.functions]:
-                if not child.running:
-                    child.start()
+                if child.restart_if_due(time.monotonic()):
                     self._write_processes()
 
     def _start(self, children: list[Child]) -> None:
