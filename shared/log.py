@@ -93,7 +93,13 @@ class Event(Enum):
         "INFO",
         "Request served",
         "operation status milliseconds problem",
-        "One for each request, message delivery or scheduled run, whatever came of it.",
+        "One for each complete request, message delivery or scheduled run, whatever came of it.",
+    )
+    CLIENT_DISCONNECTED = (
+        "INFO",
+        "Client disconnected while sending its request",
+        "operation",
+        "The request never arrived whole, nothing was done, and there is nobody to answer.",
     )
     REQUEST_FAILED = (
         "ERROR",
