@@ -88,6 +88,7 @@ def register(
     if known is not None and known.registration.status.live:
         raise AlreadyRegistered
     _refuse_impossible_dates(told, None, moment.day, settings)
+    _refuse_newly_retired(told, None)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
     statement = whole(told, confirmed=True)
@@ -109,6 +110,7 @@ def amend(
     if changed == Statement():
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     _refuse_impossible_dates(told, before, moment.day, settings)
+    _refuse_newly_retired(told, known)
     statement = changed._replace(confirmed=changed.sharing is not None or told.needs != before.needs)
     return _tell(statement, known, moment, newest_of_all(fact, known), settings)
 
@@ -136,6 +138,7 @@ def migrate(
     lacks makes a review fall due. Raises `InvalidContent` for dates that cannot be.
     """
     _refuse_impossible_dates(told, None, moment.day, settings)
+    _refuse_newly_retired(told, known)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
     lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
@@ -349,6 +352,13 @@ def _refuse_impossible_dates(
             errors.append(FieldError(f"/needs/{index}/{field}", "need_already_ended", "this need has already ended"))
     if errors:
         raise InvalidContent(tuple(errors))
+
+
+def _refuse_newly_retired(told: RegistrationInput, known: RegistrationState | None) -> None:
+    """A retired code stays where it is, and nobody gets it anew."""
+    errors = need_rules.newly_retired(told.needs, known.registration.needs if known else [])
+    if errors:
+        raise InvalidContent(errors)
 
 
 def _warnings(points: SupplyPoints) -> list[Notice]:
