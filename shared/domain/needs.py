@@ -153,6 +153,21 @@ def refuse_repeated(needs: list[NeedInput]) -> list[NeedInput]:
     return needs
 
 
+def of_both(one: Iterable[NeedInput], other: Iterable[NeedInput]) -> list[NeedInput]:
+    """The needs that either list has, by code; of two with one code the one that holds longer.
+
+    The order of the lists does not matter.
+    """
+    latest: dict[str, NeedInput] = {}
+    for need in sorted([*one, *other], key=_holds_until):
+        latest[need.code] = need
+    return [latest[code] for code in sorted(latest)]
+
+
+def _holds_until(need: NeedInput) -> tuple[date, date, str]:
+    return need.ends_on or date.max, need.youngest_child_born_on or date.min, need.note or ""
+
+
 def birthday(born: date, age: int) -> date:
     """The day on which someone reaches an age; 29 February becomes 1 March in a common year."""
     try:
