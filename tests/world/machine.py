@@ -17,14 +17,15 @@ from tests.world.cast import ACCOUNTS, POINTS, Said
 from tests.world.cuts import Cut
 from tests.world.mail import Mail
 from tests.world.model import KEPT, LONDON, Statement
-from tests.world.play import FIRST_DAY, Play, Step
+from tests.world.networks import FIRST_DAY
+from tests.world.play import Play, Step
 from tests.world.service import running
 from tests.world.tables import Tables
 
 account = st.sampled_from(ACCOUNTS)
 points = st.lists(st.sampled_from(POINTS), min_size=1, max_size=2, unique=True).map(tuple)
 codes = st.lists(st.sampled_from(["02", "08", "33"]), min_size=1, max_size=3, unique=True)
-what = st.sampled_from(["name", "needs", "points", "sharing", "home"])
+what = st.sampled_from(["name", "needs", "points", "sharing", "home", "withdrawn"])
 wrong = st.sampled_from(["word", "word", "type", "field", "two", "cut off"])
 table = st.sampled_from(["partner 08", "partner 02 08", "partner none", "partner away", "name", "retired", "learnt"])
 how_long = st.sampled_from(["whole", "whole", "whole", "midnight", "without calendar"])
@@ -84,8 +85,11 @@ class World(RuleBasedStateMachine):
         area=area,
         cut=cut,
     )
-    def amend(self, what: str, cut: Any, **told: Any) -> None:
+    def change(self, what: str, cut: Any, **told: Any) -> None:
         key, said = self._said(**told)
+        if what == "withdrawn":
+            self.play.take(self.play.withdraw(said.account, key, said.mark), cut)
+            return
         known = self.play.model.registrations.get(said.account)
         needs = tuple(known.needs.items()) if known else ()
         patch, statement, words = {
@@ -117,17 +121,6 @@ class World(RuleBasedStateMachine):
         }[what]
         self.play.take(self.play.amend(said.account, patch, statement, key, said.mark, words), cut)
 
-    @rule(account=account, cut=cut)
-    def withdraw(self, account: str, cut: Any) -> None:
-        key, mark = self.play.next_key(account)
-        self.play.take(self.play.withdraw(account, key, mark), cut)
-
-    @precondition(lambda self: self.play.requests)
-    @rule(data=st.data(), cut=cut)
-    def repeat_a_request(self, data: st.DataObject, cut: Any) -> None:
-        step = data.draw(st.sampled_from(self.play.requests[-4:]), "request")
-        self.play.take(step._replace(words=f"again: {step.words}"), cut)
-
     # --- messages
 
     @rule(
@@ -152,9 +145,17 @@ class World(RuleBasedStateMachine):
         key, mark = self.play.next_key(account)
         self._deliver(mail.moved_home(key, account, points, area, basis, self._at(ago), mark), written, cut)
 
-    @rule(account=account, point=st.sampled_from(POINTS), gained=st.booleans(), ago=ago, written=written, cut=cut)
-    def supply(self, account: str, point: str, *, gained: bool, ago: int, written: str, cut: Any) -> None:
+    @rule(account=account, pick=st.integers(0, 9), gained=st.booleans(), ago=ago, written=written, cut=cut)
+    def supply(self, account: str, pick: int, *, gained: bool, ago: int, written: str, cut: Any) -> None:
+        """What is lost was mostly the account's own."""
+        known = self.play.model.registrations.get(account)
+        own = sorted(
+            {p for p, (_, who) in self.play.model.last_held.items() if who == account}
+            | (known.holds() if known else set())
+        )
+        choice = POINTS if gained or pick == 9 or not own else own
         key, mark = self.play.next_key(account)
+        point = choice[pick % len(choice)]
         self._deliver(mail.supply(key, account, point, self._at(ago), mark, gained=gained), written, cut)
 
     @rule(account=account, days=st.sampled_from([0, 0, 1, 2]), ago=ago, written=written, cut=cut)
@@ -188,42 +189,39 @@ class World(RuleBasedStateMachine):
         }[how]()
         self._deliver(wrong, "plainly" if how == "cut off" else written, cut)
 
-    @precondition(lambda self: self.play.mails)
-    @rule(data=st.data(), cut=cut)
-    def deliver_again(self, data: st.DataObject, cut: Any) -> None:
-        again = data.draw(st.sampled_from(self.play.mails[-5:]), "message")
-        self.play.take(self.play.deliver(again), cut)
-
-    @precondition(lambda self: self.play.mails)
-    @rule(data=st.data())
-    def give_up(self, data: st.DataObject) -> None:
-        one = data.draw(st.sampled_from(self.play.mails[-3:]), "message")
-        self.play.take(self.play.give_up(one))
+    @precondition(lambda self: self.play.mails or self.play.requests)
+    @rule(data=st.data(), how=st.sampled_from(["message", "message", "request", "given up"]), cut=cut)
+    def again(self, data: st.DataObject, how: str, cut: Any) -> None:
+        """A request is repeated, or a message delivered again, or given up after an outage."""
+        mails, requests = self.play.mails, self.play.requests
+        if requests and (how == "request" or not mails):
+            step = data.draw(st.sampled_from(requests[-4:]), "request")
+            self.play.take(step._replace(words=f"again: {step.words}"), cut)
+        elif how == "given up":
+            self.play.take(self.play.give_up(data.draw(st.sampled_from(mails[-3:]), "message")))
+        else:
+            self.play.take(self.play.deliver(data.draw(st.sampled_from(mails[-5:]), "message")), cut)
 
     # --- the quarantine
 
-    @precondition(lambda self: self._waiting("parked"))
-    @rule(outage=outage, cut=cut)
-    def replay_parked(self, *, outage: bool, cut: Any) -> None:
-        self.play.service.clock.move_to(self.play.now + timedelta(hours=6, minutes=1))
-        self.play.take(self.play.replay_parked(outage=outage), None if outage else cut)
-
     @precondition(lambda self: self._waiting("parked", "held"))
-    @rule(data=st.data(), outage=outage, cut=cut)
-    def replay(self, data: st.DataObject, *, outage: bool, cut: Any) -> None:
-        key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
-        self.play.take(self.play.replay(key, outage=outage), None if outage else cut)
+    @rule(data=st.data(), how=st.sampled_from(["job", "job", "one"]), outage=outage, cut=cut)
+    def replay(self, data: st.DataObject, how: str, *, outage: bool, cut: Any) -> None:
+        if how == "job":
+            self.play.service.clock.move_to(self.play.now + timedelta(hours=6, minutes=1))
+            step = self.play.replay_parked(outage=outage)
+        else:
+            key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
+            step = self.play.replay(key, outage=outage)
+        self.play.take(step, None if outage else cut)
 
     @precondition(lambda self: self._waiting("parked", "held"))
     @rule(data=st.data(), cut=cut)
-    def discard(self, data: st.DataObject, cut: Any) -> None:
+    def lose_patience(self, data: st.DataObject, cut: Any) -> None:
+        """A message is discarded, or the object of a large one lost."""
         key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
-        self.play.take(self.play.discard(key), cut)
-
-    @precondition(lambda self: self._large())
-    @rule(data=st.data())
-    def lose_an_object(self, data: st.DataObject) -> None:
-        self.play.take(self.play.lose_object(data.draw(st.sampled_from(self._large()), "message")))
+        large = any(one.key == key and b"padding" in one.data for one in self.play.mails)
+        self.play.take(self.play.lose_object(key) if large else self.play.discard(key), None if large else cut)
 
     # --- time
 
@@ -260,20 +258,37 @@ class World(RuleBasedStateMachine):
     def erase(self, account: str, cut: Any) -> None:
         self.play.take(self.play.erase(account), cut)
 
-    @precondition(lambda self: self.play.model.networks.released)
-    @rule(recipient=st.sampled_from(["EELC", "EELC", "LOND", "PART", "SHPR"]), cut=cut)
-    def lose_a_file(self, recipient: str, cut: Any) -> None:
-        rows = self.play.model.tables.rows()
-        if recipient in rows and not rows[recipient].former:
+    @rule(recipient=st.sampled_from(["EELC", "EELC", "LOND", "PART", "SHPR", "everyone", "everyone"]), cut=cut)
+    def resend(self, recipient: str, cut: Any) -> None:
+        """A network has not got a file and is told of that day again, or every network of everything."""
+        row = self.play.model.tables.rows().get(recipient)
+        if recipient == "everyone":
+            self.play.take(self.play.resend(None, self.play.model.tables.rows()), cut)
+        elif row and not row.former and self.play.model.networks.released >= FIRST_DAY:
             day = self.play.lose_file(recipient)
             self.play.take(self.play.resend(day, [recipient]), cut)
 
-    @rule(cut=cut)
-    def resend_everyone(self, cut: Any) -> None:
-        self.play.take(self.play.resend(None, self.play.model.tables.rows()), cut)
+    @rule(change=table)
+    def change_a_table(self, change: str) -> None:
+        tables = self.play.model.tables
+        changed = {
+            "partner 08": tables._replace(partner="08"),
+            "partner 02 08": tables._replace(partner="02 08"),
+            "partner none": tables._replace(partner=""),
+            "partner away": tables._replace(partner=None if tables.partner is not None else "02 08"),
+            "name": tables._replace(eastern="EPNX"),
+            "retired": tables._replace(retired=True),
+            "learnt": tables._replace(learnt=True),
+        }[change]
+        if changed != tables:
+            self.play.change_tables(changed, f"the tables change: {change}")
 
-    @rule(
-        change=table
+    # --- at once
+
+    @rule(data=st.data(), number=st.integers(1, 7), account=account)
+    def at_once(self, data: st.DataObject, number: int, account: str) -> None:
+        """Something happens within something else, about one account."""
+        kinds = st.sampled_from(["record", "create", "erase", "close", "retention", "again"])
         first, second = (self._one_of(data, data.draw(kinds, name), account) for name in ("outer", "inner"))
         self.play.take_within(first, number, second)
 
@@ -314,7 +329,3 @@ class World(RuleBasedStateMachine):
     def _waiting(self, *statuses: str) -> list[str]:
         quarantine = self.play.model.quarantine
         return [key for key, one in quarantine.items() if one.status in statuses and not one.empty and not one.lost]
-
-    def _large(self) -> list[str]:
-        sizes = {one.key for one in self.play.mails if b"padding" in one.data}
-        return [key for key in self._waiting("parked", "held") if key in sizes]

@@ -7,7 +7,7 @@ versions, claims, changes or documents.
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.world.cast import Need, Said
@@ -91,10 +91,6 @@ class Registration:
 
     def newest(self) -> datetime:
         return max(fact.time for fact in [*self.facts.values(), *(view.fact for view in self.points.values())])
-
-
-class Held(Exception):
-    """A supply point is another registration's."""
 
 
 @dataclass
@@ -315,7 +311,7 @@ class Model:
         today = london_day(now)
         for account, day in self.erased_on.items():
             if day < today:
-                self.erased_until[account] = self.networks.released or date.min
+                self.erased_until[account] = self.networks.released
                 self.raced.discard(account)
         for account, one in list(self.registrations.items()):
             if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
@@ -338,7 +334,7 @@ class Model:
         for mark in self.said_marks.pop(account, set()):
             self.erased_marks[mark] = account
         self.erased_on[account] = london_day(now)
-        self.erased_until[account] = self.networks.released or date.min
+        self.erased_until[account] = self.networks.released
 
     # --- what is stored
 
@@ -399,32 +395,24 @@ def _after(known: Registration | None, now: datetime) -> datetime:
 def _changed(known: Registration | None, said: Statement, fact: Fact, today: date) -> Registration:
     """A registration after a statement: each aspect keeps the newest fact."""
     before = known or Registration("live", "", {}, "", "", "none", {}, {})
-    facts, changes = dict(before.facts), {}
-
-    def wins(aspect: str) -> bool:
-        newer = fact > facts.get(aspect, _EVER)
-        if newer:
-            facts[aspect] = fact
-        return newer
-
+    stated: dict[str, dict[str, Any] | None] = {
+        "people": {"people": said.people[0], "needs": dict(said.people[1])} if said.people else None,
+        "premises": {"area": said.premises[0], "street": said.premises[1]} if said.premises else None,
+        "basis": {"basis": said.basis} if said.basis else None,
+        "status": {"status": said.status} if said.status else None,
+        "points": {} if said.points is not None else None,
+        "closing": {"closes_on": said.closes_on} if said.closes_on or said.status == "ended" else None,
+    }
+    won = {name for name, values in stated.items() if values is not None and fact > before.facts.get(name, _EVER)}
+    facts = before.facts | dict.fromkeys(won, fact)
     points = dict(before.points)
-    if said.people is not None and wins("people"):
-        changes |= {"people": said.people[0], "needs": dict(said.people[1])}
-    if said.premises is not None and wins("premises"):
-        changes |= {"area": said.premises[0], "street": said.premises[1]}
-    if said.basis is not None and wins("basis"):
-        changes |= {"basis": said.basis}
-    if said.points is not None and wins("points"):
+    if "points" in won:
         points = {point: view for point, view in points.items() if view.fact > fact}
-        points |= {point: Point(fact, own=True) for point in said.points if point not in points}
+        points |= {point: Point(fact, own=True) for point in said.points or () if point not in points}
     for point, own in said.own:
-        newest = points[point].fact if point in points else facts.get("points", _EVER)
-        if fact > newest:
+        if fact > (points[point].fact if point in points else facts.get("points", _EVER)):
             points[point] = Point(fact, own)
-    if said.status is not None and wins("status"):
-        changes |= {"status": said.status}
-    if (said.closes_on or said.status == "ended") and wins("closing"):
-        changes |= {"closes_on": said.closes_on}
+    changes = {name: value for aspect in won for name, value in (stated[aspect] or {}).items()}
     return _closed(replace(before, points=points, facts=facts, **changes), today)
 
 

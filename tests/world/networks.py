@@ -6,13 +6,15 @@ makes an entry ours; nothing of ours may wipe one that is not.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from tests.world import files
 from tests.world.files import Entry, Place
 from tests.world.tables import Tables
 
+#: The first day of every example, a Monday.
+FIRST_DAY = date(2026, 11, 23)
 NOT_OURS = "not ours"
 #: Another supplier tells the network from now on.
 _LOST = "lost"
@@ -40,7 +42,7 @@ class Networks:
     were: dict[Place, Entry | str | None] = field(default_factory=dict)
     #: Who has not got a file, until the day that tells it again.
     missed: dict[str, date] = field(default_factory=dict)
-    released: date | None = None
+    released: date = FIRST_DAY - timedelta(days=1)
     #: Where a table changed between a change and its file: what the network had may stay, or go.
     unsure: set[Place] = field(default_factory=set)
 
@@ -100,7 +102,6 @@ class Networks:
 
     def lose_file(self, recipient: str, today: date) -> date:
         """A network has not got its file of the newest day, and is told again in today's. Which day that was."""
-        assert self.released is not None
         theirs = {place: entry for place, entry in self.were.items() if place[0] == recipient}
         self.are = {place: entry for place, entry in self.are.items() if place[0] != recipient} | theirs
         self.missed[recipient] = today

@@ -35,7 +35,6 @@ from tests.world.model import LONDON, Model, Statement, london_day
 from tests.world.service import Message, Service, consumers, push, run_job, send
 from tests.world.tables import Tables
 
-FIRST_DAY = date(2026, 11, 23)
 _MINUTE = timedelta(minutes=1)
 _JSON = {"content-type": "application/json"}
 
@@ -350,9 +349,7 @@ class Play:
     def replay_parked(self, *, outage: bool = False) -> Step:
         """The job publishes what is parked again, and it is delivered; or given up in an outage."""
         words = "the job replays what is parked" + (", and all is given up in an outage" if outage else "")
-        due = {
-            self.records[key] for key, one in self.model.quarantine.items() if one.status == "parked" and not one.lost
-        }
+        parked = {key for key, one in self.model.quarantine.items() if one.status == "parked" and not one.lost}
 
         async def publish() -> None:
             await self._job("replay_parked")
@@ -467,7 +464,7 @@ class Play:
         faults = []
         for day, folder in folders.items():
             content = {name: text for name, text in objects.items() if name.startswith(folder)}
-            expected = (networks.released or FIRST_DAY - timedelta(days=1)) + timedelta(days=1)
+            expected = networks.released + timedelta(days=1)
             if day != expected:
                 faults.append(f"{day} is released, and {expected} should be next")
             faults += networks.release(day, content, model.tables)
