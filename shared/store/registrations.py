@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from shared.clock import day_closes, london_day, rfc3339
 from shared.domain.changes import Change, ChangeKind, Origin
+from shared.domain.due_dates import erase_due_on
 from shared.domain.feed import effects_of
 from shared.domain.lifecycle import Decision, Moment, give_way
 from shared.domain.registration import AccountId, RegistrationId, RegistrationState
@@ -346,11 +347,9 @@ def _registration(stored: Stored | None) -> RegistrationState | None:
 
 
 def _erase_field(state: RegistrationState) -> dict[str, Value]:
-    """When to erase what has ended. A shell to which a late fact came is looked at again as if it had ended then."""
-    if state.registration.status.live:
-        return {}
-    due = state.day + timedelta(days=settings().ended_kept_days)
-    return {ERASE_DUE: spread(state.registration.registration_id, due)}
+    """When to erase what has ended, be it before the account was registered again."""
+    due = erase_due_on(state, timedelta(days=settings().ended_kept_days))
+    return {ERASE_DUE: spread(state.registration.registration_id, due)} if due else {}
 
 
 def _sequence(change: Change) -> str:
