@@ -65,7 +65,7 @@ async def _export(account_id: AccountId, reason: str) -> dict[str, Any]:
     try:
         (subject,) = await erasure().subjects([registration_id])
     except NotFound:
-        messages = await erasure().messages([account_id.encode()])
+        messages = await erasure().messages(registration_id)
         return {"registration": None, "changes": [], "told_to_networks": [], "messages": await _messages(messages)}
     return await _held(subject)
 
@@ -87,10 +87,18 @@ async def _messages(records: dict[str, Record]) -> list[dict[str, Any]]:
             "reason": record.reason,
             "first_seen": record.first_seen.isoformat(),
             "attributes": record.message.attributes,
-            "data": (await quarantine().data(record.message)).decode(errors="backslashreplace"),
+            "data": await _data(record),
         }
         for record_id, record in records.items()
     ]
+
+
+async def _data(record: Record) -> str | None:
+    """A message as text; None if it is gone, which says nothing of the others."""
+    try:
+        return (await quarantine().data(record.message)).decode(errors="backslashreplace")
+    except NotFound:
+        return None
 
 
 async def _erase(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
@@ -102,7 +110,7 @@ async def _erase(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
         ended = await erasure().end(registration_id, who)
         (erased,) = await erasure().erase([registration_id])
     except NotFound:
-        messages = await erasure().messages([account_id.encode()])
+        messages = await erasure().messages(registration_id)
         for record_id in messages:
             await quarantine().erase(record_id)
         return False, Erased(registration_id, 0, 0, len(messages), 0)

@@ -25,7 +25,7 @@ from shared.store.documents import Documents, Key, Stored, documents, pause
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
 from shared.store.identity import Identity, identity
-from shared.store.quarantine import Quarantine, QuarantineStatus, Record
+from shared.store.quarantine import Quarantine, Record
 from shared.store.registrations import Registrations, Request
 from shared.store.rpc import CommitConflict, CommitUnanswered
 
@@ -45,13 +45,6 @@ class Subject(NamedTuple):
     feed: dict[str, FeedEntry]
     messages: dict[str, Record]
 
-    def texts(self) -> list[bytes]:
-        """What a message about this account holds at least one of: the account's number, a supply point's."""
-        if self.state.erased_on is not None:
-            return []
-        points = {key.partition(":")[2] for key in _points(self.state, self.changes)}
-        return [text.encode() for text in (self.state.registration.account_id, *sorted(points))]
-
 
 class Erased(NamedTuple):
     """How many documents were overwritten; `pending` feed entries follow when their day is released."""
@@ -70,7 +63,7 @@ class Erasure:
         self._documents = documents
         self._identity = identity
         self._registrations = Registrations(documents, identity)
-        self._quarantine = Quarantine(documents)
+        self._quarantine = Quarantine(documents, identity)
         self._exports = Exports(documents)
 
     async def end(self, registration_id: RegistrationId, actor: str) -> bool:
@@ -100,22 +93,19 @@ class Erasure:
         await self._registrations.apply(request, decide, expect_new=False)
         return True
 
-    async def messages(self, texts: Sequence[bytes]) -> dict[str, Record]:
-        """Quarantined messages that hold one of these texts, by id. Raises `Unavailable`."""
-        return {record.record_id: record async for record, data in self._records() if any(t in data for t in texts)}
+    async def messages(self, registration_id: RegistrationId) -> dict[str, Record]:
+        """Quarantined messages about this account, by id. Raises `Unavailable`."""
+        return {record.record_id: record for record in await self._quarantine.about(registration_id)}
 
     async def subjects(self, registration_ids: Sequence[RegistrationId], *, messages: bool = True) -> list[Subject]:
-        """All that is held of these accounts; one pass over the quarantine for all, if `messages` are looked for.
+        """All that is held of these accounts, quarantined messages if `messages` are looked for.
 
         Raises `NotFound`.
         """
         found = [await self._subject(registration_id) for registration_id in registration_ids]
-        if not messages:
-            return found
-        async for record, data in self._records():
+        if messages:
             for subject in found:
-                if any(text in data for text in subject.texts()):
-                    subject.messages[record.record_id] = record
+                subject.messages.update(await self.messages(subject.registration_id))
         return found
 
     async def erase(self, registration_ids: Sequence[RegistrationId], *, messages: bool = True) -> list[Erased]:
@@ -220,12 +210,6 @@ class Erasure:
         """None once it has expired."""
         stored: Stored | None = await self._documents.get(Key("export_feed", key))
         return FeedEntry.model_validate_json(stored.state) if stored else None
-
-    async def _records(self) -> AsyncIterator[tuple[Record, bytes]]:
-        for status in QuarantineStatus:
-            async for page in self._quarantine.records(status):
-                for record in page:
-                    yield record, await self._quarantine.data(record.message)
 
     async def _released(self, days: set[date]) -> set[date]:
         """Of these days, those whose files are never made (again)."""
