@@ -94,7 +94,7 @@ def erase_due_on(state: RegistrationState, kept: timedelta) -> date | None:
 
 def erase_period_on(period: FormerPeriod, kept: timedelta) -> date:
     """The day on which the history of a former period is to be erased."""
-    return period.ended_on if period.erased else period.ended_on + kept
+    return period.ended_on if period.erased_at else period.ended_on + kept
 
 
 def _months_on(day: date, months: int) -> date:

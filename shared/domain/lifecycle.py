@@ -27,6 +27,7 @@ from shared.domain.due_dates import (
     notices_that_stay,
     review_due_on,
 )
+from shared.domain.erasure import erased_at
 from shared.domain.needs import Need, NeedInput
 from shared.domain.registration import (
     Fact,
@@ -265,9 +266,8 @@ def _ending(known: RegistrationState, after: Registration, day: date) -> dict[st
         return {"ended_on": day}
     if not after.status.live or known.registration.status.live:
         return {}
-    ended_on = known.erased_on or known.ended_on
-    erased, version = known.erased_on is not None, known.registration.version
-    former = [FormerPeriod(ended_on=ended_on, version=version, erased=erased)] if ended_on else []
+    ended_on, version = known.erased_on or known.ended_on, known.registration.version
+    former = [FormerPeriod(ended_on=ended_on, version=version, erased_at=erased_at(known))] if ended_on else []
     return {"ended_on": None, "former": [*known.former, *former]}
 
 

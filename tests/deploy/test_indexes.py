@@ -151,7 +151,9 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     [page async for page in quarantine.unreadable()]
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
-    await Erasure(world.documents, Identity.of(world.settings)).erase([registration_id])
+    erasure = Erasure(world.documents, Identity.of(world.settings))
+    await erasure.erase_due(registration_id, date(2026, 11, 24))
+    await erasure.erase(registration_id, "an operator")
     actions = OperatorActions(world.documents)
     await actions.note(Action.LISTED, "an operator", [None], None)
     await actions.on("a record")

@@ -183,7 +183,7 @@ def test_a_live_registration_is_pending_while_it_has_no_needs() -> None:
 def test_an_account_that_is_registered_again_after_an_erasure_is_looked_at_once_more() -> None:
     gone = lifecycle.withdraw("asked", registered(), moment=at(1), fact=fact(1), settings=SETTINGS).state
     assert gone.ended_on == at(1).day
-    shell = erased_state(gone, at(9).day).model_copy(update={"ended_on": None})
+    shell = erased_state(gone, at(9).now)
     again = lifecycle.register(told(), shell, ID, moment=at(30), fact=fact(30), settings=SETTINGS).state
-    assert (again.ended_on, again.former) == (None, [FormerPeriod(ended_on=at(9).day, version=2, erased=True)])
+    assert (again.ended_on, again.former) == (None, [FormerPeriod(ended_on=at(9).day, version=2, erased_at=at(9).now)])
     assert erase_due_on(again, timedelta(days=730)) == at(9).day
