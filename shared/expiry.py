@@ -16,7 +16,7 @@ from shared.domain.changes import ChangeKind, Origin
 from shared.domain.due_dates import ENDING_SOON, Passed, passed
 from shared.domain.lifecycle import Decision, Moment, pass_day
 from shared.domain.registration import RegistrationId, RegistrationState
-from shared.errors import ClockOutOfStep, InternalError, Unavailable
+from shared.errors import ClockOutOfStep, Erased, InternalError, Unavailable
 from shared.log import Event, log, log_failure
 from shared.outcome_log import log_outcome
 from shared.settings import Settings
@@ -112,7 +112,7 @@ class _Run:
                 log(Event.REGISTRATION_SKIPPED, registration_id=registration_id, exception=type(error).__qualname__)
 
     async def _pass_day(self, registration_id: RegistrationId) -> Passed:
-        """A second run of the slot finds the first one's entry in the log."""
+        """A second run of the slot finds the first one's entry in the log, or that it has been erased since."""
         before: RegistrationState | None = None
 
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
@@ -120,7 +120,10 @@ class _Run:
             before = known
             return pass_day(known, moment=moment, settings=self._settings)
 
-        outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)
+        try:
+            outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)
+        except Erased:
+            return Passed()
         log_outcome(outcome)
         if before is None or outcome.replayed or outcome.change.kind is ChangeKind.NO_CHANGE:
             return Passed()

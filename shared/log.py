@@ -135,7 +135,7 @@ class Event(Enum):
         "ERROR",
         "Registration was not brought up to the day",
         "registration_id exception",
-        "`expire_needs` met a fault with one registration and went on with the others; each run tries it again.",
+        "A daily job (`expire_needs`, `erase_ended`) met a fault with one registration and continued with the others.",
     )
     SUPPLY_POINT_UNROUTABLE = (
         "WARNING",

@@ -8,7 +8,7 @@ from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.needs import NeedCode
 from shared.domain.networks import NetworkState, Send, after_change, after_supply_lost, to_send
 from shared.domain.recipients import Withheld, allowed_needs, recipients, recipients_of, why_withheld
-from shared.domain.registration import Registration
+from shared.domain.registration import Registration, RegistrationId
 from shared.domain.supply_points import supply_point_of
 from shared.model import Model
 
@@ -34,7 +34,11 @@ class SharedState(Model):
 
 
 class FeedEntry(Model):
-    """One supply point in one recipient's file of one day. `withheld` says why there is nothing to set."""
+    """One supply point in one recipient's file of one day. `withheld` says why there is nothing to set.
+
+    `registration_id` and `version` are of the registration whose change made the entry: an erasure or an access request
+    finds the entry by them, whatever the tables say by then. `registration_id` is None once the entry is erased.
+    """
 
     supply_point: str
     recipient: str
@@ -42,10 +46,12 @@ class FeedEntry(Model):
     send: Send
     withheld: Withheld | None = None
     state: SharedState | None = None
+    registration_id: RegistrationId | None
+    version: int
 
     @property
     def file(self) -> str:
-        """The file that this entry is part of: the feed's one indexed field."""
+        """The file that this entry is part of: an indexed field of the feed."""
         return feed_file(self.recipient, self.day)
 
 
@@ -116,6 +122,8 @@ def _entry(
         send=send,
         withheld=withheld,
         state=shared_state(after, recipient_id) if send is Send.SET else None,
+        registration_id=after.registration_id,
+        version=after.version,
     )
 
 

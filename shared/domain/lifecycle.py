@@ -27,10 +27,12 @@ from shared.domain.due_dates import (
     notices_that_stay,
     review_due_on,
 )
+from shared.domain.erasure import erased_at
 from shared.domain.needs import Need, NeedInput
 from shared.domain.registration import (
     Fact,
     Facts,
+    FormerPeriod,
     Notice,
     PointFact,
     Registration,
@@ -247,9 +249,26 @@ def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: 
     if kind is not ChangeKind.NO_CHANGE:
         stamp = {"version": known.registration.version + 1, "updated_at": moment.now}
         registration = registration.model_copy(update=stamp)
-    state = known.model_copy(update={"registration": registration, "facts": facts, "day": moment.day})
+    update = {
+        "registration": registration,
+        "facts": facts,
+        "day": moment.day,
+        **_ending(known, registration, moment.day),
+    }
+    state = known.model_copy(update=update)
     lost = frozenset() if settings.delete_on_supply_lost else _lost(statement, known.registration, registration)
     return Decision(kind, state, lost=lost)
+
+
+def _ending(known: RegistrationState, after: Registration, day: date) -> dict[str, object]:
+    """Since when a registration is not live, and what ended before it was live again."""
+    if known.registration.status.live and not after.status.live:
+        return {"ended_on": day}
+    if not after.status.live or known.registration.status.live:
+        return {}
+    ended_on, version = known.erased_on or known.ended_on, known.registration.version
+    former = [FormerPeriod(ended_on=ended_on, version=version, erased_at=erased_at(known))] if ended_on else []
+    return {"ended_on": None, "former": [*known.former, *former]}
 
 
 def _registration_after(

@@ -127,17 +127,32 @@ class Facts(Model):
     points: dict[str, PointFact]
 
 
+class FormerPeriod(Model):
+    """A time on the register that ended before the account was registered again.
+
+    Its history, up to `version`, is erased once its retention is over, even while the account is live. One that was
+    erased before the account was registered again has the instant of that, `erased_at`: what is left of it is due now.
+    """
+
+    ended_on: date
+    version: int
+    erased_at: datetime | None = None
+
+
 class RegistrationState(Model):
     """What the register keeps of an account.
 
     `networks` says what each network operator had and should have of each supply point held; it goes with the supply
-    point to its claim when it is released. `day` is the London day of the last change.
+    point to its claim when it is released. `day` is the London day of the last change. `ended_on` is the London day on
+    which the registration stopped being live: its retention counts from there, whatever facts come later; None while it
+    is live, and of a shell. `former` are earlier times on the register, oldest first. Since `erased_on` only a shell is
+    left.
     """
 
     registration: Registration
     facts: Facts
     networks: dict[str, dict[str, NetworkState]]
     day: date
-    #: Since when only a shell is left, and the feed documents that are erased once their day is released.
+    ended_on: date | None = None
+    former: list[FormerPeriod] = Field(default_factory=list)
     erased_on: date | None = None
-    erase_later: list[str] = Field(default_factory=list)

@@ -12,9 +12,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from shared.clock import Clock, last_closed_day
+from shared.clock import last_closed_day
 from shared.domain.recipients import UNROUTABLE
-from shared.errors import ClockOutOfStep
 from shared.export.gate import TRAILING_DAYS, Totals, why_held
 from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of
 from shared.export.plan import (
@@ -33,7 +32,7 @@ from shared.log import Event, log
 from shared.messages.publisher import publish
 from shared.objects import Bucket, DifferentObject, bucket
 from shared.settings import Settings, settings
-from shared.store.documents import CLOCK_TOLERANCE, Documents, documents
+from shared.store.documents import Documents, documents
 from shared.store.exports import Exports, Kept, exports
 
 Publish = Callable[[str, bytes], Awaitable[str]]
@@ -77,7 +76,7 @@ class ExportDays:
         Raises `ExportStopped` (and keeps the reason with the day), `ClockOutOfStep`, `Unavailable`.
         """
         await self._documents.check_clocks()
-        check_slot(slot, self._documents.clock)
+        self._documents.check_slot(slot)
         last = last_closed_day(slot)
         released: list[date] = []
         while len(released) < _DAYS_AT_ONCE:
@@ -259,12 +258,6 @@ def _log_release(plan: ExportDay) -> None:
     )
     if unroutable := sum(part.counted for part in plan.parts if part.recipient == UNROUTABLE):
         log(Event.EXPORT_UNROUTABLE, day=plan.day, supply_points=unroutable)
-
-
-def check_slot(slot: datetime, clock: Clock) -> None:
-    """A schedule time cannot lie ahead. Raises `ClockOutOfStep`."""
-    if slot > clock.now() + CLOCK_TOLERANCE:
-        raise ClockOutOfStep(headers={"Retry-After": "60"})
 
 
 async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes, content_type: str) -> None:

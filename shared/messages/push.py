@@ -105,8 +105,8 @@ async def _receive(request: Request, topic: str, handler: Handler) -> Response:
         else:
             await quarantine().put(delivery, problem)
     else:
-        if record_id := delivery.attributes.get(REPLAY_OF):
-            await quarantine().resolve(record_id)
+        if REPLAY_OF in delivery.attributes:
+            await quarantine().resolve(delivery)
     return Response(status_code=204)
 
 

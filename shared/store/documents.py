@@ -265,6 +265,11 @@ class Documents:
             self._compared_at = None
             raise ClockOutOfStep(headers={"Retry-After": "60"})
 
+    def check_slot(self, slot: datetime) -> None:
+        """A scheduled time cannot lie ahead. Raises `ClockOutOfStep`."""
+        if slot > self.clock.now() + CLOCK_TOLERANCE:
+            raise ClockOutOfStep(headers={"Retry-After": "60"})
+
     def create(self, key: Key, fields: dict[str, Value]) -> Any:
         """A write that conflicts if the document exists."""
         write = self.put(key, fields)

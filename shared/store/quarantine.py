@@ -2,28 +2,35 @@
 
 `quarantine/<id>` has the message as `state`, and beside it what changes: status, reason, errors, attempts, first and
 last seen. The id is made of the event's source, id and content, so that every delivery of one event meets one record.
-What is too large for a document is an object in the quarantine's bucket, named like the record.
+What is too large for a document is an object in the quarantine's bucket, named like the record. The record exists
+before its object does, and says that it is erased before the object is deleted: no object is without a record.
+
+`subject` and `account` are the registration ids of the accounts that the message names, which find what an erasure or
+an access request is about. `readable` is false if it names none: then only a person can say whom it is about.
 """
 
 import re
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
 from shared.digest import digest
+from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import Disposition, FieldError, NotFound, Problem, Unavailable
 from shared.log import Event, log
 from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.model import Model
 from shared.settings import settings
 from shared.store.documents import Documents, Key, Stored, Value, documents, pause
+from shared.store.identity import Identity, identity
 from shared.store.rpc import CommitConflict, CommitUnanswered
 
 if TYPE_CHECKING:
@@ -48,11 +55,17 @@ class QuarantineStatus(StrEnum):
     RESOLVED = "resolved"
     DISCARDED = "discarded"
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do about the message."""
+        return self in (QuarantineStatus.RESOLVED, QuarantineStatus.DISCARDED)
+
 
 class QuarantinedMessage(Model):
     """The message as it came. Source, id and type are the event's, as far as they can be read.
 
-    `data` is Base64; None where it is in the quarantine's bucket, under the name `stored_as`.
+    `data` is Base64; None where it is in the quarantine's bucket, under the name `stored_as`. An erased message has
+    neither, but for `stored_as` until its object is deleted.
     """
 
     topic: str | None
@@ -65,6 +78,7 @@ class QuarantinedMessage(Model):
     event_type: str | None
     data: str | None
     stored_as: str | None = None
+    erased: bool = False
 
 
 class Record(NamedTuple):
@@ -90,13 +104,14 @@ class Waiting(NamedTuple):
 class Quarantine:
     """Keeps quarantine records."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, identity: Identity) -> None:
         self._documents = documents
+        self._identity = identity
 
     async def put(self, delivery: Delivery, problem: Problem) -> None:
         """Keep a message, or count one more attempt of it. Raises `Unavailable`."""
-        message = await self._stored(_message(delivery), delivery.data)
-        record_id = _replayed(delivery) or _record_id(delivery, message)
+        record_id = _record_id(delivery)
+        message = _message(delivery, record_id)
         now = self._documents.clock.now()
         status = QuarantineStatus.PARKED if problem.disposition is Disposition.PARKED else QuarantineStatus.HELD
         outcome: dict[str, Value] = {
@@ -105,27 +120,32 @@ class Quarantine:
             "errors": to_json([error._asdict() for error in problem.errors[:_ERRORS]]).decode(),
             "last_seen": now,
         }
-        key = Key("quarantine", record_id)
         first: dict[str, Value] = {
             **outcome,
+            **self._names(delivery.data),
             "attempts": delivery.delivery_attempt or 1,
             "first_seen": now,
             "state": message.model_dump_json(),
         }
         try:
-            await self._documents.commit([self._documents.create(key, first)])
+            await self._documents.commit([self._documents.create(Key("quarantine", record_id), first)])
         except CommitConflict:
-            status = await self._put_again(key, outcome)
+            stored = await self._change(record_id, lambda stored: _again(stored, outcome, delivery.topic))
+            status = QuarantineStatus(str(stored.fields["status"]))
         except CommitUnanswered as error:
             raise Unavailable(headers={"Retry-After": "5"}) from error
+        if message.stored_as is not None:
+            await self._put_object(record_id, delivery.data)
         log(Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason=problem.code, status=status)
 
-    async def resolve(self, record_id: str) -> None:
-        """Note that a quarantined message has been applied. Raises `Unavailable`."""
-        if not _RECORD_ID.fullmatch(record_id) or await self._documents.get(Key("quarantine", record_id)) is None:
-            return
-        fields: dict[str, Value] = {"status": QuarantineStatus.RESOLVED.value, "last_seen": self._documents.clock.now()}
-        await self._merge(Key("quarantine", record_id), fields)
+    async def resolve(self, delivery: Delivery) -> None:
+        """Note that a message that was published again has been applied. Raises `Unavailable`."""
+        outcome: dict[str, Value] = {
+            "status": QuarantineStatus.RESOLVED.value,
+            "last_seen": self._documents.clock.now(),
+        }
+        with suppress(NotFound):
+            await self._change(_record_id(delivery), lambda stored: _again(stored, outcome, delivery.topic))
 
     async def records(
         self, status: QuarantineStatus, *, after_id: str | None = None, limit: int = _PAGE
@@ -145,6 +165,22 @@ class Quarantine:
             seen = [min([*seen, *(_instant(stored, "first_seen") for stored in page)])]
         return Waiting(by_reason, min(seen, default=None))
 
+    async def about(self, registration_id: RegistrationId) -> list[Record]:
+        """Every message that names the account of this registration and is not erased. Raises `Unavailable`."""
+        found: dict[str, Record] = {}
+        for field in ("subject", "account"):
+            pages = self._documents.pages("quarantine", equal=(field, registration_id), limit=_PAGE)
+            async for page in pages:
+                found |= {stored.document_id: _record(stored) for stored in page}
+        return list(found.values())
+
+    async def unreadable(self) -> AsyncIterator[list[Record]]:
+        """Messages that name no account and are not settled, in pages: a person judges them. Raises `Unavailable`."""
+        async for page in self._documents.pages("quarantine", equal=("readable", False), limit=_PAGE):
+            records = [_record(stored) for stored in page]
+            if waiting := [record for record in records if not record.status.settled]:
+                yield waiting
+
     async def get(self, record_id: str) -> Record:
         """One record. Raises `NotFound`, `Unavailable`."""
         return _record(await self._get(record_id))
@@ -155,7 +191,9 @@ class Quarantine:
         return [_record(one) if one else None for one in stored]
 
     async def data(self, message: QuarantinedMessage) -> bytes:
-        """A message's data, from the bucket where it is large. Raises `NotFound`, `Unavailable`."""
+        """A message's data, from the bucket where it is large. Raises `NotFound` if it is gone, `Unavailable`."""
+        if message.erased:
+            raise NotFound
         if message.stored_as is None:
             return b64decode(message.data or "")
         data = await _bucket().get(message.stored_as)
@@ -165,42 +203,19 @@ class Quarantine:
 
     async def discard(self, record_id: str) -> QuarantineStatus:
         """Give a message up, if it has not been applied since; the status after. Raises `NotFound`, `Unavailable`."""
-        for attempt in range(_ATTEMPTS):
-            stored = await self._get(record_id)
-            status = QuarantineStatus(str(stored.fields["status"]))
-            if status not in (QuarantineStatus.HELD, QuarantineStatus.PARKED):
-                return status
-            fields = {**stored.fields, "status": QuarantineStatus.DISCARDED.value}
-            key = Key("quarantine", record_id)
-            try:
-                await self._documents.commit([self._documents.replace(key, fields, stored.update_time)])
-            except (CommitConflict, CommitUnanswered):
-                await pause(attempt)
-            else:
-                return QuarantineStatus.DISCARDED
-        raise Unavailable(headers={"Retry-After": "5"})
+        discarded: dict[str, Value] = {"status": QuarantineStatus.DISCARDED.value}
+        stored = await self._change(record_id, lambda stored: None if _status(stored).settled else discarded)
+        return _status(stored)
 
     async def erase(self, record_id: str) -> None:
-        """Overwrite a message by nothing; it is not tried again. Raises `NotFound`, `Unavailable`."""
-        stored = await self._get(record_id)
-        record = _record(stored)
+        """Overwrite a message by nothing; it is not tried again. Repeat it if it was interrupted.
+
+        Raises `NotFound`, `Unavailable`.
+        """
+        record = _record(await self._change(record_id, _erased))
         if record.message.stored_as is not None:
             await _bucket().delete(record.message.stored_as)
-        nothing: dict[str, object] = {
-            "attributes": {},
-            "source": None,
-            "event_id": None,
-            "event_type": None,
-            "data": "",
-            "stored_as": None,
-        }
-        settled = record.status in (QuarantineStatus.RESOLVED, QuarantineStatus.DISCARDED)
-        fields: dict[str, Value] = {
-            "status": record.status.value if settled else QuarantineStatus.DISCARDED.value,
-            "errors": "[]",
-            "state": record.message.model_copy(update=nothing).model_dump_json(),
-        }
-        await self._merge(Key("quarantine", record_id), fields)
+            await self._change(record_id, _without_object)
 
     async def fields(self, record_id: str) -> dict[str, Value]:
         """What changes about a record: status, reason, attempts, first and last seen. Raises `NotFound`."""
@@ -208,9 +223,9 @@ class Quarantine:
         return {name: value for name, value in stored.fields.items() if name != "state"}
 
     async def hold(self, record_id: str) -> None:
-        """Stop trying a message by itself: from now on it waits for a person. Raises `Unavailable`."""
-        fields: dict[str, Value] = {"status": QuarantineStatus.HELD.value, "last_seen": self._documents.clock.now()}
-        await self._merge(Key("quarantine", record_id), fields)
+        """Stop trying a message by itself: from now on it waits for a person. Raises `NotFound`, `Unavailable`."""
+        held: dict[str, Value] = {"status": QuarantineStatus.HELD.value, "last_seen": self._documents.clock.now()}
+        await self._change(record_id, lambda stored: None if _status(stored).settled else held)
         log(Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason="parked-too-long", status=QuarantineStatus.HELD)
 
     async def _get(self, record_id: str) -> Stored:
@@ -219,49 +234,125 @@ class Quarantine:
             raise NotFound
         return stored
 
-    async def _stored(self, message: QuarantinedMessage, data: bytes) -> QuarantinedMessage:
-        """The message, its data in the bucket if it is too large for a document. Raises `Unavailable`."""
-        if len(message.model_dump_json().encode()) <= _STATE_BYTES:
-            return message
-        name = sha256(data).hexdigest()
-        await _bucket().put(name, data, "application/octet-stream")
-        return message.model_copy(update={"data": None, "stored_as": name})
+    async def _change(self, record_id: str, change: Callable[[Stored], dict[str, Value] | None]) -> Stored:
+        """Set the fields that `change` makes of a record, or none, under the version read; the record after.
 
-    async def _put_again(self, key: Key, outcome: dict[str, Value]) -> QuarantineStatus:
-        """A message that was discarded stays so, however often it comes again."""
-        stored = await self._documents.get(key)
-        if stored is not None and stored.fields["status"] == QuarantineStatus.DISCARDED:
-            outcome = {**outcome, "status": QuarantineStatus.DISCARDED.value}
-        await self._merge(key, outcome)
-        return QuarantineStatus(str(outcome["status"]))
+        Raises `NotFound`, `Unavailable`.
+        """
+        for attempt in range(_ATTEMPTS):
+            stored = await self._get(record_id)
+            changed = change(stored)
+            if changed is None:
+                return stored
+            fields = stored.fields | changed
+            replaced = self._documents.replace(Key("quarantine", record_id), fields, stored.update_time)
+            try:
+                await self._documents.commit([replaced])
+            except (CommitConflict, CommitUnanswered):
+                await pause(attempt)
+            else:
+                return stored._replace(fields=fields)
+        raise Unavailable(headers={"Retry-After": "5"})
 
-    async def _merge(self, key: Key, fields: dict[str, Value]) -> None:
-        try:
-            await self._documents.commit([self._documents.merge(key, fields, count_up="attempts")])
-        except (CommitConflict, CommitUnanswered) as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+    async def _put_object(self, record_id: str, data: bytes) -> None:
+        """Write the data of a large message, unless its record is erased or discarded, even meanwhile.
+
+        Raises `NotFound`, `Unavailable`.
+        """
+        if not (await self.get(record_id)).status.settled:
+            await _bucket().put(record_id, data, "application/octet-stream")
+        if (await self.get(record_id)).message.erased:
+            await _bucket().delete(record_id)
+
+    def _names(self, data: bytes) -> dict[str, Value]:
+        """The registration ids of the accounts that a message names, as fields of its record."""
+        event = _json_object(data)
+        content = event.get("data")
+        account_ids = {
+            "subject": event.get("subject"),
+            "account": content.get("account_id") if isinstance(content, dict) else None,
+        }
+        named: dict[str, Value] = {
+            field: self._identity.registration_id(AccountId(account_id)) if isinstance(account_id, str) else None
+            for field, account_id in account_ids.items()
+        }
+        return {**named, "readable": any(named.values())}
 
 
-def _message(delivery: Delivery) -> QuarantinedMessage:
-    envelope = event_attributes(delivery.data)
-    return QuarantinedMessage(
+def _again(stored: Stored, outcome: dict[str, Value], topic: str | None) -> dict[str, Value]:
+    """One more attempt of a message. What was discarded or erased stays so, however often it comes again."""
+    message = QuarantinedMessage.model_validate_json(stored.state)
+    counted: dict[str, Value] = {"attempts": int(str(stored.fields["attempts"])) + 1}
+    if message.erased:
+        return {**counted, "last_seen": outcome["last_seen"]}
+    if _status(stored) is QuarantineStatus.DISCARDED and outcome["status"] != QuarantineStatus.RESOLVED:
+        outcome = {**outcome, "status": QuarantineStatus.DISCARDED.value}
+    if message.topic is None:
+        counted["state"] = message.model_copy(update={"topic": topic}).model_dump_json()
+    return {**outcome, **counted}
+
+
+def _erased(stored: Stored) -> dict[str, Value] | None:
+    """A record whose message is erased, its object not yet; None if it is erased already."""
+    message = QuarantinedMessage.model_validate_json(stored.state)
+    if message.erased:
+        return None
+    nothing: dict[str, object] = {
+        "attributes": {},
+        "source": None,
+        "event_id": None,
+        "event_type": None,
+        "data": None,
+        "erased": True,
+    }
+    names: dict[str, Value] = {"subject": None, "account": None} if message.stored_as is None else {}
+    status = _status(stored)
+    return {
+        "status": status.value if status.settled else QuarantineStatus.DISCARDED.value,
+        "errors": "[]",
+        "state": message.model_copy(update=nothing).model_dump_json(),
+        **names,
+    }
+
+
+def _without_object(stored: Stored) -> dict[str, Value]:
+    """An erased record whose object is deleted: nothing finds it any more."""
+    message = QuarantinedMessage.model_validate_json(stored.state)
+    return {
+        "subject": None,
+        "account": None,
+        "state": message.model_copy(update={"stored_as": None}).model_dump_json(),
+    }
+
+
+def _message(delivery: Delivery, record_id: str) -> QuarantinedMessage:
+    """The message, its data left to the bucket if it is too large for a document."""
+    attributes = event_attributes(delivery.data)
+    message = QuarantinedMessage(
         topic=delivery.topic,
         subscription=delivery.subscription,
         message_id=delivery.message_id,
         publish_time=delivery.publish_time,
         attributes=dict(delivery.attributes),
-        source=envelope.get("source"),
-        event_id=envelope.get("id"),
-        event_type=envelope.get("type"),
+        source=attributes.get("source"),
+        event_id=attributes.get("id"),
+        event_type=attributes.get("type"),
         data=b64encode(delivery.data).decode(),
     )
+    if len(message.model_dump_json().encode()) <= _STATE_BYTES:
+        return message
+    return message.model_copy(update={"data": None, "stored_as": record_id})
+
+
+def _status(stored: Stored) -> QuarantineStatus:
+    return QuarantineStatus(str(stored.fields["status"]))
 
 
 def _record(stored: Stored) -> Record:
     fields = stored.fields
     return Record(
         stored.document_id,
-        QuarantineStatus(str(fields["status"])),
+        _status(stored),
         str(fields["reason"]),
         [FieldError(**error) for error in from_json(str(fields["errors"]))],
         int(str(fields["attempts"])),
@@ -287,20 +378,26 @@ def _bucket() -> "Bucket":
 
 def event_attributes(data: bytes) -> dict[str, str]:
     """The attributes of a CloudEvent that are text, if the data is a JSON object at all."""
-    try:
-        event = from_json(data)
-    except ValueError:
-        return {}
-    if not isinstance(event, dict):
-        return {}
-    texts = {name: value for name, value in event.items() if isinstance(value, str)}
+    texts = {name: value for name, value in _json_object(data).items() if isinstance(value, str)}
     return {name: text for name, text in texts.items() if len(text) <= _ATTRIBUTE_CHARACTERS}
 
 
-def _record_id(delivery: Delivery, message: QuarantinedMessage) -> str:
-    if message.source and message.event_id:
-        return event_record_id(message.source, message.event_id, delivery.data)
-    return digest(delivery.subscription, delivery.message_id)
+def _json_object(data: bytes) -> dict[str, Any]:
+    """The JSON object in a message's data; an empty one if it is anything else."""
+    try:
+        value = from_json(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _record_id(delivery: Delivery) -> str:
+    """An event is known by itself; what is none by its first delivery, which a message published again names."""
+    attributes = event_attributes(delivery.data)
+    if attributes.get("source") and attributes.get("id"):
+        return event_record_id(attributes["source"], attributes["id"], delivery.data)
+    replay_of = delivery.attributes.get(REPLAY_OF, "")
+    return replay_of if _RECORD_ID.fullmatch(replay_of) else digest(delivery.subscription, delivery.message_id)
 
 
 def event_record_id(source: str, event_id: str, data: bytes) -> str:
@@ -308,13 +405,7 @@ def event_record_id(source: str, event_id: str, data: bytes) -> str:
     return digest(source, event_id, sha256(data).hexdigest())
 
 
-def _replayed(delivery: Delivery) -> str | None:
-    """The record that a message was published again from: its outcome belongs there."""
-    record_id = delivery.attributes.get(REPLAY_OF, "")
-    return record_id if _RECORD_ID.fullmatch(record_id) else None
-
-
 @cache
 def quarantine() -> Quarantine:
     """The quarantine of this process's database."""
-    return Quarantine(documents())
+    return Quarantine(documents(), identity())

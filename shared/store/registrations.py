@@ -7,13 +7,15 @@ version it expects, and after a refusal or a lost answer the store looks before 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 
 from shared.clock import day_closes, london_day, rfc3339
 from shared.domain.changes import Change, ChangeKind, Origin
+from shared.domain.due_dates import erase_due_on
+from shared.domain.erasure import erased_change
 from shared.domain.feed import effects_of
 from shared.domain.lifecycle import Decision, Moment, give_way
 from shared.domain.registration import AccountId, RegistrationId, RegistrationState
@@ -305,15 +307,8 @@ class Registrations:
     def _registration_write(self, state: RegistrationState, known: Known) -> Any:
         registration = state.registration
         key = _registration_key(registration.registration_id)
-        fields: dict[str, Value] = {
-            "status": registration.status.value,
-            "version": registration.version,
-            "postcode": registration.premises.postcode if registration.status.live else None,
-            "sector": postcode_sector(registration.premises.postcode) if registration.status.live else None,
-            **due_fields(registration),
-            **_erase_field(state),
-            "state": state.model_dump_json(),
-        }
+        due = erase_due_on(state, timedelta(days=settings().ended_kept_days))
+        fields = registration_fields(state, due)
         version = known.versions.get(registration.registration_id)
         if version is None:
             return self._documents.create(key, fields)
@@ -345,12 +340,18 @@ def _registration(stored: Stored | None) -> RegistrationState | None:
     return RegistrationState.model_validate_json(stored.state) if stored else None
 
 
-def _erase_field(state: RegistrationState) -> dict[str, Value]:
-    """When to erase what has ended. A shell to which a late fact came is looked at again as if it had ended then."""
-    if state.registration.status.live:
-        return {}
-    due = state.day + timedelta(days=settings().ended_kept_days)
-    return {ERASE_DUE: spread(state.registration.registration_id, due)}
+def registration_fields(state: RegistrationState, erase_due: date | None) -> dict[str, Value]:
+    """The fields of a stored registration. `erase_due` is the day on which something of it is to be erased."""
+    registration = state.registration
+    return {
+        "status": registration.status.value,
+        "version": registration.version,
+        "postcode": registration.premises.postcode if registration.status.live else None,
+        "sector": postcode_sector(registration.premises.postcode) if registration.status.live else None,
+        **due_fields(registration),
+        **({ERASE_DUE: spread(registration.registration_id, erase_due)} if erase_due else {}),
+        "state": state.model_dump_json(),
+    }
 
 
 def _sequence(change: Change) -> str:
@@ -359,7 +360,8 @@ def _sequence(change: Change) -> str:
 
 
 def _change(request: Request, decision: Decision, state: RegistrationState, moment: Moment) -> Change:
-    return Change(
+    """The entry in the log. A late message about an erased account leaves one that is erased from the start."""
+    change = Change(
         change_id=request.change_id,
         registration_id=request.registration_id,
         kind=decision.kind,
@@ -371,6 +373,7 @@ def _change(request: Request, decision: Decision, state: RegistrationState, mome
         reason=decision.reason,
         state=state,
     )
+    return erased_change(change, moment.now) if state.erased_on else change
 
 
 def _repeat(change: Change, request: Request) -> Outcome:

@@ -65,19 +65,25 @@ class SupplyPointWrites:
     def feed(self, entry: FeedEntry) -> Any:
         """A feed entry. The day's last one stands, whoever held the supply point."""
         key = self.claim_key(entry.supply_point)
-        state = entry.model_dump_json()
-        fields: dict[str, Value] = {
-            "file": entry.file,
-            "size": len(state.encode()),
-            "expires_at": datetime.combine(entry.day + _FEED_KEPT, time(), UTC),
-            "state": state,
-        }
-        return self._documents.put(Key("export_feed", f"{key.document_id}-{entry.recipient}-{entry.day}"), fields)
+        document_id = f"{key.document_id}-{entry.recipient}-{entry.day}"
+        return self._documents.put(Key("export_feed", document_id), feed_fields(entry))
 
 
 def claim_of(stored: Stored | None) -> Claim | None:
     """A claim as read."""
     return Claim.model_validate_json(stored.state) if stored else None
+
+
+def feed_fields(entry: FeedEntry) -> dict[str, Value]:
+    """The fields of a stored feed entry."""
+    state = entry.model_dump_json()
+    return {
+        "file": entry.file,
+        "registration_id": entry.registration_id,
+        "size": len(state.encode()),
+        "expires_at": datetime.combine(entry.day + _FEED_KEPT, time(), UTC),
+        "state": state,
+    }
 
 
 def _fields(claim: Claim) -> dict[str, Value]:

@@ -141,16 +141,19 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     for name in DueDate:
         [page async for page in DueDates(world.documents).pages(name, date(2026, 11, 24))]
         await DueDates(world.documents).count(name, date(2026, 11, 24), date(2026, 12, 24))
-    quarantine = Quarantine(world.documents)
+    quarantine = Quarantine(world.documents, Identity.of(world.settings))
     await quarantine.put(
         Delivery("psr-examples", "a-subscription", "1", datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
         UnknownEventType(),
     )
     [page async for page in quarantine.records(QuarantineStatus.HELD)]
     await quarantine.waiting(QuarantineStatus.HELD)
+    [page async for page in quarantine.unreadable()]
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
-    await Erasure(world.documents, Identity.of(world.settings)).erase([registration_id])
+    erasure = Erasure(world.documents, Identity.of(world.settings))
+    await erasure.erase_due(registration_id, date(2026, 11, 24))
+    await erasure.erase(registration_id, "an operator")
     actions = OperatorActions(world.documents)
     await actions.note(Action.LISTED, "an operator", [None], None)
     await actions.on("a record")

@@ -11,6 +11,7 @@ from shared.domain.feed import FeedEntry, SharedNeed, SharedState
 from shared.domain.needs import NeedCode
 from shared.domain.networks import Send
 from shared.domain.recipients import Withheld
+from shared.domain.registration import RegistrationId
 from shared.export.manifest import Manifest, manifest_of
 from shared.export.plan import RENDERER_VERSION, ExportDay, Part
 from shared.export.render import PartFile, path_of
@@ -28,7 +29,15 @@ def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
         premises=Address(address_lines=[f"{number} Test Street", "Testtown"], postcode="BS1 4DJ"),
         needs=[SharedNeed(code=NeedCode("02"), ends_on=None, note=None)],
     )
-    return FeedEntry(supply_point=point, recipient=recipient, day=day, send=Send.SET, state=shared)
+    return FeedEntry(
+        supply_point=point,
+        recipient=recipient,
+        day=day,
+        send=Send.SET,
+        state=shared,
+        registration_id=RegistrationId(f"registration {number}"),
+        version=1,
+    )
 
 
 def deleted(number: int, recipient: str = "EELC") -> FeedEntry:
