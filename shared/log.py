@@ -37,6 +37,7 @@ _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 #: Every field of every event.
 FIELDS: Mapping[str, Field] = {
+    "age_seconds": Field(_NUMBER, "How long ago the keys were fetched; absent if they never were"),
     "attempt": Field(_NUMBER, "Which delivery of the message this was; absent where Pub/Sub does not count"),
     "caller": Field(r"[\x20-\x7e]{1,255}", "Subject of the access token (`sub`); only in the access log"),
     "caller_group": Field("[0-9a-f]{2}", "One of 256 groups that callers fall into by their subject; a metric's label"),
@@ -93,7 +94,13 @@ class Event(Enum):
         "INFO",
         "Request served",
         "operation status milliseconds problem",
-        "One for each request, message delivery or scheduled run, whatever came of it.",
+        "One for each complete request, message delivery or scheduled run, whatever came of it.",
+    )
+    CLIENT_DISCONNECTED = (
+        "INFO",
+        "Client disconnected while sending its request",
+        "operation",
+        "The request never arrived whole, nothing was done, and there is nobody to answer.",
     )
     REQUEST_FAILED = (
         "ERROR",
@@ -112,6 +119,12 @@ class Event(Enum):
         "Caller was refused",
         "operation caller caller_kind purpose problem registration_ids",
         "Access log: a caller without token or scope, or who asked for what is not there or not its own.",
+    )
+    ISSUER_KEYS_NOT_REFRESHED = (
+        "WARNING",
+        "Token issuer's signing keys could not be refreshed",
+        "reason age_seconds",
+        "Known keys count for 24 hours after they were last fetched. Tokens that name another key get 503 meanwhile.",
     )
     CHANGE_STORED = (
         "INFO",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
+from shared.clock import london_day
 from shared.domain import needs as need_rules
 from shared.domain.aspects import (
     Statement,
@@ -41,7 +42,8 @@ from shared.domain.registration import (
     RegistrationState,
     Status,
 )
-from shared.domain.supply_points import SupplyPoints, supply_point_key, supply_points_of
+from shared.domain.sharing import recorded_in_future
+from shared.domain.supply_points import SupplyPoints, refuse_too_many, supply_point_key, supply_points_of
 from shared.errors import (
     AlreadyRegistered,
     Erased,
@@ -151,12 +153,15 @@ def hear(
 ) -> Decision:
     """An event tells something about an account.
 
-    Raises `RegistrationUnknown` until the register knows the account, `Erased` once it knows it no more.
+    Raises `RegistrationUnknown` until the register knows the account, `Erased` once it knows it no more, and
+    `InvalidContent` for what a caller could not say either: dates that cannot be, too many supply points.
     """
     if known is None:
         raise RegistrationUnknown
     if known.erased_on is not None:
         raise Erased
+    if statement.sharing and (errors := recorded_in_future(statement.sharing, max(moment.day, london_day(fact.time)))):
+        raise InvalidContent(tuple(errors))
     says_nothing_else = not any(told is not None for told in statement[:5]) and not statement.served
     wins = says_nothing_else and fact.newer_than(known.facts.profile)
     wins = wins or facts_after(statement, known.facts, fact) != known.facts
@@ -245,6 +250,7 @@ def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: 
     if facts == known.facts and not statement.review:
         return Decision(receipt_kind(statement, known.facts, fact), known, receipt=True)
     registration = _registration_after(statement, known, facts, moment, settings)
+    refuse_too_many(known.registration.supply_points, registration.supply_points)
     kind = _kind(known.registration, registration)
     if kind is not ChangeKind.NO_CHANGE:
         stamp = {"version": known.registration.version + 1, "updated_at": moment.now}
@@ -351,11 +357,10 @@ def _needs(told: list[NeedInput], before: Registration | None, day: date, settin
 def _refuse_impossible_dates(
     told: RegistrationInput, before: RegistrationInput | None, day: date, settings: Settings
 ) -> None:
-    """A need that has run out stays until it is taken off the register: to repeat it is no error."""
+    """To repeat what the registration has is no error: a need that has run out, a lawful basis from the future."""
     repeated = before.needs if before else []
-    errors = []
-    if told.sharing.recorded_on > day:
-        errors.append(FieldError("/sharing/recorded_on", "date_in_future", "lies in the future"))
+    stated = before is None or told.sharing.recorded_on != before.sharing.recorded_on
+    errors = recorded_in_future(told.sharing, day) if stated else []
     for index, need in enumerate(told.needs):
         if need in repeated:
             continue

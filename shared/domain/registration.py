@@ -62,6 +62,15 @@ class RegistrationInput(Model):
         return self
 
 
+class AmendedInput(RegistrationInput):
+    """What a registration states once it is amended. It can have no supply point, between two homes.
+
+    How many it can have depends on what it had: see `shared.domain.supply_points.refuse_too_many`.
+    """
+
+    supply_points: SupplyPoints = SupplyPoints()  # type: ignore[assignment]  # wider than at registration
+
+
 class Notice(Model):
     """Something accepted that deserves a look (an unknown distributor, an unusual MPRN)."""
 

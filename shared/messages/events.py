@@ -14,7 +14,7 @@ from shared.digest import digest
 from shared.domain.registration import AccountIdField, Fact, RegistrationInput
 from shared.errors import EventFromTheFuture, InvalidContent, UnknownEventType
 from shared.messages.delivery import Delivery
-from shared.model import Model
+from shared.model import SUBMITTED, Model
 from shared.parsing import field_errors, json_value
 
 #: How far a producer's clock may run ahead of ours.
@@ -76,7 +76,7 @@ def read_event(delivery: Delivery, clock: Clock, *models: type[_Event]) -> _Even
     if isinstance(named, str) and named not in types:
         raise UnknownEventType
     try:
-        event = types.get(named, models[0]).model_validate_json(delivery.data)
+        event = types.get(named, models[0]).model_validate_json(delivery.data, context=SUBMITTED)
     except ValidationError as error:
         raise InvalidContent(field_errors(error)) from None
     if event.time > clock.now() + _AHEAD:

@@ -71,6 +71,9 @@ def once(event: str, function: str = "register", problem: str = "") -> Series:
     return logged(event, "0x59 1x2000", function, problem)
 
 
+not_refreshed = partial(logged, "ISSUER_KEYS_NOT_REFRESHED")
+
+
 def slow(function: str, values: str) -> Series:
     """Requests that took longer than was promised."""
     return {on_run("logging_googleapis_com:user_psr_slow_requests", function=function): values}
@@ -214,6 +217,16 @@ CASES: dict[str, list[Case]] = {
     ],
     "errors lookup": burning_fast(ERRORS),
     "errors_slow lookup": burning_slow(ERRORS),
+    "issuer_keys": [
+        fires(
+            "the issuer is away for half an hour", 60, logged("ISSUER_KEYS_NOT_REFRESHED", counted((30, 0), (31, 6)))
+        ),
+        silent(
+            "it was away for ten minutes", 45, logged("ISSUER_KEYS_NOT_REFRESHED", counted((30, 0), (10, 6), (60, 0)))
+        ),
+        silent("each instance missed one answer", 60, logged("ISSUER_KEYS_NOT_REFRESHED", "0x57 50x40")),
+        silent("once an hour an answer is missed", 120, logged("ISSUER_KEYS_NOT_REFRESHED", "0x59 1x59 2x60")),
+    ],
     "job_missing expire-needs": [
         fires("no run for a day", DAY + 120, answers("expire-needs", "2xx", "0x30 1x1600")),
         fires("every run fails", DAY + 120, answers("expire-needs", "5xx", "0+1x1600")),
