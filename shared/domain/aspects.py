@@ -41,7 +41,8 @@ class Statement(NamedTuple):
     """What a request or message says; None where it says nothing.
 
     `supply_points` are all of them, `served` single ones with whether we serve them. `confirmed` says that the
-    customer has gone over the registration with us, `review` that somebody should.
+    customer has gone over the registration with us, `review` that somebody should. `needs` hold whether or not the
+    profile wins.
     """
 
     profile: Profile | None = None
@@ -52,6 +53,7 @@ class Statement(NamedTuple):
     served: Mapping[str, bool] = {}
     confirmed: bool = False
     review: bool = False
+    needs: list[NeedInput] | None = None
 
 
 def whole(told: RegistrationInput, *, confirmed: bool = False) -> Statement:

@@ -92,6 +92,7 @@ def register(
     if known is not None and known.registration.status.live:
         raise AlreadyRegistered
     _refuse_impossible_dates(told, None, moment.day, settings)
+    _refuse_newly_retired(told, None)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
     statement = whole(told, confirmed=True)
@@ -113,6 +114,7 @@ def amend(
     if changed == Statement():
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     _refuse_impossible_dates(told, before, moment.day, settings)
+    _refuse_newly_retired(told, known)
     statement = changed._replace(confirmed=changed.sharing is not None or told.needs != before.needs)
     return _tell(statement, known, moment, newest_of_all(fact, known), settings)
 
@@ -137,15 +139,36 @@ def migrate(
     """The old platform tells what it knew of an account at `fact.time`.
 
     A record never overwrites what the register learnt later. One that loses while it names needs that the register
-    lacks makes a review fall due. Raises `InvalidContent` for dates that cannot be.
+    lacks makes a review fall due. Different records of one time keep the needs of both.
+    Raises `InvalidContent` for dates that cannot be, and for retired needs codes that the registration does not have.
     """
     _refuse_impossible_dates(told, None, moment.day, settings)
+    _refuse_newly_retired(told, known)
     if known is None:
         return _begin(told, registration_id, moment, fact, settings)
     lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
     loses = not fact.newer_than(known.facts.profile)
     due = loses and bool(lacking) and known.registration.status.live and known.registration.review_due_on > moment.day
-    return _taken_up(_tell(whole(told)._replace(review=due), known, moment, fact, settings), told)
+    statement = whole(told)._replace(review=due)
+    if _is_another_of_its_time(fact, known):
+        statement = _with_the_needs_of_both(told, known, moment)
+    return _taken_up(_tell(statement, known, moment, fact, settings), told)
+
+
+def _is_another_of_its_time(fact: Fact, known: RegistrationState) -> bool:
+    """Whether a record is as old as what the register holds, and not the same."""
+    held = known.facts.profile
+    return known.erased_on is None and fact.time == held.time and (fact.source, fact.id) != (held.source, held.id)
+
+
+def _with_the_needs_of_both(told: RegistrationInput, known: RegistrationState, moment: Moment) -> Statement:
+    """Nobody knows which of two records of one time is right: the needs of both stay, and a person asks."""
+    before = told_of(known.registration)
+    needs = need_rules.of_both(told.needs, before.needs)
+    differs = whole(told).profile != whole(before).profile
+    review = differs and known.registration.status.live and known.registration.review_due_on > moment.day
+    both = whole(told.model_copy(update={"needs": needs}))
+    return both._replace(needs=None if needs == before.needs else needs, review=review)
 
 
 def hear(
@@ -247,7 +270,7 @@ def _begin(
 
 def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, settings: Settings) -> Decision:
     facts = facts_after(statement, known.facts, fact)
-    if facts == known.facts and not statement.review:
+    if facts == known.facts and not statement.review and statement.needs is None:
         return Decision(receipt_kind(statement, known.facts, fact), known, receipt=True)
     registration = _registration_after(statement, known, facts, moment, settings)
     refuse_too_many(known.registration.supply_points, registration.supply_points)
@@ -286,7 +309,8 @@ def _registration_after(
     premises = statement.premises if facts.premises != known.facts.premises else None
     sharing = statement.sharing if facts.sharing != known.facts.sharing else None
     status = statement.status if facts.status != known.facts.status else None
-    needs = _needs(profile.needs, before, moment.day, settings) if profile else before.needs
+    stated = profile.needs if profile else statement.needs
+    needs = before.needs if stated is None else _needs(stated, before, moment.day, settings)
     status = _status_of(status or before.status, needs)
     held = _held(facts.points, status)
     update = {
@@ -373,6 +397,13 @@ def _refuse_impossible_dates(
             errors.append(FieldError(f"/needs/{index}/{field}", "need_already_ended", "this need has already ended"))
     if errors:
         raise InvalidContent(tuple(errors))
+
+
+def _refuse_newly_retired(told: RegistrationInput, known: RegistrationState | None) -> None:
+    """A retired code stays where it is, and nobody gets it anew."""
+    errors = need_rules.newly_retired(told.needs, known.registration.needs if known else [])
+    if errors:
+        raise InvalidContent(errors)
 
 
 def _warnings(points: SupplyPoints) -> list[Notice]:

@@ -51,7 +51,7 @@ class Route(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """What a kind of recipient gets, where its files lie, in which format. `codes` None means every live code."""
+    """What a kind of recipient gets, where its files lie, in which format. `codes` None means every code."""
 
     profile: str
     purpose: str

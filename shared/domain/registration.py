@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.contacts import Address, AlternateContact, Contact
-from shared.domain.needs import Need, NeedInput, refuse_repeated
+from shared.domain.needs import Need, NeedInput, categories, refuse_repeated
 from shared.domain.networks import NetworkState
 from shared.domain.services import Services
 from shared.domain.sharing import Sharing
@@ -45,7 +45,7 @@ class RegistrationInput(Model):
     premises: Address
     primary_contact: Contact
     alternate_contact: AlternateContact | None = None
-    needs: Annotated[list[NeedInput], Field(max_length=29), AfterValidator(refuse_repeated)] = Field(
+    needs: Annotated[list[NeedInput], Field(max_length=len(categories())), AfterValidator(refuse_repeated)] = Field(
         default_factory=list
     )
     sharing: Sharing
