@@ -16,7 +16,7 @@ def test_a_function_tells_its_build_and_its_dependencies_without_a_token(stack: 
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.json() == {
         "function": name,
-        "build": "source",
+        "build": stack.layout.project,
         "status": "serving",
         "dependencies": {"firestore": "ok", **checks_tokens},
     }

@@ -32,10 +32,11 @@ async def test_functions_that_are_not_what_they_should_be(deployment: Deployment
         deployment._replace(functions=nowhere),
         deployment._replace(builds={**deployment.builds, "lookup": "0123456789abcdef0123"}),
     ]
+    runs = f"{stack.layout.project:.16}"
     assert [faults(await serving.functions(case)) for case in cases] == [
         ["register answers at lookup's address: start the local stack again (docs/runbooks/errors.md)"],
         ["expire_needs answers 404 and no status: look at its log (docs/runbooks/job_missing.md)"],
-        ["lookup runs build source, not 0123456789abcdef like the release: start the local stack again"],
+        [f"lookup runs build {runs}, not 0123456789abcdef like the release: start the local stack again"],
     ]
     (outside,) = await serving.functions(cases[1]._replace(environment="dev"))
     assert (outside.state, outside.says) == (
