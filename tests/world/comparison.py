@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
-from shared.messages.delivery import REPLAY_OF  # noqa: F401
 from shared.store.documents import Stored
 from shared.store.identity import identity
 from tests.world.cast import ACCOUNTS, AREAS, POINTS
@@ -18,10 +17,11 @@ Documents = dict[tuple[str, str], Stored]
 
 
 class Record(NamedTuple):
-    """A quarantine record as stored."""
+    """A quarantine record as stored. `data` is empty where they are an object in the bucket."""
 
     status: str
-    data: bytes | None
+    erased: bool
+    data: bytes
 
 
 def account_ids() -> dict[str, str]:
@@ -107,7 +107,7 @@ def _quarantine(model: Model, stored: Documents, records: dict[str, str]) -> Ite
             yield f"message {message!r} should be in quarantine, and is not"
         elif not should.lost and record.status != should.status:
             yield f"message {message!r} should be {should.status}, and is {record.status}"
-        elif should.empty != (record.data == b""):
+        elif should.empty != record.erased:
             yield f"message {message!r} should {'have no data any more' if should.empty else 'be whole'}, and is not"
     messages = {record_id: message for message, record_id in records.items()}
     for key, record in found.items():
@@ -115,10 +115,9 @@ def _quarantine(model: Model, stored: Documents, records: dict[str, str]) -> Ite
 
 
 def record_of(stored: Stored) -> Record:
-    """A quarantine record. `data` is None where it is an object in the bucket."""
+    """A quarantine record."""
     state = json.loads(stored.state)
-    data = None if state["data"] is None else base64.b64decode(state["data"])
-    return Record(str(stored.fields["status"]), data)
+    return Record(str(stored.fields["status"]), state["erased"], base64.b64decode(state["data"] or ""))
 
 
 def texts(stored: Documents, objects: dict[str, bytes]) -> Iterator[tuple[str, str, str]]:
@@ -126,8 +125,7 @@ def texts(stored: Documents, objects: dict[str, bytes]) -> Iterator[tuple[str, s
     for (kind, key), one in stored.items():
         text = " ".join(str(value) for value in one.fields.values())
         if kind == "quarantine":
-            data = record_of(one).data or b""
-            text += data.decode(errors="replace").replace("\\/", "/")
+            text += record_of(one).data.decode(errors="replace").replace("\\/", "/")
         yield kind, key, text
     for name, content in objects.items():
         yield "object", name, content.decode(errors="replace")

@@ -197,8 +197,9 @@ class World(RuleBasedStateMachine):
         if requests and (how == "request" or not mails):
             step = data.draw(st.sampled_from(requests[-4:]), "request")
             self.play.take(step._replace(words=f"again: {step.words}"), cut)
-        elif how == "given up":
-            self.play.take(self.play.give_up(data.draw(st.sampled_from(mails[-3:]), "message")))
+        elif how == "given up" and any(one.about for one in mails):
+            readable = [one for one in mails if one.about]
+            self.play.take(self.play.give_up(data.draw(st.sampled_from(readable[-3:]), "message")))
         else:
             self.play.take(self.play.deliver(data.draw(st.sampled_from(mails[-5:]), "message")), cut)
 
@@ -320,7 +321,8 @@ class World(RuleBasedStateMachine):
         return key, Said(account, points, needs, basis, area, mark)
 
     def _at(self, minutes: int) -> datetime:
-        return self.play.now + timedelta(minutes=1) - timedelta(minutes=minutes)
+        """No two facts are of one time."""
+        return self.play.now + timedelta(minutes=1) - timedelta(minutes=minutes, microseconds=self.play.serial)
 
     def _deliver(self, message: Mail, written: str, cut: Any) -> None:
         write = {"plainly": lambda one: one, "escaped": mail.escaped, "large": mail.large}[written]

@@ -78,7 +78,7 @@ def record(key: str, said: Said, at: datetime) -> Mail:
         cast.body(said),
         said.mark,
         f"record of {_words(said)}",
-        lambda model, now: "held" if _retired(model, said) else model.record(key, said, at, now),
+        lambda model, now: model.record(key, said, at, now),
     )
 
 
@@ -196,10 +196,6 @@ def _held(mail: Mail, words: str, event: dict[str, Any], outcome: Outcome | None
         data=json.dumps(event).encode(),
         outcome=outcome or (lambda _model, _now: "held"),
     )
-
-
-def _retired(model: Model, said: Said) -> bool:
-    return model.tables.retired and any(code == "08" for code, _ in said.needs)
 
 
 def _words(said: Said) -> str:

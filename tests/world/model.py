@@ -95,13 +95,17 @@ class Registration:
 
 @dataclass
 class Quarantined:
-    """A message that could not be applied. `about` are the accounts that it names."""
+    """A message that could not be applied. `about` are the accounts that it names.
+
+    `empty`: it is erased. `lost`: somebody has deleted its data, so that it cannot be tried.
+    """
 
     status: str
     about: frozenset[str]
     empty: bool = False
-    #: What a person has broken: its data are gone, and it cannot be tried.
     lost: bool = False
+    #: It came after its account was erased: one of the looks after an erasure may find it.
+    may_be_empty: bool = False
 
 
 @dataclass
@@ -138,7 +142,7 @@ class Model:
         known = self.registrations.get(said.account)
         if known and known.live:
             return 409, "already-registered"
-        if self._impossible(said.needs, {}, now):
+        if self._impossible(said.needs, {}, now) or self.newly_retired(said.needs, {}):
             return 422, "invalid-content"
         if any(self.holder(point) not in (None, said.account) for point in said.points):
             return 409, "supply-point-held"
@@ -157,7 +161,8 @@ class Model:
         if refused:
             return refused
         assert known is not None
-        if statement.people and self._impossible(statement.people[1], known.needs, now):
+        needs = statement.people[1] if statement.people else ()
+        if self._impossible(needs, known.needs, now) or self.newly_retired(needs, known.needs):
             return 422, "invalid-content"
         wanted = statement.points if statement.points is not None else frozenset()
         if any(self.holder(point) not in (None, account) for point in wanted):
@@ -190,23 +195,26 @@ class Model:
         return None if known.live else (409, "not-live")
 
     def _impossible(self, needs: Iterable[Need], before: dict[str, date | None], now: datetime) -> bool:
-        """Whether a need has ended, or its code is no longer used; unless it is only said again."""
-        new = [(code, ends_on) for code, ends_on in needs if (code, ends_on) not in before.items()]
-        return any(
-            (ends_on is not None and ends_on < london_day(now)) or (self.tables.retired and code == "08")
-            for code, ends_on in new
-        )
+        """Whether a need has ended, and is not only said again."""
+        new = [ends_on for code, ends_on in needs if (code, ends_on) not in before.items()]
+        return any(ends_on is not None and ends_on < london_day(now) for ends_on in new)
+
+    def newly_retired(self, needs: Iterable[Need], before: Iterable[str]) -> bool:
+        """Whether a code is retired that the registration did not have."""
+        return self.tables.retired and any(code == "08" and code not in before for code, _ in needs)
 
     # --- messages
 
     def record(self, key: str, said: Said, at: datetime, now: datetime) -> str:
-        """The old platform's record of an account at a time: `applied`, `parked` or `dropped`."""
+        """The old platform's record of an account at a time: `applied`, `parked`, `held` or `dropped`."""
         if key in self.outcomes:
             return "applied" if self.outcomes[key] else "dropped"
         today = london_day(now)
         ongoing = tuple((code, end) for code, end in said.needs if end is None or end >= today)
         statement = everything(said._replace(needs=ongoing))
         known = self.registrations.get(said.account)
+        if self.newly_retired(ongoing, known.needs if known else ()):
+            return "held"
         fact = Fact(at, "//old", key)
         return self._tell(key, said.account, known, statement, fact, now, said.mark)
 
@@ -272,7 +280,7 @@ class Model:
     def put(self, key: str, outcome: str, about: Iterable[str]) -> None:
         """A message could not be applied: `parked`, to be tried again by itself, or `held` for a person."""
         record = self.quarantine.setdefault(key, Quarantined(outcome, frozenset(about)))
-        if record.status != "discarded":
+        if not record.empty and record.status != "discarded":
             record.status = outcome
 
     def discard(self, key: str) -> None:
@@ -283,8 +291,9 @@ class Model:
     def resolve(self, key: str, outcome: str) -> None:
         """A message that had been put there was tried again, and applied or dropped."""
         record = self.quarantine[key]
-        record.status = "resolved"
-        record.empty = record.empty or outcome == "dropped"
+        if not record.empty:
+            record.status = "resolved"
+            record.empty = outcome == "dropped"
 
     # --- time
 
@@ -313,6 +322,8 @@ class Model:
             if day < today:
                 self.erased_until[account] = self.networks.released
                 self.raced.discard(account)
+                for record in self.quarantine.values():
+                    record.may_be_empty |= record.about == {account}
         for account, one in list(self.registrations.items()):
             if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
                 self._erase(account, now)
@@ -327,7 +338,7 @@ class Model:
             if key.startswith(f"{account} "):
                 self.outcomes[key] = None
         for record in self.quarantine.values():
-            if account in record.about:
+            if record.about == {account}:
                 record.empty = True
                 if record.status != "resolved":
                     record.status = "discarded"

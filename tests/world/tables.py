@@ -73,9 +73,13 @@ class Tables(NamedTuple):
         return text
 
     def _needs(self, text: str) -> str:
-        if self.retired:
-            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("08,"))
-        return text
+        lines = text.splitlines(keepends=True)
+        return "".join(_retired(line) if self.retired and line.startswith("08,") else line for line in lines)
+
+
+def _retired(row: str) -> str:
+    """A code's row that ends in whether it is retired."""
+    return f"{row.rpartition(',')[0]},yes\n"
 
 
 _ORIGINAL = Path(shared.data.__file__).parent
