@@ -104,8 +104,27 @@ class Quarantined:
     about: frozenset[str]
     empty: bool = False
     lost: bool = False
+    seen: date = date.max
     #: It came after its account was erased: one of the looks after an erasure may find it.
     may_be_empty: bool = False
+
+    def erase(self) -> None:
+        """Nothing is left of it but that it was there."""
+        self.empty = True
+        if self.status != "resolved":
+            self.status = "discarded"
+
+
+@dataclass
+class Former:
+    """A time on the register that ended before the account was registered again.
+
+    Its history goes when its retention is over: the outcomes of `keys`, and `changes`, the entries of the log by then.
+    """
+
+    ended_on: date
+    keys: frozenset[str]
+    changes: frozenset[str] | None = None
 
 
 @dataclass
@@ -126,6 +145,9 @@ class Model:
     erased_on: dict[str, date] = field(default_factory=dict)
     raced: set[str] = field(default_factory=set)
     said_marks: dict[str, set[str]] = field(default_factory=dict)
+    former: dict[str, list[Former]] = field(default_factory=dict)
+    #: Entries of the log that must be erased.
+    gone: set[str] = field(default_factory=set)
     networks: Networks = field(default_factory=Networks)
     #: Accounts whose networks are told of in this step.
     touched: set[str] = field(default_factory=set)
@@ -277,9 +299,9 @@ class Model:
 
     # --- the quarantine
 
-    def put(self, key: str, outcome: str, about: Iterable[str]) -> None:
+    def put(self, key: str, outcome: str, about: Iterable[str], now: datetime) -> None:
         """A message could not be applied: `parked`, to be tried again by itself, or `held` for a person."""
-        record = self.quarantine.setdefault(key, Quarantined(outcome, frozenset(about)))
+        record = self.quarantine.setdefault(key, Quarantined(outcome, frozenset(about), seen=london_day(now)))
         if not record.empty and record.status != "discarded":
             record.status = outcome
 
@@ -311,8 +333,8 @@ class Model:
         """At the person's request. An account that is not known is known as erased from now on."""
         known = self.registrations.get(account)
         if known and known.live:
-            ended = _changed(known, Statement(status="withdrawn"), Fact(now, "erasure", ""), london_day(now))
-            self._store(account, ended, now)
+            fact = Fact(_after(known, now), "erasure", "")
+            self._store(account, _changed(known, Statement(status="withdrawn"), fact, london_day(now)), now)
         self._erase(account, now)
 
     def end_of_retention(self, now: datetime) -> None:
@@ -327,10 +349,21 @@ class Model:
         for account, one in list(self.registrations.items()):
             if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
                 self._erase(account, now)
+            for period in [period for period in self.former.get(account, []) if period.ended_on + KEPT <= today]:
+                self._erase_former(account, period)
+
+    def _erase_former(self, account: str, period: Former) -> None:
+        self.former[account].remove(period)
+        self.gone |= period.changes or frozenset()
+        for key in period.keys:
+            self.outcomes[key] = None
+        for record in self.quarantine.values():
+            if record.about == {account} and record.seen <= period.ended_on:
+                record.erase()
 
     def _erase(self, account: str, now: datetime) -> None:
         known = self.registrations.get(account)
-        fact = Fact(max(now, known.newest()) if known else now, "erasure", "")
+        fact = Fact(_after(known, now), "erasure", "")
         names = ("people", "premises", "basis", "status", "points")
         shell = Registration("ended", "", {}, "", "", "none", {}, dict.fromkeys(names, fact), erased=True)
         self.registrations[account] = shell
@@ -339,9 +372,8 @@ class Model:
                 self.outcomes[key] = None
         for record in self.quarantine.values():
             if record.about == {account}:
-                record.empty = True
-                if record.status != "resolved":
-                    record.status = "discarded"
+                record.erase()
+        self.former.pop(account, None)
         for mark in self.said_marks.pop(account, set()):
             self.erased_marks[mark] = account
         self.erased_on[account] = london_day(now)
@@ -363,6 +395,9 @@ class Model:
         if known and known.live and not after.live:
             after = replace(after, ended_on=today)
         elif after.live:
+            if known and not known.live and known.ended_on and not known.erased:
+                keys = {key for key in self.outcomes if key.startswith(f"{account} ") and self.outcomes[key]}
+                self.former.setdefault(account, []).append(Former(known.ended_on, frozenset(keys)))
             after = replace(after, ended_on=None, erased=False)
         self.registrations[account] = after
         for point in after.holds():

@@ -170,8 +170,14 @@ class Play:
                 faults.append(fault)
         self._touch_what_was_told_again(model, before)
         self._adopt_what_a_look_found(model)
+        self._note_history(model, before)
         faults += differences(model, self.stored, self.records)
         faults += self._texts_of_the_erased(model)
+        faults += [
+            f"changes/{key} should be erased: its time on the register ended long ago"
+            for key in model.gone
+            if ("changes", key) in self.stored and not json.loads(self.stored["changes", key].state)["erased"]
+        ]
         erasing = [step.erases for step, _ in done if step.erases]
         if erasing and len(list(done)) == 1:
             faults += self._touched_of_others(before, erasing[0](model))
@@ -191,8 +197,18 @@ class Play:
         for key, one in model.quarantine.items():
             stored = self.stored.get(("quarantine", self.records[key]))
             if one.may_be_empty and stored and record_of(stored).erased and not one.empty:
-                one.empty = True
-                one.status = one.status if one.status == "resolved" else "discarded"
+                one.erase()
+
+    def _note_history(self, model: Model, before: Documents) -> None:
+        """What the log had when an account was registered again."""
+        for account, periods in model.former.items():
+            for period in periods:
+                if period.changes is None:
+                    registration_id = identity().registration_id(account)
+                    changes = {key: one for (kind, key), one in before.items() if kind == "changes"}
+                    period.changes = frozenset(
+                        key for key, one in changes.items() if one.fields["registration_id"] == registration_id
+                    )
 
     def _texts_of_the_erased(self, model: Model) -> list[str]:
         marks = {mail.mark: mail.key for mail in self.mails}
@@ -321,7 +337,7 @@ class Play:
         def judge(model: Model, _: None) -> None:
             outcome = mail.outcome(model, self.now)
             if outcome in ("parked", "held"):
-                model.put(mail.key, outcome, mail.about)
+                model.put(mail.key, outcome, mail.about, self.now)
 
         return Step(f"delivered: {mail.words}", act, judge)
 
@@ -333,7 +349,7 @@ class Play:
             await self._give_up(_message(mail), mail.function)
 
         def judge(model: Model, _: None) -> None:
-            model.put(mail.key, "held", mail.about)
+            model.put(mail.key, "held", mail.about, self.now)
 
         return Step(f"given up in an outage: {mail.words}", act, judge)
 
@@ -410,7 +426,7 @@ class Play:
             mail = mails[record_id]
             outcome = "held" if outage else mail.outcome(model, self.now)
             if outcome in ("parked", "held"):
-                model.put(mail.key, outcome, mail.about)
+                model.put(mail.key, outcome, mail.about, self.now)
             else:
                 model.resolve(mail.key, outcome)
 
@@ -449,11 +465,12 @@ class Play:
 
     def erase_ended(self) -> Step:
         """Retention ends, and what earlier erasures left is erased."""
+        former = {account for account, periods in self.model.former.items() if periods}
         return Step(
             "retention has its run",
             lambda: self._job("erase_ended"),
             lambda model, _: model.end_of_retention(self.now),
-            lambda model: set(model.erased_until),
+            lambda model: set(model.erased_until) | former,
         )
 
     def export(self) -> Step:
