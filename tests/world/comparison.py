@@ -120,15 +120,13 @@ def record_of(stored: Stored) -> Record:
     return Record(str(stored.fields["status"]), state["erased"], base64.b64decode(state["data"] or ""))
 
 
-def texts(stored: Documents, objects: dict[str, bytes]) -> Iterator[tuple[str, str, str]]:
+def texts(stored: Documents) -> Iterator[tuple[str, str, str]]:
     """Every text that is stored: what kind of document, its id, its text with what is in Base64 read."""
     for (kind, key), one in stored.items():
         text = " ".join(str(value) for value in one.fields.values())
         if kind == "quarantine":
             text += record_of(one).data.decode(errors="replace").replace("\\/", "/")
         yield kind, key, text
-    for name, content in objects.items():
-        yield "object", name, content.decode(errors="replace")
 
 
 def feed_day(key: str) -> date:

@@ -221,7 +221,7 @@ class World(RuleBasedStateMachine):
     def lose_patience(self, data: st.DataObject, cut: Any) -> None:
         """A message is discarded, or the object of a large one lost."""
         key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
-        large = any(one.key == key and b"padding" in one.data for one in self.play.mails)
+        large = any(one.key == key and one.is_large for one in self.play.mails)
         self.play.take(self.play.lose_object(key) if large else self.play.discard(key), None if large else cut)
 
     # --- time
@@ -245,6 +245,7 @@ class World(RuleBasedStateMachine):
         self.play.take(self.play.export(), cuts[1])
         self.play.move_to(day, time(7, 15))
         self.play.take(self.play.erase_ended(), cuts[2])
+        self.play.take(self.play.read_everything())
 
     @rule(job=st.sampled_from(["calendar", "export", "retention"]), cut=cut)
     def run_a_job(self, job: str, cut: Any) -> None:

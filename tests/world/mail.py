@@ -11,11 +11,11 @@ from shared.store.quarantine import event_record_id
 from tests.world import cast
 from tests.world.cast import Said
 from tests.world.model import Model, Statement, london_day
+from tests.world.service import LARGE_BYTES
 from tests.world.tables import LEGACY_WORD
 
 _MIGRATION, _ACCOUNTS = "psr-customer-migration", "psr-account-events"
-#: More than fits in a document.
-_LARGE = "y" * 1_000_000
+_LARGE = "y" * LARGE_BYTES
 
 #: Applies a message to the model at a time: `applied`, `parked`, `held` or `dropped`.
 Outcome = Callable[[Model, datetime], str]
@@ -45,6 +45,11 @@ class Mail:
     def message_id(self) -> str:
         """Pub/Sub's id of it."""
         return self.key.replace(" ", "-").replace("/", "-")
+
+    @property
+    def is_large(self) -> bool:
+        """Whether its data is an object in the bucket, if it is quarantined."""
+        return len(self.data) > LARGE_BYTES
 
     @property
     def function(self) -> str:

@@ -21,7 +21,7 @@ from shared.messages.delivery import REPLAY_OF
 from shared.store.documents import Stored
 from shared.store.identity import identity
 from tests.world import files
-from tests.world.cast import Said, body, in_words
+from tests.world.cast import ACCOUNTS, POINTS, Said, body, in_words
 from tests.world.comparison import (
     COLLECTIONS,
     Documents,
@@ -173,6 +173,7 @@ class Play:
         self._note_history(model, before)
         faults += differences(model, self.stored, self.records)
         faults += self._texts_of_the_erased(model)
+        faults += self._objects_of_nothing(model)
         faults += [
             f"changes/{key} should be erased: its time on the register ended long ago"
             for key in model.gone
@@ -213,20 +214,24 @@ class Play:
     def _texts_of_the_erased(self, model: Model) -> list[str]:
         marks = {mail.mark: mail.key for mail in self.mails}
         found = []
-        for kind, key, text in texts(self.stored, self._objects()):
+        for kind, key, text in texts(self.stored):
             for mark, account in model.erased_marks.items():
                 if mark not in text:
                     continue
                 record = model.quarantine.get(marks.get(mark, ""))
-                kept = kind in ("quarantine", "object") and record is not None and not record.empty
+                kept = kind == "quarantine" and record is not None and not record.empty
                 waits = kind == "export_feed" and feed_day(key) > model.erased_until[account]
                 raced = kind == "changes" and account in model.raced
                 if not (kept or waits or raced):
                     found.append(f"{account} is erased, and {mark} of it is in {kind}/{key}")
         return found
 
-    def _objects(self) -> dict[str, bytes]:
-        return self.service.objects("quarantine") if any(b"padding" in mail.data for mail in self.mails) else {}
+    def _objects_of_nothing(self, model: Model) -> list[str]:
+        """Objects of the quarantine that belong to no record, or to an erased one."""
+        if not any(mail.is_large for mail in self.mails):
+            return []
+        whole = {self.records[key] for key, one in model.quarantine.items() if not one.empty}
+        return [f"an object of nobody is left: {name}" for name in self.service.quarantined() if name not in whole]
 
     def _touched_of_others(self, before: Documents, accounts: set[str]) -> list[str]:
         """Documents of nobody that is erased that are not as they were."""
@@ -485,7 +490,7 @@ class Play:
                 (function,) = consumers()[message.topic]
                 await self._push(message, function)
                 self.service.published.pop(0)
-            return self.service.objects("exports", after=self.model.networks.released)
+            return self.service.exported(after=self.model.networks.released)
 
         return Step("the export has its run", act, self._judge_export)
 
@@ -503,6 +508,34 @@ class Play:
         if model.tables.complete and networks.released != closed:
             faults.append(f"everything until {closed} should be released, and is until {networks.released}")
         return "\n  ".join(faults) or None
+
+    def read_everything(self) -> Step:
+        """Callers read each registration, and look for the holder of each supply point."""
+
+        async def act() -> list[tuple[str, str | None]]:
+            found = []
+            for account in ACCOUNTS:
+                answer = await send("lookup", "GET", f"/v1/registrations/{identity().registration_id(account)}", {})
+                found.append((account, str(answer.status)))
+            for point in POINTS:
+                fuel, _, number = point.partition(":")
+                body = json.dumps({fuel: number}).encode()
+                answer = await send("lookup", "POST", "/v1/registrations:lookup", _JSON, body)
+                found.append((point, answer.json["account_id"] if answer.status == 200 else None))
+            return found
+
+        def judge(model: Model, found: list[tuple[str, str | None]]) -> str | None:
+            status = {
+                account: "404" if one is None else "410" if one.erased else "200"
+                for account in ACCOUNTS
+                for one in [model.registrations.get(account)]
+            }
+            should = [*status.items(), *((point, model.holder(point)) for point in POINTS)]
+            return "; ".join(
+                f"read: {is_}, should be {one}" for is_, one in zip(found, should, strict=True) if is_ != one
+            )
+
+        return Step("everything is read", act, judge)
 
     # --- commands
 

@@ -27,6 +27,7 @@ from starlette.responses import Response
 import shared.http.api
 import shared.messages.publisher
 import shared.store.due_dates
+import shared.store.quarantine
 from shared.clock import Clock, machine_time, rfc3339
 from shared.http.callers import Caller
 from shared.manifest import SCOPES, read_manifests
@@ -36,6 +37,8 @@ from shared.store.documents import Documents, Stored, documents
 from tests.world.cuts import CutRpc, Cuts
 
 ROOT = Path(__file__).parents[2]
+#: A quarantined message from so many bytes on leaves its data in the bucket.
+LARGE_BYTES = 6_000
 _AGENT = Caller("agent", SCOPES)
 _numbers = itertools.count(1)
 
@@ -123,10 +126,14 @@ class Service:
         """Every document of some collections."""
         return self.run(lambda: self._documents_of(collections))
 
-    def objects(self, kind: str, after: date | None = None) -> dict[str, bytes]:
-        """The objects of a bucket by name: `exports` of the days after one, `quarantine`."""
-        blobs = self._storage.list_blobs(f"{settings().project}-{kind}", start_offset=f"{after}~" if after else None)
+    def exported(self, after: date) -> dict[str, bytes]:
+        """The exports of the days after one: objects by name."""
+        blobs = self._storage.list_blobs(str(settings().export_bucket), start_offset=f"{after}~")
         return {blob.name: blob.download_as_bytes() for blob in blobs}
+
+    def quarantined(self) -> list[str]:
+        """The names of the objects of the quarantine."""
+        return [blob.name for blob in self._storage.list_blobs(str(settings().quarantine_bucket))]
 
     def lose_object(self, name: str) -> None:
         """Delete an object of the quarantine, past the service."""
@@ -189,6 +196,7 @@ def running(loop: asyncio.AbstractEventLoop, at: datetime, **changes: str) -> It
             patch.setenv(variable, value)
         patch.setattr(Settings, "clock", lambda _: clock)
         patch.setattr(shared.store.due_dates, "_DIGITS", "0")  # of every account here: sixteen times fewer queries
+        patch.setattr(shared.store.quarantine, "_STATE_BYTES", LARGE_BYTES)  # what is large is small here
         forget_everything()
         client = storage.Client(project=name, credentials=AnonymousCredentials())
         service = Service(clock, loop, client)
