@@ -72,6 +72,8 @@ class Play:
     stored: Documents = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
+    #: Every text that was ever said of an account.
+    marks: dict[str, set[str]] = field(default_factory=dict)
     requests: list[Step] = field(default_factory=list)
     serial: int = 0
 
@@ -87,6 +89,11 @@ class Play:
         """The key of a new request or message, and the mark of its texts."""
         self.serial += 1
         return f"{account} {self.serial}", f"Zed{self.serial}q"
+
+    def _say(self, account: str, mark: str) -> None:
+        """A text about an account is on its way to the service."""
+        self.marks.setdefault(account, set()).add(mark)
+        self.model.say(account, mark)
 
     # --- taking steps
 
@@ -237,7 +244,7 @@ class Play:
         """Documents of nobody that is erased that are not as they were."""
         ids = {key for key, account in account_ids().items() if account in accounts}
         records = {self.records[key] for key, one in self.model.quarantine.items() if one.about <= accounts}
-        marks = [mark for mark, account in self.model.erased_marks.items() if account in accounts]
+        marks = [mark for account in accounts for mark in self.marks.get(account, ())]
 
         def may_change(kind: str, key: str, was: Stored) -> bool:
             match kind:
@@ -252,7 +259,7 @@ class Play:
             return feed_day(key) == self.today or any(mark in was.state for mark in marks)
 
         return [
-            f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs"
+            f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs: {was.state[:300]}"
             for (kind, key), was in before.items()
             if self._differs(kind, key, was) and not may_change(kind, key, was)
         ]
@@ -275,7 +282,7 @@ class Play:
     # --- callers
 
     def create(self, said: Said, key: str) -> Step:
-        self.model.say(said.account, said.mark)
+        self._say(said.account, said.mark)
         return self._request(
             f"a caller registers {words_of(said)}",
             lambda: self._send("POST", "/v1/registrations", key, body(said)),
@@ -283,7 +290,7 @@ class Play:
         )
 
     def amend(self, account: str, patch: dict[str, Any], statement: Statement, key: str, mark: str, words: str) -> Step:
-        self.model.say(account, mark)
+        self._say(account, mark)
         return self._change(
             account,
             f"a caller changes {account}: {words}",
@@ -295,7 +302,7 @@ class Play:
         )
 
     def withdraw(self, account: str, key: str, mark: str) -> Step:
-        self.model.say(account, mark)
+        self._say(account, mark)
         return self._change(
             account,
             f"a caller withdraws {account}",
@@ -363,7 +370,7 @@ class Play:
             self.mails.append(mail)
             self.records[mail.key] = mail.record_id
             if len(mail.about) == 1:
-                self.model.say(min(mail.about), mail.mark)
+                self._say(min(mail.about), mail.mark)
 
     async def _push(self, message: Message, function: str, **more: Any) -> None:
         status = await push(message, function, **more)
