@@ -162,6 +162,18 @@ class Event(Enum):
         "quarantine_id reason status",
         "A message could not be applied and is kept: `parked` is tried again by itself, `held` waits for a person.",
     )
+    MESSAGE_STILL_PARKED = (
+        "INFO",
+        "Parked message was tried and still cannot be applied",
+        "quarantine_id reason",
+        "The registration or the supply point that it waits for is not there yet. It is tried again later.",
+    )
+    MESSAGE_NOT_REPLAYED = (
+        "WARNING",
+        "Parked message could not be published again",
+        "quarantine_id exception",
+        "`replay_parked` met a fault with one message and continued with the others; it tries this one again later.",
+    )
     QUARANTINE_NEGLECTED = (
         "WARNING",
         "Quarantined messages wait for a person",

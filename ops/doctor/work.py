@@ -14,7 +14,7 @@ from shared.store.quarantine import Quarantine, QuarantineStatus, Waiting
 
 #: London time by which a day's files are out on the next (the alert `export_late`).
 DELIVERED_BY = time(6, 0)
-#: `replay_parked` runs every five minutes.
+#: `replay_parked` runs every minute.
 _SWEEPER_PATIENCE = timedelta(days=1)
 
 

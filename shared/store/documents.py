@@ -215,6 +215,35 @@ class Documents:
                 return
             last = page[-1]
 
+    async def pages_until(
+        self, collection: str, field: str, until: datetime, *, fields: Sequence[str], limit: int
+    ) -> AsyncIterator[list[Stored]]:
+        """Documents whose instant `field` is no later than `until`, earliest first, then by id; these fields only.
+
+        One RPC a page. Raises `Unavailable`.
+        """
+        last: Stored | None = None
+        while True:
+            request = self._query(collection, None)
+            query = request.structured_query
+            query.where.field_filter.field.field_path = field
+            query.where.field_filter.op = _AT_MOST
+            _encode(query.where.field_filter.value, until)
+            query.order_by.add().field.field_path = field
+            query.order_by.add().field.field_path = "__name__"
+            for name in fields:
+                query.select.fields.add().field_path = name
+            query.limit.value = limit
+            if last is not None:
+                _encode(query.start_at.values.add(), last.fields[field])
+                query.start_at.values.add().reference_value = self._name(Key(collection, last.document_id))
+            page = await self._run(request)
+            if page:
+                yield page
+            if len(page) < limit:
+                return
+            last = page[-1]
+
     async def first_value_after(self, collection: str, field: str, value: str) -> str | None:
         """The smallest text value of an indexed field beyond `value`; None if there is none. One RPC, one read."""
         request = self._query(collection, None)
@@ -290,15 +319,11 @@ class Documents:
             _encode(write.update.fields[name], value)
         return write
 
-    def merge(self, key: Key, fields: dict[str, Value], *, count_up: str | None = None) -> Any:
-        """A write of some fields of an existing document that can also add one to the field `count_up`."""
+    def merge(self, key: Key, fields: dict[str, Value]) -> Any:
+        """A write of some fields of an existing document."""
         write = self.put(key, fields)
         write.update_mask.field_paths.extend(fields)
         write.current_document.exists = True
-        if count_up is not None:
-            transform = write.update_transforms.add()
-            transform.field_path = count_up
-            transform.increment.integer_value = 1
         return write
 
     def _query(self, collection: str, equal: tuple[str, Value] | None) -> Any:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ops.local.layout import Layout
-from shared.errors import UnknownEventType
+from shared.errors import RegistrationUnknown, UnknownEventType
 from shared.messages.delivery import Delivery
 from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
@@ -142,13 +142,15 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
         [page async for page in DueDates(world.documents).pages(name, date(2026, 11, 24))]
         await DueDates(world.documents).count(name, date(2026, 11, 24), date(2026, 12, 24))
     quarantine = Quarantine(world.documents, Identity.of(world.settings))
-    await quarantine.put(
-        Delivery("psr-examples", "a-subscription", "1", datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
-        UnknownEventType(),
-    )
+    for number, problem in enumerate((UnknownEventType(), RegistrationUnknown())):
+        await quarantine.put(
+            Delivery("psr-examples", "a-subscription", str(number), datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
+            problem,
+        )
     [page async for page in quarantine.records(QuarantineStatus.HELD)]
     await quarantine.waiting(QuarantineStatus.HELD)
     [page async for page in quarantine.unreadable()]
+    [page async for page in quarantine.due(world.clock.now(), limit=10)]
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
     erasure = Erasure(world.documents, Identity.of(world.settings))
