@@ -91,7 +91,7 @@ def effects_of(
             withheld = _why_withheld(after, key, recipient_id, routed=recipient_id in told, lost=key in lost)
             previous = known.get(key, {}).get(recipient_id)
             view = (
-                after_supply_lost(day)
+                after_supply_lost(previous, day)
                 if withheld is Withheld.SUPPLY_LOST
                 else after_change(previous, day, wants=withheld is None)
             )
@@ -99,6 +99,34 @@ def effects_of(
             entries.append(_entry(after, key, recipient_id, view, withheld))
         (held if key in holds else released)[key] = views
     return Effects(held, released, entries)
+
+
+def effects_of_release(
+    key: str, known: Mapping[str, NetworkState], day: date, holder: Registration, *, lost: bool
+) -> tuple[dict[str, NetworkState], list[FeedEntry]]:
+    """What it means for a supply point that was released on `day` whether its last `holder` has `lost` it.
+
+    Returns each network's view, and the entries. What a recipient without a row in the table has stays noted.
+    """
+    withheld = Withheld.SUPPLY_LOST if lost else Withheld.RELEASED
+    views = {
+        name: after_supply_lost(view, day) if lost else after_change(view, day, wants=False)
+        for name, view in known.items()
+        if name in recipients()
+    }
+    entries = [
+        FeedEntry(
+            supply_point=key,
+            recipient=name,
+            day=day,
+            registration_id=holder.registration_id,
+            version=holder.version,
+            send=to_send(view),
+            withheld=withheld,
+        )
+        for name, view in views.items()
+    ]
+    return {**known, **views}, entries
 
 
 def _why_withheld(after: Registration, key: str, recipient_id: str, *, routed: bool, lost: bool) -> Withheld | None:

@@ -259,7 +259,7 @@ class Play:
             return feed_day(key) == self.today or any(mark in was.state for mark in marks)
 
         return [
-            f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs: {was.state[:300]}"
+            f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs"
             for (kind, key), was in before.items()
             if self._differs(kind, key, was) and not may_change(kind, key, was)
         ]
