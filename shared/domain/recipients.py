@@ -9,7 +9,8 @@ from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
 
-from shared.data import rows
+from shared.data import rows, text
+from shared.digest import digest
 from shared.domain.needs import Need, NeedCode
 from shared.domain.registration import Registration, Status
 from shared.domain.sharing import LawfulBasis
@@ -69,6 +70,11 @@ class Recipient(NamedTuple):
     recipient_id: str
     file_code: str
     profile: Profile
+
+
+def tables() -> str:
+    """A fingerprint of the tables that say which recipient gets what."""
+    return digest(text("recipients.csv"), text("distributors.csv"))
 
 
 @cache

@@ -1,8 +1,9 @@
 """From feed entries to a part's file: what is told to a recipient, in the format of its row."""
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import md5, sha256
 from typing import NamedTuple, Protocol
 
 from shared.domain.contacts import Address
@@ -155,6 +156,7 @@ class PartFile:
     def __init__(self, plan: ExportDay, part: Part, settings: Settings) -> None:
         recipient = recipients()[part.recipient]
         heading = Heading(plan, part, recipient, str(settings.supplier_mpid), settings.test_data_flag)
+        self._part = part
         self._routable = part.recipient != UNROUTABLE
         self._writer = format_of(part.recipient).writer(heading)
         self._sends: Counter[Send] = Counter()
@@ -178,5 +180,7 @@ class PartFile:
             withheld=dict(sorted(self._withheld.items())),
             rows=self._writer.rows,
             bytes=len(content) if content else 0,
+            path=path_of(self._part) if content else None,
             sha256=sha256(content).hexdigest() if content else None,
+            md5=b64encode(md5(content, usedforsecurity=False).digest()).decode() if content else None,
         )

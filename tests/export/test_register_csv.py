@@ -15,7 +15,7 @@ from shared.export.register_csv import COLUMNS, Address, Details, File, Need, re
 GOLDEN = Path(__file__).parent / "golden" / "whole.csv"
 
 WHOLE = File(
-    Envelope("261123GS11", "SUPP", "SHPR", datetime(2026, 11, 24, 2, 5, tzinfo=UTC), "OPER"),
+    Envelope("1XYGS00101", "SUPP", "SHPR", datetime(2026, 11, 24, 2, 5, tzinfo=UTC), "OPER"),
     (
         Details(
             supply_point=Mprn("9900000104"),
@@ -101,7 +101,7 @@ def _without(line: int) -> bytes:
         ),
         pytest.param(_with(2, "set,", "set,,"), 2, "has 38 values, there are 37 columns", id="a value too many"),
         pytest.param(
-            _with(2, "261123GS11", "261123GS21"), 2, "belongs to another file than the end record", id="mixed"
+            _with(2, "1XYGS00101", "1XYGS00201"), 2, "belongs to another file than the end record", id="mixed"
         ),
         pytest.param(_with(5, "2026-11-24T", "2026-11-24 at "), 5, "created_at is not a time (RFC 3339)", id="time"),
         pytest.param(_with(2, "set", "put"), 2, "record is neither set nor delete", id="record"),
