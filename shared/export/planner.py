@@ -144,7 +144,8 @@ async def _store(plan: ExportDay, parts: list[Part], exports: Exports) -> bool:
 def _once(instant: datetime) -> datetime:
     """An instant, or the end of the hour that comes twice in October if it is in it for the second time.
 
-    D0225 has London times without an offset; in the second hour a file would seem older than one of the first.
+    D0225 has London times without an offset: in the second hour a file would seem older than one of the first. So for
+    this one hour a year, in which no schedule runs, a file is dated up to an hour ahead.
     """
     local = instant.astimezone(LONDON)
     return datetime.combine(local, time(2), LONDON).astimezone(instant.tzinfo) if local.fold else instant

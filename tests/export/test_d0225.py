@@ -77,6 +77,28 @@ def test_times_are_london_times(instant: datetime, written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "instant",
+    [
+        pytest.param(datetime(2026, 10, 25, 0, 0, tzinfo=UTC), id="as the hour that comes twice begins"),
+        pytest.param(datetime(2026, 10, 25, 0, 59, 59, tzinfo=UTC), id="as it ends for the first time"),
+        pytest.param(datetime(2026, 10, 25, 2, 0, tzinfo=UTC), id="as it ends for the second time"),
+        pytest.param(datetime(2027, 3, 28, 1, 0, tzinfo=UTC), id="just after the hour that does not exist"),
+    ],
+)
+def test_a_creation_time_is_read_back_as_it_was_written(instant: datetime) -> None:
+    file = File(ENVELOPE._replace(created_at=instant), ())
+    assert read(write(file)).envelope.created_at == instant
+
+
+@pytest.mark.parametrize(
+    "instant", [datetime(2026, 10, 25, 1, 0, tzinfo=UTC), datetime(2026, 10, 25, 1, 59, 59, tzinfo=UTC)]
+)
+def test_a_creation_time_that_would_be_read_as_an_hour_earlier_is_refused(instant: datetime) -> None:
+    with pytest.raises(ValueError, match="for the second time"):
+        write(File(ENVELOPE._replace(created_at=instant), ()))
+
+
+@pytest.mark.parametrize(
     ("given_text", "longest", "written"),
     [
         pytest.param("Mrs A Example", 50, "Mrs A Example", id="plain text stays"),
