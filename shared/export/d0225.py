@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from shared.clock import LONDON
 from shared.domain.needs import NeedCode
 from shared.domain.supply_points import Mpan
+from shared.domain.text import LINE_LENGTH, NAME_LENGTH, NOTE_LENGTH
 from shared.export.envelope import BadFile, Envelope
 from shared.export.text import plain
 
@@ -26,7 +27,8 @@ FLOW = "D0225002"
 _ENCODING = "ascii"
 #: How many values each group has.
 _VALUES = {"ZHV": 11, "510": 29, "99C": 3, "ZPT": 5}
-_NAME, _PHONE, _LINE, _POSTCODE, _NOTE = 50, 20, 40, 10, 200
+_NAME, _LINE, _NOTE = NAME_LENGTH, LINE_LENGTH, NOTE_LENGTH
+_PHONE, _POSTCODE = 20, 10
 _LINES = 9
 _PHONES = 2
 _FILE_ID = 10
@@ -163,7 +165,7 @@ class _Record(NamedTuple):
         return int(value)
 
     def time(self, item: int, name: str) -> datetime:
-        """A DATETIME, ccyymmddhhmmss in London, as UTC: a London time in a repeated hour equals none of another zone."""
+        """A DATETIME, ccyymmddhhmmss in London, as UTC: a London time of a repeated hour equals none elsewhere."""
         try:
             return _parse(self.values[item - 1], "%Y%m%d%H%M%S").astimezone(UTC)
         except ValueError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.domain.feed import FeedEntry, Networks
+from shared.domain.feed import FeedEntry, Networks, size_of
 from shared.domain.networks import NetworkState
 from shared.domain.registration import RegistrationId
 from shared.model import Model
@@ -68,7 +68,7 @@ class SupplyPointWrites:
         state = entry.model_dump_json()
         fields: dict[str, Value] = {
             "file": entry.file,
-            "size": len(state.encode()),
+            "size": size_of(entry, state),
             "expires_at": datetime.combine(entry.day + _FEED_KEPT, time(), UTC),
             "state": state,
         }

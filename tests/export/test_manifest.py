@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.contacts import Address, AlternateContact, Contact, Relationship
-from shared.domain.feed import FeedEntry, SharedNeed, SharedState
+from shared.domain.feed import FeedEntry, SharedNeed, SharedState, size_of
 from shared.domain.needs import NeedCode, categories
 from shared.domain.recipients import UNROUTABLE, Withheld
 from shared.export import plan as plans
 from shared.export.gate import why_held
 from shared.export.plan import Cut, ExportStopped, Part, Sums, file_id
 from tests.export.samples import SETTINGS, deleted, export_day, manifest, told, withheld
+from tests.export.world import World
 
 
 def cut(sizes: list[int]) -> list[tuple[str | None, str | None, int]]:
@@ -185,9 +186,12 @@ def test_a_day_unlike_those_before_it_is_held(today: Sums, before: list[Sums], h
     assert why_held(today, before, LIMITS) == held
 
 
-_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=50)
-_LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40), max_size=9)
-_NOTES = st.none() | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=200)
+#: Characters that grow: when romanised (25 letters for 4 bytes, 20 for 3), when quoted, when doubled.
+_GROWING = "\U0001f9d1\U0001f3e0\u3300\ufdfa\u4e00|\"',=-"
+_CHARACTERS = st.sampled_from(_GROWING) | st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
+_NAMES = st.text(_CHARACTERS, min_size=1, max_size=50)
+_LINES = st.lists(st.text(_CHARACTERS, max_size=40), max_size=9)
+_NOTES = st.none() | st.text(_CHARACTERS, max_size=200)
 
 
 def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: bool) -> SharedState:
@@ -211,10 +215,40 @@ def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: boo
     st.builds(_state, _NAMES, _LINES, st.lists(_NOTES, min_size=1, max_size=29), nominee=st.booleans()),
     st.sampled_from(["EELC", "SHPR"]),
 )
-def test_an_entrys_json_is_longer_than_its_lines_in_any_file(state: SharedState, recipient: str) -> None:
+def test_an_entrys_size_bounds_its_lines_in_any_file(state: SharedState, recipient: str) -> None:
     entry = FeedEntry.model_construct(**{**dict(told(1, recipient)), "state": state})
-    empty, one = (_file_bytes([deleted(9, recipient), *more]) for more in ([], [entry]))
-    assert one - empty < len(entry.model_dump_json(warnings=False).encode())
+    assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json(warnings=False))
+
+
+@pytest.mark.parametrize("recipient", ["EELC", "SHPR"])
+@pytest.mark.parametrize("character", _GROWING)
+def test_an_entry_full_of_what_grows_is_no_longer_than_its_size(character: str, recipient: str) -> None:
+    state = _state(character * 50, [character * 40] * 9, [character * 200] * 29, nominee=True)
+    entry = FeedEntry.model_construct(**{**dict(told(1, recipient)), "state": state})
+    assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json(warnings=False))
+
+
+def test_the_size_of_plain_text_is_that_of_its_json() -> None:
+    entry = told(1)
+    assert size_of(entry, entry.model_dump_json()) == len(entry.model_dump_json())
+
+
+async def test_a_part_of_people_with_long_emoji_notes_stays_under_8_mib(world: World) -> None:
+    notes = [{"code": code, "note": "\U0001f9d1" * 200} for code, row in categories().items() if not row.temporary]
+    await world.tell(1, needs=notes)
+    (stored,) = await world.documents.page("export_feed")
+    size = stored.fields["size"]
+    assert isinstance(size, int)
+    whole = Cut("EELC")
+    part = next(part for number in range(3_000) if (part := whole.add(f"{number:05}", size)))
+    entry = FeedEntry.model_validate_json(stored.state)
+    assert part.counted * _lines_bytes(entry) < 8 * 1024 * 1024
+
+
+def _lines_bytes(entry: FeedEntry) -> int:
+    """How much longer a file is with an entry."""
+    empty, one = (_file_bytes([deleted(9, entry.recipient), *more]) for more in ([], [entry]))
+    return one - empty
 
 
 def _file_bytes(entries: list[FeedEntry]) -> int:
@@ -224,9 +258,8 @@ def _file_bytes(entries: list[FeedEntry]) -> int:
 
 @pytest.mark.parametrize("recipient", ["EELC", "SHPR"])
 def test_a_deletes_json_is_longer_than_its_line(recipient: str) -> None:
-    two = _file_bytes([deleted(1, recipient), deleted(2, recipient)])
-    one = _file_bytes([deleted(1, recipient)])
-    assert two - one < len(deleted(2, recipient).model_dump_json())
+    entry = deleted(2, recipient)
+    assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json())
 
 
 def test_a_part_of_which_nothing_is_told_has_no_file() -> None:
