@@ -9,6 +9,7 @@ from shared.domain.needs import NeedCode
 from shared.domain.networks import NetworkState, Send, after_change, after_supply_lost, to_send
 from shared.domain.recipients import Withheld, allowed_needs, recipients, recipients_of, why_withheld
 from shared.domain.registration import Registration
+from shared.domain.sharing import LawfulBasis
 from shared.domain.supply_points import supply_point_of
 from shared.domain.text import LINE_LENGTH, NAME_LENGTH, NOTE_LENGTH
 from shared.model import Model
@@ -26,8 +27,9 @@ class SharedNeed(Model):
 
 
 class SharedState(Model):
-    """What a recipient is told about a supply point."""
+    """What a recipient is told about a supply point, and the lawful basis on which it is shared."""
 
+    basis: LawfulBasis
     primary_contact: Contact
     alternate_contact: AlternateContact | None
     premises: Address
@@ -147,6 +149,7 @@ def _entry(
 def shared_state(after: Registration, recipient_id: str) -> SharedState:
     """What a recipient is told of a registration."""
     return SharedState(
+        basis=after.sharing.basis,
         primary_contact=after.primary_contact,
         alternate_contact=after.alternate_contact,
         premises=after.premises,

@@ -106,8 +106,9 @@ async def _recipients_of(day: date, exports: Exports) -> list[str]:
     if left:
         raise ExportStopped(
             day,
-            f"{left} feed entries are for recipients that the recipient table does not have ({', '.join(unknown)}); "
-            "put their rows back until the day is released",
+            f"{left} feed entries are for recipients that the recipient table does not have ({', '.join(unknown)}). "
+            "Put their rows back; or, if an MPID has changed or a recipient gets nothing more, add a row with the "
+            "route `former` to shared/data/recipients.csv for each (docs/export.md shows the line). Then deploy",
         )
     return [name for name in found if name in recipients()]
 

@@ -11,6 +11,7 @@ from shared.domain.feed import FeedEntry, SharedNeed, SharedState
 from shared.domain.needs import NeedCode
 from shared.domain.networks import Send
 from shared.domain.recipients import Withheld
+from shared.domain.sharing import LawfulBasis
 from shared.export.manifest import Manifest, manifest_of
 from shared.export.plan import RENDERER_VERSION, ExportDay, Part, Stage
 from shared.export.render import PartFile, path_of
@@ -23,6 +24,7 @@ SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUP
 def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
     point = f"mprn:{mprn(number)}" if recipient == "SHPR" else f"mpan:{mpan('10', number)}"
     shared = SharedState(
+        basis=LawfulBasis.EXPLICIT_CONSENT,
         primary_contact=Contact(name=f"Person {number}", phones=["07700900123"]),
         alternate_contact=None,
         premises=Address(address_lines=[f"{number} Test Street", "Testtown"], postcode="BS1 4DJ"),

@@ -11,6 +11,7 @@ from shared.domain.contacts import Address, AlternateContact, Contact, Relations
 from shared.domain.feed import FeedEntry, SharedNeed, SharedState, size_of
 from shared.domain.needs import NeedCode, categories
 from shared.domain.recipients import UNROUTABLE, Withheld
+from shared.domain.sharing import LawfulBasis
 from shared.export import plan as plans
 from shared.export.gate import why_held
 from shared.export.plan import Cut, ExportStopped, Part, Sums, file_id
@@ -106,7 +107,7 @@ def test_the_manifest_adds_up() -> None:
     assert {name: (row.counted, row.written, dict(row.withheld)) for name, row in rows.items()} == {
         "EELC": (5, 2, {Withheld.NO_LAWFUL_BASIS: 1, Withheld.NOT_ACTIVE: 2}),
         "SHPR": (1, 1, {}),
-        UNROUTABLE: (3, 0, {Withheld.UNROUTABLE: 3}),
+        UNROUTABLE: (3, 0, {Withheld.NOT_ACTIVE: 1, Withheld.RELEASED: 1, Withheld.UNROUTABLE: 1}),
     }
     assert [(file.path, file.supply_points, file.rows) for file in rows["EELC"].files] == [("D0225/EELC-1.txt", 2, 3)]
     assert rows[UNROUTABLE].files == []
@@ -198,6 +199,7 @@ def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: boo
     address = Address.model_construct(address_lines=lines, postcode="BS1 4DJ")
     phones = ["07700900123 0123456", "+44 7700 900123 0000"]
     return SharedState.model_construct(
+        basis=LawfulBasis.EXPLICIT_CONSENT,
         primary_contact=Contact.model_construct(name=name, phones=phones, address=address),
         alternate_contact=AlternateContact.model_construct(name=name, phones=phones, relationship=Relationship.CARER)
         if nominee

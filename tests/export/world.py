@@ -33,6 +33,7 @@ from shared.store.documents import Documents
 from shared.store.exports import Exports
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations, Request
+from shared.store.resend import Resend
 
 #: Contact name and needs codes, by receiver and supply point.
 Held = dict[tuple[str, str], tuple[str, tuple[str, ...]]]
@@ -149,6 +150,10 @@ class World:
         await self.store.apply(
             Request(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
         )
+
+    def resend(self, actor: str = "an operator") -> Resend:
+        """The command `ops export resend`."""
+        return Resend(self.documents, self.identity, actor)
 
     def account_id(self, number: int) -> AccountId:
         """The account of a number."""
