@@ -1,6 +1,6 @@
 """The export feed: what each network's file of a day says of a supply point, worked out at the moment of change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -9,7 +9,9 @@ from shared.domain.needs import NeedCode
 from shared.domain.networks import NetworkState, Send, after_change, after_supply_lost, to_send
 from shared.domain.recipients import Withheld, allowed_needs, recipients, recipients_of, why_withheld
 from shared.domain.registration import Registration, RegistrationId
+from shared.domain.sharing import LawfulBasis
 from shared.domain.supply_points import supply_point_of
+from shared.domain.text import LINE_LENGTH, NAME_LENGTH, NOTE_LENGTH
 from shared.model import Model
 
 #: What each network had and wants of each supply point, by supply point key and recipient id.
@@ -25,8 +27,9 @@ class SharedNeed(Model):
 
 
 class SharedState(Model):
-    """What a recipient is told about a supply point."""
+    """What a recipient is told about a supply point, and the lawful basis on which it is shared."""
 
+    basis: LawfulBasis
     primary_contact: Contact
     alternate_contact: AlternateContact | None
     premises: Address
@@ -61,6 +64,30 @@ class Effects(NamedTuple):
     held: Networks
     released: Networks
     entries: list[FeedEntry]
+
+
+def size_of(entry: FeedEntry, text: str) -> int:
+    """How many bytes an entry's lines have at most, in a file of any format; `text` is its JSON.
+
+    JSON names its fields, so it is longer than the lines. Only text can grow beyond it: romanised, up to its longest
+    (an emoji of 4 bytes becomes 25 letters), or with each `|` doubled.
+    """
+    if text.isascii() and "|" not in text:
+        return len(text)
+    texts = _texts(entry.state) if entry.state else ()
+    return len(text.encode()) + sum(longest for one, longest in texts if not one.isascii() or "|" in one)
+
+
+def _texts(state: SharedState) -> Iterator[tuple[str, int]]:
+    """Each text that a person wrote, with the length that a file cuts it to."""
+    yield state.primary_contact.name, NAME_LENGTH
+    if state.alternate_contact:
+        yield state.alternate_contact.name, NAME_LENGTH
+    for address in filter(None, (state.premises, state.primary_contact.address)):
+        for line in address.address_lines:
+            yield line, LINE_LENGTH
+    for need in state.needs:
+        yield need.note or "", NOTE_LENGTH
 
 
 def feed_file(recipient: str, day: date) -> str:
@@ -158,6 +185,7 @@ def _entry(
 def shared_state(after: Registration, recipient_id: str) -> SharedState:
     """What a recipient is told of a registration."""
     return SharedState(
+        basis=after.sharing.basis,
         primary_contact=after.primary_contact,
         alternate_contact=after.alternate_contact,
         premises=after.premises,

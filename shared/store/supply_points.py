@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.domain.feed import FeedEntry, Networks, effects_of_release
+from shared.domain.feed import FeedEntry, Networks, effects_of_release, size_of
 from shared.domain.networks import NetworkState, taken_over
 from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationState
 from shared.model import Model
@@ -75,7 +75,7 @@ class SupplyPointWrites:
     def stated(
         self, point: str, claim: Claim, version: Any, holder: Registration, fact: Fact, day: date, *, served: bool
     ) -> list[Any]:
-        """What it means that the one (`holder`) who released a supply point earlier on `day` states that it had it, or lost it.
+        """What it means that `holder`, which released a supply point earlier on `day`, states that it had or lost it.
 
         A loss that is newer than the fact by which it was held takes back the delete that the release has left for the
         day's file; what is newer than the loss puts it there again.
@@ -121,7 +121,7 @@ def feed_fields(entry: FeedEntry) -> dict[str, Value]:
     return {
         "file": entry.file,
         "registration_id": entry.registration_id,
-        "size": len(state.encode()),
+        "size": size_of(entry, state),
         "expires_at": datetime.combine(entry.day + _FEED_KEPT, time(), UTC),
         "state": state,
     }
