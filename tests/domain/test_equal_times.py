@@ -63,7 +63,7 @@ def needs_of(state: RegistrationState) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize(
-    "records", itertools.permutations([Record("a", (("02", None),)), Record("b", (("08", None),))])
+    "records", list(itertools.permutations([Record("a", (("02", None),)), Record("b", (("08", None),))]))
 )
 def test_both_needs_stay_and_a_review_is_due(records: tuple[Record, ...]) -> None:
     state = after(*records)
@@ -71,7 +71,7 @@ def test_both_needs_stay_and_a_review_is_due(records: tuple[Record, ...]) -> Non
     assert state.registration.review_due_on == NOW.date()
 
 
-@pytest.mark.parametrize("records", list(itertools.permutations([Record("a", ()), Record("b", (("02", None),))])))
+@pytest.mark.parametrize("records", list(itertools.permutations([Record("b", ()), Record("a", (("02", None),))])))
 def test_a_record_without_needs_takes_none_away(records: tuple[Record, ...]) -> None:
     state = after(*records)
     assert (state.registration.status, needs_of(state)) == (Status.ACTIVE, [("02", None)])
@@ -88,8 +88,9 @@ def test_a_record_without_needs_takes_none_away(records: tuple[Record, ...]) -> 
 def test_of_two_ends_the_later_one_stays(
     one: tuple[str, str | None], other: tuple[str, str | None], stays: tuple[str, str | None]
 ) -> None:
-    for first, second in itertools.permutations([Record("a", (one,)), Record("b", (other,))]):
-        assert needs_of(after(first, second)) == [stays]
+    for first, second in itertools.permutations(("a", "b")):
+        assert needs_of(after(Record(first, (one,)), Record(second, (other,)))) == [stays]
+        assert needs_of(after(Record(first, (other,)), Record(second, (one,)))) == [stays]
 
 
 def test_the_same_content_under_another_id_changes_nothing() -> None:
