@@ -137,10 +137,8 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     if query.page_token is not None:
         after = _position(call, registration_id, query.page_token, MalformedParameter, "page_token")
     found, last = await registrations().history(registration_id, after=after, limit=query.page_size)
-    if not found:
-        raise NotFound
     changes = [change for change in found if not change.erased]
-    if len(changes) < len(found):
+    if not found or len(changes) < len(found):
         _seen(await registrations().get(registration_id))
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],

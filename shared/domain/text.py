@@ -53,10 +53,13 @@ def _phone(text: str) -> str:
 
 _PRINTABLE = Field(json_schema_extra={"pattern": f"^[^{_FORBIDDEN}]*$"})
 
-#: D0225 J1884, J1719 (names, 50), J1874 to J1882 (address lines, 40), J0012 (additional information, 200).
-Name = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(_printable), _PRINTABLE]
-AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_printable), _PRINTABLE]
-Note = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable), _PRINTABLE]
+#: D0225 J1884, J1719 (names), J1874 to J1882 (address lines), J0012 (additional information).
+NAME_LENGTH, LINE_LENGTH, NOTE_LENGTH = 50, 40, 200
+Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(_printable), _PRINTABLE]
+AddressLine = Annotated[
+    str, StringConstraints(min_length=1, max_length=LINE_LENGTH), AfterValidator(_printable), _PRINTABLE
+]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=NOTE_LENGTH), AfterValidator(_printable), _PRINTABLE]
 
 #: DTC J1720, CHAR(20).
 Phone = Annotated[
