@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +10,9 @@ import typer
 
 from ops.errors import CommandError
 from ops.running import operator, run
-from shared.domain.registration import AccountId
+from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
-from shared.store.erasure import Erased, Subject, erasure
+from shared.store.erasure import Erased, erasure
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.quarantine import Record, quarantine
 from shared.store.registrations import registrations
@@ -20,6 +21,12 @@ app = typer.Typer(help="What is held of one person: export it, erase it.", no_ar
 
 _Account = Annotated[str, typer.Argument(help="The account's number.")]
 _Reason = Annotated[str, typer.Option(help="Why: kept for ever, so without personal data (a ticket's number).")]
+_Messages = Annotated[
+    list[str] | None,
+    typer.Option("--message", help="Also this quarantine record, which you have judged to be about the account."),
+]
+#: Records that are listed for a person to judge.
+_SHOWN = 50
 
 
 @app.command()
@@ -27,23 +34,32 @@ def export(
     account: _Account,
     reason: _Reason,
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    message: _Messages = None,
 ) -> None:
-    """Everything that is held of an account, as JSON: for a request of access (UK GDPR, Article 15)."""
+    """Write everything that is held of an account as JSON: for a request of access (UK GDPR, Article 15)."""
     _need(reason)
-    text = json.dumps(run(lambda: _export(AccountId(account), reason)), indent=2, ensure_ascii=False) + "\n"
+    held, unjudged = run(lambda: _export(AccountId(account), reason, message or []))
+    text = json.dumps(held, indent=2, ensure_ascii=False) + "\n"
     if out is None:
         sys.stdout.write(text)
     else:
         out.write_text(text, encoding="utf-8")
         print(f"{out}: personal data of one account. Delete it once it has been handed over.")
+    _list(unjudged)
 
 
 @app.command()
-def erase(account: _Account, reason: _Reason) -> None:
+def erase(
+    account: _Account,
+    reason: _Reason,
+    message: _Messages = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if the register does not know it.")] = False,
+) -> None:
     """Erase an account (UK GDPR, Article 17): networks are told to delete, everything else is overwritten."""
     _need(reason)
-    ended, erased = run(lambda: _erase(AccountId(account), reason))
-    if ended:
+    erased, unjudged = run(lambda: _erase(AccountId(account), reason, message or [], yes=yes))
+    if erased.ended:
         print("The registration was live and has been ended; the networks are told by the next export.")
     print(
         f"{erased.registration_id}: {erased.changes:,} changes, {erased.feed:,} feed entries and "
@@ -52,6 +68,7 @@ def erase(account: _Account, reason: _Reason) -> None:
     if erased.pending:
         print(f"{erased.pending:,} feed entries stay until the networks have been told; erase_ended erases them then.")
     print("Backups, point-in-time recovery and exported files end by themselves: docs/privacy.md says when.")
+    _list(unjudged)
 
 
 def _need(reason: str) -> None:
@@ -59,51 +76,87 @@ def _need(reason: str) -> None:
         raise CommandError("it needs a reason")
 
 
-async def _export(account_id: AccountId, reason: str) -> dict[str, Any]:
+def _list(unjudged: Sequence[str]) -> None:
+    """Quarantine records that only a person can judge, on standard error: they are no part of the answer."""
+    if not unjudged:
+        return
+    print(
+        f"{len(unjudged):,} quarantined messages cannot be assigned to an account. Look at each with `ops quarantine "
+        "show`; if it is about this account, repeat this command with --message:",
+        file=sys.stderr,
+    )
+    for record_id in unjudged[:_SHOWN]:
+        print(f"  {record_id}", file=sys.stderr)
+
+
+async def _export(account_id: AccountId, reason: str, judged: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """All that is held of an account, and the records that a person should judge."""
     registration_id = registrations().registration_id(account_id)
-    await operator_actions().note(Action.EXPORTED, operator(), [registration_id], reason)
-    try:
-        (subject,) = await erasure().subjects([registration_id])
-    except NotFound:
-        messages = await erasure().messages([account_id.encode()])
-        return {"registration": None, "changes": [], "told_to_networks": [], "messages": await _messages(messages)}
-    return await _held(subject)
-
-
-async def _held(subject: Subject) -> dict[str, Any]:
-    return {
-        "registration": json.loads(subject.state.model_dump_json()),
+    await operator_actions().note(Action.EXPORTED, operator(), [registration_id, *judged], reason)
+    subject = await erasure().subject(registration_id)
+    messages = [*subject.messages, *[await _record(record_id) for record_id in judged]]
+    held = {
+        "registration": json.loads(subject.state.model_dump_json()) if subject.state else None,
         "changes": [json.loads(change.model_dump_json()) for change in subject.changes],
-        "told_to_networks": [json.loads(entry.model_dump_json()) for entry in subject.feed.values()],
-        "messages": await _messages(subject.messages),
+        "told_to_networks": [json.loads(entry.model_dump_json()) for entry in subject.feed],
+        "messages": [await _message(record) for record in messages],
+    }
+    return held, await _unjudged([record.record_id for record in subject.ambiguous], judged)
+
+
+async def _message(record: Record) -> dict[str, Any]:
+    return {
+        "record_id": record.record_id,
+        "status": record.status.value,
+        "reason": record.reason,
+        "first_seen": record.first_seen.isoformat(),
+        "attributes": record.message.attributes,
+        "data": await _data(record),
     }
 
 
-async def _messages(records: dict[str, Record]) -> list[dict[str, Any]]:
-    return [
-        {
-            "record_id": record_id,
-            "status": record.status.value,
-            "reason": record.reason,
-            "first_seen": record.first_seen.isoformat(),
-            "attributes": record.message.attributes,
-            "data": (await quarantine().data(record.message)).decode(errors="backslashreplace"),
-        }
-        for record_id, record in records.items()
-    ]
-
-
-async def _erase(account_id: AccountId, reason: str) -> tuple[bool, Erased]:
-    """Note it, end the registration if it is live (whether it was), and overwrite everything. Raises `Unavailable`."""
-    registration_id = registrations().registration_id(account_id)
-    who = operator()
-    await operator_actions().note(Action.ERASED, who, [registration_id], reason)
+async def _data(record: Record) -> str | None:
+    """A message as text; None if it is gone, which says nothing of the others."""
     try:
-        ended = await erasure().end(registration_id, who)
-        (erased,) = await erasure().erase([registration_id])
+        return (await quarantine().data(record.message)).decode(errors="backslashreplace")
     except NotFound:
-        messages = await erasure().messages([account_id.encode()])
-        for record_id in messages:
-            await quarantine().erase(record_id)
-        return False, Erased(registration_id, 0, 0, len(messages), 0)
-    return ended, erased
+        return None
+
+
+async def _erase(account_id: AccountId, reason: str, judged: list[str], *, yes: bool) -> tuple[Erased, list[str]]:
+    """Note it, end the registration if it is live, and overwrite everything. Raises `CommandError`, `Unavailable`."""
+    registration_id = registrations().registration_id(account_id)
+    known = await registrations().get(registration_id) is not None
+    if not known:
+        print("The register knows no such account. Check the number.")
+        if not yes:
+            typer.confirm("Keep older messages from registering it, and erase messages about it?", abort=True)
+    for record_id in judged:
+        await _record(record_id)
+    who = operator()
+    await operator_actions().note(Action.ERASED, who, [registration_id, *judged], reason)
+    erased = await erasure().erase(registration_id, who) if known else await _erase_unknown(registration_id)
+    for record_id in judged:
+        await quarantine().erase(record_id)
+    whole = erased._replace(messages=erased.messages + len(judged))
+    return whole, await _unjudged(erased.ambiguous, judged)
+
+
+async def _erase_unknown(registration_id: RegistrationId) -> Erased:
+    erased = await erasure().erase_unknown(registration_id)
+    if erased is None:
+        raise CommandError("the account has been registered meanwhile; nothing is erased. Check the number")
+    return erased
+
+
+async def _record(record_id: str) -> Record:
+    try:
+        return await quarantine().get(record_id)
+    except NotFound:
+        raise CommandError(f"there is no quarantine record {record_id}") from None
+
+
+async def _unjudged(ambiguous: Sequence[str], judged: Sequence[str]) -> list[str]:
+    """The records that name no account, or this one and another, and that nobody has judged yet."""
+    nameless = [record.record_id async for page in quarantine().unreadable() for record in page]
+    return [record_id for record_id in [*ambiguous, *nameless] if record_id not in judged]

@@ -1,4 +1,4 @@
-"""What time alone does: needs whose last day has passed end, reviews and follow-ups that fall due are noted.
+"""What time alone does: needs and accounts end after their last day, reviews and follow-ups that fall due are noted.
 
 Each registration is one commit, so whatever cuts a run off, the next one goes on with what is left: what is done does
 not stand in the index any more. A change's id comes from the slot, so runs that overlap write each change once.
@@ -16,7 +16,7 @@ from shared.domain.changes import ChangeKind, Origin
 from shared.domain.due_dates import ENDING_SOON, Passed, passed
 from shared.domain.lifecycle import Decision, Moment, pass_day
 from shared.domain.registration import RegistrationId, RegistrationState
-from shared.errors import ClockOutOfStep, InternalError, Unavailable
+from shared.errors import ClockOutOfStep, Erased, InternalError, Unavailable
 from shared.log import Event, log, log_failure
 from shared.outcome_log import log_outcome
 from shared.settings import Settings
@@ -65,9 +65,9 @@ class Expiry:
         return done
 
     async def _due(self, today: date) -> AsyncGenerator[list[RegistrationId], None]:
-        """What is to be done, needs first: they are what networks are told. A need holds on its last day."""
+        """What is to be done, first what networks are told. Needs and accounts stay on their last day."""
         for name in DueDate:
-            until = today - timedelta(days=1) if name is DueDate.NEED_ENDS else today
+            until = today - timedelta(days=1) if name in (DueDate.CLOSES, DueDate.NEED_ENDS) else today
             async for page in self._due_dates.pages(name, until):
                 yield page
 
@@ -112,7 +112,7 @@ class _Run:
                 log(Event.REGISTRATION_SKIPPED, registration_id=registration_id, exception=type(error).__qualname__)
 
     async def _pass_day(self, registration_id: RegistrationId) -> Passed:
-        """A second run of the slot finds the first one's entry in the log."""
+        """A second run of the slot finds the first one's entry in the log, or that it has been erased since."""
         before: RegistrationState | None = None
 
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
@@ -120,7 +120,10 @@ class _Run:
             before = known
             return pass_day(known, moment=moment, settings=self._settings)
 
-        outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)
+        try:
+            outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)
+        except Erased:
+            return Passed()
         log_outcome(outcome)
         if before is None or outcome.replayed or outcome.change.kind is ChangeKind.NO_CHANGE:
             return Passed()
@@ -143,6 +146,7 @@ def _log(today: date, done: Mapping[str, int]) -> None:
         day=today,
         needs=done["needs"],
         without_needs=done["without_needs"],
+        closed=done["closed"],
         reviews=done["reviews"],
         follow_ups=done["follow_ups"],
         skipped=done["skipped"],

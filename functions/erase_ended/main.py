@@ -3,30 +3,57 @@
 from datetime import datetime
 
 from shared.clock import london_day
-from shared.log import Event, log
+from shared.errors import InternalError, Unavailable
+from shared.log import Event, log, log_failure
 from shared.scheduled import Scheduled
+from shared.store.documents import documents
 from shared.store.due_dates import due_dates
-from shared.store.erasure import erasure
+from shared.store.erasure import Erased, erasure
 
 job = Scheduled(__file__)
 
 
 @job.runs
 async def run(slot: datetime) -> dict[str, int]:
-    """Bring erasing up to the slot's London day. A run that is cut off goes on at the next."""
-    erased = 0
-    async for page in due_dates().to_erase(london_day(slot)):
-        for one in await erasure().erase(page):
-            erased += 1
-            log(
-                Event.REGISTRATION_ERASED,
-                registration_id=one.registration_id,
-                changes=one.changes,
-                entries=one.feed,
-                messages=one.messages,
-                pending=one.pending,
-            )
+    """Bring erasing up to the slot's London day. A run that is cut off goes on at the next.
+
+    Raises `ClockOutOfStep` for a slot that lies ahead, `Unavailable`, and `InternalError` if a registration met a
+    fault; the others are done then.
+    """
+    await documents().check_clocks()
+    documents().check_slot(slot)
+    today = london_day(slot)
+    erased = skipped = 0
+    async for page in due_dates().to_erase(today):
+        for registration_id in page:
+            try:
+                one = await erasure().erase_due(registration_id, today)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - one would keep all later ones waiting, every day
+                skipped += 1
+                log_failure("erase_ended", error)
+                log(Event.REGISTRATION_SKIPPED, registration_id=registration_id, exception=type(error).__qualname__)
+            else:
+                erased += _log(one)
+    if skipped:
+        raise InternalError
     return {"erased": erased}
+
+
+def _log(one: Erased | None) -> bool:
+    """Log an erasure that overwrote something, and say whether it did."""
+    if one is None or not one.overwritten:
+        return False
+    log(
+        Event.REGISTRATION_ERASED,
+        registration_id=one.registration_id,
+        changes=one.changes,
+        entries=one.feed,
+        messages=one.messages,
+        pending=one.pending,
+    )
+    return True
 
 
 main = job.function()

@@ -9,6 +9,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -231,24 +232,12 @@ def _problem(answer: httpx.Response) -> str:
 
 
 async def _erase() -> None:
-    """As people are erased, but for the quarantine: that can be too large to look through each time.
-
-    A message that comes in between makes it begin again. Raises `Unavailable`.
-    """
+    """As people are erased. Raises `Unavailable`."""
     registration_id = registrations().registration_id(ACCOUNT)
     who = operator()
     await operator_actions().note(Action.ERASED, who, [registration_id], "ops doctor's canary")
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            await erasure().end(registration_id, who)
-            await erasure().erase([registration_id], messages=False)
-        except NotFound:
-            return
-        except Unavailable:
-            if attempt == _ATTEMPTS:
-                raise
-        else:
-            return
+    with suppress(NotFound):
+        await erasure().erase(registration_id, who)
 
 
 async def _erased() -> Finding | None:

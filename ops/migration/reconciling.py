@@ -90,7 +90,12 @@ async def _outcomes(sent: list[tuple[Record, str]]) -> list[tuple[Record, str]]:
 
 
 def _outcome(record: Record, held: quarantined.Record | None, change: Stored | None) -> str:
-    """A change of this very content, else its quarantine record; other content under its id is no answer."""
+    """A change of this very content, else its quarantine record; other content under its id is no answer.
+
+    Of a record whose account has been erased nothing is left to compare.
+    """
+    if change is not None and Change.model_validate_json(change.state).erased:
+        return "erased"
     if change is not None and _carries(change, record):
         kind = str(change.fields["kind"])
         return "applied" if kind in _APPLIED else kind

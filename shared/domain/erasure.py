@@ -1,15 +1,25 @@
 """What is left of a person's data when it is erased: that something was there, when, and what kind of change it was.
 
-The shell has the shape of what it replaces, so nothing that reads it needs to know. It keeps the times of the facts:
-an old record that comes again loses against them, and cannot bring the person back.
+The shell has the shape of what it replaces, so nothing that reads it needs to know. Its facts have the time of the
+erasure: a record that is older, known to the register or not, loses against them and cannot bring the person back.
 """
 
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
+from shared.clock import london_day
 from shared.domain.changes import Change
 from shared.domain.contacts import Address, Contact
 from shared.domain.feed import FeedEntry
-from shared.domain.registration import AccountId, Fact, Registration, RegistrationState, Status
+from shared.domain.registration import (
+    AccountId,
+    Fact,
+    Facts,
+    Registration,
+    RegistrationId,
+    RegistrationState,
+    Status,
+)
 from shared.domain.services import Services
 from shared.domain.sharing import LawfulBasis, Sharing
 from shared.domain.supply_points import SupplyPoints
@@ -18,33 +28,50 @@ from shared.domain.supply_points import SupplyPoints
 ERASED = "erased"
 #: A postcode that nobody lives at: Girobank's, which closed in 2003.
 NO_POSTCODE = "GIR 0AA"
+#: Source of the facts of a shell.
+SOURCE = "erasure"
 
 
-def erased_state(state: RegistrationState, day: date) -> RegistrationState:
-    """What is kept of a registration's state that is erased on `day`. It is no longer live in any version."""
-    return state.model_copy(
-        update={
-            "registration": _erased_registration(state.registration),
-            "facts": state.facts.model_copy(
-                update={
-                    **{name: _unnamed(fact) for name, fact in state.facts if isinstance(fact, Fact)},
-                    "points": {},
-                }
-            ),
-            "networks": {},
-            "erased_on": day,
-        }
+def erased_state(state: RegistrationState, at: datetime) -> RegistrationState:
+    """The shell of a registration that is erased at an instant. It is no longer live in any version."""
+    return RegistrationState(
+        registration=_erased_registration(state.registration),
+        facts=_facts(max([at, *_times(state.facts)])),
+        networks={},
+        day=state.day,
+        erased_on=london_day(at),
     )
 
 
-def erased_change(change: Change, day: date) -> Change:
+def erased_at(state: RegistrationState) -> datetime | None:
+    """The instant from which facts can make a shell a registration again; None of what is not erased."""
+    return state.facts.status.time if state.erased_on else None
+
+
+def tombstone(registration_id: RegistrationId, at: datetime) -> RegistrationState:
+    """The shell of an account that the register does not know: a record from before `at` cannot register it."""
+    day = london_day(at)
+    registration = Registration(
+        registration_id=registration_id,
+        status=Status.ENDED,
+        version=0,
+        created_at=at,
+        updated_at=at,
+        review_due_on=day,
+        follow_up_on=None,
+        **_nobody(recorded_on=day),
+    )
+    return RegistrationState(registration=registration, facts=_facts(at), networks={}, day=day, erased_on=day)
+
+
+def erased_change(change: Change, at: datetime) -> Change:
     """What is kept of an entry of the change log."""
     return change.model_copy(
         update={
             "origin": change.origin.model_copy(update={"actor": ERASED, "event_id": None}),
             "fingerprint": ERASED,
             "reason": None,
-            "state": erased_state(change.state, day),
+            "state": change.state if change.state.erased_on else erased_state(change.state, at),
             "erased": True,
         }
     )
@@ -52,26 +79,50 @@ def erased_change(change: Change, day: date) -> Change:
 
 def erased_entry(entry: FeedEntry) -> FeedEntry:
     """What is kept of what a network was told, once the day's files are released and never made again."""
-    return entry.model_copy(update={"supply_point": ERASED, "state": None})
+    return FeedEntry(
+        supply_point=ERASED,
+        recipient=entry.recipient,
+        day=entry.day,
+        send=entry.send,
+        withheld=entry.withheld,
+        registration_id=None,
+        version=entry.version,
+    )
 
 
-def _unnamed(fact: Fact) -> Fact:
-    """An event's id is a producer's text. Only its time is needed to order it."""
-    return fact.model_copy(update={"id": ERASED})
+def _facts(time: datetime) -> Facts:
+    fact = Fact(time=time, source=SOURCE, id=ERASED)
+    return Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points={})
+
+
+def _times(facts: Facts) -> list[datetime]:
+    aspects = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points]
+    return [fact.time for fact in (*aspects, *facts.points.values())]
 
 
 def _erased_registration(registration: Registration) -> Registration:
-    return registration.model_copy(
-        update={
-            "account_id": AccountId(ERASED),
-            "status": Status.ENDED if registration.status.live else registration.status,
-            "supply_points": SupplyPoints(),
-            "premises": Address(address_lines=[ERASED], postcode=NO_POSTCODE),
-            "primary_contact": Contact(name=ERASED),
-            "alternate_contact": None,
-            "needs": [],
-            "sharing": Sharing(basis=LawfulBasis.NONE, recorded_on=registration.sharing.recorded_on, evidence=ERASED),
-            "services": Services(),
-            "warnings": [],
-        }
+    return Registration(
+        registration_id=registration.registration_id,
+        status=Status.ENDED if registration.status.live else registration.status,
+        version=registration.version,
+        created_at=registration.created_at,
+        updated_at=registration.updated_at,
+        review_due_on=registration.review_due_on,
+        follow_up_on=registration.follow_up_on,
+        **_nobody(recorded_on=registration.sharing.recorded_on),
     )
+
+
+def _nobody(recorded_on: date) -> dict[str, Any]:
+    """The fields of a registration that describe a person, of no one."""
+    return {
+        "account_id": AccountId(ERASED),
+        "supply_points": SupplyPoints(),
+        "premises": Address(address_lines=[ERASED], postcode=NO_POSTCODE),
+        "primary_contact": Contact(name=ERASED),
+        "alternate_contact": None,
+        "needs": [],
+        "sharing": Sharing(basis=LawfulBasis.NONE, recorded_on=recorded_on, evidence=ERASED),
+        "services": Services(),
+        "warnings": [],
+    }

@@ -1,23 +1,29 @@
 """Erasing people: at their request (`ops subject erase`), and when the retention of an ended registration is over.
 
-Documents are overwritten in place, so counts stay true. The registration goes last: an erasure that is interrupted
-begins again and finds what it needs. What today's and other unreleased files are made of must stay until the networks
-have been told to delete; it is noted on the registration, and erased on a later day.
+First the registration becomes a shell, under the version read: what is live is refused, and nothing else is touched
+until it is settled. Then its history, what networks were told and its quarantined messages are overwritten in place, so
+counts stay true. All of it is found by the registration's id, and each step can be repeated: an erasure that was
+interrupted goes on at the next command or run, which finds what is left.
+
+The date of the next look, `erase_due`, is stored with the shell: the same day while work is left, then the day after,
+for what raced the erasure and for states in files that are not released yet. A look that finds nothing, a day or more
+after the erasure, removes it. What ended before an account was registered again is erased in the same way, up to the
+version that it ended with, while the registration stays as it is.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import date, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from shared.clock import london_day
+from shared.clock import LONDON, london_day
 from shared.domain.changes import Change, Origin
-from shared.domain.erasure import ERASED, erased_change, erased_entry, erased_state
-from shared.domain.feed import FeedEntry, SharedState, shared_state
+from shared.domain.due_dates import erase_due_on, erase_period_on
+from shared.domain.erasure import SOURCE, erased_at, erased_change, erased_entry, erased_state, tombstone
+from shared.domain.feed import FeedEntry
 from shared.domain.lifecycle import Decision, Moment, withdraw
-from shared.domain.recipients import recipients
-from shared.domain.registration import Fact, RegistrationId, RegistrationState
+from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.errors import NotFound, Unavailable
 from shared.export.plan import Stage
 from shared.settings import settings
@@ -25,55 +31,141 @@ from shared.store.documents import Documents, Key, Stored, documents, pause
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
 from shared.store.identity import Identity, identity
-from shared.store.quarantine import Quarantine, QuarantineStatus, Record
-from shared.store.registrations import Registrations, Request
+from shared.store.quarantine import Quarantine, Record
+from shared.store.registrations import Registrations, Request, registration_fields
 from shared.store.rpc import CommitConflict, CommitUnanswered
+from shared.store.supply_points import feed_fields
 
-SOURCE = "erasure"
 _PAGE = 100
 _ATTEMPTS = 5
 _WRITES_PER_RPC = 100
+#: A request or message that raced an erasure has ended by then. A little less than a day, for the daily run.
+_RACES_LAST = timedelta(hours=20)
 
 
 class Subject(NamedTuple):
-    """All that the register holds of one account, by document id."""
+    """All that the register holds of one account. `state` is None if it does not know the account.
+
+    `ambiguous` are messages that name another account, too: a person judges whom they are about.
+    """
 
     registration_id: RegistrationId
-    state: RegistrationState
-    version: Any
+    state: RegistrationState | None
     changes: list[Change]
-    feed: dict[str, FeedEntry]
-    messages: dict[str, Record]
-
-    def texts(self) -> list[bytes]:
-        """What a message about this account holds at least one of: the account's number, a supply point's."""
-        if self.state.erased_on is not None:
-            return []
-        points = {key.partition(":")[2] for key in _points(self.state, self.changes)}
-        return [text.encode() for text in (self.state.registration.account_id, *sorted(points))]
+    feed: list[FeedEntry]
+    messages: list[Record]
+    ambiguous: list[Record]
 
 
 class Erased(NamedTuple):
-    """How many documents were overwritten; `pending` feed entries follow when their day is released."""
+    """How many documents were overwritten; `pending` feed entries follow when their day is released.
+
+    `ended` says that the registration was live. `ambiguous` are the ids of messages left to a person's judgement.
+    """
 
     registration_id: RegistrationId
     changes: int
     feed: int
     messages: int
     pending: int
+    ended: bool = False
+    ambiguous: tuple[str, ...] = ()
+
+    @property
+    def overwritten(self) -> int:
+        """How many documents were overwritten."""
+        return self.changes + self.feed + self.messages
+
+    def plus(self, other: "Erased") -> "Erased":
+        """Both together."""
+        return self._replace(
+            changes=self.changes + other.changes,
+            feed=self.feed + other.feed,
+            messages=self.messages + other.messages,
+            pending=self.pending + other.pending,
+            ambiguous=tuple(dict.fromkeys([*self.ambiguous, *other.ambiguous])),
+        )
+
+
+class _Extent(NamedTuple):
+    """What is erased: history and feed up to a version, messages that were first seen by an instant."""
+
+    version: int
+    seen_by: datetime
 
 
 class Erasure:
-    """Finds and overwrites what belongs to accounts. The registrations must have ended before they are erased."""
+    """Finds and overwrites what belongs to accounts."""
 
     def __init__(self, documents: Documents, identity: Identity) -> None:
         self._documents = documents
-        self._identity = identity
         self._registrations = Registrations(documents, identity)
-        self._quarantine = Quarantine(documents)
+        self._quarantine = Quarantine(documents, identity)
         self._exports = Exports(documents)
 
-    async def end(self, registration_id: RegistrationId, actor: str) -> bool:
+    async def subject(self, registration_id: RegistrationId) -> Subject:
+        """All that is held of an account. Raises `Unavailable`."""
+        messages, ambiguous = await self._messages(registration_id)
+        return Subject(
+            registration_id,
+            await self._registrations.get(registration_id),
+            [change async for change in self._changes(registration_id)],
+            [entry for _, entry in await self._feed(registration_id)],
+            messages,
+            ambiguous,
+        )
+
+    async def erase(self, registration_id: RegistrationId, actor: str) -> Erased:
+        """End the registration if it is live, which tells the networks to delete it, and overwrite everything.
+
+        Doing it again does no harm, and finishes what was interrupted. Raises `NotFound`, `Unavailable`.
+        """
+        ended = False
+        for attempt in range(_ATTEMPTS):
+            ended = await self._end(registration_id, actor) or ended
+            if await self._make_shell(registration_id):
+                return (await self._sweep(registration_id))._replace(ended=ended)
+            await pause(attempt)
+        raise Unavailable(headers={"Retry-After": "5"})
+
+    async def erase_unknown(self, registration_id: RegistrationId) -> Erased | None:
+        """Erase the quarantined messages of an account that the register does not know, and leave a shell for it.
+
+        A message from before the erasure cannot register the account then. None if the register knows it by now.
+        Raises `Unavailable`.
+        """
+        now = self._documents.clock.now()
+        fields = registration_fields(tombstone(registration_id, now), london_day(now))
+        try:
+            await self._documents.commit([self._documents.create(_key(registration_id), fields)])
+        except (CommitConflict, CommitUnanswered) as error:
+            known = await self._registrations.get(registration_id)
+            if known is None:
+                raise Unavailable(headers={"Retry-After": "5"}) from error
+            if known.erased_on is None:
+                return None
+        return await self._sweep(registration_id)
+
+    async def erase_due(self, registration_id: RegistrationId, until: date) -> Erased | None:
+        """Erase what of a registration is due by a day; None if nothing is. What is live stays as it is.
+
+        Raises `Unavailable`.
+        """
+        for attempt in range(_ATTEMPTS):
+            stored = await self._documents.get(_key(registration_id))
+            if stored is None or not _is_due(stored, until):
+                return None
+            state = _state(stored)
+            if state.erased_on is not None:
+                return await self._sweep(registration_id)
+            if state.ended_on is None or state.ended_on + _kept() > until:
+                return await self._erase_former(state, until)
+            if await self._make_shell(registration_id):
+                return await self._sweep(registration_id)
+            await pause(attempt)
+        raise Unavailable(headers={"Retry-After": "5"})
+
+    async def _end(self, registration_id: RegistrationId, actor: str) -> bool:
         """End a live registration: the networks are told to delete it. Whether it was live.
 
         Raises `NotFound`, `Unavailable`.
@@ -100,132 +192,168 @@ class Erasure:
         await self._registrations.apply(request, decide, expect_new=False)
         return True
 
-    async def messages(self, texts: Sequence[bytes]) -> dict[str, Record]:
-        """Quarantined messages that hold one of these texts, by id. Raises `Unavailable`."""
-        return {record.record_id: record async for record, data in self._records() if any(t in data for t in texts)}
+    async def _make_shell(self, registration_id: RegistrationId) -> bool:
+        """Replace a registration that has ended by a shell that is due today, and say whether it is one.
 
-    async def subjects(self, registration_ids: Sequence[RegistrationId], *, messages: bool = True) -> list[Subject]:
-        """All that is held of these accounts; one pass over the quarantine for all, if `messages` are looked for.
-
-        Raises `NotFound`.
+        It is none if it is live, or has changed meanwhile. Raises `NotFound`, `Unavailable`.
         """
-        found = [await self._subject(registration_id) for registration_id in registration_ids]
-        if not messages:
-            return found
-        async for record, data in self._records():
-            for subject in found:
-                if any(text in data for text in subject.texts()):
-                    subject.messages[record.record_id] = record
-        return found
-
-    async def erase(self, registration_ids: Sequence[RegistrationId], *, messages: bool = True) -> list[Erased]:
-        """Overwrite it. Doing it again does no harm. Raises `NotFound`, `Unavailable`."""
-        return [await self._erase(subject) for subject in await self.subjects(registration_ids, messages=messages)]
-
-    async def _subject(self, registration_id: RegistrationId) -> Subject:
-        stored = await self._documents.get(Key("registrations", registration_id))
+        stored = await self._documents.get(_key(registration_id))
         if stored is None:
             raise NotFound
-        state = RegistrationState.model_validate_json(stored.state)
-        changes = [change async for change in self._changes(registration_id)]
-        feed = {key: entry for key in state.erase_later if (entry := await self._entry(key))}
-        told = _told(state, changes)
-        for point in _points(state, changes):
-            entries = {key: entry async for key, entry in self._entries(point)}
-            feed |= {key: entry for key, entry in entries.items() if entry.state is None or entry.state in told}
-        return Subject(registration_id, state, stored.update_time, changes, feed, {})
+        now = self._documents.clock.now()
+        state = _state(stored)
+        if state.registration.status.live:
+            return False
+        if state.erased_on is not None and stored.fields.get(ERASE_DUE) is not None:
+            return True
+        shell = state if state.erased_on is not None else erased_state(state, now)
+        return await self._replace(stored, shell, london_day(now))
 
-    async def _erase(self, subject: Subject) -> Erased:
-        today = london_day(self._documents.clock.now())
-        released = await self._released({entry.day for entry in subject.feed.values()})
-        done = {key: entry for key, entry in subject.feed.items() if entry.day in released}
-        await self._overwrite([self._entry_write(key, entry) for key, entry in done.items()])
-        for record in subject.messages.values():
+    async def _sweep(self, registration_id: RegistrationId) -> Erased:
+        """Overwrite what is left beside a shell, and note when to look again."""
+        now = self._documents.clock.now()
+        stored = await self._documents.get(_key(registration_id))
+        shell = _state(stored) if stored is not None else None
+        if stored is None or shell is None or shell.erased_on is None:  # registered again: now it is a former period
+            return Erased(registration_id, 0, 0, 0, 0)
+        done = await self._overwrite(registration_id, _Extent(shell.registration.version, now))
+        finished = _finished(done, erased_at(shell), now)
+        await self._replace(stored, shell, None if finished else london_day(now) + timedelta(days=1))
+        return done
+
+    async def _erase_former(self, state: RegistrationState, until: date) -> Erased | None:
+        """Overwrite what is left of periods that ended before the account was registered again."""
+        registration_id = state.registration.registration_id
+        now = self._documents.clock.now()
+        done = Erased(registration_id, 0, 0, 0, 0)
+        finished: list[FormerPeriod] = []
+        due = [period for period in state.former if erase_period_on(period, _kept()) <= until]
+        for period in due:
+            seen_by = period.erased_at or _end_of(period.ended_on)
+            one = await self._overwrite(registration_id, _Extent(period.version, seen_by))
+            finished += [period] if _finished(one, period.erased_at, now) else []
+            done = done.plus(one)
+        if finished:
+            await self._forget(registration_id, finished)
+        return done if due else None
+
+    async def _forget(self, registration_id: RegistrationId, finished: list[FormerPeriod]) -> None:
+        """Take periods of which nothing is left off a registration. If it has just changed, a later run does."""
+        stored = await self._documents.get(_key(registration_id))
+        if stored is None:
+            return
+        state = _state(stored)
+        after = state.model_copy(update={"former": [period for period in state.former if period not in finished]})
+        if after != state:
+            await self._replace(stored, after, erase_due_on(after, _kept()))
+
+    async def _replace(self, stored: Stored, state: RegistrationState, erase_due: date | None) -> bool:
+        """Store a registration's state if it is still the version read. False if it is not known to be stored."""
+        key = _key(state.registration.registration_id)
+        fields = registration_fields(state, erase_due)
+        try:
+            await self._documents.commit([self._documents.replace(key, fields, stored.update_time)])
+        except (CommitConflict, CommitUnanswered):
+            return False
+        return True
+
+    async def _overwrite(self, registration_id: RegistrationId, extent: _Extent) -> Erased:
+        """Overwrite the history, feed and messages of an account that belong to what is erased."""
+        messages, ambiguous = await self._messages(registration_id)
+        old = [record for record in messages if record.first_seen <= extent.seen_by]
+        for record in old:
             await self._quarantine.erase(record.record_id)
-        changes = await self._erase_changes(subject.registration_id, today)
-        later = sorted(subject.feed.keys() - done.keys())
-        await self._write_shell(subject, today, later)
-        # A message may have left its entry meanwhile, with the state that it saw.
-        changes += await self._erase_changes(subject.registration_id, today)
-        return Erased(subject.registration_id, changes, len(done), len(subject.messages), len(later))
+        changes = await self._until_none_is_left(lambda: self._history_writes(registration_id, extent.version))
+        feed, pending = await self._overwrite_feed(registration_id, extent.version)
+        return Erased(
+            registration_id,
+            changes,
+            feed,
+            len(old),
+            pending,
+            ambiguous=tuple(record.record_id for record in ambiguous if record.first_seen <= extent.seen_by),
+        )
 
-    async def _write_shell(self, subject: Subject, today: date, later: list[str]) -> None:
-        """Raises `Unavailable` if the registration has changed meanwhile: it is erased at the next try."""
-        shell = erased_state(subject.state, subject.state.erased_on or today)
-        shell = shell.model_copy(update={"erase_later": later})
-        key = Key("registrations", subject.registration_id)
-        stored = await self._documents.get(key)
-        if stored is None:
-            raise NotFound
-        fields = {**stored.fields, "state": shell.model_dump_json()}
-        fields.pop(ERASE_DUE, None)
-        if later:
-            fields[ERASE_DUE] = spread(subject.registration_id, today + timedelta(days=1))
-        await self._commit([self._documents.replace(key, fields, subject.version)])
-
-    async def _erase_changes(self, registration_id: RegistrationId, today: date) -> int:
-        whole = [change async for change in self._changes(registration_id) if not change.erased]
-        keys = [Key("changes", change.change_id) for change in whole]
-        for start in range(0, len(keys), _WRITES_PER_RPC):
-            part = slice(start, start + _WRITES_PER_RPC)
-            stored = await self._documents.batch_get(keys[part])
-            await self._commit(
-                [
-                    self._documents.put(key, {**was.fields, "state": erased_change(change, today).model_dump_json()})
-                    for key, was, change in zip(keys[part], stored, whole[part], strict=True)
-                    if was is not None
-                ]
-            )
-        return len(whole)
-
-    async def _overwrite(self, writes: list[Any]) -> None:
-        for start in range(0, len(writes), _WRITES_PER_RPC):
-            await self._commit(writes[start : start + _WRITES_PER_RPC])
-
-    def _entry_write(self, key: str, entry: FeedEntry) -> Any:
-        return self._documents.merge(Key("export_feed", key), {"state": erased_entry(entry).model_dump_json()})
-
-    async def _commit(self, writes: list[Any]) -> None:
+    async def _until_none_is_left(self, writes: Callable[[], Awaitable[dict[str, Any]]]) -> int:
+        """Commit writes, by document id, and look again where that failed; how many documents that were."""
+        overwritten: set[str] = set()
         for attempt in range(_ATTEMPTS):
+            left = await writes()
+            overwritten |= left.keys()
+            ordered = list(left.values())
             try:
-                await self._documents.commit(writes)
-            except CommitUnanswered:
+                for start in range(0, len(ordered), _WRITES_PER_RPC):
+                    await self._documents.commit(ordered[start : start + _WRITES_PER_RPC])
+            except (CommitConflict, CommitUnanswered):
                 await pause(attempt)
-            except CommitConflict as conflict:
-                raise Unavailable(headers={"Retry-After": "5"}) from conflict
             else:
-                return
+                return len(overwritten)
         raise Unavailable(headers={"Retry-After": "5"})
 
-    async def _changes(self, registration_id: RegistrationId) -> AsyncIterator[Change]:
+    async def _history_writes(self, registration_id: RegistrationId, version: int) -> dict[str, Any]:
+        """Entries of the log never change but by erasing, so they are written whatever is there."""
+        now = self._documents.clock.now()
+        return {
+            change.change_id: self._documents.merge(
+                Key("changes", change.change_id), {"state": erased_change(change, now).model_dump_json()}
+            )
+            async for change in self._changes(registration_id, version)
+            if not change.erased
+        }
+
+    async def _overwrite_feed(self, registration_id: RegistrationId, version: int) -> tuple[int, int]:
+        """How many entries were overwritten, and how many wait for the release of their day.
+
+        Deletes name nobody, and stay. A late change of the next occupant can still replace an entry: each is written
+        under the version read.
+        """
+        pending = 0
+
+        async def writes() -> dict[str, Any]:
+            nonlocal pending
+            told = [
+                (stored, entry)
+                for stored, entry in await self._feed(registration_id)
+                if entry.state is not None and entry.version <= version
+            ]
+            released = await self._released({entry.day for _, entry in told})
+            pending = sum(entry.day not in released for _, entry in told)
+            return {
+                stored.document_id: self._documents.replace(
+                    Key("export_feed", stored.document_id), feed_fields(erased_entry(entry)), stored.update_time
+                )
+                for stored, entry in told
+                if entry.day in released
+            }
+
+        return await self._until_none_is_left(writes), pending
+
+    async def _messages(self, registration_id: RegistrationId) -> tuple[list[Record], list[Record]]:
+        """Quarantined messages that name this account and no other, and those that name another, too."""
+        own: list[Record] = []
+        ambiguous: list[Record] = []
+        for record in await self._quarantine.about(registration_id):
+            fields = await self._quarantine.fields(record.record_id)
+            others = {fields["subject"], fields["account"]} - {None, registration_id}
+            (ambiguous if others else own).append(record)
+        return own, ambiguous
+
+    async def _changes(self, registration_id: RegistrationId, version: int | None = None) -> AsyncIterator[Change]:
+        """The history up to a version, or all of it."""
         after: tuple[str, str] | None = None
         while True:
             page, after = await self._registrations.history(registration_id, after=after, limit=_PAGE)
             for change in page:
+                if version is not None and change.version > version:
+                    return
                 yield change
             if after is None:
                 return
 
-    async def _entries(self, point: str) -> AsyncIterator[tuple[str, FeedEntry]]:
-        """The feed entries of a supply point that are not erased, whosever they are; `.` follows `-` in ASCII."""
-        prefix = self._identity.supply_point_id(point)
-        pages = self._documents.pages("export_feed", from_id=f"{prefix}-", before_id=f"{prefix}.")
-        async for page in pages:
-            for stored in page:
-                entry = FeedEntry.model_validate_json(stored.state)
-                if entry.supply_point != ERASED:
-                    yield stored.document_id, entry
-
-    async def _entry(self, key: str) -> FeedEntry | None:
-        """None once it has expired."""
-        stored: Stored | None = await self._documents.get(Key("export_feed", key))
-        return FeedEntry.model_validate_json(stored.state) if stored else None
-
-    async def _records(self) -> AsyncIterator[tuple[Record, bytes]]:
-        for status in QuarantineStatus:
-            async for page in self._quarantine.records(status):
-                for record in page:
-                    yield record, await self._quarantine.data(record.message)
+    async def _feed(self, registration_id: RegistrationId) -> list[tuple[Stored, FeedEntry]]:
+        """What networks were told by an account's changes, as far as it has not expired."""
+        pages = self._documents.pages("export_feed", equal=("registration_id", registration_id), limit=_PAGE)
+        return [(stored, FeedEntry.model_validate_json(stored.state)) async for page in pages for stored in page]
 
     async def _released(self, days: set[date]) -> set[date]:
         """Of these days, those whose files are never made (again)."""
@@ -239,21 +367,31 @@ class Erasure:
         }
 
 
-def _points(state: RegistrationState, changes: Sequence[Change]) -> set[str]:
-    """Every supply point that the account ever spoke of."""
-    states = [state, *(change.state for change in changes)]
-    return {key for one in states for key in (*one.registration.held(), *one.facts.points, *one.networks)}
+def _key(registration_id: RegistrationId) -> Key:
+    return Key("registrations", registration_id)
 
 
-def _told(state: RegistrationState, changes: Sequence[Change]) -> list[SharedState]:
-    """Everything that a network can have been told of the account."""
-    told: list[SharedState] = []
-    for one in (state, *(change.state for change in changes)):
-        for recipient_id in recipients():
-            what = shared_state(one.registration, recipient_id)
-            if what not in told:
-                told.append(what)
-    return told
+def _state(stored: Stored) -> RegistrationState:
+    return RegistrationState.model_validate_json(stored.state)
+
+
+def _kept() -> timedelta:
+    return timedelta(days=settings().ended_kept_days)
+
+
+def _is_due(stored: Stored, until: date) -> bool:
+    due = stored.fields.get(ERASE_DUE)
+    return due is not None and str(due) <= spread(RegistrationId(stored.document_id), until)
+
+
+def _end_of(day: date) -> datetime:
+    """The last instant of a London day, and no more."""
+    return datetime.combine(day + timedelta(days=1), time(), LONDON) - timedelta(microseconds=1)
+
+
+def _finished(done: Erased, since: datetime | None, now: datetime) -> bool:
+    """Whether nothing was left, and nothing can come any more from what raced the erasure."""
+    return done.overwritten == 0 and done.pending == 0 and (since is None or now - since >= _RACES_LAST)
 
 
 @cache

@@ -16,7 +16,7 @@ from shared.domain.lifecycle import Decision, Moment
 from shared.domain.networks import Send, to_send
 from shared.domain.recipients import Withheld
 from shared.domain.registration import RegistrationId, RegistrationState
-from shared.errors import ClockOutOfStep, RegistrationUnknown, Unavailable
+from shared.errors import ClockOutOfStep, Erased, RegistrationUnknown, Unavailable
 from shared.store.documents import Documents, pause
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations, Request
@@ -91,7 +91,10 @@ class Resend:
             points=[],
         )
         async with self._at_once:
-            outcome = await self._registrations.apply(request, _again, expect_new=False)
+            try:
+                outcome = await self._registrations.apply(request, _again, expect_new=False)
+            except Erased:
+                return False
         return outcome.change.kind is ChangeKind.RESENT
 
     async def _released(self, entry: FeedEntry) -> bool:

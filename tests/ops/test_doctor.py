@@ -186,7 +186,7 @@ async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PSR_TOKEN_JWKS_URI", f"{gone}/jwks.json")
     done = await asyncio.to_thread(ops, "doctor", "--without-canary")
     assert done.returncode == 1
-    assert f"failing     issuer's keys  nothing answers at {gone}/jwks.json: callers are refused once" in done.stdout
+    assert f"failing     issuer's keys  nothing answers at {gone}/jwks.json: functions refuse callers" in done.stdout
 
 
 @pytest.mark.usefixtures("deployment")

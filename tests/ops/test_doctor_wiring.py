@@ -75,7 +75,8 @@ def _jwks(*keys: dict[str, Any]) -> bytes:
 
 
 ELLIPTIC = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
-NO_KEYS = "is no set of signing keys: no token can be checked; tell the owner of the issuer (docs/runbooks/errors.md)"
+TELL = "functions cannot learn of new keys; tell the owner of the issuer (docs/runbooks/issuer_keys.md)"
+NO_KEYS = f"is no set of signing keys: {TELL}"
 
 
 @pytest.mark.parametrize(
@@ -85,8 +86,7 @@ NO_KEYS = "is no set of signing keys: no token can be checked; tell the owner of
         pytest.param(_jwks(), f"what <uri> answers {NO_KEYS}", id="no keys"),
         pytest.param(
             _jwks({**ELLIPTIC, "kid": "1"}),
-            "no key at <uri> is for RS256, the only algorithm that is taken: no token can be checked; "
-            "tell the owner of the issuer (docs/runbooks/errors.md)",
+            f"no key at <uri> is for RS256, the only algorithm that is accepted: {TELL}",
             id="keys of another kind",
         ),
     ],

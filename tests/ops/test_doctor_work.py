@@ -14,6 +14,7 @@ from shared.export.plan import Stage
 from shared.messages.delivery import Delivery
 from shared.settings import Settings
 from shared.store.documents import Key
+from shared.store.identity import Identity
 from shared.store.quarantine import Quarantine
 from tests.export.world import World, london
 from tests.ops.findings import faults
@@ -32,7 +33,7 @@ async def exported(world: World, **changes: Any) -> Finding:
 
 
 async def test_what_waits_in_quarantine(world: World) -> None:
-    quarantine = Quarantine(world.documents)
+    quarantine = Quarantine(world.documents, Identity.of(world.settings))
 
     async def says() -> list[str]:
         return [finding.line for finding in await work.quarantined(quarantine, world.settings, world.clock.now())]
