@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ops.local.layout import Layout
 from tests.crashes.forks import Forks, Work
+from tests.crashes.samples import Step, deliver
 from tests.crashes.world import BEGIN, Picture, Proxies, Snapshot, World
 from tests.firestore_proxy import Fault
 
@@ -31,9 +32,9 @@ class Operation(NamedTuple):
     """
 
     name: str
-    before: Callable[[World], object]
+    before: Sequence[Step]
     work: Callable[[World], Work]
-    after: Callable[[World], object] = World.do_mail
+    after: Sequence[Step] = (deliver,)
     settings: Mapping[str, str] = {}
     expected: Callable[[Picture], object] = lambda _: None
     everyday: int = 0
@@ -91,13 +92,15 @@ class Crashes:
         """Run it whole. Raises `AssertionError` if it fails."""
         with self._world(operation) as world:
             world.at(BEGIN)
-            operation.before(world)
+            for step in operation.before:
+                step(world)
             before = world.snapshot()
         with self._world(operation) as world:
             world.restore(before)
             ended = world.run(operation.work(world))
             assert ended.done, world.log.read_text()
-            operation.after(world)
+            for step in operation.after:
+                step(world)
             return Uncut(before, ended.calls, world.picture())
 
     def differences(self, operation: Operation, uncut: Uncut, points: Sequence[CutPoint]) -> dict[CutPoint, str]:
@@ -124,7 +127,8 @@ class Crashes:
                 point = CutPoint(1, point.fault)
                 ended = world.run(work)
             assert ended.done, f"repeating it does not help: {world.log.read_text()[-4000:]}"
-            operation.after(world)
+            for step in operation.after:
+                step(world)
             return world.picture()
 
     @contextmanager

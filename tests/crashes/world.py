@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +51,7 @@ _DIFFERENT = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "<random>"),
 )
 
-_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b|[A-Za-z0-9+/]{22}==")
 
 #: A document's or an object's place, and what it holds.
 Picture = dict[str, Any]
@@ -138,8 +138,9 @@ class World:
                 client.create_topic(name=f"projects/{self.name}/topics/{topic}")
 
     def at(self, text: str) -> None:
-        """Let the clock jump to a London time."""
-        self.clock.jump_to(london(text))
+        """Let the clock jump to a London time, unless it is later already."""
+        if self.clock.now() < london(text):
+            self.clock.jump_to(london(text))
 
     def run(self, work: Work, nth: int = 0, fault: Fault = Fault.REFUSED) -> Ended:
         """Do a piece of work in a process of its own, and let its n-th call meet a fault."""
@@ -155,17 +156,15 @@ class World:
         """Do a piece of work that cannot fail."""
         assert self.run(work).done, f"{work}\n{self.log.read_text()}"
 
-    def deliver(self, mail: Mail) -> Call:
-        """The push of a message to the function that takes it."""
-        functions = {
-            m.trigger.pubsub.topic: n for n, m in read_manifests(ROOT / "functions").items() if m.trigger.pubsub
-        }
-        return push(functions[mail.topic], mail.data, mail.attributes)
+    def take(self) -> Call:
+        """The delivery of the oldest message that waits."""
+        mail = self.mail.pop(0)
+        return push(_CONSUMERS[mail.topic], mail.data, mail.attributes)
 
     def do_mail(self) -> None:
         """Deliver what waits, and what comes of that, until nothing does."""
         while self.mail:
-            self.do(self.deliver(self.mail.pop(0)))
+            self.do(self.take())
 
     def snapshot(self) -> Snapshot:
         """All that is held now."""
@@ -184,7 +183,7 @@ class World:
     def picture(self) -> Picture:
         """What is held, without what may differ: times, attempts, random ids, how often operators tried."""
         objects = self._objects()
-        digests = {sha256(content).hexdigest(): path for path, content in objects.items() if path.startswith(EXPORTS)}
+        digests = _digests(objects)
         picture: Picture = {}
         for path, document in self._firestore.read().items():
             collection, _, document_id = path.partition("/")
@@ -315,8 +314,8 @@ def _fields(document: bytes) -> dict[str, Any]:
         fields[name] = None if kind == "null_value" else getattr(value, kind)
         if kind == "timestamp_value":
             fields[name] = f"{value.timestamp_value.ToDatetime():%Y-%m-%d}T<time>"
-    if isinstance(fields.get("state"), str):
-        fields["state"] = json.loads(fields["state"])
+    if isinstance(state := fields.get("state"), str):
+        fields["state"] = json.loads(state)
     return fields
 
 
