@@ -138,6 +138,7 @@ class Play:
     def _run(self, step: Step, cut: tuple[int, Cut] | None) -> Any:
         """Its result, once it has been tried again if it was cut."""
         cuts = self.service.cuts
+        cuts.happened = None
         if cut:
             cuts.arm(*cut)
         try:
@@ -148,7 +149,6 @@ class Play:
         finally:
             if cuts.happened:
                 self.story.append(f"             ({cuts.happened}; it is tried again)")
-        cuts.happened = None
         try:
             return self.service.run(step.act)
         except (TryAgain, Problem) as ended:
@@ -390,7 +390,10 @@ class Play:
     # --- the quarantine
 
     def replay_parked(self, *, outage: bool = False) -> Step:
-        """The job publishes what is parked again, and it is delivered; or given up in an outage."""
+        """The job publishes what is parked again, and it is delivered; or given up in an outage.
+
+        What a cut has met is tried by a later run.
+        """
         words = "the job replays what is parked" + (", and all is given up in an outage" if outage else "")
         parked = {key for key, one in self.model.quarantine.items() if one.status == "parked" and not one.lost}
 
@@ -398,7 +401,8 @@ class Play:
             await self._job("replay_parked")
 
         def judge(model: Model, delivered: list[str]) -> str | None:
-            missing = [key for key in parked if self.records[key] not in delivered]
+            cut = self.service.cuts.happened
+            missing = [key for key in parked if self.records[key] not in delivered and not cut]
             self._judge_replays(model, delivered, outage=outage)
             return f"parked and not replayed: {missing}" if missing else None
 
@@ -408,7 +412,10 @@ class Play:
         """An operator has one message tried again."""
 
         async def publish() -> None:
-            await ops.quarantine._replay(ops.quarantine._chosen([self.records[key]], None, None), "mended")
+            chosen = ops.quarantine._chosen([self.records[key]], None, None)
+            _, failures = await ops.quarantine._replay(chosen, "fixed")
+            if failures:
+                raise TryAgain(str(failures))
 
         def judge(model: Model, delivered: list[str]) -> None:
             self._judge_replays(model, delivered, outage=outage)
