@@ -77,7 +77,8 @@ Pub/Sub message's data. Attributes of the Pub/Sub message are free; `traceparent
 Send in any order, as often as you like. A fact changes those aspects of a registration (people and needs, premises,
 lawful basis, status, each supply point) that hold an older fact, and loses on the others, so it never overwrites what is
 newer. An event about an account that has no registration yet, or for a supply point that another registration still
-holds, is parked and tried again until it applies.
+holds, is parked and retried until it applies. An event that arrives up to a minute before its registration applies within
+about a minute of it. The longer an event waits, the less often it is retried, at least every six hours.
 
 | Outcome | When | You do |
 | --- | --- | --- |
