@@ -26,13 +26,17 @@ app = typer.Typer(help="The daily export: status, verification, release.", no_ar
 _Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The London day, as 2026-11-23.")]
 
 
+#: The next run plans these days: it continues where another ended, or makes the next revision.
+_WAIT_FOR_THE_SCHEDULE = (Stage.PLANNING, Stage.REVISED)
+
+
 @app.command()
 def status(days: Annotated[int, typer.Option(help="How many closed days to show.", min=1, max=90)] = 14) -> None:
     """Show the newest closed days: how far each is, and what a day that is not released waits for."""
     table = Table("Day", "Revision", "Stage", "Parts", "Supply points", "Waits for", title="The daily export")
     waiting: date | None = None
-    for day, state in run(lambda: _newest(days)):
-        table.add_row(*_row(day, state, waiting))
+    for day, state, missing in run(lambda: _newest(days)):
+        table.add_row(*_row(day, state, missing, waiting))
         if waiting is None and (state is None or state.stage is not Stage.RELEASED):
             waiting = day
     Console().print(table)
@@ -105,27 +109,30 @@ async def _resend(day: date | None, names: list[str]) -> int:
     return await (again.everyone() if day is None else again.day(day, names))
 
 
-async def _newest(days: int) -> list[tuple[date, ExportDay | None]]:
-    """Oldest first, from the first day on."""
+async def _newest(days: int) -> list[tuple[date, ExportDay | None, int]]:
+    """Oldest first, from the first day on; each with how many of its parts are missing."""
     first = settings().export_first_day
     last = last_closed_day(settings().clock().now())
     shown = [last - timedelta(days=back) for back in reversed(range(days))]
     shown = [day for day in shown if first is None or day >= first]
-    return list(zip(shown, await exports().days(shown), strict=True))
+    states = await exports().days(shown)
+    missing = [await exports().how_many_missing(state) if state and state.planned else 0 for state in states]
+    return list(zip(shown, states, missing, strict=True))
 
 
-def _row(day: date, state: ExportDay | None, waiting: date | None) -> tuple[str, ...]:
+def _row(day: date, state: ExportDay | None, missing: int, waiting: date | None) -> tuple[str, ...]:
     if state is None:
         return f"{day}", "", "not planned", "", "", f"{waiting}" if waiting else "the next run of the schedule"
-    done = len(state.parts) - len(state.missing)
     reasons = [] if state.stage is Stage.RELEASED else [state.stopped_because, state.held_because]
-    if state.missing:
-        reasons.append(f"{len(state.missing)} parts")
+    if missing:
+        reasons.append(f"{missing:,} parts")
+    if state.stage in _WAIT_FOR_THE_SCHEDULE:
+        reasons.append("the next run of the schedule")
     return (
         f"{day}",
         f"{state.revision}",
         state.stage.value,
-        f"{done} of {len(state.parts)}",
+        f"{state.parts - missing:,} of {state.parts:,}" if state.planned else "",
         f"{state.counted:,}",
         "; ".join(reason for reason in reasons if reason),
     )

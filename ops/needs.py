@@ -5,18 +5,20 @@ Accounts are masked unless they are asked for with a reason. Every use is noted 
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, timedelta
 from typing import Annotated, NamedTuple
 
 import typer
+from rich.console import Console
 
 from ops.errors import CommandError
 from ops.running import operator, run
 from shared.clock import london_day
 from shared.domain.due_dates import ENDING_SOON
-from shared.domain.registration import Registration
+from shared.domain.registration import Registration, RegistrationState
 from shared.settings import settings
+from shared.store.documents import documents
 from shared.store.due_dates import DueDate, due_dates
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.registrations import registrations
@@ -44,41 +46,67 @@ class Due(NamedTuple):
 @app.command()
 def ending(*, within: _Within = ENDING_SOON.days, reveal: _Reveal = False, reason: _Reason = None) -> None:
     """Needs that end soon: ask before the networks are told to forget. `due_on` is the last day on which they hold."""
-    _show(DueDate.NEED_ENDS, within, reveal=reveal, reason=reason)
+    _show(lambda: _by_date(DueDate.NEED_ENDS, within), reveal=reveal, reason=reason)
 
 
 @app.command()
 def reviews(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
     """Registrations that it is time to go over with the customer again."""
-    _show(DueDate.REVIEW, within, reveal=reveal, reason=reason)
+    _show(lambda: _by_date(DueDate.REVIEW, within), reveal=reveal, reason=reason)
 
 
 @app.command()
 def follow_ups(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
     """People who want the register and whose needs are not known, or have all ended."""
-    _show(DueDate.FOLLOW_UP, within, reveal=reveal, reason=reason)
+    _show(lambda: _by_date(DueDate.FOLLOW_UP, within), reveal=reveal, reason=reason)
 
 
-def _show(name: DueDate, within: int, *, reveal: bool, reason: str | None) -> None:
+@app.command()
+def retired(*, reveal: _Reveal = False, reason: _Reason = None) -> None:
+    """List registrations that have a retired code, to agree on another one. `due_on` is the next review.
+
+    Reads every registration.
+    """
+    _show(_with_retired_codes, reveal=reveal, reason=reason)
+
+
+def _show(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str | None) -> None:
     if reveal and not (reason or "").strip():
         raise CommandError("--reveal shows personal data and needs a --reason")
-    found = run(lambda: _found(name, within, reveal=reveal, reason=reason))
+    listed = run(lambda: _noted(found, reveal=reveal, reason=reason))
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(Due._fields)
-    writer.writerows(due if reveal else due._replace(account_id=_HIDDEN) for due in found)
-    print(f"{len({due.registration_id for due in found}):,} registrations", file=sys.stderr)
+    writer.writerows(due if reveal else due._replace(account_id=_HIDDEN) for due in listed)
+    print(f"{len({due.registration_id for due in listed}):,} registrations", file=sys.stderr)
 
 
-async def _found(name: DueDate, within: int, *, reveal: bool, reason: str | None) -> list[Due]:
+async def _noted(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str | None) -> list[Due]:
+    listed = sorted([due async for due in found()])
+    about = sorted({due.registration_id for due in listed}) if reveal and listed else [None]
+    await operator_actions().note(Action.REVEALED if reveal else Action.LISTED, operator(), about, reason)
+    return listed
+
+
+async def _by_date(name: DueDate, within: int) -> AsyncIterator[Due]:
     until = london_day(settings().clock().now()) + timedelta(days=within)
-    found: list[Due] = []
     for noted in (True, False):
         async for page in due_dates().pages(name, until, noted=noted):
-            states = await registrations().get_all(page)
-            found += [due for state in states for due in _due(name, state.registration, until)]
-    about = sorted({due.registration_id for due in found}) if reveal and found else [None]
-    await operator_actions().note(Action.REVEALED if reveal else Action.LISTED, operator(), about, reason)
-    return sorted(found)
+            for state in await registrations().get_all(page):
+                for due in _due(name, state.registration, until):
+                    yield due
+
+
+async def _with_retired_codes() -> AsyncIterator[Due]:
+    read = 0
+    with Console(stderr=True).status("Reading the register") as status:
+        async for page in documents().pages("registrations"):
+            read += len(page)
+            status.update(f"Reading the register: {read:,} registrations")
+            for stored in page:
+                known = RegistrationState.model_validate_json(stored.state).registration
+                codes = " ".join(need.code for need in known.needs if need.code.category.retired)
+                if codes and known.status.live:
+                    yield Due(known.review_due_on, known.registration_id, known.account_id, codes)
 
 
 def _due(name: DueDate, registration: Registration, until: date) -> Iterator[Due]:

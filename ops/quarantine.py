@@ -17,11 +17,10 @@ from rich.table import Table
 
 from ops.errors import CommandError
 from ops.local.layout import FUNCTIONS
-from ops.running import operator, run
-from shared.errors import NotFound
+from ops.running import named, operator, run
+from shared.errors import NotFound, Unavailable
 from shared.manifest import read_manifests
-from shared.messages.delivery import REPLAY_OF
-from shared.messages.publisher import publish
+from shared.messages.replay import replay as replay_message
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.quarantine import QuarantinedMessage, QuarantineStatus, Record, quarantine
 
@@ -73,8 +72,12 @@ def replay(
     """Publish messages again as they came. Doing it twice does no harm: what was applied is not applied again."""
     if bool(record_ids) == everything:
         raise CommandError("give record ids, or --all")
-    replayed = run(lambda: _replay(_chosen(record_ids, status, problem), reason))
+    replayed, failures = run(lambda: _replay(_chosen(record_ids, status, problem), reason))
     print(f"{replayed:,} published again. `ops quarantine list` shows what came back.")
+    for failure in failures:
+        print(failure)
+    if failures:
+        raise CommandError(f"{len(failures):,} could not be published again; see above")
 
 
 @app.command()
@@ -120,21 +123,48 @@ async def _show(record_id: str, *, reveal: bool, reason: str | None) -> None:
     print(f"subscription {message.subscription}, message {message.message_id}")
     for error in record.errors:
         print(f"  {error.pointer or '/'}: {error.code}: {error.detail}")
-    data = await quarantine().data(message)
-    print(_whole(data) if reveal else _masked(data))
+    print(await _content(message, reveal=reveal))
     for action in await operator_actions().on(record_id):
         print(f"{action.at.isoformat()} {action.action.value} by {action.operator}: {action.reason or '-'}")
 
 
-async def _replay(records: AsyncIterator[Record], reason: str | None) -> int:
-    """What is chosen is read before anything is published, since publishing changes it."""
+async def _content(message: QuarantinedMessage, *, reveal: bool) -> str:
+    if message.erased:
+        return "(erased)"
+    try:
+        data = await quarantine().data(message)
+    except NotFound:
+        return "(its data is not in the bucket)"
+    return _whole(data) if reveal else _masked(data)
+
+
+async def _replay(records: AsyncIterator[Record], reason: str | None) -> tuple[int, list[str]]:
+    """How many were published, and what hindered each of the others.
+
+    What is chosen is read before anything is published, since publishing changes it.
+    """
     chosen = [record.record_id async for record in records]
     await operator_actions().note(Action.REPLAYED, operator(), list(chosen), reason)
+    failures: list[str] = []
     for record_id in chosen:
-        message = (await _get(record_id)).message
-        attributes = {**message.attributes, REPLAY_OF: record_id}
-        await publish(topic_of(message), await quarantine().data(message), attributes)
-    return len(chosen)
+        try:
+            await _replay_one(record_id)
+        except CommandError as error:
+            failures.append(f"{record_id}: {error}")
+    return len(chosen) - len(failures), failures
+
+
+async def _replay_one(record_id: str) -> None:
+    """Raises `CommandError` if that fails, which says nothing of other records."""
+    record = await _get(record_id)
+    if record.message.erased:
+        raise CommandError("the message was erased; there is nothing to publish")
+    try:
+        await replay_message(record, topic_of(record.message))
+    except NotFound:
+        raise CommandError("its data is not in the bucket; discard it") from None
+    except Unavailable as problem:
+        raise CommandError(f"{named(problem)}: {problem.detail}") from None
 
 
 async def _discard(record_ids: list[str], reason: str) -> dict[str, QuarantineStatus]:
@@ -150,7 +180,8 @@ async def _chosen(record_ids: list[str] | None, status: QuarantineStatus, proble
             yield await _get(record_id)
     else:
         async for record in _records(status, problem):
-            yield record
+            if not record.message.erased:
+                yield record
 
 
 async def _records(status: QuarantineStatus, problem: str | None) -> AsyncIterator[Record]:

@@ -39,10 +39,9 @@ def front_door_rules(manifests: Mapping[str, Manifest]) -> list[Rule]:
     for name, manifest in manifests.items():
         for route in manifest.trigger.http or []:
             path, parameter, _ = route.path.partition("{")
-            rule = Rule(method=route.method, match="prefix" if parameter else "full", path=path, function=name)
-            known = rules.setdefault((rule.method, rule.match, rule.path), rule)
-            if known.function != name:
-                raise CommandError(
-                    f"{known.function} and {name} both want {rule.method} {route.path} at the front door"
-                )
+            for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+                rule = Rule(method=method, match="prefix" if parameter else "full", path=path, function=name)
+                known = rules.setdefault((rule.method, rule.match, rule.path), rule)
+                if known.function != name:
+                    raise CommandError(f"{known.function} and {name} both want {method} {route.path} at the front door")
     return sorted(rules.values(), key=lambda rule: (rule.match != "full", -len(rule.path), rule.path, rule.method))

@@ -37,11 +37,13 @@ _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 #: Every field of every event.
 FIELDS: Mapping[str, Field] = {
+    "age_seconds": Field(_NUMBER, "How long ago the keys were fetched; absent if they never were"),
     "attempt": Field(_NUMBER, "Which delivery of the message this was; absent where Pub/Sub does not count"),
     "caller": Field(r"[\x20-\x7e]{1,255}", "Subject of the access token (`sub`); only in the access log"),
     "caller_group": Field("[0-9a-f]{2}", "One of 256 groups that callers fall into by their subject; a metric's label"),
     "caller_kind": Field("agent|customer|network", "Kind of caller"),
     "changes": Field(_NUMBER, "How many entries of the change log were overwritten"),
+    "closed": Field(_NUMBER, "Registrations that ended in this run, after their account's last day"),
     "day": Field(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "London day of the export, or that has begun"),
     "dropped": Field(_NAME, "Name of the field that was dropped"),
     "entries": Field(_NUMBER, "How many feed entries were overwritten"),
@@ -93,7 +95,13 @@ class Event(Enum):
         "INFO",
         "Request served",
         "operation status milliseconds problem",
-        "One for each request, message delivery or scheduled run, whatever came of it.",
+        "One for each complete request, message delivery or scheduled run, whatever came of it.",
+    )
+    CLIENT_DISCONNECTED = (
+        "INFO",
+        "Client disconnected while sending its request",
+        "operation",
+        "The request never arrived whole, nothing was done, and there is nobody to answer.",
     )
     REQUEST_FAILED = (
         "ERROR",
@@ -113,6 +121,12 @@ class Event(Enum):
         "operation caller caller_kind purpose problem registration_ids",
         "Access log: a caller without token or scope, or who asked for what is not there or not its own.",
     )
+    ISSUER_KEYS_NOT_REFRESHED = (
+        "WARNING",
+        "Token issuer's signing keys could not be refreshed",
+        "reason age_seconds",
+        "Known keys count for 24 hours after they were last fetched. Tokens that name another key get 503 meanwhile.",
+    )
     CHANGE_STORED = (
         "INFO",
         "Change stored",
@@ -127,8 +141,8 @@ class Event(Enum):
     )
     DAY_PASSED = (
         "INFO",
-        "Needs that had run out were ended, reviews and follow-ups that fell due were noted",
-        "day needs without_needs reviews follow_ups skipped ending_soon reviews_waiting follow_ups_waiting",
+        "Needs and accounts that had run out were ended, reviews and follow-ups that fell due were noted",
+        "day needs without_needs closed reviews follow_ups skipped ending_soon reviews_waiting follow_ups_waiting",
         "A run of `expire_needs`: what it did, and what waits for people (`ops needs`) if the run came to its end.",
     )
     REGISTRATION_SKIPPED = (
@@ -148,6 +162,18 @@ class Event(Enum):
         "Message quarantined",
         "quarantine_id reason status",
         "A message could not be applied and is kept: `parked` is tried again by itself, `held` waits for a person.",
+    )
+    MESSAGE_STILL_PARKED = (
+        "INFO",
+        "Parked message was tried and still cannot be applied",
+        "quarantine_id reason",
+        "The registration or the supply point that it waits for is not there yet. It is tried again later.",
+    )
+    MESSAGE_NOT_REPLAYED = (
+        "WARNING",
+        "Parked message could not be published again",
+        "quarantine_id exception",
+        "`replay_parked` met a fault with one message and continued with the others; it tries this one again later.",
     )
     QUARANTINE_NEGLECTED = (
         "WARNING",

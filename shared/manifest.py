@@ -47,10 +47,10 @@ class Subscription(Model):
 
 
 class Schedule(Model):
-    """A Cloud Scheduler job. `cron` in unix-cron form."""
+    """A Cloud Scheduler job. `cron` in unix-cron form; UTC for a job that runs at every hour."""
 
     cron: str
-    time_zone: Literal["Europe/London"]
+    time_zone: Literal["Europe/London", "Etc/UTC"]
 
 
 class Trigger(Model):

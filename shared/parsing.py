@@ -8,6 +8,7 @@ from pydantic_core import from_json
 from pydantic_core.core_schema import ErrorType
 
 from shared.errors import FieldError, InvalidContent, MalformedJson
+from shared.model import SUBMITTED
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -45,15 +46,15 @@ _OPAQUE = frozenset(get_args(ErrorType)) - _PLAIN
 
 
 def parse(text: bytes, model: type[_Model]) -> _Model:
-    """JSON text as a model. Raises `MalformedJson`, `InvalidContent`."""
+    """JSON text as a model, by the rules for submissions. Raises `MalformedJson`, `InvalidContent`."""
     json_value(text)
     return validate(text, model)
 
 
-def validate(text: bytes, model: type[_Model]) -> _Model:
-    """JSON text that is known to be well-formed as a model. Raises `InvalidContent`."""
+def validate(text: bytes, model: type[_Model], context: Any = SUBMITTED) -> _Model:
+    """The same of JSON text that is known to be well-formed. Raises `InvalidContent`."""
     try:
-        return model.model_validate_json(text)
+        return model.model_validate_json(text, context=context)
     except ValidationError as error:
         raise InvalidContent(field_errors(error)) from None
 

@@ -21,7 +21,7 @@ locals {
         functions = join("|", keys(local.functions))
         jobs      = join("|", keys(local.scheduled))
         topic     = try(local.pubsub[key].topic, "")
-        window    = try(startswith(local.scheduled[key].cron, "*"), false) ? "3h" : "25h"
+        window    = try(startswith(local.scheduled[key].cron, "*"), false) ? "30m" : "25h"
       },
       [
         for name, objective in local.monitoring.objectives : {

@@ -46,16 +46,27 @@ resource "google_storage_bucket" "exports" {
   depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
 }
 
-# Data of quarantined messages that are too large for a document. No retention: erasing a customer reaches it at once.
+# Data of quarantined messages that are too large for a document. Erasing a customer reaches it at once. The lifecycle rule
+# is for what nobody erases or settles: nothing of a person stays longer than an ended registration does (ended_kept_days).
 resource "google_storage_bucket" "quarantine" {
   # checkov:skip=CKV_GCP_62:Every read and write is in the Data Access audit log (project.tf).
-  # checkov:skip=CKV_GCP_78:Objects are named by their content and never overwritten; old versions would only keep personal data.
+  # checkov:skip=CKV_GCP_78:Objects are named by their record and never overwritten; old versions would only keep personal data.
   project                     = var.project
   name                        = "${var.project}-psr-quarantine"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   force_destroy               = !var.protected
+
+  lifecycle_rule {
+    condition {
+      age = 730
+    }
+
+    action {
+      type = "Delete"
+    }
+  }
 
   soft_delete_policy {
     retention_duration_seconds = 604800

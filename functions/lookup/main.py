@@ -11,7 +11,17 @@ from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_ke
 from shared.errors import Erased, FieldError, InvalidContent, MalformedParameter, NotFound
 from shared.http.access import Shown, Shows
 from shared.http.api import Answer, Api, Call
-from shared.http.bulk import Area, AreaPage, Batch, Summary, SupplyPointList, at_supply_point, in_area
+from shared.http.bulk import (
+    Area,
+    AreaPage,
+    Batch,
+    FoundInArea,
+    Summary,
+    SupplyPointList,
+    at_supply_point,
+    in_area,
+)
+from shared.http.callers import Caller
 from shared.http.history import HistoryPage, HistoryQuery, history_entry
 from shared.http.pages import page_token, position_in
 from shared.http.registrations import entity_tag, registration_answer, without_secrets
@@ -19,6 +29,8 @@ from shared.model import Model
 from shared.store.registrations import registrations
 
 api = Api(__file__)
+
+_MOST_READ_AT_ONCE = 500
 
 
 class LookupKey(Model):
@@ -41,8 +53,8 @@ async def get_registration(call: Call) -> Answer:
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
     registration = _seen(await registrations().get(registration_id))
-    if call.has_read(registration.version):
-        return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": entity_tag(registration)})
+    if call.has_read(tag := entity_tag(registration)):
+        return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": tag})
     return registration_answer(registration, call.caller)
 
 
@@ -87,17 +99,30 @@ async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
 
 @api.operation("searchRegistrations", answers=AreaPage)
 async def search_registrations(call: Call, body: Area) -> Answer:
-    """Live registrations in a postcode or postcode sector, page by page; one RPC."""
-    after = None
+    """Live registrations in a postcode or postcode sector, page by page; one RPC if the caller may see them all."""
+    after_id = None
     if body.page_token is not None:
-        (after,) = _position(call, body.postcode, body.page_token, InvalidContent, "/page_token")
-    states, last = await registrations().in_area(body.postcode, after_id=after, limit=body.page_size)
-    seen = [in_area(call.caller, state.registration) for state in states]
+        (after_id,) = _position(call, body.postcode, body.page_token, InvalidContent, "/page_token")
+    found = await _visible_in_area(call.caller, body.postcode, after_id, body.page_size + 1)
+    shown = found[: body.page_size]
+    more = len(found) > len(shown)
     page = AreaPage(
-        registrations=[found for found in seen if found],
-        next_page_token=page_token(call, body.postcode, [last]) if last else None,
+        registrations=shown,
+        next_page_token=page_token(call, body.postcode, [shown[-1].registration_id]) if more else None,
     )
-    return Answer(200, page.model_dump_json(), _shown(page.registrations))
+    return Answer(200, page.model_dump_json(), _shown(shown))
+
+
+async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, count: int) -> list[FoundInArea]:
+    """At most `count` registrations that the caller may see, in order of id. It reads on past those it may not."""
+    found: list[FoundInArea] = []
+    limit = count
+    while True:
+        states, after_id = await registrations().in_area(postcode, after_id=after_id, limit=limit)
+        found += [seen for state in states if (seen := in_area(caller, state.registration))]
+        if after_id is None or len(found) >= count:
+            return found[:count]
+        limit = min(2 * limit, _MOST_READ_AT_ONCE)
 
 
 @api.operation("listChanges", answers=HistoryPage, problems=(NotFound, Erased))

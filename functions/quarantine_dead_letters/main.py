@@ -5,7 +5,7 @@ from shared.messages.delivery import Delivery, before_dead_letter
 from shared.messages.push import Consumer
 from shared.store.quarantine import quarantine
 
-consumer = Consumer(__file__)
+consumer = Consumer(__file__, applies=False)
 
 
 @consumer.handles

@@ -23,7 +23,7 @@ from shared.errors import (
     VersionStale,
 )
 from shared.http.api import Answer, Api, Call
-from shared.http.registrations import RegistrationPatch, Withdrawal, registration_answer
+from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
 from shared.outcome_log import log_outcome
 from shared.settings import settings
 from shared.store.registrations import Decide, Outcome, Request, registrations
@@ -69,11 +69,11 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
-    versions = call.versions_read
+    tags = call.tags_read
     fact = _fact(call)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        known = _as_read(known, versions)
+        known = _as_read(known, tags)
         told = patched(told_of(known.registration), body.root)
         decision = lifecycle.amend(told, known, moment=moment, fact=fact, settings=settings())
         call.caller.check_supply_points(_taken(known, decision.state))
@@ -96,11 +96,11 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
-    versions = call.versions_read
+    tags = call.tags_read
     fact = _fact(call)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        known = _as_read(known, versions)
+        known = _as_read(known, tags)
         return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, settings=settings())
 
     outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
@@ -136,7 +136,7 @@ async def _apply(
     return outcome
 
 
-def _as_read(known: RegistrationState | None, versions: frozenset[int]) -> RegistrationState:
+def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> RegistrationState:
     """The registration as the caller has read it. A precondition counts only where the request could succeed without
     it (RFC 9110 §13.2.1). Raises `NotFound`, `NotLive`, `VersionStale`.
     """
@@ -146,7 +146,7 @@ def _as_read(known: RegistrationState | None, versions: frozenset[int]) -> Regis
         raise Erased
     if not known.registration.status.live:
         raise NotLive
-    if known.registration.version not in versions:
+    if entity_tag(known.registration) not in tags:
         raise VersionStale
     return known
 

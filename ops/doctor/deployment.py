@@ -15,7 +15,6 @@ from ops.local.wiring import MAX_DELIVERY_ATTEMPTS
 from ops.routing import DEFAULT_FUNCTION
 from ops.schedule import LOCATION
 from shared.manifest import Manifest, read_manifests, read_push_subscriptions
-from shared.settings import settings
 
 #: The runbook for a function that does not do its work, by what starts it (`per` in terraform/alerts.yaml).
 _RUNBOOKS = {"http": "errors", "pubsub": "backlog", "schedule": "job_missing"}
@@ -71,7 +70,7 @@ def local_stack(layout_file: Path | None, token: str | None) -> Deployment:
         url=layout.url,
         front_door=True,
         functions={name: layout.function_url(name) for name in layout.functions},
-        builds=dict.fromkeys(layout.functions, settings().build),
+        builds=dict.fromkeys(layout.functions, layout.project),
         max_delivery_attempts=MAX_DELIVERY_ATTEMPTS,
         token=token,
     )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ops.doctor.deployment import Deployment, manifests, runbook_of
 from ops.doctor.finding import Finding, failing, not_checked, ok
-from shared.http.callers import Tokens
+from shared.http.signing_keys import ALGORITHM, KEPT_SECONDS, IssuerFault, KeysUnavailable, fetch_keys
 from shared.manifest import Manifest
 from shared.settings import Settings
 from shared.status import STATUS_PATH, StatusReport
@@ -22,6 +22,7 @@ _SECONDS = 10.0
 _NOT_FROM_HERE = (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
 #: The id of no registration.
 _NOBODY = "00000000-0000-8000-8000-000000000000"
+_HOURS_KEPT = round(KEPT_SECONDS / 3600)
 
 
 async def functions(deployment: Deployment) -> list[Finding]:
@@ -86,17 +87,22 @@ async def issuer(settings: Settings) -> tuple[list[Finding], str]:
     if uri is None:
         return [not_checked("issuer's keys", "PSR_TOKEN_JWKS_URI is not set here")], ""
     try:
-        keys = await Tokens(str(settings.token_issuer), str(settings.token_audience), uri).signing_keys()
-    except jwt.PyJWKClientConnectionError:
-        says = f"nothing answers at {uri}: callers are refused once the functions forget the keys (5 minutes)"
-        return [failing("issuer's keys", f"{says}; tell the owner of the issuer", "errors")], ""
-    except (jwt.PyJWTError, ValueError):
-        says = f"what {uri} answers is no set of signing keys: no token can be checked"
-        return [failing("issuer's keys", f"{says}; tell the owner of the issuer", "errors")], ""
-    if not keys:
-        says = f"no key at {uri} is for RS256, the only algorithm that is taken: no token can be checked"
-        return [failing("issuer's keys", f"{says}; tell the owner of the issuer", "errors")], ""
-    return [ok("issuer's keys", f"{len(keys)} for RS256 at {uri}")], str(keys[0].key_id)
+        keys = await asyncio.to_thread(fetch_keys, uri)
+    except KeysUnavailable as unavailable:
+        says = _ISSUER_FAULTS[unavailable.fault].format(uri=uri)
+        return [failing("issuer's keys", f"{says}; tell the owner of the issuer", "issuer_keys")], ""
+    return [ok("issuer's keys", f"{len(keys)} for {ALGORITHM} at {uri}")], next(iter(keys))
+
+
+_ISSUER_FAULTS = {
+    IssuerFault.NO_ANSWER: (
+        f"nothing answers at {{uri}}: functions refuse callers once the keys that they know are {_HOURS_KEPT} hours old"
+    ),
+    IssuerFault.NO_KEYS: "what {uri} answers is no set of signing keys: functions cannot learn of new keys",
+    IssuerFault.OTHER_ALGORITHMS: (
+        f"no key at {{uri}} is for {ALGORITHM}, the only algorithm that is accepted: functions cannot learn of new keys"
+    ),
+}
 
 
 async def tokens(deployment: Deployment, settings: Settings, key_id: str) -> list[Finding]:

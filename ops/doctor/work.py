@@ -14,7 +14,7 @@ from shared.store.quarantine import Quarantine, QuarantineStatus, Waiting
 
 #: London time by which a day's files are out on the next (the alert `export_late`).
 DELIVERED_BY = time(6, 0)
-#: `replay_parked` runs every five minutes.
+#: `replay_parked` runs every minute.
 _SWEEPER_PATIENCE = timedelta(days=1)
 
 
@@ -57,7 +57,8 @@ async def last_export(exports: Exports, bucket: Bucket, settings: Settings, now:
     (state,) = await exports.days([waiting or last])
     if waiting is None and state is not None:
         return [await _released(bucket, state)]
-    return [_unreleased(waiting or last, state, now)]
+    missing = await exports.how_many_missing(state) if state else 0
+    return [_unreleased(waiting or last, state, missing, now)]
 
 
 async def _released(bucket: Bucket, state: ExportDay) -> Finding:
@@ -66,18 +67,18 @@ async def _released(bucket: Bucket, state: ExportDay) -> Finding:
         return failing("export", f"{state.day} is released, but {place}/{RELEASED} is gone: who deletes objects?")
     if await bucket.sha256(f"{place}/{MANIFEST}") != state.manifest_sha256:
         return failing("export", f"{place}/{MANIFEST} is not the one that was released: who writes to the bucket?")
-    files = sum(part.result is not None and part.result.sha256 is not None for part in state.parts)
+    files = state.sums.files if state.sums else 0
     return ok("export", f"{state.day} is released: {files:,} files, {state.counted:,} supply points")
 
 
-def _unreleased(day: date, state: ExportDay | None, now: datetime) -> Finding:
+def _unreleased(day: date, state: ExportDay | None, missing: int, now: datetime) -> Finding:
     if state is not None and state.stopped_because:
         return failing("export", f"{day} has stopped: {state.stopped_because}", "export_stopped")
     if state is not None and state.stage is Stage.HELD:
         decide = f"`python -m ops export release {day}` or `revise {day}`"
         return failing("export", f"{day} is held: {state.held_because}; {decide}", "export_stopped")
     due = datetime.combine(day + timedelta(days=1), DELIVERED_BY, LONDON)
-    waits = "is not planned" if state is None else f"waits for {len(state.missing)} of {len(state.parts)} parts"
+    waits = f"waits for {missing:,} of {state.parts:,} parts" if state and state.planned else "is not planned"
     if now < due:
         return ok("export", f"{day} {waits} yet; it is due by {due:%H:%M}")
     again = "`python -m ops schedule run export_daily` does no harm"

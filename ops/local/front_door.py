@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from ops.routing import DEFAULT_FUNCTION, front_door_rules
@@ -48,6 +48,8 @@ class FrontDoor:
             first = await anext(body, b"")
         except httpx.TransportError:
             return PlainTextResponse("the function does not answer\n", 502)
+        except ClientDisconnect:
+            return PlainTextResponse("the client disconnected\n", 400)  # reaches nobody
         response = StreamingResponse(_all(first, body), answer.status_code, background=BackgroundTask(answer.aclose))
         response.raw_headers = [(name.lower(), value) for name, value in _end_to_end(answer.headers.raw)]
         return response

@@ -8,9 +8,12 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ops.local.front_door import FrontDoor
@@ -40,11 +43,13 @@ def gateway(layout: Layout) -> Starlette:
         jobs.cancel()
         await door.close()
 
-    everything_else = Route(
-        "/{path:path}", door.serve, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    )
+    async def status(_request: Request) -> JSONResponse:
+        return JSONResponse({"function": "gateway", "build": layout.project})
+
+    own_status = Route(urlsplit(layout.gateway_status).path, status)
+    everything_else = Route("/{path:path}", door.serve, methods=_METHODS)
     pages = Pages(layout)
-    routes = [*issuer.routes(), *scheduler.routes(), *pages.routes(), everything_else]
+    routes = [*issuer.routes(), *scheduler.routes(), *pages.routes(), own_status, everything_else]
     return Starlette(routes=routes, lifespan=lifespan)
 
 

@@ -70,6 +70,11 @@ class Layout(Model):
         return self.home / "signing-key.pem"
 
     @property
+    def gateway_status(self) -> str:
+        """The status page of the gateway itself; `/_status` behind it is a function's."""
+        return f"{self.issuer}/status"
+
+    @property
     def file(self) -> Path:
         """Where the layout itself is written down."""
         return self.home / "stack.json"
@@ -87,6 +92,8 @@ class Layout(Model):
             "STORAGE_EMULATOR_HOST": f"http://{self.emulators['storage']}",
             "PSR_PROJECT": self.project,
             "PSR_IDENTITY_KEY": self.identity_key,
+            # By their build a stack tells its own functions from another's.
+            "PSR_BUILD": self.project,
             "PSR_TOKEN_ISSUER": self.issuer,
             "PSR_TOKEN_AUDIENCE": AUDIENCE,
             "PSR_TOKEN_JWKS_URI": f"{self.issuer}/jwks.json",

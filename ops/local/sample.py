@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from shared.clock import LONDON, rfc3339
-from shared.domain.needs import YOUNG_CHILDREN, categories
+from shared.domain.needs import YOUNG_CHILDREN, categories, live_codes
 from shared.domain.recipients import UNROUTABLE
 from shared.domain.supply_points import distributors, mpan_check_digit, mprn_check_digits
 
@@ -118,7 +118,7 @@ def _customer(number: int, day: date, chance: random.Random) -> Record:
     known = list(distributors())
     distributor_id = chance.choice(_UNKNOWN_DISTRIBUTORS) if number % 200 == 101 else known[number % len(known)]
     electricity, gas = number % 10 != 9, number % 10 in (0, 1, 2, 3, 4, 9)
-    codes = list(categories())
+    codes = live_codes()
     wanted = {codes[number % len(codes)], *chance.sample(codes, chance.randrange(3))}
     pending = number % 40 == 17
     record: Record = {

@@ -7,7 +7,9 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -25,9 +27,10 @@ from ops.local.layout import (
     make_signing_key,
     start_clock,
 )
-from ops.local.processes import LOOPBACK, Child, answers, end_all
+from ops.local.processes import LOOPBACK, Child, answers, end_all, reports
 from ops.local.wiring import make_jobs, make_subscriptions, make_topics_and_buckets
 from shared.clock import SimulatedClock
+from shared.status import STATUS_PATH
 
 _SERVE = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
 _LOOKS_EVERY_SECONDS = 0.25
@@ -117,20 +120,24 @@ class Stack:
         child.wait_until_ready()
 
     def keep_running(self) -> None:
-        """From now on start each function again that ends, as Cloud Run does, until the stack stops."""
+        """From now on restart each function that ends, as Cloud Run does, until the stack stops."""
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._watcher.start()
 
     def _watch(self) -> None:
         while not self._stopping.wait(_LOOKS_EVERY_SECONDS):
             for child in [self._children[name] for name in self.layout.functions]:
-                if not child.running:
-                    child.start()
+                if child.restart_if_due(time.monotonic()):
                     self._write_processes()
 
     def _start(self, children: list[Child]) -> None:
-        """Start processes, all at the same time."""
+        """Start processes, all at the same time. Raises `CommandError` if a port is in use."""
         for child in children:
+            if answers(child.port):
+                raise CommandError(
+                    f"port {child.port} on {LOOPBACK} was free and is now in use, "
+                    f"so {child.name} cannot start: try again"
+                )
             self._children[child.name] = child
             child.start()
         self._write_processes()
@@ -174,16 +181,24 @@ class Stack:
         gateway = [sys.executable, "-m", "ops.local.gateway", str(self.layout.file)]
         functions = [
             # The production server; `shared` is importable, and what stands beside main.py, as in a bundle.
-            self._child(name, [*_SERVE, "--host", LOOPBACK, "--port", str(port)], port, FUNCTIONS / name)
+            self._child(
+                name,
+                [*_SERVE, "--host", LOOPBACK, "--port", str(port)],
+                port,
+                FUNCTIONS / name,
+                f"{self.layout.function_url(name)}{STATUS_PATH}",
+            )
             for name, port in self.layout.functions.items()
         ]
-        return [self._child("gateway", gateway, self.layout.port, ROOT), *functions]
+        return [self._child("gateway", gateway, self.layout.port, ROOT, self.layout.gateway_status), *functions]
 
-    def _child(self, name: str, command: list[str], port: int, folder: Path) -> Child:
+    def _child(self, name: str, command: list[str], port: int, folder: Path, status: str | None = None) -> Child:
+        """One whose `status` page, if it has one, says that it is of this stack."""
         sockets = self._sockets / name
         sockets.mkdir(exist_ok=True)
         environment = {**child_environment(self.layout), "FUNCTION_USE_ASGI": "true", "XDG_RUNTIME_DIR": str(sockets)}
-        return Child(name, command, port, self.logs / f"{name}.log", environment, folder)
+        identified = partial(reports, status, name, self.layout.project) if status else None
+        return Child(name, command, port, self.logs / f"{name}.log", environment, folder, identified)
 
     def _write_processes(self) -> None:
         """`processes.json`: the process id of everything that runs."""

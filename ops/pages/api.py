@@ -57,6 +57,8 @@ The register of customers in vulnerable situations that a UK energy supplier kee
 Every call carries an access token (`Authorization: Bearer …`) with the scope of the operation. Times are RFC 3339 in
 UTC, dates are days in London. Nothing personal ever stands in a URL. Errors are problem details (RFC 9457): see the
 catalogue of problems for what each type means and what to do.
+
+Each path that answers GET answers HEAD as well, with the same headers and no body.
 """
 
 _ABOUT_PROBLEMS = """\

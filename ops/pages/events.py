@@ -77,14 +77,15 @@ Pub/Sub message's data. Attributes of the Pub/Sub message are free; `traceparent
 Send in any order, as often as you like. A fact changes those aspects of a registration (people and needs, premises,
 lawful basis, status, each supply point) that hold an older fact, and loses on the others, so it never overwrites what is
 newer. An event about an account that has no registration yet, or for a supply point that another registration still
-holds, is parked and tried again until it applies.
+holds, is parked and retried until it applies. An event that arrives up to a minute before its registration applies within
+about a minute of it. The longer an event waits, the less often it is retried, at least every six hours.
 
 | Outcome | When | You do |
 | --- | --- | --- |
 | applied | something newer came of it | nothing |
 | stale, superseded | a newer fact (of the same source, of another) was there first | nothing |
 | parked | the registration, or the supply point's release, has not come yet | nothing; after {parked_days} days an operator looks |
-| held | it can never apply as it is: not JSON, not the schema, unknown code or type, id used again | publish a corrected event under a new id |
+| held | it can never apply as it is: not JSON, not the schema, unknown code or type, id used again, a rule of the API (a date in the future, more than 20 supply points of a fuel) | publish a corrected event under a new id |
 
 Operators see what is held with `ops quarantine list`. Needs may carry the old platform's word as `legacy` instead of a
 J1699 `code`; `shared/data/legacy_needs.csv` maps them, and a word that is missing is added there, after which the held

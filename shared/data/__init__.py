@@ -13,5 +13,10 @@ def text(name: str) -> str:
 
 
 def rows(name: str) -> Iterator[dict[str, str]]:
-    """The rows of a comma-separated table in this folder, by column name."""
-    yield from csv.DictReader(text(name).splitlines())
+    """The rows of a comma-separated table in this folder, by column name. A cell is on one line.
+
+    Raises `ValueError` if a row has more or fewer cells than the table has columns.
+    """
+    names, *lines = csv.reader(text(name).splitlines(), strict=True)
+    for cells in lines:
+        yield dict(zip(names, cells, strict=True))

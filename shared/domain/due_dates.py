@@ -16,14 +16,15 @@ ENDING_SOON = timedelta(days=30)
 
 
 class Passed(NamedTuple):
-    """What time alone did to registrations: how many needs ended, how many registrations have none left, and how many
-    reviews and follow-ups fell due.
+    """What time alone did to registrations: how many needs ended, how many registrations have none left, how many
+    reviews and follow-ups fell due, and how many registrations ended after their account's last day.
     """
 
     needs: int = 0
     without_needs: int = 0
     reviews: int = 0
     follow_ups: int = 0
+    closed: int = 0
 
     def plus(self, other: "Passed") -> "Passed":
         """Both together."""
@@ -72,6 +73,7 @@ def passed(before: Registration, after: Registration) -> Passed:
         without_needs=int(bool(before.needs) and not after.needs),
         reviews=int("/review_due_on" in new),
         follow_ups=int("/follow_up_on" in new),
+        closed=int(before.status.live and not after.status.live),
     )
 
 

@@ -1,6 +1,6 @@
 """The export feed: what each network's file of a day says of a supply point, worked out at the moment of change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -9,7 +9,9 @@ from shared.domain.needs import NeedCode
 from shared.domain.networks import NetworkState, Send, after_change, after_supply_lost, to_send
 from shared.domain.recipients import Withheld, allowed_needs, recipients, recipients_of, why_withheld
 from shared.domain.registration import Registration, RegistrationId
+from shared.domain.sharing import LawfulBasis
 from shared.domain.supply_points import supply_point_of
+from shared.domain.text import LINE_LENGTH, NAME_LENGTH, NOTE_LENGTH
 from shared.model import Model
 
 #: What each network had and wants of each supply point, by supply point key and recipient id.
@@ -25,8 +27,9 @@ class SharedNeed(Model):
 
 
 class SharedState(Model):
-    """What a recipient is told about a supply point."""
+    """What a recipient is told about a supply point, and the lawful basis on which it is shared."""
 
+    basis: LawfulBasis
     primary_contact: Contact
     alternate_contact: AlternateContact | None
     premises: Address
@@ -63,6 +66,30 @@ class Effects(NamedTuple):
     entries: list[FeedEntry]
 
 
+def size_of(entry: FeedEntry, text: str) -> int:
+    """How many bytes an entry's lines have at most, in a file of any format; `text` is its JSON.
+
+    JSON names its fields, so it is longer than the lines. Only text can grow beyond it: romanised, up to its longest
+    (an emoji of 4 bytes becomes 25 letters), or with each `|` doubled.
+    """
+    if text.isascii() and "|" not in text:
+        return len(text)
+    texts = _texts(entry.state) if entry.state else ()
+    return len(text.encode()) + sum(longest for one, longest in texts if not one.isascii() or "|" in one)
+
+
+def _texts(state: SharedState) -> Iterator[tuple[str, int]]:
+    """Each text that a person wrote, with the length that a file cuts it to."""
+    yield state.primary_contact.name, NAME_LENGTH
+    if state.alternate_contact:
+        yield state.alternate_contact.name, NAME_LENGTH
+    for address in filter(None, (state.premises, state.primary_contact.address)):
+        for line in address.address_lines:
+            yield line, LINE_LENGTH
+    for need in state.needs:
+        yield need.note or "", NOTE_LENGTH
+
+
 def feed_file(recipient: str, day: date) -> str:
     """`EELC|2026-11-23`."""
     return f"{recipient}|{day.isoformat()}"
@@ -91,7 +118,7 @@ def effects_of(
             withheld = _why_withheld(after, key, recipient_id, routed=recipient_id in told, lost=key in lost)
             previous = known.get(key, {}).get(recipient_id)
             view = (
-                after_supply_lost(day)
+                after_supply_lost(previous, day)
                 if withheld is Withheld.SUPPLY_LOST
                 else after_change(previous, day, wants=withheld is None)
             )
@@ -99,6 +126,34 @@ def effects_of(
             entries.append(_entry(after, key, recipient_id, view, withheld))
         (held if key in holds else released)[key] = views
     return Effects(held, released, entries)
+
+
+def effects_of_release(
+    key: str, known: Mapping[str, NetworkState], day: date, holder: Registration, *, lost: bool
+) -> tuple[dict[str, NetworkState], list[FeedEntry]]:
+    """What it means for a supply point that was released on `day` whether its last `holder` has `lost` it.
+
+    Returns each network's view, and the entries. What a recipient without a row in the table has stays noted.
+    """
+    withheld = Withheld.SUPPLY_LOST if lost else Withheld.RELEASED
+    views = {
+        name: after_supply_lost(view, day) if lost else after_change(view, day, wants=False)
+        for name, view in known.items()
+        if name in recipients()
+    }
+    entries = [
+        FeedEntry(
+            supply_point=key,
+            recipient=name,
+            day=day,
+            registration_id=holder.registration_id,
+            version=holder.version,
+            send=to_send(view),
+            withheld=withheld,
+        )
+        for name, view in views.items()
+    ]
+    return {**known, **views}, entries
 
 
 def _why_withheld(after: Registration, key: str, recipient_id: str, *, routed: bool, lost: bool) -> Withheld | None:
@@ -130,6 +185,7 @@ def _entry(
 def shared_state(after: Registration, recipient_id: str) -> SharedState:
     """What a recipient is told of a registration."""
     return SharedState(
+        basis=after.sharing.basis,
         primary_contact=after.primary_contact,
         alternate_contact=after.alternate_contact,
         premises=after.premises,

@@ -1,15 +1,16 @@
 """Needs: the industry's Priority Services categories (DTC J1699), data in `shared/data/needs.csv`."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import MAXYEAR, date
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from shared.data import rows
 from shared.domain.text import Note
+from shared.errors import FieldError
 from shared.model import Model
 
 #: The code whose end is computed from a birth date (families with young children).
@@ -17,18 +18,23 @@ YOUNG_CHILDREN = "29"
 
 
 class Category(NamedTuple):
-    """A live J1699 code. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other (ours, not the industry's)."""
+    """A J1699 code. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other (ours, not the industry's).
+
+    A `retired` code stays valid where it is stored, and nobody can submit it for a registration that does not have it
+    (docs/tables.md).
+    """
 
     code: str
     temporary: bool
     medically_dependent: bool
     relevant_to: str
     outage_tier: int
+    retired: bool
 
 
 @cache
 def categories() -> dict[str, Category]:
-    """The live codes by number. Codes keep their meaning for ever; labels drift (see `labels`)."""
+    """Every code by number, retired ones included. Codes keep their meaning; labels drift (see `labels`)."""
     return {
         row["code"]: Category(
             row["code"],
@@ -36,9 +42,15 @@ def categories() -> dict[str, Category]:
             row["medically_dependent"] == "yes",
             row["relevant_to"],
             int(row["outage_tier"]),
+            row["retired"] == "yes",
         )
         for row in rows("needs.csv")
     }
+
+
+def live_codes() -> list[str]:
+    """The codes that can be submitted."""
+    return [code for code, category in categories().items() if not category.retired]
 
 
 @cache
@@ -51,7 +63,7 @@ def labels() -> dict[str, dict[str, str]]:
 
 
 class NeedCode(str):
-    """A live J1699 code, two digits."""
+    """A J1699 code, two digits. It may be retired: stored data keeps it."""
 
     __slots__ = ()
 
@@ -59,7 +71,7 @@ class NeedCode(str):
     def parse(cls, text: str) -> "NeedCode":
         """Raises `PydanticCustomError` for code 10 ("Do Not Use"), numbers that are not assigned, and anything else."""
         if text not in categories():
-            raise PydanticCustomError("need_code_unknown", "is not a live Priority Services category (J1699)")
+            raise PydanticCustomError("need_code_unknown", "is not a Priority Services category (J1699)")
         return cls(text)
 
     @property
@@ -79,7 +91,8 @@ class NeedCode(str):
 class NeedInput(Model):
     """A need as a caller states it. Days are London days; `ends_on` is the last day on which the need holds."""
 
-    code: NeedCode
+    #: May be retired if the registration has it already (`newly_retired`); callers are offered the live codes.
+    code: Annotated[NeedCode, WithJsonSchema({"type": "string", "enum": live_codes()})]
     ends_on: date | None = None
     youngest_child_born_on: date | None = None
     note: Note | None = None
@@ -119,6 +132,20 @@ class Need(Model):
         )
 
 
+def newly_retired(needs: Iterable[NeedInput], held: Iterable[Need]) -> tuple[FieldError, ...]:
+    """An error for each retired code that is not among the needs held already."""
+    known = {need.code for need in held}
+    return tuple(
+        FieldError(
+            f"/needs/{index}/code",
+            "need_code_retired",
+            "is retired: it stays on a registration that has it, and cannot be added",
+        )
+        for index, need in enumerate(needs)
+        if need.code.category.retired and need.code not in known
+    )
+
+
 def refuse_repeated(needs: list[NeedInput]) -> list[NeedInput]:
     """A code may stand once. Raises `PydanticCustomError`."""
     if len({need.code for need in needs}) != len(needs):
@@ -126,8 +153,28 @@ def refuse_repeated(needs: list[NeedInput]) -> list[NeedInput]:
     return needs
 
 
+def of_both(one: Iterable[NeedInput], other: Iterable[NeedInput]) -> list[NeedInput]:
+    """The needs that either list has, by code; of two with one code the one that holds longer.
+
+    The order of the lists does not matter.
+    """
+    latest: dict[str, NeedInput] = {}
+    for need in sorted([*one, *other], key=_holds_until):
+        latest[need.code] = need
+    return [latest[code] for code in sorted(latest)]
+
+
+def _holds_until(need: NeedInput) -> tuple[date, date, str]:
+    return need.ends_on or date.max, need.youngest_child_born_on or date.min, need.note or ""
+
+
 def birthday(born: date, age: int) -> date:
-    """The day on which someone reaches an age; 29 February becomes 1 March in a common year."""
+    """The day on which someone reaches an age; 29 February becomes 1 March in a common year.
+
+    What lies beyond the calendar is its last day.
+    """
+    if born.year + age > MAXYEAR:
+        return date.max
     try:
         return born.replace(year=born.year + age)
     except ValueError:

@@ -1,27 +1,28 @@
-"""Amending by JSON merge patch (RFC 7396)."""
+"""Amending by JSON merge patch (RFC 7396). A patch is judged by what it changes (docs/decisions/patches.md)."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic_core import to_json
 
-from shared.domain.registration import RegistrationInput
+from shared.domain.registration import AmendedInput, RegistrationInput
 from shared.errors import FieldError, InvalidContent
 from shared.model import Model
 from shared.parsing import UNKNOWN_FIELD, json_pointer, validate
 
 
 def patched(told: RegistrationInput, patch: dict[str, Any]) -> RegistrationInput:
-    """What is told with a patch applied. Needs that become known make a pending registration active by themselves.
+    """What is told with a patch applied. Needs that become known make a pending registration active automatically.
 
-    Raises `InvalidContent`.
+    Raises `InvalidContent` for what is wrong in the parts that the patch changes.
     """
     if unknown := tuple(_removed_but_unknown(patch, RegistrationInput)):
         raise InvalidContent(unknown)
-    whole = merge_patch(told.model_dump(mode="json"), patch)
+    before = told.model_dump(mode="json")
+    whole = merge_patch(before, patch)
     if "status" not in patch and whole.get("needs"):
         whole["status"] = "active"
-    after = validate(to_json(whole), RegistrationInput)
+    after = _judged(before, whole)
     if after.account_id != told.account_id:
         raise InvalidContent((FieldError("/account_id", "immutable", "cannot be changed"),))
     return after
@@ -38,6 +39,32 @@ def merge_patch(target: Any, patch: Any) -> Any:
         else:
             merged[name] = merge_patch(merged.get(name), value)
     return merged
+
+
+def _judged(before: Any, whole: Any) -> AmendedInput:
+    """The whole as a model. Raises `InvalidContent`.
+
+    What was stored under other rules than today's breaks them only where it is submitted again.
+    """
+    text = to_json(whole)
+    try:
+        return validate(text, AmendedInput)
+    except InvalidContent as invalid:
+        errors = tuple(error for error in invalid.errors if _differs(error.pointer, before, whole))
+        if errors:
+            raise InvalidContent(errors) from None
+    return validate(text, AmendedInput, context=None)
+
+
+def _differs(pointer: str, before: Any, after: Any) -> bool:
+    """Whether something else is at a JSON Pointer than was before. An element of a list may have changed its place."""
+    for name in pointer.split("/")[1:]:
+        if isinstance(after, list):
+            after = after[int(name)]
+            before = next((element for element in before or [] if element == after), None)
+        else:
+            before, after = ((value or {}).get(name) for value in (before, after))
+    return bool(before != after)
 
 
 def _removed_but_unknown(

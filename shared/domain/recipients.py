@@ -1,15 +1,18 @@
 """Who is told about a supply point, and what: the recipient table (`shared/data/recipients.csv`).
 
 A row says for which purpose a recipient gets data, of which supply points (fuel and route), which needs codes it may
-know, on which lawful bases, and in which format. A new recipient is a new row.
+know, on which lawful bases, and in which format. A new recipient is a new row. The former name of a network whose MPID
+has changed keeps a row of the route `former`: it is sent deletes only.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
 
-from shared.data import rows
+from shared.data import rows, text
+from shared.digest import digest
 from shared.domain.needs import Need, NeedCode
 from shared.domain.registration import Registration, Status
 from shared.domain.sharing import LawfulBasis
@@ -21,6 +24,7 @@ UNROUTABLE = "unroutable"
 _DISTRIBUTOR = "distributor"
 _EVERY = "every"
 _POSTCODE_AREAS = "postcode_areas"
+_FORMER = "former"
 
 
 class Withheld(StrEnum):
@@ -36,22 +40,24 @@ class Withheld(StrEnum):
 
 
 class Route(NamedTuple):
-    """Which supply points of its fuel are a recipient's: its own distribution area, every one, or by postcode area."""
+    """Which supply points of its fuel are a recipient's: of its own distribution area, every one, by postcode area, or
+    none (`former`).
+    """
 
     kind: str
     areas: frozenset[str]
 
     @classmethod
     def parse(cls, text: str) -> "Route":
-        """`distributor`, `every`, or `postcode_areas BS BA`."""
+        """`distributor`, `every`, `postcode_areas BS BA`, or `former`."""
         kind, *areas = text.split() or [""]
-        if kind not in (_DISTRIBUTOR, _EVERY, _POSTCODE_AREAS) or bool(areas) != (kind == _POSTCODE_AREAS):
-            raise ValueError("a route is `distributor`, `every`, or `postcode_areas` and their names")
+        if kind not in (_DISTRIBUTOR, _EVERY, _POSTCODE_AREAS, _FORMER) or bool(areas) != (kind == _POSTCODE_AREAS):
+            raise ValueError("a route is `distributor`, `every`, `postcode_areas` and their names, or `former`")
         return cls(kind, frozenset(areas))
 
 
 class Profile(NamedTuple):
-    """What a kind of recipient gets, where its files lie, in which format. `codes` None means every live code."""
+    """What a kind of recipient gets, where its files lie, in which format. `codes` None means every code."""
 
     profile: str
     purpose: str
@@ -69,6 +75,11 @@ class Recipient(NamedTuple):
     recipient_id: str
     file_code: str
     profile: Profile
+
+
+def tables() -> str:
+    """A fingerprint of the tables that say which recipient gets what."""
+    return digest(text("recipients.csv"), text("distributors.csv"))
 
 
 @cache
@@ -96,19 +107,28 @@ def recipients_of(point: SupplyPoint, postcode: str) -> list[Recipient]:
     return [recipients()[operator], *by_area] if operator else by_area
 
 
+def may_know(code: NeedCode, recipient: Recipient) -> bool:
+    """Whether a recipient may know that someone has a need."""
+    return recipient.profile.codes is None or code in recipient.profile.codes
+
+
 def allowed_needs(registration: Registration, recipient: Recipient) -> list[Need]:
     """The needs that a recipient may know."""
-    codes = recipient.profile.codes
-    return [need for need in registration.needs if codes is None or need.code in codes]
+    return [need for need in registration.needs if may_know(need.code, recipient)]
 
 
 def why_withheld(registration: Registration, recipient: Recipient) -> Withheld | None:
     """Why a recipient should have nothing of a registration; None if it should have it."""
     if registration.status is not Status.ACTIVE:
         return Withheld.NOT_ACTIVE
-    if registration.sharing.basis not in recipient.profile.lawful_bases:
+    return why_not_allowed(registration.sharing.basis, (need.code for need in registration.needs), recipient)
+
+
+def why_not_allowed(basis: LawfulBasis, codes: Iterable[NeedCode], recipient: Recipient) -> Withheld | None:
+    """Why a recipient's row does not allow it to have needs that are shared on a basis; None if it does."""
+    if basis not in recipient.profile.lawful_bases:
         return Withheld.NO_LAWFUL_BASIS
-    if not allowed_needs(registration, recipient):
+    if not any(may_know(code, recipient) for code in codes):
         return Withheld.NO_ALLOWED_CODE
     return None
 
@@ -121,7 +141,7 @@ def _by_area() -> tuple[Recipient, ...]:
 
 def _is_told(recipient: Recipient, point: SupplyPoint, postcode: str) -> bool:
     profile = recipient.profile
-    if point.fuel is not profile.supply_points:
+    if point.fuel is not profile.supply_points or profile.route.kind == _FORMER:
         return False
     return profile.route.kind == _EVERY or _area(postcode) in profile.route.areas
 
@@ -139,6 +159,9 @@ def _operator(point: SupplyPoint) -> str | None:
 
 
 def _profile(row: dict[str, str]) -> Profile:
+    """Raises `ValueError`."""
+    if row["route"] == _FORMER and (row["codes"] or row["lawful_bases"]):
+        raise ValueError("recipients.csv: a former recipient may know no codes, on no lawful basis")
     return Profile(
         profile=row["profile"],
         purpose=row["purpose"],

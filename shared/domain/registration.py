@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.contacts import Address, AlternateContact, Contact
-from shared.domain.needs import Need, NeedInput, refuse_repeated
+from shared.domain.needs import Need, NeedInput, categories, refuse_repeated
 from shared.domain.networks import NetworkState
 from shared.domain.services import Services
 from shared.domain.sharing import Sharing
@@ -45,7 +45,7 @@ class RegistrationInput(Model):
     premises: Address
     primary_contact: Contact
     alternate_contact: AlternateContact | None = None
-    needs: Annotated[list[NeedInput], Field(max_length=29), AfterValidator(refuse_repeated)] = Field(
+    needs: Annotated[list[NeedInput], Field(max_length=len(categories())), AfterValidator(refuse_repeated)] = Field(
         default_factory=list
     )
     sharing: Sharing
@@ -62,6 +62,15 @@ class RegistrationInput(Model):
         return self
 
 
+class AmendedInput(RegistrationInput):
+    """What a registration states once it is amended. It can have no supply point, between two homes.
+
+    How many it can have depends on what it had: see `shared.domain.supply_points.refuse_too_many`.
+    """
+
+    supply_points: SupplyPoints = SupplyPoints()  # type: ignore[assignment]  # wider than at registration
+
+
 class Notice(Model):
     """Something accepted that deserves a look (an unknown distributor, an unusual MPRN)."""
 
@@ -70,7 +79,10 @@ class Notice(Model):
 
 
 class Registration(Model):
-    """The registration as the API answers it."""
+    """The registration as the API answers it.
+
+    `closes_on` is the account's last day, if it is announced; the registration ends after it.
+    """
 
     registration_id: RegistrationId
     account_id: AccountId
@@ -87,6 +99,7 @@ class Registration(Model):
     updated_at: datetime
     review_due_on: date
     follow_up_on: date | None
+    closes_on: date | None = None
     warnings: list[Notice]
 
     def held(self) -> dict[str, SupplyPoint]:
@@ -107,16 +120,26 @@ class Fact(Model):
 
 
 class PointFact(Fact):
-    """Where it comes from that we serve a supply point for this account, or do not."""
+    """Where it comes from that we serve a supply point for this account, or do not.
+
+    While it is `waiting`, the account states that the supply point is its own, but another live registration holds it
+    by an older fact; this registration takes it when the message `parked_as` is applied after the release.
+    """
 
     served: bool
+    parked_as: str | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether another registration has to release the supply point first."""
+        return self.parked_as is not None
 
 
 class Facts(Model):
     """The fact that each aspect comes from.
 
     `supply_points` is the newest statement that named all of them: it speaks for every supply point of which `points`
-    (by key) has nothing newer.
+    (by key) has nothing newer. `closing` is the newest statement about the account's last day; None without one.
     """
 
     profile: Fact
@@ -125,6 +148,7 @@ class Facts(Model):
     status: Fact
     supply_points: Fact
     points: dict[str, PointFact]
+    closing: Fact | None = None
 
 
 class FormerPeriod(Model):

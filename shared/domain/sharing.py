@@ -4,6 +4,7 @@ from datetime import date
 from enum import StrEnum
 
 from shared.domain.text import Note
+from shared.errors import FieldError
 from shared.model import Model
 
 
@@ -22,3 +23,10 @@ class Sharing(Model):
     basis: LawfulBasis
     recorded_on: date
     evidence: Note
+
+
+def recorded_in_future(sharing: Sharing, day: date) -> list[FieldError]:
+    """The error of a lawful basis that is recorded for a day after `day`; empty if there is none."""
+    if sharing.recorded_on <= day:
+        return []
+    return [FieldError("/sharing/recorded_on", "date_in_future", "is in the future")]

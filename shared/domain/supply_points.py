@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from shared.data import rows
+from shared.errors import FieldError, InvalidContent
 from shared.model import Model
 
 _MPAN = re.compile(r"[0-9]{13}")
@@ -21,6 +22,7 @@ _MPRN = re.compile(r"[0-9]{6,11}")
 _MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _MPRN_USUAL_DIGITS = 10
 MOST_PER_FUEL = 20
+_TOO_MANY = ("supply_points_too_many", f"at most {MOST_PER_FUEL} of each fuel")
 
 #: Warning about an MPAN whose first two digits no distributor of the table has.
 UNKNOWN_DISTRIBUTOR = "distributor_unknown"
@@ -155,17 +157,41 @@ class SupplyPoints(Model):
         return [*self.mpans, *self.mprns]
 
 
+_Numbers = TypeVar("_Numbers", list[Mpan], list[Mprn])
+
+
+def _not_too_many(numbers: _Numbers) -> _Numbers:
+    if len(numbers) > MOST_PER_FUEL:
+        raise PydanticCustomError(*_TOO_MANY)
+    return numbers
+
+
 class SupplyPointsInput(SupplyPoints):
     """As a caller tells them: at least one, and not too many for one commit."""
 
-    mpans: list[Mpan] = Field(default_factory=list, max_length=MOST_PER_FUEL)
-    mprns: list[Mprn] = Field(default_factory=list, max_length=MOST_PER_FUEL)
+    mpans: Annotated[list[Mpan], AfterValidator(_not_too_many)] = Field(
+        default_factory=list, json_schema_extra={"maxItems": MOST_PER_FUEL}
+    )
+    mprns: Annotated[list[Mprn], AfterValidator(_not_too_many)] = Field(
+        default_factory=list, json_schema_extra={"maxItems": MOST_PER_FUEL}
+    )
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:
         if not self.mpans and not self.mprns:
             raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
         return self
+
+
+def refuse_too_many(before: SupplyPoints, after: SupplyPoints) -> None:
+    """A registration that has too many of a fuel can keep or release them, but gains none. Raises `InvalidContent`."""
+    errors = [
+        FieldError(f"/supply_points/{fuel}", *_TOO_MANY)
+        for fuel, had, has in (("mpans", before.mpans, after.mpans), ("mprns", before.mprns, after.mprns))
+        if len(has) > MOST_PER_FUEL and not set(has) <= set(had)
+    ]
+    if errors:
+        raise InvalidContent(tuple(errors))
 
 
 def supply_points_of(keys: Iterable[str]) -> SupplyPoints:

@@ -1,28 +1,41 @@
 """Text that people write: kept exactly as given, in any script, within the lengths of the industry's layouts."""
 
 import re
+import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
+
+from shared.model import SUBMITTED
 
 #: Controls, line and paragraph separators, and the overrides that make text read differently from what it is.
 _FORBIDDEN = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
 _FORBIDDEN_ANYWHERE = re.compile(f"[{_FORBIDDEN}]")
-_POSTCODE = re.compile(
-    r"(GIR ?0AA"
-    r"|[A-PR-UWYZ]([0-9]{1,2}|[A-HK-Y][0-9]([0-9]|[ABEHMNPRV-Y])?|[0-9][A-HJKPS-UW]) ?[0-9][ABD-HJLNP-UW-Z]{2})"
-)
+#: Separators, controls, format characters and marks show nothing without another character.
+_INVISIBLE_CATEGORIES = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
+#: Fillers and the empty Braille pattern show nothing either, though Unicode calls them letters, symbols or unassigned
+#: (DerivedCoreProperties, Default_Ignorable_Code_Point).
+_FILLER = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]")
+_OUTWARD = r"[A-PR-UWYZ]([0-9]{1,2}|[A-HK-Y][0-9]([0-9]|[ABEHMNPRV-Y])?|[0-9][A-HJKPS-UW])"
+_POSTCODE = re.compile(rf"(GIR ?0AA|{_OUTWARD} ?[0-9][ABD-HJLNP-UW-Z]{{2}})")
+_OUTWARD_CODE = re.compile(_OUTWARD)
+#: `BS1 4`: what is before the space is the outward code, whatever it could be without the space.
+_SPACED_SECTOR = re.compile(r"\S+ +[0-9]")
 _PHONE = re.compile(r"[+(]?[0-9][0-9 ()-]*")
 _PHONE_DIGITS = range(7, 16)
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, info: ValidationInfo) -> str:
     if _FORBIDDEN_ANYWHERE.search(text):
         raise PydanticCustomError("control_character", "must not contain control characters")
-    if not text.strip():
-        raise PydanticCustomError("blank", "must not be blank")
+    if not text.strip() or (info.context is SUBMITTED and not any(map(_is_visible, text))):
+        raise PydanticCustomError("blank", "must have a visible character")
     return text
+
+
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character) not in _INVISIBLE_CATEGORIES and not _FILLER.match(character)
 
 
 def _postcode(text: str) -> str:
@@ -40,10 +53,13 @@ def _phone(text: str) -> str:
 
 _PRINTABLE = Field(json_schema_extra={"pattern": f"^[^{_FORBIDDEN}]*$"})
 
-#: D0225 J1884, J1719 (names, 50), J1874 to J1882 (address lines, 40), J0012 (additional information, 200).
-Name = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(_printable), _PRINTABLE]
-AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_printable), _PRINTABLE]
-Note = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable), _PRINTABLE]
+#: D0225 J1884, J1719 (names), J1874 to J1882 (address lines), J0012 (additional information).
+NAME_LENGTH, LINE_LENGTH, NOTE_LENGTH = 50, 40, 200
+Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(_printable), _PRINTABLE]
+AddressLine = Annotated[
+    str, StringConstraints(min_length=1, max_length=LINE_LENGTH), AfterValidator(_printable), _PRINTABLE
+]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=NOTE_LENGTH), AfterValidator(_printable), _PRINTABLE]
 
 #: DTC J1720, CHAR(20).
 Phone = Annotated[
@@ -64,7 +80,16 @@ CallerPassword = Annotated[str, StringConstraints(min_length=1, max_length=10), 
 
 
 def sector_or_postcode(text: str) -> str:
-    """A postcode or a postcode sector in the form that registrations keep. Raises `PydanticCustomError`."""
+    """A postcode or a postcode sector in the form that registrations keep.
+
+    `E11` is the outward code of one area and, without its space, a sector of another (`E1 1`): it is neither here.
+    Raises `PydanticCustomError`.
+    """
+    text = text.strip(" ")
+    if _OUTWARD_CODE.fullmatch(text.upper().replace(" ", "")) and not _SPACED_SECTOR.fullmatch(text):
+        raise PydanticCustomError(
+            "outward_code", "is an outward code: send a postcode (BS1 4DJ), or a sector with its space (BS1 4)"
+        )
     return postcode_sector(_postcode(f"{text}AA")) if is_sector(text) else _postcode(text)
 
 

@@ -2,12 +2,13 @@
 
 A pipe-delimited file: ZHV header, one group 510 of 29 items a supply point, under it one 99C of three items a need,
 ZPT trailer; every record ends with a pipe. Each 510 with its 99Cs replaces all that the receiver had (DTC CP 3501).
-The format has no escape character, so the writer makes text safe (`shared.export.text`). Days and times are London's.
+The format has no escape character, so the writer makes text safe (`shared.export.text`). Days and times are London's,
+without an offset: in the hour that comes twice in October a file can only have a time of the first one.
 Source: Data Transfer Catalogue 15.4, items as numbered below; lengths that it does not print are the usual ones.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from shared.clock import LONDON
 from shared.domain.needs import NeedCode
 from shared.domain.supply_points import Mpan
+from shared.domain.text import LINE_LENGTH, NAME_LENGTH, NOTE_LENGTH
 from shared.export.envelope import BadFile, Envelope
 from shared.export.text import plain
 
@@ -25,7 +27,8 @@ FLOW = "D0225002"
 _ENCODING = "ascii"
 #: How many values each group has.
 _VALUES = {"ZHV": 11, "510": 29, "99C": 3, "ZPT": 5}
-_NAME, _PHONE, _LINE, _POSTCODE, _NOTE = 50, 20, 40, 10, 200
+_NAME, _LINE, _NOTE = NAME_LENGTH, LINE_LENGTH, NOTE_LENGTH
+_PHONE, _POSTCODE = 20, 10
 _LINES = 9
 _PHONES = 2
 _FILE_ID = 10
@@ -75,6 +78,9 @@ class Writer:
     """Makes a file, one supply point at a time."""
 
     def __init__(self, envelope: Envelope) -> None:
+        """Raises `ValueError` for a creation time that a reader would take for an hour earlier."""
+        if envelope.created_at.astimezone(LONDON).fold:
+            raise ValueError("a creation time in the hour that comes twice, for the second time")
         self._envelope = envelope
         self._groups = 0
         self._contacts = 0
@@ -159,9 +165,9 @@ class _Record(NamedTuple):
         return int(value)
 
     def time(self, item: int, name: str) -> datetime:
-        """A DATETIME, ccyymmddhhmmss in London."""
+        """A DATETIME, ccyymmddhhmmss in London, as UTC: a London time of a repeated hour equals none elsewhere."""
         try:
-            return _parse(self.values[item - 1], "%Y%m%d%H%M%S")
+            return _parse(self.values[item - 1], "%Y%m%d%H%M%S").astimezone(UTC)
         except ValueError:
             raise BadFile(self.line, f"{name} is not a date and time (ccyymmddhhmmss)") from None
 

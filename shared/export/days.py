@@ -2,43 +2,41 @@
 
 `advance` may be called at any time, by anyone, any number of times: by the schedule, and by the worker whose part was
 the last one. It looks at what is stored and does what comes next, so being killed anywhere costs a repetition only.
+A run that has worked for long stops of its own accord, and the next one continues.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
+from time import monotonic
 from typing import Any
 
 from pydantic_core import to_json
 
 from shared.clock import last_closed_day
-from shared.domain.recipients import UNROUTABLE
-from shared.export.gate import TRAILING_DAYS, Totals, why_held
-from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of
-from shared.export.plan import (
-    ExportDay,
-    ExportStopped,
-    Part,
-    Stage,
-    configuration_of,
-    folder,
-)
-from shared.export.planner import plan_of, unplanned
-from shared.export.render import path_of
+from shared.errors import Unavailable
+from shared.export.gate import TRAILING_DAYS, why_held
+from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of, sums_of
+from shared.export.plan import ExportDay, ExportStopped, Part, Stage, configuration_of, folder
+from shared.export.planner import begun, cut, unplanned
 from shared.export.signer import Signer, signer
 from shared.export.work import part_due
 from shared.log import Event, log
-from shared.messages.publisher import publish
+from shared.messages.publisher import publish_all
 from shared.objects import Bucket, DifferentObject, bucket
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, documents
 from shared.store.exports import Exports, Kept, exports
 
-Publish = Callable[[str, bytes], Awaitable[str]]
+#: Publishes messages together: topic, data.
+Publish = Callable[[str, Sequence[bytes]], Awaitable[list[str]]]
 
+#: Nothing long begins later than this after its run; the function's time-out is two minutes more.
+STOPS_AFTER_SECONDS = 480.0
 #: A long backlog is healed over several runs.
 _DAYS_AT_ONCE = 31
+#: Pub/Sub takes 1,000 messages and 10 MB together; one of these has less than 1 KB.
+_MESSAGES_AT_ONCE = 500
 _JSON = "application/json"
 _OCTETS = "application/octet-stream"
 
@@ -73,8 +71,10 @@ class ExportDays:
     async def advance(self, slot: datetime) -> dict[str, Any]:
         """Do whatever comes next for the days that were closed at a schedule time; says what that was.
 
-        Raises `ExportStopped` (and keeps the reason with the day), `ClockOutOfStep`, `Unavailable`.
+        Raises `ExportStopped` (and keeps the reason with the day), `ClockOutOfStep`, `Unavailable` (also if a run has
+        worked for `STOPS_AFTER_SECONDS`: call again).
         """
+        until = monotonic() + STOPS_AFTER_SECONDS
         await self._documents.check_clocks()
         self._documents.check_slot(slot)
         last = last_closed_day(slot)
@@ -85,7 +85,7 @@ class ExportDays:
                 log(Event.EXPORT_UP_TO_DATE, day=last)
                 return {"released": released, "waiting": None}
             try:
-                waiting = await self._advance(day, slot)
+                waiting = await self._advance(day, slot, until)
             except ExportStopped as stopped:
                 await self.note_stopped(stopped)
                 raise
@@ -97,34 +97,43 @@ class ExportDays:
     async def note_stopped(self, stopped: ExportStopped) -> None:
         """Keep why a day has stopped, for `ops export status`, and raise the alert."""
         log(Event.EXPORT_STOPPED, day=stopped.day, reason=stopped.sentence)
-        noted = {"stopped_because": stopped.sentence}
-        if not await self._exports.change(stopped.day, lambda state: state.model_copy(update=noted)):
+
+        def note(state: ExportDay) -> ExportDay:
+            stage = Stage.UNPLANNED if state.stage is Stage.PLANNING else state.stage
+            return state.model_copy(update={"stopped_because": stopped.sentence, "stage": stage})
+
+        if not await self._exports.change(stopped.day, note):
             await self._exports.put(unplanned(stopped, self._documents.clock.now()), None)
 
     async def release_held(self, day: date, because: str) -> ExportDay:
         """Release a day that the gate holds, for a reason that is kept with it.
 
+        It rests on what is stored, so any version of this code and of the tables can do it.
         Raises `NotHeld`, `ExportStopped`, `Unavailable`.
         """
         await self._documents.check_clocks()
+        kept = await self._exports.get(day)
+        if kept is None or kept.state.stage is not Stage.HELD:
+            raise NotHeld
+        plan = kept.state
+        await self._check_manifest(plan)
+        await self._check_objects(plan, await self._exports.parts(plan))
+        decision = {"stage": Stage.RELEASING, "released_because": because}
         decided = await self._exports.change(
-            day,
-            lambda state: state.model_copy(update={"released_because": because}) if state.stage is Stage.HELD else None,
+            day, lambda state: state.model_copy(update=decision) if state == plan else None
         )
         if decided is None:
             raise NotHeld
-        await self._release(decided, await self._write_manifest(decided))
-        kept = await self._exports.get(day)
-        return kept.state if kept else decided
+        return await self._finish(decided)
 
     async def revise(self, day: date) -> ExportDay:
         """Let the next run of the schedule plan a day's next revision, which takes what was written late until now.
 
         Raises `AlreadyReleased`, `Unavailable`.
         """
-        anew = {"renderer": 0, "closed_at": self._documents.clock.now()}
+        changes = {"stage": Stage.REVISED, "closed_at": self._documents.clock.now(), "held_because": None}
         revised = await self._exports.change(
-            day, lambda state: None if state.decided else state.model_copy(update=anew)
+            day, lambda state: None if state.decided else state.model_copy(update=changes)
         )
         if revised is None:
             raise AlreadyReleased
@@ -136,94 +145,107 @@ class ExportDays:
             raise ValueError("the setting export_first_day has no value")
         return self._settings.export_first_day
 
-    async def _advance(self, day: date, slot: datetime) -> str | None:
+    async def _advance(self, day: date, slot: datetime, until: float) -> str | None:
         """What the day waits for; None if it is released now."""
+        if monotonic() > until:
+            raise Unavailable(headers={"Retry-After": "5"})
         kept = await self._exports.get(day)
         if kept is not None and kept.state.decided:
             await self._finish(kept.state)
             return None
-        if kept is None or not kept.state.made_like(configuration_of(self._settings)):
-            kept = await self._plan(day, kept)
-        plan = kept.state
-        if plan.missing:
-            await asyncio.gather(*(self._ask_for(plan, part, slot) for part in plan.missing))
-            return f"{len(plan.missing)} parts"
-        manifest = await self._write_manifest(plan)
-        if plan.released_because is None and (reason := await self._why_held(plan)):
-            await self._hold(plan, manifest, reason)
+        plan = await self._plan(day, kept, until)
+        missing = await self._exports.missing(plan)
+        if missing:
+            await self._ask_for(plan, missing, slot)
+            return f"{len(missing)} parts"
+        if plan.stage is Stage.HELD:
             return "a decision (ops export release)"
-        return None if await self._release(plan, manifest) else "its next revision"
+        parts = await self._exports.parts(plan)
+        manifest = manifest_of(plan, parts, str(self._settings.supplier_mpid))
+        await self._check_objects(plan, parts)
+        await self._write_manifest(plan, manifest)
+        plan = plan.model_copy(update={"sums": sums_of(manifest), "manifest_sha256": digest_of(manifest)})
+        if reason := await self._why_held(plan, manifest):
+            await self._hold(plan, reason)
+            return "a decision (ops export release)"
+        return None if await self._release(plan) else "its next revision"
 
-    async def _ask_for(self, plan: ExportDay, part: Part, slot: datetime) -> None:
-        await self._publish(self._settings.export_work_topic, to_json(part_due(plan, part, slot)))
+    async def _ask_for(self, plan: ExportDay, parts: list[Part], slot: datetime) -> None:
+        data = [to_json(part_due(plan, part, slot)) for part in parts]
+        for start in range(0, len(data), _MESSAGES_AT_ONCE):
+            await self._publish(self._settings.export_work_topic, data[start : start + _MESSAGES_AT_ONCE])
 
-    async def _plan(self, day: date, kept: Kept | None) -> Kept:
-        """Plan a day, or its next revision, and keep it. Of two who plan at once, one plan is kept.
+    async def _plan(self, day: date, kept: Kept | None, until: float) -> ExportDay:
+        """A day's plan, or that of its next revision if this code would make other files. Of two plans one is kept.
 
-        Raises `ExportStopped`.
+        Raises `ExportStopped`, `Unavailable`.
         """
-        previous = kept.state if kept else None
-        plan = await plan_of(day, previous, self._documents.clock.now(), self._exports, self._settings)
+        if kept is None or not kept.state.made_like(configuration_of(self._settings)):
+            previous = kept.state if kept else None
+            plan = await begun(day, previous, self._documents.clock.now(), self._exports, self._settings)
+            await self._exports.put(plan, kept)
+            kept = await self._exports.get(day)
+        if kept is None:
+            raise ExportStopped(day, "the plan that was stored is gone; look who deletes documents of exports")
+        if kept.state.stage is not Stage.PLANNING:
+            return kept.state
+        plan = await cut(kept.state, self._exports, until)
         if await self._exports.put(plan, kept):
             log(
                 Event.EXPORT_PLANNED,
                 day=day,
                 revision=plan.revision,
-                parts=len(plan.parts),
+                parts=plan.parts,
                 supply_points=plan.counted,
             )
+            return plan
         stored = await self._exports.get(day)
-        if stored is None:
-            raise ExportStopped(day, "the plan that was stored is gone; look who deletes documents of exports")
-        return stored
+        if stored is None or stored.state.revision != plan.revision or not stored.state.planned:
+            raise Unavailable(headers={"Retry-After": "5"})  # a revision was asked for meanwhile
+        return stored.state  # another run was faster
 
-    async def _write_manifest(self, plan: ExportDay) -> Manifest:
-        """The day's manifest, signed and written if every object is still what its worker wrote.
-
-        Raises `ExportStopped`, `Unavailable`.
-        """
-        manifest = manifest_of(plan, str(self._settings.supplier_mpid))
-        await asyncio.gather(*(self._check_object(plan, part) for part in plan.parts))
+    async def _write_manifest(self, plan: ExportDay, manifest: Manifest) -> None:
+        """Raises `ExportStopped`, `Unavailable`."""
         content = manifest.text()
         await put_or_stop(self._bucket, plan, SIGNATURE, await self._signer.sign(content), _OCTETS)
         await put_or_stop(self._bucket, plan, MANIFEST, content, _JSON)
-        return manifest
 
-    async def _why_held(self, plan: ExportDay) -> str | None:
+    async def _why_held(self, plan: ExportDay, manifest: Manifest) -> str | None:
         """The anomaly gate. Every day since the first is released, or this one's turn had not come."""
         back = min(TRAILING_DAYS, (plan.day - self._first_day).days)
         before = await self._exports.days([plan.day - timedelta(days=days) for days in range(1, back + 1)])
-        return why_held(Totals.of(plan), [Totals.of(day) for day in before if day], self._settings)
+        return why_held(sums_of(manifest), [day.sums for day in before if day and day.sums], self._settings)
 
-    async def _hold(self, plan: ExportDay, manifest: Manifest, reason: str) -> None:
-        def hold(state: ExportDay) -> ExportDay | None:
-            if state.revision != plan.revision or state.stage is not Stage.PLANNED:
-                return None
-            changes = {"stage": Stage.HELD, "held_because": reason, "manifest_sha256": digest_of(manifest)}
-            return state.model_copy(update=changes | {"stopped_because": None})
-
-        if await self._exports.change(plan.day, hold):
+    async def _hold(self, plan: ExportDay, reason: str) -> None:
+        held = plan.model_copy(update={"stage": Stage.HELD, "held_because": reason, "stopped_because": None})
+        if await self._exports.change(plan.day, lambda state: held if _same_revision(state, plan) else None):
             log(Event.EXPORT_DAY_HELD, day=plan.day, revision=plan.revision, reason=reason)
 
-    async def _check_object(self, plan: ExportDay, part: Part) -> None:
-        if part.result is None or part.result.sha256 is None:
-            return
-        path = f"{folder(plan.day, plan.revision)}/{path_of(part)}"
-        if await self._bucket.sha256(path) != part.result.sha256:
-            raise ExportStopped(
-                plan.day,
-                f"{path} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
-                f"ops export revise {plan.day}",
-            )
+    async def _check_manifest(self, plan: ExportDay) -> None:
+        """Raises `ExportStopped` unless the manifest is still what was written, `Unavailable`."""
+        path = f"{folder(plan.day, plan.revision)}/{MANIFEST}"
+        if await self._bucket.sha256(path) != plan.manifest_sha256:
+            raise _changed(plan, path)
 
-    async def _release(self, plan: ExportDay, manifest: Manifest) -> bool:
+    async def _check_objects(self, plan: ExportDay, parts: Sequence[Part]) -> None:
+        """Raises `ExportStopped` unless every object is still what its worker wrote, `Unavailable`."""
+        place = folder(plan.day, plan.revision)
+        found = await self._bucket.md5_by_path(f"{place}/")
+        for part in parts:
+            if part.result is None or part.result.path is None:
+                continue
+            path = f"{place}/{part.result.path}"
+            if found.get(path) != part.result.md5:
+                raise _changed(plan, path)
+
+    async def _release(self, plan: ExportDay) -> bool:
         """Decide on this revision, and finish what follows; False if another revision has begun meanwhile."""
-        decision = {"stage": Stage.RELEASING, "manifest_sha256": digest_of(manifest)}
+        releasing = plan.model_copy(update={"stage": Stage.RELEASING})
 
         def decide(state: ExportDay) -> ExportDay | None:
-            if (state.revision, state.renderer) != (plan.revision, plan.renderer):
-                return None
-            return state if state.decided else state.model_copy(update=decision)
+            if state.decided and state.revision == plan.revision:
+                return state
+            return releasing if _same_revision(state, plan) else None
 
         decided = await self._exports.change(plan.day, decide)
         if decided is None:
@@ -231,7 +253,7 @@ class ExportDays:
         await self._finish(decided)
         return True
 
-    async def _finish(self, plan: ExportDay) -> None:
+    async def _finish(self, plan: ExportDay) -> ExportDay:
         """Let a decided revision be sent. It rests on what is stored, so any version of this code can do it."""
         released = Released(
             day=plan.day,
@@ -246,18 +268,34 @@ class ExportDays:
         )
         if changed is not None:
             _log_release(changed)
+        return changed or plan
+
+
+def _same_revision(state: ExportDay, plan: ExportDay) -> bool:
+    """Whether a day is still planned as when its manifest was made."""
+    return (state.revision, state.stage) == (plan.revision, Stage.PLANNED)
+
+
+def _changed(plan: ExportDay, path: str) -> ExportStopped:
+    return ExportStopped(
+        plan.day,
+        f"{path} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
+        f"ops export revise {plan.day}",
+    )
 
 
 def _log_release(plan: ExportDay) -> None:
+    if plan.sums is None:
+        return
     log(
         Event.EXPORT_DAY_RELEASED,
         day=plan.day,
         revision=plan.revision,
-        files=sum(part.result is not None and part.result.sha256 is not None for part in plan.parts),
-        supply_points=sum(part.result.written for part in plan.parts if part.result),
+        files=plan.sums.files,
+        supply_points=plan.sums.written,
     )
-    if unroutable := sum(part.counted for part in plan.parts if part.recipient == UNROUTABLE):
-        log(Event.EXPORT_UNROUTABLE, day=plan.day, supply_points=unroutable)
+    if plan.sums.unroutable:
+        log(Event.EXPORT_UNROUTABLE, day=plan.day, supply_points=plan.sums.unroutable)
 
 
 async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes, content_type: str) -> None:
@@ -276,4 +314,4 @@ async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes
 @cache
 def export_days() -> ExportDays:
     """The export of this process."""
-    return ExportDays(documents(), exports(), bucket(str(settings().export_bucket)), signer(), settings(), publish)
+    return ExportDays(documents(), exports(), bucket(str(settings().export_bucket)), signer(), settings(), publish_all)

@@ -6,29 +6,15 @@ of us it does not know in the next power cut: such a day is written but not rele
 
 from collections.abc import Iterable
 from statistics import median
-from typing import NamedTuple
 
-from shared.export.plan import ExportDay
+from shared.export.plan import Sums
 from shared.settings import Settings
 
 #: How many released days before a day it is compared with.
 TRAILING_DAYS = 14
 
 
-class Totals(NamedTuple):
-    """What is told on a day, to all recipients together."""
-
-    supply_points: int
-    deletes: int
-
-    @classmethod
-    def of(cls, day: ExportDay) -> "Totals":
-        """Of a day whose parts are all written."""
-        results = [part.result for part in day.parts if part.result]
-        return cls(sum(result.written for result in results), sum(result.deletes for result in results))
-
-
-def why_held(today: Totals, before: Iterable[Totals], settings: Settings) -> str | None:
+def why_held(today: Sums, before: Iterable[Sums], settings: Settings) -> str | None:
     """Why a day needs a person's decision; None if it does not. The first day has nothing to be compared with.
 
     The median, so that one great day of a migration does not raise the bar for the days after it.
@@ -37,7 +23,7 @@ def why_held(today: Totals, before: Iterable[Totals], settings: Settings) -> str
     if not trailing:
         return None
     checks = (
-        ("supply points", today.supply_points, [day.supply_points for day in trailing], settings.hold_supply_points),
+        ("supply points", today.written, [day.written for day in trailing], settings.hold_supply_points),
         ("deletes", today.deletes, [day.deletes for day in trailing], settings.hold_deletes),
     )
     for what, count, usual, least in checks:

@@ -1,12 +1,12 @@
 """The manifest of a day: what every recipient was told and what was withheld, file by file. It is written last."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import sha256
 
 from shared.domain.recipients import Withheld, recipients
-from shared.export.plan import ExportDay, ExportStopped, Part, PartResult, file_id
-from shared.export.render import path_of
+from shared.export.plan import ExportDay, ExportStopped, Part, PartResult, Sums, file_id
 from shared.model import Model
 
 MANIFEST = "manifest.json"
@@ -74,10 +74,10 @@ class Released(Model):
         return (self.model_dump_json(indent=2) + "\n").encode()
 
 
-def manifest_of(plan: ExportDay, supplier: str) -> Manifest:
+def manifest_of(plan: ExportDay, parts: Sequence[Part], supplier: str) -> Manifest:
     """The manifest of a day whose parts are all written. Raises `ExportStopped` unless every count agrees."""
     by_recipient: dict[str, list[tuple[Part, PartResult]]] = {recipient: [] for recipient in recipients()}
-    for part in plan.parts:
+    for part in parts:
         if part.result is None:
             raise ExportStopped(plan.day, f"part {part.recipient}-{part.number} is not written yet")
         by_recipient[part.recipient].append((part, part.result))
@@ -119,7 +119,11 @@ def _recipient(plan: ExportDay, recipient: str, parts: list[tuple[Part, PartResu
         sets=sum(result.sets for _, result in parts),
         deletes=sum(result.deletes for _, result in parts),
         withheld=dict(sorted(withheld.items())),
-        files=[_file(plan, part, result, result.sha256) for part, result in parts if result.sha256],
+        files=[
+            _file(plan, part, result, result.path, result.sha256)
+            for part, result in parts
+            if result.path and result.sha256
+        ],
     )
     if row.counted != row.written + sum(row.withheld.values()):
         raise ExportStopped(
@@ -130,15 +134,25 @@ def _recipient(plan: ExportDay, recipient: str, parts: list[tuple[Part, PartResu
     return row
 
 
-def _file(plan: ExportDay, part: Part, result: PartResult, digest: str) -> ManifestFile:
+def _file(plan: ExportDay, part: Part, result: PartResult, path: str, digest: str) -> ManifestFile:
     return ManifestFile(
-        path=path_of(part),
+        path=path,
         file_id=file_id(plan.day, recipients()[part.recipient].file_code, part.number, plan.revision),
         part=part.number,
         bytes=result.bytes,
         sha256=digest,
         rows=result.rows,
         supply_points=result.written,
+    )
+
+
+def sums_of(manifest: Manifest) -> Sums:
+    """A manifest's sums."""
+    return Sums(
+        files=sum(len(row.files) for row in manifest.recipients),
+        sets=manifest.sets,
+        deletes=manifest.deletes,
+        unroutable=sum(row.withheld.get(Withheld.UNROUTABLE, 0) for row in manifest.recipients),
     )
 
 

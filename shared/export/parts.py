@@ -1,4 +1,4 @@
-"""One part of a day: read its range of the feed, make the file, upload it, note the result with the day."""
+"""One part of a day: read its range of the feed, make the file, upload it, store the result with the part."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from shared.log import Event, log
 from shared.objects import Bucket, bucket
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, documents
-from shared.store.exports import Exports, exports
+from shared.store.exports import Exports, KeptPart, exports
 
 
 class ExportParts:
@@ -36,30 +36,36 @@ class ExportParts:
         Raises `Unavailable`, also if this process would not make the files that the plan means.
         """
         await self._documents.check_clocks()
-        kept = await self._exports.get(work.day)
-        part = kept.state.part(work.recipient, work.part) if kept else None
-        if kept is None or part is None or not _wanted(kept.state, work):
+        day = await self._exports.get(work.day)
+        kept = await self._exports.part(day.state, work.recipient, work.part) if day else None
+        if day is None or kept is None or not _wanted(day.state, work):
             log(Event.EXPORT_PART_NOT_WANTED, day=work.day, revision=work.revision, recipient=work.recipient)
             return
-        plan: ExportDay | None = kept.state
-        if part.result is None:
-            if not kept.state.made_like(configuration_of(self._settings)):
+        plan = day.state
+        if kept.part.result is None:
+            if not plan.made_like(configuration_of(self._settings)):
                 raise Unavailable(headers={"Retry-After": "60"})
             try:
-                plan = await self._write(kept.state, part)
+                await self._write(plan, kept)
             except ExportStopped as stopped:
                 await self._days.note_stopped(stopped)
                 return
-        if plan is not None and not plan.missing:
+        if not await self._exports.how_many_missing(plan):
             with suppress(ExportStopped):  # noted with its day
                 await self._days.advance(work.slot)
 
-    async def _write(self, plan: ExportDay, part: Part) -> ExportDay | None:
-        """The day with this part's result; None if it has moved on to another revision."""
+    async def _write(self, plan: ExportDay, kept: KeptPart) -> None:
+        """Raises `ExportStopped`, `Unavailable`."""
+        part = kept.part
         content, result = await self._render(plan, part)
         if content is not None:
             await put_or_stop(self._bucket, plan, path_of(part), content, format_of(part.recipient).content_type)
-        stored = await self._exports.change(plan.day, lambda state: _with_result(state, plan, part, result))
+        if await self._exports.note_result(plan, kept, result) != result:
+            raise ExportStopped(
+                plan.day,
+                f"two workers made different files of {part.recipient}-{part.number}; nothing is released, this is a "
+                "defect of the renderer",
+            )
         log(
             Event.EXPORT_PART_WRITTEN,
             day=plan.day,
@@ -68,7 +74,6 @@ class ExportParts:
             part=part.number,
             supply_points=result.written,
         )
-        return stored
 
     async def _render(self, plan: ExportDay, part: Part) -> tuple[bytes | None, PartResult]:
         """Raises `ExportStopped` if the feed is not what was planned, or has changed since the day closed."""
@@ -97,23 +102,7 @@ class ExportParts:
 
 
 def _wanted(plan: ExportDay, work: PartWork) -> bool:
-    return plan.revision == work.revision and plan.stage is not Stage.RELEASED
-
-
-def _with_result(state: ExportDay, plan: ExportDay, part: Part, result: PartResult) -> ExportDay | None:
-    """The same part written by two workers has the same result: files are pure functions of plan and feed."""
-    current = state.part(part.recipient, part.number)
-    if state.revision != plan.revision or current is None:
-        return None
-    if current.result is None:
-        return state.with_result(current, result)
-    if current.result != result:
-        raise ExportStopped(
-            plan.day,
-            f"two workers made different files of {part.recipient}-{part.number}; nothing is released, this is a "
-            "defect of the renderer",
-        )
-    return state
+    return plan.revision == work.revision and plan.planned and plan.stage is not Stage.RELEASED
 
 
 @cache

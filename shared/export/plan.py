@@ -1,4 +1,4 @@
-"""The plan of a day's export and what came of it: pure models and rules. `shared.store.exports` keeps it.
+"""The plan of a day's export and its results: pure models and rules. `shared.store.exports` keeps them.
 
 A part is a range of feed document ids of one recipient. Parts, the one creation time and the versions are fixed when
 the day is planned, so every file is a pure function of the plan and of the closed day's feed, whoever writes it when.
@@ -6,24 +6,24 @@ the day is planned, so every file is a pure function of the plan and of the clos
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Self
 
-from shared.data import text
 from shared.digest import digest
-from shared.domain.recipients import Withheld
+from shared.domain.recipients import Withheld, tables
 from shared.errors import Disposition, Problem
 from shared.model import Model
 from shared.settings import Settings
 
 #: Raised by one whenever the bytes of any file would change for the same feed; a day not yet released is made anew.
 RENDERER_VERSION = 1
-#: Limits of a part. A feed entry's JSON text is longer than its lines in any file, so a file stays under 8 MiB too,
-#: which is what one upload request may hold.
+#: Limits of a part. A feed entry's size bounds its lines in any file, so a file stays under 8 MiB too: what one upload
+#: request may hold.
 PART_SUPPLY_POINTS = 20_000
 PART_BYTES = 8 * 1024 * 1024 - 4096
-#: A file id has one base 36 digit for the part and one for the revision, both counted from 1.
+#: A file id has base 36 digits: three for the day, three for the part, two for the revision (both counted from 1).
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-HIGHEST = len(_DIGITS) - 1
+_DAYS_FROM = date(2020, 1, 1)
+HIGHEST_PART = 36**3 - 1
+HIGHEST_REVISION = 36**2 - 1
 
 
 class ExportStopped(Problem):
@@ -41,26 +41,35 @@ class ExportStopped(Problem):
 class Stage(StrEnum):
     """How far a day is. Until it is `released`, every later one waits.
 
-    Of an `unplanned` one only the reason is known; `held` waits for `ops export release`; of one that is `releasing` no
-    other revision starts any more.
+    Of an `unplanned` one only the reason is known. Of one in `planning` some parts are stored; the next run continues.
+    `held` waits for `ops export release`, `revised` for the run that plans the next revision. Once a day is `releasing`
+    no other revision starts.
     """
 
     UNPLANNED = "unplanned"
+    PLANNING = "planning"
     PLANNED = "planned"
     HELD = "held"
+    REVISED = "revised"
     RELEASING = "releasing"
     RELEASED = "released"
 
 
 class PartResult(Model):
-    """What a part's worker wrote. `rows` are the file's lines without header and trailer; no file if none."""
+    """What a part's worker wrote. `rows` are the file's lines without header and trailer.
+
+    Without a supply point to set or delete there is no file, and `path` (within the revision's folder), `sha256` and
+    `md5` are None. `md5` is in Base64, the form in which Cloud Storage states it for each object.
+    """
 
     sets: int
     deletes: int
     withheld: dict[Withheld, int]
     rows: int
     bytes: int
+    path: str | None
     sha256: str | None
+    md5: str | None
 
     @property
     def written(self) -> int:
@@ -79,12 +88,28 @@ class Part(Model):
     result: PartResult | None = None
 
 
-class ExportDay(Model):
-    """A day's plan and progress. `created_at` (UTC, whole seconds) stands in every header.
+class Sums(Model):
+    """A day's results, all recipients together. `unroutable` counts sets whose network nobody knows."""
 
-    `counted` is the whole day's count, by aggregation; a part's `counted` was found by reading its ids. Reasons:
-    `held_because` is the gate's, `stopped_because` that of the last attempt, `released_because` an operator's. A feed
-    entry written later than `closed_at` stops the day.
+    files: int
+    sets: int
+    deletes: int
+    unroutable: int
+
+    @property
+    def written(self) -> int:
+        """Supply points in all files."""
+        return self.sets + self.deletes
+
+
+class ExportDay(Model):
+    """A day's plan and progress; its parts are stored one by one. `created_at` (UTC, whole seconds) is in every header.
+
+    `counted` is the whole day's count, by aggregation; a part's `counted` was found by reading its ids. The feed has
+    entries for `recipients`; `parts` is how many parts there are, once all are stored; `sums` is known once all are
+    written.
+    Reasons: `held_because` is the gate's, `stopped_because` that of the last attempt, `released_because` an operator's.
+    A feed entry written later than `closed_at` stops the day.
     """
 
     day: date
@@ -94,8 +119,10 @@ class ExportDay(Model):
     renderer: int
     configuration: str
     counted: int
-    parts: list[Part]
-    stage: Stage = Stage.PLANNED
+    recipients: list[str]
+    parts: int = 0
+    sums: Sums | None = None
+    stage: Stage = Stage.PLANNING
     manifest_sha256: str | None = None
     held_because: str | None = None
     stopped_because: str | None = None
@@ -108,65 +135,70 @@ class ExportDay(Model):
         return self.stage in (Stage.RELEASING, Stage.RELEASED)
 
     @property
-    def missing(self) -> list[Part]:
-        """The parts that nobody has written yet."""
-        return [part for part in self.parts if part.result is None]
+    def planned(self) -> bool:
+        """Whether every part of this revision is stored, and the revision still wanted."""
+        return self.stage in (Stage.PLANNED, Stage.HELD) or self.decided
 
     def made_like(self, configuration: str) -> bool:
         """Whether the code and the tables of this process would make the same files."""
         made_alike = (self.renderer, self.configuration) == (RENDERER_VERSION, configuration)
-        return made_alike and self.stage is not Stage.UNPLANNED
-
-    def part(self, recipient: str, number: int) -> Part | None:
-        """A part of the plan."""
-        return next((part for part in self.parts if (part.recipient, part.number) == (recipient, number)), None)
-
-    def with_result(self, done: Part, result: PartResult) -> Self:
-        """The same with a part's result."""
-        parts = [part.model_copy(update={"result": result}) if part == done else part for part in self.parts]
-        return self.model_copy(update={"parts": parts})
+        return made_alike and self.stage not in (Stage.UNPLANNED, Stage.REVISED)
 
 
 class Cut:
-    """Cuts a recipient's entries, told in order of id, into parts that together hold every entry once."""
+    """Cuts a recipient's entries, given in order of id, into parts that together hold every entry once.
 
-    def __init__(self, recipient: str) -> None:
+    `last` is the last part that is known already; cutting continues after it.
+    """
+
+    def __init__(self, recipient: str, last: Part | None = None) -> None:
         self._recipient = recipient
-        self._parts: list[Part] = []
-        self._from_id: str | None = None
+        self._number = last.number if last else 0
+        self._from_id = last.before_id if last else None
         self._counted = 0
         self._bytes = 0
 
-    def add(self, document_id: str, size: int) -> None:
-        """Take the next entry; `size` is that of its JSON text in bytes."""
+    def add(self, document_id: str, size: int) -> Part | None:
+        """Take the next entry, whose lines have at most `size` bytes in any file; the part that it ends, if it does."""
         full = self._counted == PART_SUPPLY_POINTS or self._bytes + size > PART_BYTES
-        if self._counted and full:
-            self._end(document_id)
+        ended = self._end(document_id) if self._counted and full else None
         self._counted += 1
         self._bytes += size
+        return ended
 
-    def parts(self) -> list[Part]:
-        """Every part, once all entries are told."""
-        if self._counted:
-            self._end(None)
-        return self._parts
+    def end(self) -> Part | None:
+        """The last part, once all entries are taken; None if there was no entry."""
+        return self._end(None) if self._counted else None
 
-    def _end(self, before_id: str | None) -> None:
-        self._parts.append(
-            Part(
-                recipient=self._recipient,
-                number=len(self._parts) + 1,
-                from_id=self._from_id,
-                before_id=before_id,
-                counted=self._counted,
-            )
+    def _end(self, before_id: str | None) -> Part:
+        self._number += 1
+        part = Part(
+            recipient=self._recipient,
+            number=self._number,
+            from_id=self._from_id,
+            before_id=before_id,
+            counted=self._counted,
         )
         self._from_id, self._counted, self._bytes = before_id, 0, 0
+        return part
 
 
 def file_id(day: date, file_code: str, part: int, revision: int) -> str:
-    """DTC J1064, CHAR(10), unique for the sender: `2611231011` is part 1 of revision 1 for distributor 10."""
-    return f"{day:%y%m%d}{file_code}{_DIGITS[part]}{_DIGITS[revision]}"
+    """DTC J1064, CHAR(10), unique for the sender: `1XY1000101` is part 1, revision 1 of 2026-11-23 for distributor 10.
+
+    Raises `ValueError` beyond `HIGHEST_PART` and `HIGHEST_REVISION`.
+    """
+    return f"{_base36((day - _DAYS_FROM).days, 3)}{file_code}{_base36(part, 3)}{_base36(revision, 2)}"
+
+
+def _base36(number: int, width: int) -> str:
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    if number:
+        raise ValueError(f"does not fit into {width} base 36 digits")
+    return digits
 
 
 def folder(day: date, revision: int) -> str:
@@ -176,6 +208,4 @@ def folder(day: date, revision: int) -> str:
 
 def configuration_of(settings: Settings) -> str:
     """A fingerprint of what files depend on besides the feed: the tables of recipients, and this supplier's name."""
-    return digest(
-        text("recipients.csv"), text("distributors.csv"), str(settings.supplier_mpid), settings.test_data_flag
-    )
+    return digest(tables(), str(settings.supplier_mpid), settings.test_data_flag)

@@ -4,7 +4,9 @@ RFC 4180 in UTF-8, lines ending in CR LF. The first line names the columns, ever
 one `set` or `delete` a supply point, then one `end` with their number, so that a cut file is seen. A `set` replaces all
 that the receiver had of the supply point, a `delete` leaves nothing. Days are London's, times UTC. `needs` has the
 categories (DTC J1699) with the day on which each is expected to end, `02 29:2029-03-14`; `notes` has words to them,
-`33=home from hospital`, parted by ` | `. Source: ours; docs/export.md is the description that receivers get.
+`33=home from hospital`, separated by ` | `; a `|` of their own is doubled. A name or an address line that begins with
+neither a letter nor a digit has an apostrophe before it, so that no spreadsheet takes it for a formula; the reader
+removes it. Source: ours; docs/export.md is the description that receivers get.
 """
 
 import csv
@@ -35,8 +37,11 @@ COLUMNS = (
     *(*_PEOPLE, *_PREMISES, *_CONTACT, "needs", "notes", "supply_points"),
 )
 _TYPES: dict[str, type[Mpan | Mprn]] = {"mpan": Mpan, "mprn": Mprn}
-#: What a spreadsheet would take for a formula.
-_FORMULA = re.compile(r"^[\s=+\-@]+")
+#: Tells a spreadsheet that what follows is text.
+_TEXT = "'"
+_BETWEEN_NOTES = " | "
+#: What cannot stand on a line; the API takes none of it.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Need(NamedTuple):
@@ -100,7 +105,7 @@ class Writer:
                 *(_safe(details.alternate_name), *_filled(details.alternate_phones, _PHONES)),
                 *(*_address(details.premises), *_address(details.contact)),
                 " ".join(f"{need.code}:{need.ends_on}" if need.ends_on else need.code for need in needs),
-                " | ".join(f"{need.code}={note}" for need in needs if (note := _safe(need.note).replace("|", "/"))),
+                _BETWEEN_NOTES.join(f"{need.code}={_note(need.note)}" for need in needs if need.note),
                 "",
             )
         )
@@ -123,7 +128,7 @@ def write(file: File) -> bytes:
 
 
 def read(content: bytes) -> File:
-    """The model of a file: `read(write(file)) == file` for text that is safe already. Raises `BadFile`.
+    """The model of a file: `read(write(file)) == file` for text without controls. Raises `BadFile`.
 
     Lines are counted as records: a text may hold no line end.
     """
@@ -185,15 +190,15 @@ def _details(line: _Line) -> Details:
     needs = _needs(line)
     if bool(needs) != (values["record"] == SET):
         raise BadFile(line.number, "a set has needs, a delete has none")
-    people = [values[name] for name in _PEOPLE]
+    people = [_text(values[name]) for name in _PEOPLE]
     return Details(
         supply_point=_supply_point(line),
         contact_name=people[0],
         phones=_trimmed(people[1:3]),
         alternate_name=people[3],
         alternate_phones=_trimmed(people[4:]),
-        premises=Address(_trimmed([values[name] for name in _PREMISES[:-1]]), values[_PREMISES[-1]]),
-        contact=Address(_trimmed([values[name] for name in _CONTACT[:-1]]), values[_CONTACT[-1]]),
+        premises=_read_address([values[name] for name in _PREMISES]),
+        contact=_read_address([values[name] for name in _CONTACT]),
         needs=needs,
     )
 
@@ -209,13 +214,17 @@ def _supply_point(line: _Line) -> SupplyPoint:
 
 
 def _needs(line: _Line) -> tuple[Need, ...]:
-    notes = dict(note.partition("=")[::2] for note in line.values["notes"].split(" | ") if note)
+    notes = dict(note.partition("=")[::2] for note in line.values["notes"].split(_BETWEEN_NOTES) if note)
     needs = []
     for text in line.values["needs"].split():
         code, _, ends_on = text.partition(":")
         try:
             needs.append(
-                Need(NeedCode.parse(code), date.fromisoformat(ends_on) if ends_on else None, notes.get(code, ""))
+                Need(
+                    NeedCode.parse(code),
+                    date.fromisoformat(ends_on) if ends_on else None,
+                    _read_note(notes.get(code, "")),
+                )
             )
         except PydanticCustomError as error:
             raise BadFile(line.number, f"needs: {error.message_template}") from None
@@ -235,6 +244,10 @@ def _address(address: Address) -> list[str]:
     return [*_filled([_safe(line) for line in address.lines], _LINES), address.postcode]
 
 
+def _read_address(values: Sequence[str]) -> Address:
+    return Address(_trimmed([_text(value) for value in values[:-1]]), values[-1])
+
+
 def _trimmed(texts: Sequence[str]) -> tuple[str, ...]:
     while texts and not texts[-1]:
         texts = texts[:-1]
@@ -242,5 +255,27 @@ def _trimmed(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula, on one line."""
-    return " ".join(_FORMULA.sub("", text).split())
+    """Text that no spreadsheet takes for a formula, on one line; `_text` gives the text back.
+
+    What does not begin with a letter or a digit may look like `=` to a spreadsheet: in full width, after a zero-width
+    space or a byte order mark.
+    """
+    line = _one_line(text)
+    return line if not line or line[0].isalnum() else f"{_TEXT}{line}"
+
+
+def _text(value: str) -> str:
+    return value.removeprefix(_TEXT)
+
+
+def _note(text: str) -> str:
+    """A note between others. It follows its code, so no spreadsheet takes it for a formula."""
+    return _one_line(text).replace("|", "||")
+
+
+def _read_note(value: str) -> str:
+    return value.replace("||", "|")
+
+
+def _one_line(text: str) -> str:
+    return _CONTROLS.sub(" ", text)

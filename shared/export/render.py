@@ -1,14 +1,23 @@
 """From feed entries to a part's file: what is told to a recipient, in the format of its row."""
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import md5, sha256
 from typing import NamedTuple, Protocol
 
 from shared.domain.contacts import Address
 from shared.domain.feed import FeedEntry, SharedState
 from shared.domain.networks import Send
-from shared.domain.recipients import UNROUTABLE, Recipient, Withheld, recipients
+from shared.domain.recipients import (
+    UNROUTABLE,
+    Recipient,
+    Withheld,
+    may_know,
+    recipients,
+    recipients_of,
+    why_not_allowed,
+)
 from shared.domain.supply_points import SupplyPoint, supply_point_of
 from shared.export import d0225, register_csv
 from shared.export.envelope import Envelope
@@ -149,25 +158,45 @@ def path_of(part: Part) -> str:
     return f"{profile.folder}/{part.recipient}-{part.number}.{FORMATS[profile.format].suffix}"
 
 
+def _allowed(entry: FeedEntry, recipient: Recipient) -> FeedEntry:
+    """An entry without the needs that the recipient may not know: its row may have changed since the entry was made."""
+    if entry.state is None or all(may_know(need.code, recipient) for need in entry.state.needs):
+        return entry
+    needs = [need for need in entry.state.needs if may_know(need.code, recipient)]
+    return entry.model_copy(update={"state": entry.state.model_copy(update={"needs": needs})})
+
+
 class PartFile:
     """Makes the file of one part, and counts what goes into it and what does not."""
 
     def __init__(self, plan: ExportDay, part: Part, settings: Settings) -> None:
-        recipient = recipients()[part.recipient]
-        heading = Heading(plan, part, recipient, str(settings.supplier_mpid), settings.test_data_flag)
+        self._recipient = recipients()[part.recipient]
+        heading = Heading(plan, part, self._recipient, str(settings.supplier_mpid), settings.test_data_flag)
+        self._part = part
         self._routable = part.recipient != UNROUTABLE
         self._writer = format_of(part.recipient).writer(heading)
         self._sends: Counter[Send] = Counter()
         self._withheld: Counter[Withheld] = Counter()
 
     def add(self, entry: FeedEntry) -> None:
-        """Take one feed entry of the part."""
-        reason = entry.withheld if self._routable else Withheld.UNROUTABLE
-        if entry.send is not Send.NOTHING and self._routable:
-            self._writer.add(entry)
-            self._sends[entry.send] += 1
-        elif reason is not None:
+        """Take one feed entry of the part. A set is cut to what the recipient's row allows now, or withheld."""
+        reason = self._why_not_sent(entry)
+        if reason is not None:
             self._withheld[reason] += 1
+            return
+        self._writer.add(_allowed(entry, self._recipient))
+        self._sends[entry.send] += 1
+
+    def _why_not_sent(self, entry: FeedEntry) -> Withheld | None:
+        state = entry.state
+        if entry.send is not Send.SET or state is None:
+            return entry.withheld if entry.send is Send.NOTHING or not self._routable else None
+        if not self._routable:
+            return Withheld.UNROUTABLE
+        told = recipients_of(supply_point_of(entry.supply_point), state.premises.postcode)
+        if self._recipient not in told:
+            return Withheld.NOT_ITS_AREA
+        return why_not_allowed(state.basis, (need.code for need in state.needs), self._recipient)
 
     def finish(self) -> tuple[bytes | None, PartResult]:
         """The file, None if nothing is to be told, and what is to be known of it."""
@@ -178,5 +207,7 @@ class PartFile:
             withheld=dict(sorted(self._withheld.items())),
             rows=self._writer.rows,
             bytes=len(content) if content else 0,
+            path=path_of(self._part) if content else None,
             sha256=sha256(content).hexdigest() if content else None,
+            md5=b64encode(md5(content, usedforsecurity=False).digest()).decode() if content else None,
         )

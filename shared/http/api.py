@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
 from shared.entry_point import entry_point
 from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
-from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, asked_for, purpose_of
+from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, Shows, asked_for, purpose_of
 from shared.http.bodies import read_body, read_query
 from shared.http.callers import Caller, reach_issuer, tokens
 from shared.http.cors import allow_reading, is_preflight, preflight
@@ -43,7 +44,7 @@ class Call(NamedTuple):
     operation: str
     caller: Caller
     path: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Headers
 
     @property
     def registration_id(self) -> RegistrationId:
@@ -56,26 +57,26 @@ class Call(NamedTuple):
     @property
     def idempotency_key(self) -> str | None:
         """The caller's Idempotency-Key. Raises `MalformedHeader`."""
-        key = self.headers.get("idempotency-key")
+        key = single_header(self.headers, "Idempotency-Key")
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise MalformedHeader((FieldError("Idempotency-Key", "header_form", "1 to 255 visible ASCII characters"),))
         return key
 
     @property
-    def versions_read(self) -> frozenset[int]:
-        """The versions in If-Match that can match at all (strong tags). Raises `VersionNeeded`, `MalformedHeader`."""
-        given = self.headers.get("if-match")
+    def tags_read(self) -> frozenset[str]:
+        """The entity tags in If-Match. Raises `VersionNeeded`, `MalformedHeader`."""
+        given = _list_header(self.headers, "If-Match")
         if given is None or given.strip() == "*":
             raise VersionNeeded
-        return frozenset(int(tag[1:-1]) for tag in _entity_tags("If-Match", given) if tag[1:-1].isdecimal())
+        return frozenset(_entity_tags("If-Match", given))
 
-    def has_read(self, version: int) -> bool:
-        """Whether If-None-Match names this version (weak tags count too). Raises `MalformedHeader`."""
-        given = self.headers.get("if-none-match")
+    def has_read(self, tag: str) -> bool:
+        """Whether If-None-Match names this entity tag (weak tags count too). Raises `MalformedHeader`."""
+        given = _list_header(self.headers, "If-None-Match")
         if given is None:
             return False
         tags = _entity_tags("If-None-Match", given) if given.strip() != "*" else ["*"]
-        return bool({f'"{version}"', f'W/"{version}"', "*"}.intersection(tags))
+        return bool({tag, f"W/{tag}", "*"}.intersection(tags))
 
 
 class Answer(NamedTuple):
@@ -153,27 +154,29 @@ class Api:
     async def _serve(self, request: Request) -> Response:
         if is_preflight(request):
             return await guarded("preflight", request, lambda: preflight(request))
-        matches = [(route, match) for route, pattern in self._patterns if (match := pattern.fullmatch(_path(request)))]
-        chosen = next(((route, match) for route, match in matches if route.method == request.method), None)
+        path, method = request.url.path, _method(request)
+        matches = [(route, match) for route, pattern in self._patterns if (match := pattern.fullmatch(path))]
+        chosen = next(((route, match) for route, match in matches if route.method == method), None)
 
         async def handle() -> Response:
             if chosen is not None:
                 return await self._answer(request, chosen[0], chosen[1].groupdict())
-            if _path(request) == STATUS_PATH and request.method == "GET":
+            if path == STATUS_PATH and method == "GET":
                 return await self._status.response()
-            raise self._refusal(request)
+            raise self._refusal(path)
 
         response = await guarded(chosen[0].operation if chosen else "none", request, handle)
         allow_reading(request, response)
         return response
 
-    def _refusal(self, request: Request) -> Problem:
+    def _refusal(self, path: str) -> Problem:
         """405 where the path has other methods, here or in another function; else 404."""
-        path = _path(request)
-        methods = {route.method for route, pattern in self._patterns if pattern.fullmatch(path)}
+        methods: set[str] = {route.method for route, pattern in self._patterns if pattern.fullmatch(path)}
         methods |= {method for pattern, others in self._elsewhere if pattern.fullmatch(path) for method in others}
         if path == STATUS_PATH:
             methods = {"GET"}
+        if "GET" in methods:
+            methods.add("HEAD")
         return MethodNotAllowed(headers={"Allow": ", ".join(sorted(methods))}) if methods else NotFound()
 
     async def _answer(self, request: Request, route: Route, parameters: dict[str, str]) -> Response:
@@ -183,7 +186,7 @@ class Api:
             entry.asked = asked_for(parameters, None)
             entry.caller = caller = await tokens().caller(request)
             caller.check_scope(route.scope)
-            entry.purpose = purpose_of(caller, request.headers.get(PURPOSE_HEADER))
+            entry.purpose = purpose_of(caller, single_header(request.headers, PURPOSE_HEADER))
             query = read_query(request, operation.query)
             if query is not None:
                 told["query"] = query
@@ -191,17 +194,32 @@ class Api:
                 told["body"] = await read_body(request, operation.body)
                 entry.asked = asked_for(parameters, told["body"])
             answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **told)
-            entry.shown = answer.shown
+            entry.shown = answer.shown._replace(fields=Shows.VERSION) if request.method == "HEAD" else answer.shown
         return Response(answer.body, answer.status, answer.headers, media_type="application/json")
 
 
-def _path(request: Request) -> str:
-    return request.url.path
+def _method(request: Request) -> str:
+    """The method whose operation answers: HEAD is answered as GET is, and the server leaves out the body."""
+    return "GET" if request.method == "HEAD" else request.method
 
 
 def _pattern(path: str) -> re.Pattern[str]:
     """`/v1/registrations/{registration_id}` as a pattern whose names match within one segment."""
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(path)))
+
+
+def single_header(headers: Headers, name: str) -> str | None:
+    """The value of a header that may be sent once; None without it. Raises `MalformedHeader`."""
+    values = headers.getlist(name)
+    if len(values) > 1:
+        raise MalformedHeader((FieldError(name, "header_repeated", "may be sent once"),))
+    return values[0] if values else None
+
+
+def _list_header(headers: Headers, name: str) -> str | None:
+    """All lines of a header whose value is a list, as one (RFC 9110 §5.3); None without it."""
+    values = headers.getlist(name)
+    return ", ".join(values) if values else None
 
 
 def _entity_tags(header: str, given: str) -> list[str]:

@@ -97,7 +97,10 @@ class FoundInArea(Summary):
 
 
 class AreaPage(Model):
-    """Part of the registrations in an area: a page can be short, even empty, and not the last. Ends without token."""
+    """Registrations in an area that the caller may see: as many as asked for, unless the page is the last.
+
+    The last page has no token.
+    """
 
     registrations: list[FoundInArea]
     next_page_token: str | None
@@ -114,23 +117,31 @@ def at_supply_point(caller: Caller, registration: Registration, point: SupplyPoi
 
 def in_area(caller: Caller, registration: Registration) -> FoundInArea | None:
     """What a caller sees of a registration by its premises; None if nothing."""
-    seen = {point: _needs_seen(caller, registration, point) for point in registration.supply_points.all()}
-    points = [point for point, needs in seen.items() if needs is not None]
-    if not registration.status.live or not points:
+    seen = {
+        point: needs
+        for point in registration.supply_points.all()
+        if (needs := _needs_seen(caller, registration, point)) is not None
+    }
+    own = _is_own(caller, registration)
+    if not registration.status.live or not (seen or own):
         return None
-    codes = {need.code: need for needs in seen.values() for need in needs or []}
+    codes = {need.code: need for needs in seen.values() for need in needs}
     return FoundInArea(
-        **_summary(registration, list(codes.values())),
-        mpans=[point for point in points if isinstance(point, Mpan)],
-        mprns=[point for point in points if isinstance(point, Mprn)],
+        **_summary(registration, registration.needs if own else list(codes.values())),
+        mpans=[point for point in seen if isinstance(point, Mpan)],
+        mprns=[point for point in seen if isinstance(point, Mprn)],
     )
+
+
+def _is_own(caller: Caller, registration: Registration) -> bool:
+    """Whether the caller may see the whole registration: agents and back ends any, customers that of their account."""
+    return caller.mpids is None and caller.account_id in (None, registration.account_id)
 
 
 def _needs_seen(caller: Caller, registration: Registration, point: SupplyPoint) -> list[Need] | None:
     """The needs that a caller may know by a supply point; None if it may not even know of the registration."""
     if caller.mpids is None:
-        own = caller.account_id in (None, registration.account_id)
-        return registration.needs if own else None
+        return registration.needs if _is_own(caller, registration) else None
     told = [
         recipient
         for recipient in recipients_of(point, registration.premises.postcode)

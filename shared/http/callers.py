@@ -1,6 +1,5 @@
 """Who is calling: access tokens (JWT, RS256, RFC 9068 style) checked against the issuer's published keys."""
 
-import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -14,12 +13,12 @@ from shared.digest import digest
 from shared.domain.registration import AccountId, RegistrationId
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import InsufficientScope, NotFound, Unauthenticated, Unavailable
+from shared.http.signing_keys import ALGORITHM, KeysUnavailable, SigningKeys
 from shared.settings import settings
 from shared.store.identity import identity
 
-_ALGORITHM = "RS256"
 _LEEWAY_SECONDS = 60
-#: A checked token is believed this long without checking it again, so a withdrawn key stops counting soon.
+#: A checked token is believed this long without checking it again, as long as its key counts.
 _REMEMBERED_SECONDS = 60
 _REMEMBERED_TOKENS = 1000
 _BEARER = "bearer "
@@ -71,62 +70,74 @@ class Caller(NamedTuple):
             raise NotFound
 
 
-class Tokens:
-    """Checks access tokens; fetches and caches the issuer's keys."""
+class _Remembered(NamedTuple):
+    """A token that was checked: until when that is believed (POSIX seconds), the key that signed it, its holder."""
 
-    def __init__(self, issuer: str, audience: str, jwks_uri: str) -> None:
+    until: float
+    key_id: str
+    caller: Caller
+
+
+class Tokens:
+    """Checks access tokens by the issuer's keys."""
+
+    def __init__(self, issuer: str, audience: str, keys: SigningKeys) -> None:
         self._issuer = issuer
         self._audience = audience
-        self._keys = jwt.PyJWKClient(jwks_uri, lifespan=300, timeout=5, cooldown_duration=10)
-        self._remembered: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+        self._keys = keys
+        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
 
     async def caller(self, request: Request) -> Caller:
-        """The holder of the request's token. Raises `Unauthenticated`, `Unavailable` (the issuer does not answer)."""
+        """The holder of the request's token. Raises `Unauthenticated`, `Unavailable` (the keys cannot be fetched)."""
         authorization = request.headers.get("authorization", "")
         if not authorization.lower().startswith(_BEARER):
             raise _unauthenticated("")
         token = authorization[len(_BEARER) :].strip()
         fingerprint = hashlib.sha256(token.encode()).digest()
-        until, caller = self._remembered.get(fingerprint, (0.0, None))
-        if caller is None or until < time.time():
-            until, caller = await self._check(token)
-            self._remember(fingerprint, until, caller)
-        return caller
+        known = self._remembered.get(fingerprint)
+        if known is None or known.until < time.time() or not self._keys.counts(known.key_id):
+            known = await self._check(token)
+            self._remember(fingerprint, known)
+        return known.caller
 
     async def reach_issuer(self) -> None:
-        """Fetch the issuer's keys, unless they are cached. Raises what fetching raises."""
-        await self.signing_keys()
+        """Fetch the issuer's keys, unless they are fresh. Raises `KeysUnavailable`."""
+        await self._keys.check()
 
-    async def signing_keys(self) -> list[jwt.PyJWK]:
-        """The issuer's keys that a token can be signed with; fetched, unless they are cached.
-
-        Raises `PyJWTError`, `ValueError` if what is there is no set of keys.
-        """
-        keys = await asyncio.to_thread(self._keys.get_signing_keys)
-        return [key for key in keys if key.algorithm_name == _ALGORITHM]
-
-    async def _check(self, token: str) -> tuple[float, Caller]:
+    async def _check(self, token: str) -> _Remembered:
         try:
-            key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
+            key_id = _key_id(token)
+            key = await self._keys.find(key_id)
+            if key is None:
+                raise jwt.InvalidKeyError("the issuer has no such key")
             claims = jwt.decode(
                 token,
                 key,
-                algorithms=[_ALGORITHM],
+                algorithms=[ALGORITHM],
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "sub"]},
             )
-            return min(claims["exp"] + _LEEWAY_SECONDS, time.time() + _REMEMBERED_SECONDS), _caller(claims)
-        except jwt.PyJWKClientConnectionError:
+            until = min(claims["exp"] + _LEEWAY_SECONDS, time.time() + _REMEMBERED_SECONDS)
+            return _Remembered(until, key_id, _caller(claims))
+        except KeysUnavailable:
             raise Unavailable(headers={"Retry-After": "5"}) from None
         except (jwt.PyJWTError, ValueError, TypeError):
             raise _unauthenticated(' error="invalid_token"') from None
 
-    def _remember(self, fingerprint: bytes, until: float, caller: Caller) -> None:
-        self._remembered[fingerprint] = (until, caller)
+    def _remember(self, fingerprint: bytes, known: _Remembered) -> None:
+        self._remembered[fingerprint] = known
         if len(self._remembered) > _REMEMBERED_TOKENS:
             self._remembered.popitem(last=False)
+
+
+def _key_id(token: str) -> str:
+    """The id of the key that a token says it is signed with. Raises `PyJWTError` for what cannot be a token."""
+    header = jwt.get_unverified_header(token)
+    if header.get("alg") != ALGORITHM or "kid" not in header:
+        raise jwt.InvalidAlgorithmError("another algorithm, or no key id")
+    return str(header["kid"])
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
@@ -160,8 +171,8 @@ def _unauthenticated(reason: str) -> Unauthenticated:
 @cache
 def tokens() -> Tokens:
     """The token checker of this process."""
-    here = settings()
-    return Tokens(str(here.token_issuer), str(here.token_audience), str(here.token_jwks_uri))
+    config = settings()
+    return Tokens(str(config.token_issuer), str(config.token_audience), SigningKeys(str(config.token_jwks_uri)))
 
 
 async def reach_issuer() -> None:

@@ -12,7 +12,7 @@ from shared.settings import settings
 
 _VARY = {"Vary": "Origin"}
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, PATCH, POST",
+    "Access-Control-Allow-Methods": "GET, HEAD, PATCH, POST",
     "Access-Control-Allow-Headers": (
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Psr-Purpose"
     ),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from pydantic_core import to_json
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from shared.errors import InternalError, Problem
@@ -19,7 +19,10 @@ _ALWAYS = {"Cache-Control": "no-store", "Vary": "Authorization", "X-Content-Type
 
 
 async def guarded(operation: str, request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
-    """Run a handler under the request's trace; turn every exception into problem details, and log the outcome."""
+    """Run a handler under the request's trace; turn every exception into problem details, and log the outcome.
+
+    A client that disconnects before its request is complete is no fault of anybody's: it gets no answer.
+    """
     trace_id.set(trace_in(request.headers) or secrets.token_hex(16))
     execution_id.set(_execution_in(request.headers))
     began = time.perf_counter()
@@ -29,6 +32,9 @@ async def guarded(operation: str, request: Request, handler: Callable[[], Awaita
     except Problem as raised:
         problem = raised
         response = problem_response(raised)
+    except ClientDisconnect:
+        log(Event.CLIENT_DISCONNECTED, operation=operation)
+        return Response(status_code=400)  # reaches nobody
     except Exception as error:  # noqa: BLE001 - the last resort, by design
         log_failure(operation, error)
         problem = InternalError()

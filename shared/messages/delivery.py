@@ -30,9 +30,10 @@ class Delivery(NamedTuple):
 def before_dead_letter(delivery: Delivery) -> Delivery:
     """A dead letter as it was on the subscription that gave it up."""
     attributes = delivery.attributes
+    attempts = attributes.get(f"{_DEAD_LETTER}DeliveryCount", "")
     return delivery._replace(
         topic=None,
         subscription=attributes.get(f"{_DEAD_LETTER}Subscription", delivery.subscription),
         attributes={name: value for name, value in attributes.items() if not name.startswith(_DEAD_LETTER)},
-        delivery_attempt=int(attributes.get(f"{_DEAD_LETTER}DeliveryCount", "1")),
+        delivery_attempt=int(attempts) if attempts.isdecimal() else 1,
     )

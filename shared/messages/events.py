@@ -3,10 +3,10 @@
 `source` and `id` identify an event, `time` orders its fact among others, `subject` is the account.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.clock import Clock
@@ -14,11 +14,20 @@ from shared.digest import digest
 from shared.domain.registration import AccountIdField, Fact, RegistrationInput
 from shared.errors import EventFromTheFuture, InvalidContent, UnknownEventType
 from shared.messages.delivery import Delivery
-from shared.model import Model
+from shared.model import SUBMITTED, Model
 from shared.parsing import field_errors, json_value
 
 #: How far a producer's clock may run ahead of ours.
 _AHEAD = timedelta(minutes=5)
+#: No fact about a customer is older.
+_FIRST_YEAR = 1900
+
+
+def _plausible(time: datetime) -> datetime:
+    if time.year < _FIRST_YEAR:
+        raise PydanticCustomError("time_implausible", "lies before 1900")
+    return time
+
 
 EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 _Event = TypeVar("_Event", bound="CloudEvent")
@@ -33,7 +42,7 @@ class CloudEvent(Model):
     type: str
     source: EventText
     id: EventText
-    time: AwareDatetime
+    time: Annotated[AwareDatetime, AfterValidator(_plausible)]
     subject: AccountIdField
     datacontenttype: Literal["application/json"] = "application/json"
     data: Model
@@ -76,7 +85,7 @@ def read_event(delivery: Delivery, clock: Clock, *models: type[_Event]) -> _Even
     if isinstance(named, str) and named not in types:
         raise UnknownEventType
     try:
-        event = types.get(named, models[0]).model_validate_json(delivery.data)
+        event = types.get(named, models[0]).model_validate_json(delivery.data, context=SUBMITTED)
     except ValidationError as error:
         raise InvalidContent(field_errors(error)) from None
     if event.time > clock.now() + _AHEAD:

@@ -11,6 +11,9 @@ The handler returns: done (204). It raises a `Problem`: what can never succeed, 
 record (204), unless keeping it would bring back what was erased; anything else is given back to Pub/Sub (503, 500),
 which tries again and dead-letters in the end. The push body is read here because the framework's own adapter drops the
 delivery attempt, refuses empty data and echoes headers.
+
+A message that was published again out of quarantine settles its record: applied, it is resolved; dropped, it is erased
+too. Only a consumer that applies messages does that, so not `quarantine_dead_letters`, which merely keeps them.
 """
 
 from base64 import b64decode
@@ -60,10 +63,11 @@ Handler = Callable[[Delivery], Awaitable[None]]
 
 
 class Consumer:
-    """The one message handler of a function."""
+    """The one message handler of a function. `applies` is False if it keeps messages instead of applying them."""
 
-    def __init__(self, main_file: str) -> None:
+    def __init__(self, main_file: str, *, applies: bool = True) -> None:
         folder = Path(main_file).parent
+        self._applies = applies
         self._name = function_name(folder)
         self._manifest = read_manifest(folder)
         self._handler: Handler | None = None
@@ -85,29 +89,31 @@ class Consumer:
         async def serve(request: Request) -> Response:
             if request.url.path == STATUS_PATH:
                 return await guarded("getStatus", request, status.response)
-            return await guarded(self._name, request, lambda: _receive(request, subscription.topic, handler))
+            return await guarded(self._name, request, lambda: self._receive(request, subscription.topic, handler))
 
         return entry_point(serve, self._manifest)
 
-
-async def _receive(request: Request, topic: str, handler: Handler) -> Response:
-    delivery = _delivery(topic, await read_within(request, _BODY_BYTES))
-    trace_id.set(trace_in(delivery.attributes) or trace_id.get())
-    try:
-        delivery = _decoded(delivery)
-        await handler(delivery)
-    except Problem as problem:
-        if problem.disposition is Disposition.RETRIED:
-            log(Event.MESSAGE_GIVEN_BACK, problem=problem.code, attempt=delivery.delivery_attempt)
-            raise
-        if problem.disposition is Disposition.DROPPED:
-            log(Event.MESSAGE_DROPPED, problem=problem.code)
+    async def _receive(self, request: Request, topic: str, handler: Handler) -> Response:
+        delivery = _delivery(topic, await read_within(request, _BODY_BYTES))
+        trace_id.set(trace_in(delivery.attributes) or trace_id.get())
+        replayed = self._applies and REPLAY_OF in delivery.attributes
+        try:
+            delivery = _decoded(delivery)
+            await handler(delivery)
+        except Problem as problem:
+            if problem.disposition is Disposition.RETRIED:
+                log(Event.MESSAGE_GIVEN_BACK, problem=problem.code, attempt=delivery.delivery_attempt)
+                raise
+            if problem.disposition is not Disposition.DROPPED:
+                await quarantine().put(delivery, problem)
+            else:
+                if replayed:
+                    await quarantine().drop(delivery)
+                log(Event.MESSAGE_DROPPED, problem=problem.code)
         else:
-            await quarantine().put(delivery, problem)
-    else:
-        if REPLAY_OF in delivery.attributes:
-            await quarantine().resolve(delivery)
-    return Response(status_code=204)
+            if replayed:
+                await quarantine().resolve(delivery)
+        return Response(status_code=204)
 
 
 def _delivery(topic: str, body: bytes) -> Delivery:

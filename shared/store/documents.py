@@ -135,15 +135,8 @@ class Documents:
         """
         request = self._query(collection, equal)
         query = request.structured_query
-        query.order_by.add().field.field_path = "__name__"
         query.limit.value = limit
-        start = from_id if after_id is None else after_id
-        if start is not None:
-            query.start_at.values.add().reference_value = self._name(Key(collection, start))
-            query.start_at.before = after_id is None
-        if before_id is not None:
-            query.end_at.values.add().reference_value = self._name(Key(collection, before_id))
-            query.end_at.before = True
+        self._between_ids(query, collection, from_id=from_id, after_id=after_id, before_id=before_id)
         for field in fields:
             query.select.fields.add().field_path = field
         return await self._run(request)
@@ -215,6 +208,35 @@ class Documents:
                 return
             last = page[-1]
 
+    async def pages_until(
+        self, collection: str, field: str, until: datetime, *, fields: Sequence[str], limit: int
+    ) -> AsyncIterator[list[Stored]]:
+        """Documents whose instant `field` is no later than `until`, earliest first, then by id; these fields only.
+
+        One RPC a page. Raises `Unavailable`.
+        """
+        last: Stored | None = None
+        while True:
+            request = self._query(collection, None)
+            query = request.structured_query
+            query.where.field_filter.field.field_path = field
+            query.where.field_filter.op = _AT_MOST
+            _encode(query.where.field_filter.value, until)
+            query.order_by.add().field.field_path = field
+            query.order_by.add().field.field_path = "__name__"
+            for name in fields:
+                query.select.fields.add().field_path = name
+            query.limit.value = limit
+            if last is not None:
+                _encode(query.start_at.values.add(), last.fields[field])
+                query.start_at.values.add().reference_value = self._name(Key(collection, last.document_id))
+            page = await self._run(request)
+            if page:
+                yield page
+            if len(page) < limit:
+                return
+            last = page[-1]
+
     async def first_value_after(self, collection: str, field: str, value: str) -> str | None:
         """The smallest text value of an indexed field beyond `value`; None if there is none. One RPC, one read."""
         request = self._query(collection, None)
@@ -228,14 +250,28 @@ class Documents:
         documents = await self._run(request)
         return str(documents[0].fields[field]) if documents else None
 
-    async def count(self, collection: str, field: str, values: Sequence[str]) -> int:
-        """How many documents have one of at most 30 values; one RPC, one read per thousand. Raises `Unavailable`."""
+    async def count(
+        self,
+        collection: str,
+        field: str,
+        values: Sequence[str],
+        *,
+        from_id: str | None = None,
+        before_id: str | None = None,
+        at_most: int | None = None,
+    ) -> int:
+        """How many documents between ids have one of at most 30 values; one RPC, one read per thousand.
+
+        Counting ends `at_most` there. Raises `Unavailable`.
+        """
         query = self._query(collection, None).structured_query
         query.where.field_filter.field.field_path = field
         query.where.field_filter.op = _IN
         for value in values:
             query.where.field_filter.value.array_value.values.add().string_value = value
-        return await self._count(query)
+        if from_id is not None or before_id is not None:
+            self._between_ids(query, collection, from_id=from_id, after_id=None, before_id=before_id)
+        return await self._count(query, at_most)
 
     async def count_between(self, collection: str, field: str, low: str, high: str) -> int:
         """How many documents have a text value between two (both included); as `count`."""
@@ -243,12 +279,14 @@ class Documents:
         _between(query, field, low, high)
         return await self._count(query)
 
-    async def _count(self, query: Any) -> int:
+    async def _count(self, query: Any, at_most: int | None = None) -> int:
         request = RunAggregationQueryRequest(parent=self._root)
         request.structured_aggregation_query.structured_query.CopyFrom(query)
         aggregation = request.structured_aggregation_query.aggregations.add()
         aggregation.alias = "n"
         aggregation.count.SetInParent()
+        if at_most is not None:
+            aggregation.count.up_to.value = at_most
         answers = await self._rpc.run_aggregation_query(request)
         counted = [answer.result.aggregate_fields["n"] for answer in answers]
         return sum(value.integer_value or int(value.double_value) for value in counted)
@@ -290,15 +328,11 @@ class Documents:
             _encode(write.update.fields[name], value)
         return write
 
-    def merge(self, key: Key, fields: dict[str, Value], *, count_up: str | None = None) -> Any:
-        """A write of some fields of an existing document that can also add one to the field `count_up`."""
+    def merge(self, key: Key, fields: dict[str, Value]) -> Any:
+        """A write of some fields of an existing document."""
         write = self.put(key, fields)
         write.update_mask.field_paths.extend(fields)
         write.current_document.exists = True
-        if count_up is not None:
-            transform = write.update_transforms.add()
-            transform.field_path = count_up
-            transform.increment.integer_value = 1
         return write
 
     def _query(self, collection: str, equal: tuple[str, Value] | None) -> Any:
@@ -310,6 +344,19 @@ class Documents:
             query.where.field_filter.op = _EQUAL
             _encode(query.where.field_filter.value, equal[1])
         return request
+
+    def _between_ids(
+        self, query: Any, collection: str, *, from_id: str | None, after_id: str | None, before_id: str | None
+    ) -> None:
+        """Let a query ask in document id order, from one id (or after another) to before a third."""
+        query.order_by.add().field.field_path = "__name__"
+        start = from_id if after_id is None else after_id
+        if start is not None:
+            query.start_at.values.add().reference_value = self._name(Key(collection, start))
+            query.start_at.before = after_id is None
+        if before_id is not None:
+            query.end_at.values.add().reference_value = self._name(Key(collection, before_id))
+            query.end_at.before = True
 
     async def _run(self, request: Any) -> list[Stored]:
         asked_at = machine_time()

@@ -1,26 +1,35 @@
-"""The export in Firestore: `exports/<day>`, each day's plan and progress, and the reading of the feed.
+"""The export in Firestore: a day's plan and progress (`exports/<day>`), its parts (`export_parts`), reading the feed.
 
-A day's document is replaced whole, each time under the version read: of two who change it at once, one looks again.
+Each document is replaced whole, under the version read: of two writers that change it at once, one reads it again. A
+part has a document of its own, so workers do not compete for the day's, and a day has as many parts as it needs.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from shared.domain.feed import feed_file
 from shared.errors import Unavailable
-from shared.export.plan import ExportDay, Part, Stage
+from shared.export.plan import ExportDay, Part, PartResult, Stage
 from shared.store.documents import Documents, Key, Stored, Value, documents, pause
 from shared.store.rpc import CommitConflict, CommitUnanswered
 
 _FEED = "export_feed"
-#: Workers of one day meet at its document; each needs one commit.
+_PARTS = "export_parts"
+#: An indexed field of a part that nobody has written yet: the revision that misses it.
+_MISSING = "missing"
 _ATTEMPTS = 40
+_PARTS_PER_COMMIT = 250
 _LOOK_BACK = 31
 #: Ids and sizes are small: long pages save round trips.
 _PLAN_PAGE = 10_000
 _IN_AT_MOST = 30
+#: One aggregation counts up to this many entries well within its time-out of 60 s; of more, ranges of ids are counted.
+_COUNT_AT_MOST = 500_000
+#: The first characters of feed document ids, which begin with a keyed hash.
+_RANGES = "0123456789abcdef"
 
 
 class Kept(NamedTuple):
@@ -30,8 +39,15 @@ class Kept(NamedTuple):
     version: Any
 
 
+class KeptPart(NamedTuple):
+    """A part as stored, with the version to expect when it is replaced."""
+
+    part: Part
+    version: Any
+
+
 class Exports:
-    """Days of the export, and the feed that they are made of."""
+    """Days of the export, their parts, and the feed that they are made of."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -92,6 +108,55 @@ class Exports:
             await pause(attempt)
         raise Unavailable(headers={"Retry-After": "5"})
 
+    async def add_parts(self, plan: ExportDay, parts: Sequence[Part]) -> bool:
+        """Store parts that nobody has written yet; False if one of these numbers is stored already.
+
+        Those that were stored before stay. Raises `Unavailable`.
+        """
+        for start in range(0, len(parts), _PARTS_PER_COMMIT):
+            chunk = parts[start : start + _PARTS_PER_COMMIT]
+            writes = [self._documents.create(_part_key(plan, part), _part_fields(plan, part)) for part in chunk]
+            try:
+                await self._documents.commit(writes)
+            except CommitConflict:
+                return False
+            except CommitUnanswered:
+                raise Unavailable(headers={"Retry-After": "5"}) from None
+        return True
+
+    async def part(self, plan: ExportDay, recipient: str, number: int) -> KeptPart | None:
+        """One part; one RPC. Raises `Unavailable`."""
+        stored = await self._documents.get(Key(_PARTS, _part_id(plan, recipient, number)))
+        return KeptPart(Part.model_validate_json(stored.state), stored.update_time) if stored else None
+
+    async def parts(self, plan: ExportDay, recipient: str | None = None) -> list[Part]:
+        """Every part of a revision that is stored, or those of one recipient, in order of recipient and number."""
+        prefix = _revision(plan) if recipient is None else f"{_revision(plan)}-{recipient}"
+        pages = self._documents.pages(_PARTS, from_id=f"{prefix}-", before_id=f"{prefix}.")  # `.` follows `-` in ASCII
+        return [Part.model_validate_json(stored.state) async for page in pages for stored in page]
+
+    async def missing(self, plan: ExportDay) -> list[Part]:
+        """The parts that nobody has written yet."""
+        pages = self._documents.pages(_PARTS, equal=(_MISSING, _revision(plan)))
+        return [Part.model_validate_json(stored.state) async for page in pages for stored in page]
+
+    async def how_many_missing(self, plan: ExportDay) -> int:
+        """How many parts nobody has written yet; one RPC. Raises `Unavailable`."""
+        return await self._documents.count(_PARTS, _MISSING, [_revision(plan)])
+
+    async def note_result(self, plan: ExportDay, kept: KeptPart, result: PartResult) -> PartResult:
+        """Store a part's result if it has none; returns the one that it has. Raises `Unavailable`."""
+        done = kept.part.model_copy(update={"result": result})
+        key = _part_key(plan, done)
+        try:
+            await self._documents.commit([self._documents.replace(key, _part_fields(plan, done), kept.version)])
+        except (CommitConflict, CommitUnanswered):
+            stored = await self.part(plan, done.recipient, done.number)
+            if stored is None or stored.part.result is None:
+                raise Unavailable(headers={"Retry-After": "5"}) from None
+            return stored.part.result
+        return result
+
     async def recipients_in_feed(self) -> list[str]:
         """Every recipient that the feed has entries for, of any day, whatever the recipient table says now."""
         found: list[str] = []
@@ -106,17 +171,22 @@ class Exports:
         """How many feed entries a day has for these recipients, by aggregation queries. Raises `Unavailable`."""
         files = [feed_file(recipient, day) for recipient in recipients]
         chunks = [files[start : start + _IN_AT_MOST] for start in range(0, len(files), _IN_AT_MOST)]
-        return sum([await self._documents.count(_FEED, "file", chunk) for chunk in chunks])
+        return sum([await self._count(chunk) for chunk in chunks])
 
-    async def sizes(self, recipient: str, day: date) -> AsyncIterator[tuple[str, int]]:
-        """Id and size of every feed entry of a recipient's day, in order of id."""
-        file = "file", feed_file(recipient, day)
-        async for page in self._documents.pages(_FEED, equal=file, fields=["size"], limit=_PLAN_PAGE):
-            for stored in page:
-                size = stored.fields["size"]
-                if not isinstance(size, int):
-                    raise TypeError("the field size is not a number")
-                yield stored.document_id, size
+    async def _count(self, files: Sequence[str]) -> int:
+        count = await self._documents.count(_FEED, "file", files, at_most=_COUNT_AT_MOST)
+        if count < _COUNT_AT_MOST:
+            return count
+        bounds = pairwise([None, *_RANGES[1:], None])
+        return sum(
+            [await self._documents.count(_FEED, "file", files, from_id=low, before_id=high) for low, high in bounds]
+        )
+
+    async def sizes(self, recipient: str, day: date, from_id: str | None) -> AsyncIterator[list[tuple[str, int]]]:
+        """Id and size of every feed entry of a recipient's day from an id on, in order of id, in pages."""
+        bounds: dict[str, Any] = {"equal": ("file", feed_file(recipient, day)), "from_id": from_id, "fields": ["size"]}
+        async for page in self._documents.pages(_FEED, limit=_PLAN_PAGE, **bounds):
+            yield [(stored.document_id, _size(stored)) for stored in page]
 
     def entries(self, day: date, part: Part) -> AsyncIterator[list[Stored]]:
         """The feed entries of a part, in pages, in order of id."""
@@ -130,6 +200,32 @@ class Exports:
 
 def _key(day: date) -> Key:
     return Key("exports", day.isoformat())
+
+
+def _revision(plan: ExportDay) -> str:
+    """How the ids of a revision's parts begin: `2026-11-23-r0001`."""
+    return f"{plan.day}-r{plan.revision:04}"
+
+
+def _part_id(plan: ExportDay, recipient: str, number: int) -> str:
+    """`2026-11-23-r0001-EELC-00001`."""
+    return f"{_revision(plan)}-{recipient}-{number:05}"
+
+
+def _part_key(plan: ExportDay, part: Part) -> Key:
+    return Key(_PARTS, _part_id(plan, part.recipient, part.number))
+
+
+def _part_fields(plan: ExportDay, part: Part) -> dict[str, Value]:
+    missing = _revision(plan) if part.result is None else None
+    return {_MISSING: missing, "state": part.model_dump_json()}
+
+
+def _size(stored: Stored) -> int:
+    size = stored.fields["size"]
+    if not isinstance(size, int):
+        raise TypeError("the field size is not a number")
+    return size
 
 
 def _kept(stored: Stored | None) -> Kept | None:

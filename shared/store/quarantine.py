@@ -5,6 +5,8 @@ last seen. The id is made of the event's source, id and content, so that every d
 What is too large for a document is an object in the quarantine's bucket, named like the record. The record exists
 before its object does, and says that it is erased before the object is deleted: no object is without a record.
 
+A parked record says when it is to be tried again (`retry_at`), and since when it has been waiting (`parked_since`).
+
 `subject` and `account` are the registration ids of the accounts that the message names, which find what an erasure or
 an access request is about. `readable` is false if it names none: then only a person can say whom it is about.
 """
@@ -14,7 +16,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -45,6 +47,9 @@ _ERRORS = 50
 #: What is longer is no event's source, id or type.
 _ATTRIBUTE_CHARACTERS = 255
 _ATTEMPTS = 5
+#: A parked message is tried again when it has waited for half as long again, within these bounds.
+_SHORTEST_WAIT = timedelta(seconds=10)
+_LONGEST_WAIT = timedelta(hours=6)
 
 
 class QuarantineStatus(StrEnum):
@@ -82,7 +87,10 @@ class QuarantinedMessage(Model):
 
 
 class Record(NamedTuple):
-    """A quarantined message and what has become of it. `errors` are those of the last attempt."""
+    """A quarantined message and what has become of it. `errors` are those of the last attempt.
+
+    `parked_since` and `retry_at` are None unless it is parked.
+    """
 
     record_id: str
     status: QuarantineStatus
@@ -91,11 +99,21 @@ class Record(NamedTuple):
     attempts: int
     first_seen: datetime
     last_seen: datetime
+    parked_since: datetime | None
+    retry_at: datetime | None
     message: QuarantinedMessage
 
 
+class Due(NamedTuple):
+    """A parked message that is to be tried again."""
+
+    record_id: str
+    parked_since: datetime
+    retry_at: datetime
+
+
 class Waiting(NamedTuple):
-    """How many records have a status, by reason, and when the oldest was first seen; None if there is none."""
+    """How many records have a status, by reason, and since when the oldest waits; None if there is none."""
 
     by_reason: Counter[str]
     oldest: datetime | None
@@ -113,9 +131,9 @@ class Quarantine:
         record_id = _record_id(delivery)
         message = _message(delivery, record_id)
         now = self._documents.clock.now()
-        status = QuarantineStatus.PARKED if problem.disposition is Disposition.PARKED else QuarantineStatus.HELD
+        parked = problem.disposition is Disposition.PARKED
         outcome: dict[str, Value] = {
-            "status": status.value,
+            **(_parked(now, now) if parked else _status_fields(QuarantineStatus.HELD)),
             "reason": problem.code,
             "errors": to_json([error._asdict() for error in problem.errors[:_ERRORS]]).decode(),
             "last_seen": now,
@@ -129,23 +147,33 @@ class Quarantine:
         }
         try:
             await self._documents.commit([self._documents.create(Key("quarantine", record_id), first)])
+            status, still_parked = QuarantineStatus(str(outcome["status"])), False
         except CommitConflict:
-            stored = await self._change(record_id, lambda stored: _again(stored, outcome, delivery.topic))
-            status = QuarantineStatus(str(stored.fields["status"]))
+            stored = await self._change(record_id, lambda stored: _again(stored, outcome, now, delivery.topic))
+            status, still_parked = _status(stored), stored.fields["parked_since"] not in (None, now)
         except CommitUnanswered as error:
             raise Unavailable(headers={"Retry-After": "5"}) from error
         if message.stored_as is not None:
             await self._put_object(record_id, delivery.data)
-        log(Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason=problem.code, status=status)
+        if still_parked:
+            log(Event.MESSAGE_STILL_PARKED, quarantine_id=record_id, reason=problem.code)
+        else:
+            log(Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason=problem.code, status=status)
 
     async def resolve(self, delivery: Delivery) -> None:
         """Note that a message that was published again has been applied. Raises `Unavailable`."""
-        outcome: dict[str, Value] = {
-            "status": QuarantineStatus.RESOLVED.value,
-            "last_seen": self._documents.clock.now(),
-        }
+        now = self._documents.clock.now()
+        outcome: dict[str, Value] = {**_status_fields(QuarantineStatus.RESOLVED), "last_seen": now}
         with suppress(NotFound):
-            await self._change(_record_id(delivery), lambda stored: _again(stored, outcome, delivery.topic))
+            await self._change(_record_id(delivery), lambda stored: _again(stored, outcome, now, delivery.topic))
+
+    async def drop(self, delivery: Delivery) -> None:
+        """Resolve and erase what a message was published again from: it is about somebody erased.
+
+        Raises `Unavailable`.
+        """
+        with suppress(NotFound):
+            await self.erase(_record_id(delivery), QuarantineStatus.RESOLVED)
 
     async def records(
         self, status: QuarantineStatus, *, after_id: str | None = None, limit: int = _PAGE
@@ -158,12 +186,39 @@ class Quarantine:
     async def waiting(self, status: QuarantineStatus) -> Waiting:
         """What has a status, without reading the messages; one RPC for each page. Raises `Unavailable`."""
         by_reason: Counter[str] = Counter()
-        seen: list[datetime] = []
-        pages = self._documents.pages("quarantine", equal=("status", status.value), fields=["reason", "first_seen"])
+        waits: list[datetime] = []
+        since = "parked_since" if status is QuarantineStatus.PARKED else "first_seen"
+        pages = self._documents.pages("quarantine", equal=("status", status.value), fields=["reason", since])
         async for page in pages:
             by_reason.update(str(stored.fields["reason"]) for stored in page)
-            seen = [min([*seen, *(_instant(stored, "first_seen") for stored in page)])]
-        return Waiting(by_reason, min(seen, default=None))
+            waits = [min([*waits, *(_instant(stored, since) for stored in page)])]
+        return Waiting(by_reason, min(waits, default=None))
+
+    async def due(self, until: datetime, *, limit: int) -> AsyncIterator[list[Due]]:
+        """Parked messages to be tried again by then, longest overdue first, in pages of one RPC. Raises `Unavailable`.
+
+        The messages themselves are not read.
+        """
+        wanted = ("parked_since", "retry_at")
+        async for page in self._documents.pages_until("quarantine", "retry_at", until, fields=wanted, limit=limit):
+            yield [Due(one.document_id, _instant(one, "parked_since"), _instant(one, "retry_at")) for one in page]
+
+    async def postpone(self, record_id: str, at: datetime) -> Record | None:
+        """A parked message that is due, to be tried: its next try is after `at`. None if it is no longer due.
+
+        A message is published no more often than it is due, even while no consumer takes it. Raises `NotFound`,
+        `Unavailable`.
+        """
+        due = False
+
+        def later(stored: Stored) -> dict[str, Value] | None:
+            nonlocal due
+            retry_at = _maybe_instant(stored, "retry_at")
+            due = retry_at is not None and retry_at <= at
+            return _parked(_instant(stored, "parked_since"), at) if due else None
+
+        stored = await self._change(record_id, later)
+        return _record(stored) if due else None
 
     async def about(self, registration_id: RegistrationId) -> list[Record]:
         """Every message that names the account of this registration and is not erased. Raises `Unavailable`."""
@@ -203,16 +258,16 @@ class Quarantine:
 
     async def discard(self, record_id: str) -> QuarantineStatus:
         """Give a message up, if it has not been applied since; the status after. Raises `NotFound`, `Unavailable`."""
-        discarded: dict[str, Value] = {"status": QuarantineStatus.DISCARDED.value}
+        discarded = _status_fields(QuarantineStatus.DISCARDED)
         stored = await self._change(record_id, lambda stored: None if _status(stored).settled else discarded)
         return _status(stored)
 
-    async def erase(self, record_id: str) -> None:
+    async def erase(self, record_id: str, settled_as: QuarantineStatus = QuarantineStatus.DISCARDED) -> None:
         """Overwrite a message by nothing; it is not tried again. Repeat it if it was interrupted.
 
-        Raises `NotFound`, `Unavailable`.
+        An open record is settled by it. Raises `NotFound`, `Unavailable`.
         """
-        record = _record(await self._change(record_id, _erased))
+        record = _record(await self._change(record_id, lambda stored: _erased(stored, settled_as)))
         if record.message.stored_as is not None:
             await _bucket().delete(record.message.stored_as)
             await self._change(record_id, _without_object)
@@ -224,7 +279,7 @@ class Quarantine:
 
     async def hold(self, record_id: str) -> None:
         """Stop trying a message by itself: from now on it waits for a person. Raises `NotFound`, `Unavailable`."""
-        held: dict[str, Value] = {"status": QuarantineStatus.HELD.value, "last_seen": self._documents.clock.now()}
+        held = _status_fields(QuarantineStatus.HELD)
         await self._change(record_id, lambda stored: None if _status(stored).settled else held)
         log(Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason="parked-too-long", status=QuarantineStatus.HELD)
 
@@ -279,20 +334,22 @@ class Quarantine:
         return {**named, "readable": any(named.values())}
 
 
-def _again(stored: Stored, outcome: dict[str, Value], topic: str | None) -> dict[str, Value]:
+def _again(stored: Stored, outcome: dict[str, Value], now: datetime, topic: str | None) -> dict[str, Value]:
     """One more attempt of a message. What was discarded or erased stays so, however often it comes again."""
     message = QuarantinedMessage.model_validate_json(stored.state)
     counted: dict[str, Value] = {"attempts": int(str(stored.fields["attempts"])) + 1}
     if message.erased:
-        return {**counted, "last_seen": outcome["last_seen"]}
+        return {**counted, "last_seen": now}
     if _status(stored) is QuarantineStatus.DISCARDED and outcome["status"] != QuarantineStatus.RESOLVED:
-        outcome = {**outcome, "status": QuarantineStatus.DISCARDED.value}
+        outcome = outcome | _status_fields(QuarantineStatus.DISCARDED)
+    elif outcome["status"] == _status(stored) == QuarantineStatus.PARKED:
+        outcome = outcome | _parked(_instant(stored, "parked_since"), now)
     if message.topic is None:
         counted["state"] = message.model_copy(update={"topic": topic}).model_dump_json()
     return {**outcome, **counted}
 
 
-def _erased(stored: Stored) -> dict[str, Value] | None:
+def _erased(stored: Stored, settled_as: QuarantineStatus) -> dict[str, Value] | None:
     """A record whose message is erased, its object not yet; None if it is erased already."""
     message = QuarantinedMessage.model_validate_json(stored.state)
     if message.erased:
@@ -308,7 +365,7 @@ def _erased(stored: Stored) -> dict[str, Value] | None:
     names: dict[str, Value] = {"subject": None, "account": None} if message.stored_as is None else {}
     status = _status(stored)
     return {
-        "status": status.value if status.settled else QuarantineStatus.DISCARDED.value,
+        **_status_fields(status if status.settled else settled_as),
         "errors": "[]",
         "state": message.model_copy(update=nothing).model_dump_json(),
         **names,
@@ -344,6 +401,17 @@ def _message(delivery: Delivery, record_id: str) -> QuarantinedMessage:
     return message.model_copy(update={"data": None, "stored_as": record_id})
 
 
+def _status_fields(status: QuarantineStatus) -> dict[str, Value]:
+    """The fields of a record that is not parked."""
+    return {"status": status.value, "parked_since": None, "retry_at": None}
+
+
+def _parked(since: datetime, now: datetime) -> dict[str, Value]:
+    """The fields of a parked record after an attempt: the longer it has waited, the longer until the next."""
+    wait = min(max((now - since) / 2, _SHORTEST_WAIT), _LONGEST_WAIT)
+    return {"status": QuarantineStatus.PARKED.value, "parked_since": since, "retry_at": now + wait}
+
+
 def _status(stored: Stored) -> QuarantineStatus:
     return QuarantineStatus(str(stored.fields["status"]))
 
@@ -358,15 +426,22 @@ def _record(stored: Stored) -> Record:
         int(str(fields["attempts"])),
         _instant(stored, "first_seen"),
         _instant(stored, "last_seen"),
+        _maybe_instant(stored, "parked_since"),
+        _maybe_instant(stored, "retry_at"),
         QuarantinedMessage.model_validate_json(stored.state),
     )
 
 
 def _instant(stored: Stored, field: str) -> datetime:
-    instant = stored.fields[field]
-    if not isinstance(instant, datetime):
+    instant = _maybe_instant(stored, field)
+    if instant is None:
         raise TypeError(f"{field} is not an instant")
     return instant
+
+
+def _maybe_instant(stored: Stored, field: str) -> datetime | None:
+    instant = stored.fields[field]
+    return instant if isinstance(instant, datetime) else None
 
 
 def _bucket() -> "Bucket":

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.store.documents import Key, documents
 from tests.api.samples import Caller, new_mpan, new_mprn, registration
 
 
@@ -150,6 +151,71 @@ def test_moving_house_releases_and_claims_in_one_step(agent: Caller) -> None:
     next_tenant = agent.create(registration(supply_points=old["supply_points"]))
     assert next_tenant.status_code == 201
     assert agent.look_up(mprn=old["supply_points"]["mprns"][0]).content == next_tenant.content
+
+
+def test_a_patch_may_release_all_supply_points_and_take_others_later(agent: Caller) -> None:
+    before, registration_id, etag = created(agent)
+    released = agent.amend(registration_id, etag, {"supply_points": {"mpans": [], "mprns": []}})
+    assert released.json() == {
+        **before,
+        "version": 2,
+        "updated_at": released.json()["updated_at"],
+        "supply_points": {"mpans": [], "mprns": []},
+    }
+    assert agent.look_up(mpan=before["supply_points"]["mpans"][0]).status_code == 404
+    assert agent.look_up(account_id=before["account_id"]).content == released.content
+    phone = agent.amend(registration_id, '"2"', {"primary_contact": {"phones": ["07700900999"]}})
+    assert (phone.status_code, phone.headers["ETag"]) == (200, '"3"')
+    back = agent.amend(registration_id, '"3"', {"supply_points": before["supply_points"]})
+    assert (back.status_code, back.json()["supply_points"]) == (200, before["supply_points"])
+
+
+def test_two_customers_swap_homes(agent: Caller) -> None:
+    """As docs/frontend.md says: one releases its home, then each takes the other's."""
+    homes = [{"address_lines": [f"{number} Test Street"], "postcode": "BS1 4DJ"} for number in (1, 2)]
+    first, first_id, etag = created(agent, premises=homes[0])
+    second, second_id, other_etag = created(agent, premises=homes[1])
+    to_second = {"supply_points": second["supply_points"], "premises": second["premises"]}
+    to_first = {"supply_points": first["supply_points"], "premises": first["premises"]}
+    assert_problem(agent.amend(first_id, etag, to_second), 409, "supply-point-held")
+    assert_problem(agent.amend(second_id, other_etag, to_first), 409, "supply-point-held")
+
+    released = agent.amend(first_id, etag, {"supply_points": {"mpans": [], "mprns": []}})
+    assert agent.amend(second_id, other_etag, to_first).status_code == 200
+    assert agent.amend(first_id, released.headers["ETag"], to_second).status_code == 200
+
+    for home, registration_id in ((first, second_id), (second, first_id)):
+        for fuel, (number,) in (("mpan", home["supply_points"]["mpans"]), ("mprn", home["supply_points"]["mprns"])):
+            holder = agent.look_up(**{fuel: number}).json()
+            assert (holder["registration_id"], holder["premises"]) == (registration_id, home["premises"])
+    assert [code for code, _ in kinds(agent, first_id)] == ["registered", "amended", "amended"]
+
+
+async def test_what_was_stored_under_other_rules_does_not_stand_in_the_way_of_a_patch(agent: Caller) -> None:
+    _, registration_id, etag = created(agent, supply_points={"mpans": [new_mpan() for _ in range(20)]})
+    key = Key("registrations", registration_id)
+    before = await documents().get(key)
+    assert before is not None
+    state = json.loads(before.state)
+    points = state["facts"]["points"]
+    (added, known) = new_mpan(), next(key for key in points if key.startswith("mpan"))
+    points[f"mpan:{added}"] = points[known]
+    state["registration"]["supply_points"]["mpans"].append(added)
+    state["registration"]["sharing"]["recorded_on"] = "2062-01-01"
+    state["registration"]["primary_contact"]["name"] = "\u200b"
+    fields = {**before.fields, "state": json.dumps(state)}
+    await documents().commit([documents().replace(key, fields, before.update_time)])
+
+    amended = agent.amend(registration_id, etag, {"primary_contact": {"phones": ["07700900999"]}})
+    assert (amended.status_code, amended.headers["ETag"]) == (200, '"2"')
+    for patch, pointer in (
+        ({"supply_points": {"mpans": [new_mpan() for _ in range(21)]}}, "/supply_points/mpans"),
+        ({"sharing": {"recorded_on": "2062-01-02"}}, "/sharing/recorded_on"),
+        ({"primary_contact": {"name": "\u200d"}}, "/primary_contact/name"),
+    ):
+        refused = agent.amend(registration_id, '"2"', patch)
+        assert_problem(refused, 422, "invalid-content")
+        assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
 
 
 def test_a_supply_point_of_another_is_409_and_everything_stays_as_it_was(agent: Caller) -> None:

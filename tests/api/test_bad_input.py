@@ -1,11 +1,15 @@
 """Input that breaks a rule: the right status, a pointer per field, no value told back, nothing stored."""
 
 import json
+import socket
+import time
+import uuid
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
+from ops.local.log_lines import entries
 from ops.local.stack import Stack
 from tests.api.samples import PATCH, Caller, new_account, registration
 
@@ -65,6 +69,28 @@ CASES = {
         {"primary_contact": {"name": "Zebediah Quillfeather\u0000", "phones": ["07700900987 ext 4"]}},
         {("/primary_contact/name", "control_character"), ("/primary_contact/phones/0", "phone_invalid")},
     ),
+    "nothing that can be seen": Bad(
+        {
+            "premises": {"address_lines": ["\u3164"], "postcode": "BS1 4DJ"},
+            "primary_contact": {
+                "name": "\u200b\u2060",
+                "address": {"address_lines": ["\u00ad"], "postcode": "BS1 4DJ"},
+            },
+            "alternate_contact": {"name": "\u200d", "relationship": "carer"},
+            "needs": [{"code": "02", "note": "\ufeff \ufe0f"}],
+            "sharing": {"basis": "none", "recorded_on": "2020-01-31", "evidence": "\u2800"},
+            "services": {"caller_password": "\U000e0041"},
+        },
+        {
+            ("/premises/address_lines/0", "blank"),
+            ("/primary_contact/name", "blank"),
+            ("/primary_contact/address/address_lines/0", "blank"),
+            ("/alternate_contact/name", "blank"),
+            ("/needs/0/note", "blank"),
+            ("/sharing/evidence", "blank"),
+            ("/services/caller_password", "blank"),
+        },
+    ),
     "name of 51 characters": Bad(
         {"primary_contact": {"name": "Zebediah Quillfeather" + "x" * 30}},
         {("/primary_contact/name", "string_too_long")},
@@ -113,8 +139,9 @@ def test_invalid_content_is_422_with_a_pointer_per_field(agent: Caller, case: Ba
         assert agent.look_up(account_id=body["account_id"]).status_code == 404
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_an_amendment_is_held_to_the_same_rules(agent: Caller, case: Bad) -> None:
+@pytest.mark.parametrize("name", [name for name in CASES if name != "no supply point"])
+def test_an_amendment_is_held_to_the_same_rules(agent: Caller, name: str) -> None:
+    case = CASES[name]
     created = agent.create(told())
     registration_id, etag = created.json()["registration_id"], created.headers["ETag"]
     expected = {("/premises", "missing")} if case.changed == {"premises": None} else case.errors
@@ -221,15 +248,87 @@ def test_another_customers_account_is_404_and_nothing_is_stored(stack: Stack, ag
     assert agent.look_up(account_id=body["account_id"]).status_code == 404
 
 
+def test_an_idempotency_key_or_purpose_that_is_sent_twice_is_400(agent: Caller) -> None:
+    body = told()
+    for name, value in (("Idempotency-Key", "a"), ("Psr-Purpose", "support")):
+        answer = agent.http.post("/v1/registrations", json=body, headers=[(name, value), (name, value)])
+        assert_problem(answer, 400, "malformed-header")
+        assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(name, "header_repeated")]
+    assert agent.look_up(account_id=body["account_id"]).status_code == 404
+
+
+def test_every_line_of_a_list_header_counts(agent: Caller) -> None:
+    created = agent.create(told()).json()
+    path = f"/v1/registrations/{created['registration_id']}"
+    for tags, status in ((['"7"', '"8", "9"'], 412), (['"7"', '"8", "1"'], 200), (['"1"', '"2'], 400)):
+        headers = [("Content-Type", PATCH), *(("If-Match", tag) for tag in tags)]
+        assert agent.http.patch(path, content=b"{}", headers=headers).status_code == status
+    assert agent.http.get(path, headers=[("If-None-Match", '"7"'), ("If-None-Match", 'W/"1"')]).status_code == 304
+
+
+@pytest.mark.parametrize("operation", ["amend", "withdraw"])
+def test_a_version_of_thousands_of_digits_is_only_stale(agent: Caller, operation: str) -> None:
+    registration_id = agent.create(told()).json()["registration_id"]
+    tag = f'"{"9" * 5000}"'
+    answer = agent.amend(registration_id, tag, {}) if operation == "amend" else agent.withdraw(registration_id, tag)
+    assert_problem(answer, 412, "version-stale")
+
+
+def test_a_client_that_disconnects_while_sending_is_no_defect(stack: Stack, agent: Caller) -> None:
+    head = (
+        f"POST /v1/registrations HTTP/1.1\r\nHost: x\r\nAuthorization: {agent.http.headers['Authorization']}\r\n"
+        f"traceparent: 00-{uuid.uuid4().hex}-00f067aa0ba902b7-01\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    trace = head.partition("traceparent: 00-")[2][:32]
+    with socket.create_connection(("127.0.0.1", stack.layout.functions["register"])) as client:
+        client.sendall(head.encode())
+        time.sleep(0.3)
+    until = time.monotonic() + 20
+    while not (logged := [e for e in entries(stack.logs, ["register"]) if trace in str(e)]):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert [(entry["event"], entry["severity"]) for entry in logged] == [("CLIENT_DISCONNECTED", "INFO")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/registrations/ID", "/v1/registrations/ID/changes", "/v1/registrations/x", "/_status"]
+)
+def test_head_is_answered_as_get_without_a_body(stack: Stack, agent: Caller, path: str) -> None:
+    """The server drops the body: a client that reads on would find it."""
+    path = path.replace("ID", agent.create(told()).json()["registration_id"])
+    for url in (stack.url, stack.function_url("lookup")):
+        got = httpx.get(f"{url}{path}", headers=agent.http.headers)
+        text = f"HEAD {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {agent.http.headers['Authorization']}\r\n"
+        with socket.create_connection((httpx.URL(url).host, httpx.URL(url).port or 80), timeout=30) as client:
+            client.sendall(f"{text}Connection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: client.recv(65536), b"")).decode("latin-1")
+        head, _, body = answer.partition("\r\n\r\n")
+        status, *lines = head.split("\r\n")
+        names = {line.partition(":")[0].lower() for line in lines}
+        assert (status.split()[1], body) == (str(got.status_code), "")
+        assert {name for name in got.headers if name not in ("date", "connection")} <= names
+        assert ("etag" in names) == ("ETag" in got.headers)
+
+
+def test_the_access_log_says_that_head_shows_the_version_only(stack: Stack, agent: Caller) -> None:
+    registration_id = agent.create(told()).json()["registration_id"]
+    trace = uuid.uuid4().hex
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    assert agent.http.head(f"/v1/registrations/{registration_id}", headers=headers).status_code == 200
+    (shown,) = (e for e in entries(stack.logs, ["lookup"]) if trace in str(e) and e["event"] == "REGISTRATIONS_READ")
+    assert (shown["shown"], shown["registration_ids"]) == ("version", [registration_id])
+
+
 def test_an_unknown_path_or_method_is_a_problem_too(agent: Caller) -> None:
     assert_problem(agent.http.get("/v1/nothing"), 404, "not-found")
     for method, path, allowed in (
-        ("DELETE", f"/v1/registrations/{'0' * 36}", "GET, PATCH"),
+        ("DELETE", f"/v1/registrations/{'0' * 36}", "GET, HEAD, PATCH"),
         ("GET", "/v1/registrations", "POST"),
         ("PUT", f"/v1/registrations/{'0' * 36}:withdraw", "POST"),
         ("GET", "/v1/registrations:lookup", "POST"),
-        ("OPTIONS", f"/v1/registrations/{'0' * 36}/changes", "GET"),
-        ("POST", "/_status", "GET"),
+        ("OPTIONS", f"/v1/registrations/{'0' * 36}/changes", "GET, HEAD"),
+        ("POST", "/_status", "GET, HEAD"),
     ):
         answer = agent.http.request(method, path)
         assert_problem(answer, 405, "method-not-allowed")

@@ -1,11 +1,13 @@
 """Many registrations at once: what an agent, a network and a customer get of them."""
 
+import base64
 from typing import Any
 
 import pytest
 
 from ops.local.stack import Stack
 from shared.domain.supply_points import distributors
+from shared.domain.text import sector_or_postcode
 from tests.api.samples import ALL_SCOPES, Caller, new_mpan, new_mprn, registration
 
 
@@ -130,23 +132,84 @@ def test_a_search_finds_every_live_registration_of_a_sector_page_by_page(agent: 
 
 def test_a_search_by_postcode_tells_what_the_supply_points_are(agent: Caller) -> None:
     sector, (created,) = new_sector(agent, 1)
-    for asked in (f"{sector}AA", f"{sector}aa".replace(" ", ""), sector.lower()):
+    for asked in (f"{sector}AA", f"{sector}aa".replace(" ", ""), sector.lower(), f" {sector} "):
         (found,) = agent.search(postcode=asked).json()["registrations"]
         assert found["registration_id"] == created["registration_id"]
         assert {"mpans": found["mpans"], "mprns": found["mprns"]} == created["supply_points"]
     assert agent.search(postcode=f"{sector}AB").json() == {"registrations": [], "next_page_token": None}
 
 
-def test_a_network_searching_gets_its_own_supply_points_and_short_pages(stack: Stack, agent: Caller) -> None:
+def pages(caller: Caller, page_size: int, **area: str) -> list[dict[str, Any]]:
+    """Every page of a search."""
+    found = [caller.search(page_size=page_size, **area).json()]
+    while token := found[-1]["next_page_token"]:
+        found.append(caller.search(page_size=page_size, page_token=token, **area).json())
+    return found
+
+
+def withheld_in(agent: Caller, sector: str, count: int) -> None:
+    """Registrations that no network may see."""
+    premises = {"address_lines": ["1 Test Street"], "postcode": f"{sector}AA"}
+    sharing = {"basis": "none", "recorded_on": "2020-01-05", "evidence": "call 4711"}
+    for _ in range(count):
+        assert agent.create(registration(premises=premises, sharing=sharing)).status_code == 201
+
+
+def test_a_network_searching_gets_its_own_supply_points_only(stack: Stack, agent: Caller) -> None:
     sector, created = new_sector(agent, 3)
-    page = network(stack, "11").search(postcode=sector, page_size=2).json()
-    assert page["registrations"] == []
-    assert page["next_page_token"]
     page = network(stack, "10").search(postcode=sector, page_size=500).json()
     assert sorted(found["registration_id"] for found in page["registrations"]) == sorted(
         entry["registration_id"] for entry in created
     )
     assert [found["mprns"] for found in page["registrations"]] == [[], [], []]
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 3])
+def test_the_pages_of_a_network_are_full_whatever_lies_between_that_it_may_not_see(
+    stack: Stack, agent: Caller, page_size: int
+) -> None:
+    sector, created = new_sector(agent, 4)
+    withheld_in(agent, sector, 6)
+    visible = sorted(entry["registration_id"] for entry in created)
+    found = [
+        [one["registration_id"] for one in page["registrations"]]
+        for page in pages(network(stack, "10"), page_size, postcode=sector)
+    ]
+    assert found == [visible[start : start + page_size] for start in range(0, 4, page_size)]
+
+
+def test_a_network_that_may_see_nobody_gets_the_answer_of_an_area_with_nobody(stack: Stack, agent: Caller) -> None:
+    sector, _ = new_sector(agent, 3)
+    withheld_in(agent, sector, 3)
+    nobody, _ = new_sector(agent, 0)
+    there, not_there = (network(stack, "11").search(postcode=area, page_size=1) for area in (sector, nobody))
+    assert there.json() == {"registrations": [], "next_page_token": None}
+    assert there.content == not_there.content
+
+
+def test_an_agent_finds_a_registration_between_two_homes(agent: Caller) -> None:
+    sector, (created,) = new_sector(agent, 1)
+    released = agent.amend(created["registration_id"], '"1"', {"supply_points": {"mpans": [], "mprns": []}})
+    assert released.status_code == 200
+    (found,) = agent.search(postcode=sector).json()["registrations"]
+    assert (found["registration_id"], found["mpans"], found["mprns"]) == (created["registration_id"], [], [])
+    assert [need["code"] for need in found["needs"]] == ["02", "33"]
+
+
+def test_a_page_token_tells_nothing_of_where_the_next_page_begins(agent: Caller) -> None:
+    sector, created = new_sector(agent, 3)
+    registration_id = created[0]["registration_id"]
+    agent.amend(registration_id, '"1"', {"needs": [{"code": "08"}]}, key="k-1")
+    agent.amend(registration_id, '"2"', {"needs": [{"code": "02"}]})
+    tokens = [page["next_page_token"] for page in pages(agent, 1, postcode=sector)[:-1]]
+    tokens.append(agent.search(postcode=sector, page_size=1).json()["next_page_token"])
+    tokens += [agent.changes(registration_id, page_size=size).json()["next_page_token"] for size in (1, 2)]
+    assert len(set(tokens)) == len(tokens) == 5
+    assert len(set(map(len, tokens))) == 1
+    ids = [entry["registration_id"].encode() for entry in created]
+    for token in tokens:
+        content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        assert not any(one in content or one[:8] in content for one in ids)
 
 
 def test_a_page_token_is_good_for_its_own_question_and_caller_only(stack: Stack, agent: Caller) -> None:
@@ -165,6 +228,45 @@ def test_a_page_token_is_good_for_its_own_question_and_caller_only(stack: Stack,
     for answer in refused:
         assert answer.status_code == 422
         assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/page_token", "page_token")]
+
+
+@pytest.mark.parametrize(
+    ("home", "outward"),
+    [
+        ("E1 1DU", "E11"),
+        ("BS1 1AA", "BS11"),
+        ("SW1 9AA", "SW19"),
+        ("M2 1AA", "M21"),
+        ("M2 1AA", "m2"),
+        ("W1A 0AX", "W1A"),
+    ],
+)
+def test_an_outward_code_is_no_sector_of_another_area(agent: Caller, home: str, outward: str) -> None:
+    agent.create(registration(premises={"address_lines": ["1 Whitechapel Road"], "postcode": home}))
+    refused = agent.search(postcode=outward)
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {
+            "pointer": "/postcode",
+            "code": "outward_code",
+            "detail": "is an outward code: send a postcode (BS1 4DJ), or a sector with its space (BS1 4)",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sector"),
+    [
+        ("E1 1", "E1 1"),
+        ("e1 1", "E1 1"),
+        ("E111", "E11 1"),
+        ("EC1A1", "EC1A 1"),
+        ("BS114", "BS11 4"),
+        ("GIR 0", "GIR 0"),
+    ],
+)
+def test_a_sector_is_known_by_its_space_or_by_being_nothing_else(asked: str, sector: str) -> None:
+    assert sector_or_postcode(asked) == sector
 
 
 @pytest.mark.parametrize(

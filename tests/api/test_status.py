@@ -16,7 +16,7 @@ def test_a_function_tells_its_build_and_its_dependencies_without_a_token(stack: 
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.json() == {
         "function": name,
-        "build": "source",
+        "build": stack.layout.project,
         "status": "serving",
         "dependencies": {"firestore": "ok", **checks_tokens},
     }
@@ -29,7 +29,7 @@ def test_a_preflight_is_answered_by_either_function_for_the_methods_of_both(stac
     answer = httpx.options(f"{stack.function_url(name)}{path}", headers=asked)
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == FRONTEND
-    assert answer.headers["Access-Control-Allow-Methods"] == "GET, PATCH, POST"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, PATCH, POST"
     assert "Origin" in answer.headers["Vary"]
     allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
     assert {"authorization", "content-type", "idempotency-key", "if-match", "if-none-match"} <= set(allowed)

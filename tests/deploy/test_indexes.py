@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from ops.local.layout import Layout
-from shared.errors import UnknownEventType
+from shared.domain.aspects import Statement
+from shared.errors import RegistrationUnknown, UnknownEventType
 from shared.messages.delivery import Delivery
 from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
@@ -28,6 +29,7 @@ from shared.store.quarantine import Quarantine, QuarantineStatus
 from shared.store.resend import Resend
 from shared.store.rpc import Rpc
 from tests.export.world import World, account
+from tests.store.messages import event
 
 ROOT = Path(__file__).parents[2]
 INDEXES = yaml.safe_load((ROOT / "terraform/firestore_indexes.yaml").read_text())
@@ -130,6 +132,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     await world.tell(2, needs=[], status="pending")
     await world.tell(3, needs=[{"code": "33", "ends_on": "2027-01-31"}])
     await world.tell(3, supply_points={"mpans": [], "mprns": ["9900000104"]})
+    await event(world, 3, Statement(closes_on=date(2026, 12, 24)), world.clock.now())
     await world.run("2026-11-24 02:05")
     resend = Resend(world.documents, Identity.of(world.settings), "an operator")
     await resend.day(date(2026, 11, 23), await world.exports.recipients_in_feed())
@@ -142,13 +145,15 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
         [page async for page in DueDates(world.documents).pages(name, date(2026, 11, 24))]
         await DueDates(world.documents).count(name, date(2026, 11, 24), date(2026, 12, 24))
     quarantine = Quarantine(world.documents, Identity.of(world.settings))
-    await quarantine.put(
-        Delivery("psr-examples", "a-subscription", "1", datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
-        UnknownEventType(),
-    )
+    for number, problem in enumerate((UnknownEventType(), RegistrationUnknown())):
+        await quarantine.put(
+            Delivery("psr-examples", "a-subscription", str(number), datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
+            problem,
+        )
     [page async for page in quarantine.records(QuarantineStatus.HELD)]
     await quarantine.waiting(QuarantineStatus.HELD)
     [page async for page in quarantine.unreadable()]
+    [page async for page in quarantine.due(world.clock.now(), limit=10)]
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
     erasure = Erasure(world.documents, Identity.of(world.settings), world.settings)

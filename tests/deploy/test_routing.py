@@ -23,6 +23,8 @@ def function_for(method: str, path: str) -> str:
 def test_every_route_reaches_its_function(route: Route, name: str) -> None:
     path = re.sub(r"\{\w+\}", "0b9f6a52-7d1e-8c3a-9f00-1234567890ab", route.path)
     assert function_for(route.method, path) == name
+    if route.method == "GET":
+        assert function_for("HEAD", path) == name
 
 
 @pytest.mark.parametrize(
@@ -64,4 +66,6 @@ def test_routes_that_the_load_balancer_cannot_tell_apart_are_refused() -> None:
 
 def test_routes_of_one_function_that_begin_alike_are_one_rule() -> None:
     rules = front_door_rules({"one": manifest("/v1/examples/{id}")})
-    assert rules[0] == Rule(method="GET", match="prefix", path="/v1/examples/", function="one")
+    assert rules[:2] == [
+        Rule(method=method, match="prefix", path="/v1/examples/", function="one") for method in ("GET", "HEAD")
+    ]

@@ -2,13 +2,16 @@
 
 import base64
 import json
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.domain import lifecycle
+from shared.domain.aspects import Statement, facts_after, told_of, whole
 from shared.domain.changes import ChangeKind
+from shared.domain.contacts import Contact
 from shared.domain.due_dates import erase_due_on
 from shared.domain.erasure import erased_state
 from shared.domain.lifecycle import Decision, Moment
@@ -21,6 +24,8 @@ from shared.domain.registration import (
     RegistrationState,
     Status,
 )
+from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.supply_points import Mpan, SupplyPoints, mpan_check_digit
 from shared.errors import AlreadyRegistered, InvalidContent, NotLive
 from shared.settings import Settings
 
@@ -115,6 +120,113 @@ def test_a_need_that_has_run_out_does_not_stand_in_the_way_of_other_changes() ->
     assert amended(known, 9, primary_contact={"phones": ["07700900999"]}).kind is ChangeKind.AMENDED
     with pytest.raises(InvalidContent):
         amended(known, 9, needs=[{"code": "33", "ends_on": "2026-11-25"}])
+
+
+MPANS = [f"10007700{n:04d}{mpan_check_digit(f'10007700{n:04d}')}" for n in range(30)]
+
+
+def stored(**changed: Any) -> RegistrationState:
+    """A registration as it could be stored, whatever the rules for submissions are today."""
+    known = registered()
+    registration = known.registration.model_copy(update=changed)
+    facts = facts_after(whole(told_of(registration)), known.facts, fact(1))
+    return known.model_copy(update={"registration": registration, "facts": facts})
+
+
+#: Registrations that nobody could submit.
+UNUSUAL = {
+    "without a supply point": stored(supply_points=SupplyPoints()),
+    "with 21 supply points": stored(supply_points=SupplyPoints(mpans=[Mpan(mpan) for mpan in MPANS[:21]])),
+    "with a lawful basis from the future": stored(
+        sharing=Sharing(basis=LawfulBasis.EXPLICIT_CONSENT, recorded_on=date(2062, 1, 1), evidence="call 1")
+    ),
+    "with a need that has run out": registered(needs=[{"code": "33", "ends_on": "2026-11-24"}]),
+    "with a name that cannot be seen": stored(primary_contact=Contact(name="\u200b", phones=["07700900123"])),
+}
+
+
+@pytest.mark.parametrize("known", UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_a_patch_is_judged_by_what_it_changes(known: RegistrationState) -> None:
+    before = known.registration
+    after = amended(known, 9, primary_contact={"phones": ["07700900999"]}).state.registration
+    changed = {"version": 2, "updated_at": after.updated_at}
+    contact = before.primary_contact.model_copy(update={"phones": ["07700900999"]})
+    assert after == before.model_copy(update={**changed, "primary_contact": contact})
+
+
+@pytest.mark.parametrize(
+    ("unusual", "patch", "pointer"),
+    [
+        ("with 21 supply points", {"supply_points": {"mpans": MPANS[1:22]}}, "/supply_points/mpans"),
+        (
+            "with a lawful basis from the future",
+            {"sharing": {"recorded_on": "2062-01-02"}},
+            "/sharing/recorded_on",
+        ),
+        (
+            "with a need that has run out",
+            {"needs": [{"code": "33", "ends_on": "2026-11-25"}]},
+            "/needs/0/ends_on",
+        ),
+        ("with a name that cannot be seen", {"primary_contact": {"name": "\u200d"}}, "/primary_contact/name"),
+        ("with a name that cannot be seen", {"primary_contact": {"phones": ["x"]}}, "/primary_contact/phones/0"),
+    ],
+)
+def test_what_a_patch_changes_is_held_to_the_rules(unusual: str, patch: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(InvalidContent) as refused:
+        amended(UNUSUAL[unusual], 9, **patch)
+    assert [error.pointer for error in refused.value.errors] == [pointer]
+
+
+def test_a_need_is_the_same_at_another_place_of_the_list() -> None:
+    known = registered(needs=[{"code": "33", "ends_on": "2026-11-24"}])
+    after = amended(known, 9, needs=[{"code": "02"}, {"code": "33", "ends_on": "2026-11-24"}]).state.registration
+    assert [need.code for need in after.needs] == ["02", "33"]
+
+
+def test_what_is_too_much_can_be_made_less() -> None:
+    known = stored(supply_points=SupplyPoints(mpans=[Mpan(mpan) for mpan in MPANS[:25]]))
+    after = amended(known, 2, supply_points={"mpans": MPANS[:23]}).state.registration
+    assert after.supply_points.mpans == MPANS[:23]
+
+
+@pytest.mark.parametrize("patch", [{"mpans": [], "mprns": []}, {"mpans": None, "mprns": None}, None])
+def test_a_patch_may_release_all_supply_points(patch: Any) -> None:
+    released = amended(registered(), 1, supply_points=patch).state
+    assert (released.registration.status, released.registration.held()) == (Status.ACTIVE, {})
+    after = amended(released, 2, supply_points={"mpans": [MPANS[0]]}).state.registration
+    assert list(after.held()) == [f"mpan:{MPANS[0]}"]
+
+
+def heard(known: RegistrationState, statement: Statement, days: int = 1) -> Decision:
+    return lifecycle.hear(statement, known, moment=at(days), fact=fact(days, "//accounts"), settings=SETTINGS)
+
+
+def test_an_event_may_not_lead_to_more_supply_points_than_a_caller_may_give() -> None:
+    known = registered(supply_points={"mpans": MPANS[:20]})
+    with pytest.raises(InvalidContent) as refused:
+        heard(known, Statement(served={f"mpan:{MPANS[20]}": True}))
+    assert [(e.pointer, e.code) for e in refused.value.errors] == [("/supply_points/mpans", "supply_points_too_many")]
+    swapped = heard(known, Statement(served={f"mpan:{MPANS[20]}": True, f"mpan:{MPANS[0]}": False}))
+    assert len(swapped.state.registration.supply_points.mpans) == 20
+
+
+@pytest.mark.parametrize(
+    ("recorded_on", "accepted"),
+    [
+        pytest.param("2026-11-24", True, id="today"),
+        pytest.param("2026-11-25", True, id="the day of the event, by a clock some minutes ahead"),
+        pytest.param("2026-11-26", False, id="tomorrow"),
+    ],
+)
+def test_an_event_may_not_carry_a_lawful_basis_from_the_future(recorded_on: str, *, accepted: bool) -> None:
+    before_midnight = Moment(datetime(2026, 11, 24, 23, 58, tzinfo=UTC), date(2026, 11, 24))
+    after_midnight = Fact(time=datetime(2026, 11, 25, 0, 1, tzinfo=UTC), source="//accounts", id="1")
+    basis = Sharing(basis=LawfulBasis.NONE, recorded_on=date.fromisoformat(recorded_on), evidence="call 1")
+    with nullcontext() if accepted else pytest.raises(InvalidContent):
+        lifecycle.hear(
+            Statement(sharing=basis), registered(), moment=before_midnight, fact=after_midnight, settings=SETTINGS
+        )
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def test_ids_and_file_codes_are_each_recipients_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "route", ["", "nowhere", "every BS", "distributor 10", "postcode_areas"], ids=lambda route: route or "empty"
+    "route",
+    ["", "nowhere", "every BS", "distributor 10", "postcode_areas", "former BS"],
+    ids=lambda route: route or "empty",
 )
 def test_a_route_that_means_nothing_is_refused(route: str) -> None:
     with pytest.raises(ValueError, match="a route is"):

@@ -124,7 +124,7 @@ def test_an_unknown_distributor_is_accepted_with_a_warning() -> None:
         pytest.param([], [], "supply_point_missing", (), id="none at all"),
         pytest.param(["1000999001019"] * 2, [], "supply_point_repeated", (), id="an MPAN twice"),
         pytest.param([], ["300001"] * 2, "supply_point_repeated", (), id="an MPRN twice"),
-        pytest.param([], ["300001"] * 21, "too_long", ("mprns",), id="21 of a fuel"),
+        pytest.param([], ["300001"] * 21, "supply_points_too_many", ("mprns",), id="21 of a fuel"),
     ],
 )
 def test_refuses_supply_points_that_cannot_be(

@@ -6,6 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from shared.domain.text import AddressLine, CallerPassword, Name, Note, Phone, Postcode, postcode_sector
+from shared.model import SUBMITTED
 
 NAMES = {
     "Latin with accents": "Siân Ní Dhomhnaill-Łukaszewicz",
@@ -26,7 +27,7 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 def test_a_name_in_any_script_is_kept_exactly(name: str) -> None:
-    assert TypeAdapter(Name).validate_python(name) == name
+    assert TypeAdapter(Name).validate_python(name, context=SUBMITTED) == name
 
 
 @pytest.mark.parametrize("character", [*map(chr, [*range(0x20), *range(0x7F, 0xA0)]), *"\u2028\u2029\u202e\u2066"])
@@ -34,6 +35,32 @@ def test_control_characters_are_refused(character: str) -> None:
     for kind in (Name, AddressLine, Note, CallerPassword):
         with pytest.raises(ValidationError, match="control characters"):
             TypeAdapter(kind).validate_python(f"a{character}b")
+
+
+INVISIBLE = {
+    "zero-width spaces": "\u200b\u2060\ufeff",
+    "joiners and a direction": "\u200c\u200d\u200e",
+    "soft hyphens between spaces": " \u00ad\u00a0\u00ad ",
+    "Hangul fillers": "\u115f\u1160\u3164\uffa0",
+    "marks without a letter": "\u034f\ufe0f\u0301",
+    "an empty Braille pattern": "\u2800",
+    "tags": "\U000e0041\U000e007f",
+}
+
+
+@pytest.mark.parametrize("kind", [Name, AddressLine, Note, CallerPassword])
+@pytest.mark.parametrize("text", INVISIBLE.values(), ids=INVISIBLE.keys())
+def test_text_that_is_submitted_needs_a_visible_character(kind: object, text: str) -> None:
+    adapter = TypeAdapter(kind)
+    with pytest.raises(ValidationError, match="visible character"):
+        adapter.validate_python(text, context=SUBMITTED)
+    for visible in ("a", ".", "王", "👩", "\u0b95"):
+        assert adapter.validate_python(f"{text}{visible}", context=SUBMITTED) == f"{text}{visible}"
+
+
+@pytest.mark.parametrize("text", INVISIBLE.values(), ids=INVISIBLE.keys())
+def test_text_that_was_stored_before_it_needed_one_can_be_read(text: str) -> None:
+    assert TypeAdapter(Note).validate_python(text) == text
 
 
 @pytest.mark.parametrize(("kind", "limit"), [(Name, 50), (AddressLine, 40), (Note, 200), (CallerPassword, 10)])

@@ -1,11 +1,42 @@
 """Fixtures for tests of the export."""
 
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ops.local.layout import Layout
+from shared import data
+from shared.domain import recipients, supply_points
 from tests.export.world import World
+
+#: Changes a table: its file's name, and a function from its text to another.
+Tables = Callable[[str, Callable[[str], str]], None]
+
+
+@pytest.fixture
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
+    """Tables that a test changes, as a deployment does."""
+    folder = tmp_path / "tables"
+    shutil.copytree(data.FOLDER, folder)
+    monkeypatch.setattr(data, "FOLDER", folder)
+
+    def forget() -> None:
+        for table in (recipients.recipients, recipients._by_area, supply_points.distributors):
+            table.cache_clear()
+
+    def write(name: str, change: Callable[[str], str]) -> None:
+        before = (folder / name).read_text()
+        after = change(before)
+        assert after != before
+        (folder / name).write_text(after)
+        forget()
+
+    forget()
+    yield write
+    monkeypatch.undo()
+    forget()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`python -m tests.export.killed WHERE WORK`: does one piece of the export's work and is killed on the way.
 
-WHERE is `before` or `after`, and a step: `put NAME` (of an object), `plan` or `change` (of the day's document).
+WHERE is `before` or `after`, and a step: `put NAME` (of an object), `store STAGE` (of the day's document),
+`store parts`, `store result`.
 WORK is a work message's JSON, or the time of a slot.
 """
 
@@ -8,19 +9,19 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import datetime
 
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
-from shared.export.plan import ExportDay
+from shared.export.plan import ExportDay, Part, PartResult
 from shared.export.signer import signer
 from shared.export.work import PartDue
-from shared.messages.publisher import publish
+from shared.messages.publisher import publish_all
 from shared.objects import Bucket, bucket
 from shared.settings import settings
 from shared.store.documents import documents
-from shared.store.exports import Exports, Kept
+from shared.store.exports import Exports, Kept, KeptPart
 
 WHEN, STEP = sys.argv[1].split(" ", 1)
 
@@ -40,22 +41,28 @@ class KillingBucket(Bucket):
 
 class KillingExports(Exports):
     async def put(self, state: ExportDay, replacing: Kept | None) -> bool:
-        pass_by("before", "plan")
+        pass_by("before", f"store {state.stage}")
         kept = await super().put(state, replacing)
-        pass_by("after", "plan")
+        pass_by("after", f"store {state.stage}")
         return kept
 
-    async def change(self, day: date, change: Callable[[ExportDay], ExportDay | None]) -> ExportDay | None:
-        pass_by("before", "change")
-        changed = await super().change(day, change)
-        pass_by("after", "change")
-        return changed
+    async def add_parts(self, plan: ExportDay, parts: Sequence[Part]) -> bool:
+        pass_by("before", "store parts")
+        added = await super().add_parts(plan, parts)
+        pass_by("after", "store parts")
+        return added
+
+    async def note_result(self, plan: ExportDay, kept: KeptPart, result: PartResult) -> PartResult:
+        pass_by("before", "store result")
+        noted = await super().note_result(plan, kept, result)
+        pass_by("after", "store result")
+        return noted
 
 
 async def main() -> None:
     exports = KillingExports(documents())
     objects = KillingBucket(bucket(str(settings().export_bucket))._bucket)
-    days = ExportDays(documents(), exports, objects, signer(), settings(), publish)
+    days = ExportDays(documents(), exports, objects, signer(), settings(), publish_all)
     if sys.argv[2].startswith("{"):
         parts = ExportParts(documents(), exports, objects, days, settings())
         await parts.write(PartDue.model_validate_json(sys.argv[2]).data)

@@ -8,6 +8,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from shared.clock import day_closes
@@ -28,9 +29,9 @@ async def main() -> None:
     store, objects = Exports(documents()), bucket(str(here.export_bucket))
     published: list[bytes] = []
 
-    async def keep(_topic: str, data: bytes) -> str:
-        published.append(data)
-        return "kept"
+    async def keep(_topic: str, data: Sequence[bytes]) -> list[str]:
+        published.extend(data)
+        return ["kept"] * len(data)
 
     days = ExportDays(documents(), store, objects, signer(), here, keep)
     parts = ExportParts(documents(), store, objects, days, here)
@@ -46,7 +47,7 @@ async def main() -> None:
     assert kept is not None
     bare = time.monotonic()
     count = 0
-    for part in kept.state.parts:
+    for part in await store.parts(kept.state):
         async for page in store.entries(day, part):
             count += len(page)
     bare = time.monotonic() - bare
@@ -55,7 +56,7 @@ async def main() -> None:
             {
                 "stage": kept.state.stage,
                 "supply_points": count,
-                "parts": len(kept.state.parts),
+                "parts": kept.state.parts,
                 "peak_kib": peak,
                 "plan_seconds": planned - began,
                 "write_seconds": written - planned,

@@ -12,8 +12,9 @@ from shared.domain.needs import NeedCode
 from shared.domain.networks import Send
 from shared.domain.recipients import Withheld
 from shared.domain.registration import RegistrationId
+from shared.domain.sharing import LawfulBasis
 from shared.export.manifest import Manifest, manifest_of
-from shared.export.plan import RENDERER_VERSION, ExportDay, Part
+from shared.export.plan import RENDERER_VERSION, ExportDay, Part, Stage
 from shared.export.render import PartFile, path_of
 from shared.settings import Settings
 
@@ -24,6 +25,7 @@ SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUP
 def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
     point = f"mprn:{mprn(number)}" if recipient == "SHPR" else f"mpan:{mpan('10', number)}"
     shared = SharedState(
+        basis=LawfulBasis.EXPLICIT_CONSENT,
         primary_contact=Contact(name=f"Person {number}", phones=["07700900123"]),
         alternate_contact=None,
         premises=Address(address_lines=[f"{number} Test Street", "Testtown"], postcode="BS1 4DJ"),
@@ -50,8 +52,8 @@ def withheld(number: int, reason: Withheld, recipient: str = "EELC") -> FeedEntr
     return told(number, recipient).model_copy(update=changes)
 
 
-def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, dict[str, bytes]]:
-    """A day with these parts written, and their files by path. Each part's entries are of one recipient."""
+def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, list[Part], dict[str, bytes]]:
+    """A day, these parts of it written, and their files by path. Each part's entries are of one recipient."""
     numbers: dict[str, int] = {}
     plan = ExportDay(
         day=DAY,
@@ -61,8 +63,11 @@ def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, dict[str, bytes]
         renderer=RENDERER_VERSION,
         configuration="c",
         counted=sum(map(len, parts)),
-        parts=[],
+        recipients=sorted({entries[0].recipient for entries in parts}),
+        parts=len(parts),
+        stage=Stage.PLANNED,
     )
+    written = []
     files = {}
     for entries in parts:
         recipient = entries[0].recipient
@@ -74,9 +79,9 @@ def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, dict[str, bytes]
         content, result = file.finish()
         if content is not None:
             files[path_of(part)] = content
-        plan = plan.model_copy(update={"parts": [*plan.parts, part.model_copy(update={"result": result})]})
-    return plan, files
+        written.append(part.model_copy(update={"result": result}))
+    return plan, written, files
 
 
-def manifest(plan: ExportDay) -> Manifest:
-    return manifest_of(plan, "SUPP")
+def manifest(plan: ExportDay, parts: Sequence[Part]) -> Manifest:
+    return manifest_of(plan, parts, "SUPP")

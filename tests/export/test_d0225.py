@@ -16,7 +16,7 @@ from shared.export.text import plain
 
 GOLDEN = Path(__file__).parent / "golden"
 
-ENVELOPE = Envelope("2611231011", "SUPP", "EELC", datetime(2026, 11, 23, 2, 5, tzinfo=LONDON), "OPER")
+ENVELOPE = Envelope("1XY1000101", "SUPP", "EELC", datetime(2026, 11, 23, 2, 5, tzinfo=LONDON), "OPER")
 WHOLE = File(
     ENVELOPE,
     (
@@ -74,6 +74,28 @@ def test_an_empty_file_is_read() -> None:
 def test_times_are_london_times(instant: datetime, written: str) -> None:
     header = write(File(ENVELOPE._replace(created_at=instant), ())).decode().splitlines()[0]
     assert header.split("|")[7] == written
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        pytest.param(datetime(2026, 10, 25, 0, 0, tzinfo=UTC), id="as the hour that comes twice begins"),
+        pytest.param(datetime(2026, 10, 25, 0, 59, 59, tzinfo=UTC), id="as it ends for the first time"),
+        pytest.param(datetime(2026, 10, 25, 2, 0, tzinfo=UTC), id="as it ends for the second time"),
+        pytest.param(datetime(2027, 3, 28, 1, 0, tzinfo=UTC), id="just after the hour that does not exist"),
+    ],
+)
+def test_a_creation_time_is_read_back_as_it_was_written(instant: datetime) -> None:
+    file = File(ENVELOPE._replace(created_at=instant), ())
+    assert read(write(file)).envelope.created_at == instant
+
+
+@pytest.mark.parametrize(
+    "instant", [datetime(2026, 10, 25, 1, 0, tzinfo=UTC), datetime(2026, 10, 25, 1, 59, 59, tzinfo=UTC)]
+)
+def test_a_creation_time_that_would_be_read_as_an_hour_earlier_is_refused(instant: datetime) -> None:
+    with pytest.raises(ValueError, match="for the second time"):
+        write(File(ENVELOPE._replace(created_at=instant), ()))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +157,7 @@ def _without(*numbers: int) -> bytes:
         pytest.param(_without(7), 6, "the file does not end with a ZPT record", id="no trailer"),
         pytest.param(_without(1), 1, "the file does not begin with a ZHV record", id="no header"),
         pytest.param(_line(1, "D0225002", "D0225001"), 1, "the flow is not D0225002", id="other version"),
-        pytest.param(_line(1, "2611231011", "26112310111"), 1, "file id (J1064) is longer than 10 characters", id="id"),
+        pytest.param(_line(1, "1XY1000101", "1XY10001011"), 1, "file id (J1064) is longer than 10 characters", id="id"),
         pytest.param(_line(1, "|SUPP", "|"), 1, "sender (J0002) is empty", id="no sender"),
         pytest.param(
             _line(1, "20261123", "20261323"),
@@ -172,7 +194,7 @@ def _without(*numbers: int) -> bytes:
             _line(6, "1099900000070", "1000999001019"), 6, "names an MPAN for the second time", id="the same MPAN twice"
         ),
         pytest.param(_without(2), 2, "99C cannot stand here", id="needs of nobody"),
-        pytest.param(_line(7, "2611231011", "2611231012"), 7, "the trailer's file id is not the header's", id="ids"),
+        pytest.param(_line(7, "1XY1000101", "1XY1000102"), 7, "the trailer's file id is not the header's", id="ids"),
         pytest.param(_without(3), 6, "the group count (J1067) is not the 4 groups of the file", id="a line lost"),
         pytest.param(
             _line(7, "||2|", "||3|"), 7, "the flow count (J1066) is not the 2 groups 510 of the file", id="flows"

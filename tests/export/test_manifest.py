@@ -1,27 +1,28 @@
 """Parts, file ids, the manifest: what adds up is written, what does not stops the day."""
 
-from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.contacts import Address, AlternateContact, Contact, Relationship
-from shared.domain.feed import FeedEntry, SharedNeed, SharedState
+from shared.domain.feed import FeedEntry, SharedNeed, SharedState, size_of
 from shared.domain.needs import NeedCode, categories
 from shared.domain.recipients import UNROUTABLE, Withheld
+from shared.domain.sharing import LawfulBasis
 from shared.export import plan as plans
-from shared.export.gate import Totals, why_held
-from shared.export.plan import Cut, ExportDay, ExportStopped, file_id
+from shared.export.gate import why_held
+from shared.export.plan import Cut, ExportStopped, Part, Sums, file_id
 from tests.export.samples import SETTINGS, deleted, export_day, manifest, told, withheld
+from tests.export.world import World
 
 
 def cut(sizes: list[int]) -> list[tuple[str | None, str | None, int]]:
     whole = Cut("EELC")
-    for number, size in enumerate(sizes):
-        whole.add(f"{number:02}", size)
-    return [(part.from_id, part.before_id, part.counted) for part in whole.parts()]
+    parts = [whole.add(f"{number:02}", size) for number, size in enumerate(sizes)]
+    return [(part.from_id, part.before_id, part.counted) for part in [*parts, whole.end()] if part]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,17 @@ def test_parts_hold_everyone_once_within_their_limits(
     assert cut(sizes) == parts
 
 
+def test_cutting_continues_after_the_last_part_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "PART_SUPPLY_POINTS", 3)
+    first, *others = _parts(Cut("EELC"), range(8))
+    assert others == _parts(Cut("EELC", first), range(3, 8))
+
+
+def _parts(whole: Cut, numbers: range) -> list[Part]:
+    ended = [whole.add(f"{number:02}", 1) for number in numbers]
+    return [part for part in [*ended, whole.end()] if part]
+
+
 def test_a_part_is_at_most_20000_supply_points_and_under_8_mib() -> None:
     assert [count for _, _, count in cut([400] * 45_000)] == [20_000, 20_000, 5_000]
     assert [count for _, _, count in cut([4_000_000] * 5)] == [2, 2, 1]
@@ -53,10 +65,13 @@ def test_a_part_is_at_most_20000_supply_points_and_under_8_mib() -> None:
 @pytest.mark.parametrize(
     ("day", "code", "part", "revision", "written"),
     [
-        pytest.param(date(2026, 11, 23), "10", 1, 1, "2611231011", id="first"),
-        pytest.param(date(2026, 11, 23), "10", 35, 1, "26112310Z1", id="the last part"),
-        pytest.param(date(2026, 11, 23), "10", 10, 35, "26112310AZ", id="the last revision"),
-        pytest.param(date(2028, 2, 29), "GS", 1, 2, "280229GS12", id="leap day, gas"),
+        pytest.param(date(2026, 11, 23), "10", 1, 1, "1XY1000101", id="first"),
+        pytest.param(date(2026, 11, 23), "10", 36, 1, "1XY1001001", id="the 36th part"),
+        pytest.param(date(2026, 11, 23), "10", 46_655, 1, "1XY10ZZZ01", id="the last part"),
+        pytest.param(date(2026, 11, 23), "10", 10, 1_295, "1XY1000AZZ", id="the last revision"),
+        pytest.param(date(2028, 2, 29), "GS", 1, 2, "2ATGS00102", id="leap day, gas"),
+        pytest.param(date(2020, 1, 1), "10", 1, 1, "0001000101", id="the first day"),
+        pytest.param(date(2147, 9, 27), "10", 1, 1, "ZZZ1000101", id="the last day"),
     ],
 )
 def test_a_file_id_has_ten_characters_that_no_other_file_has(
@@ -65,113 +80,126 @@ def test_a_file_id_has_ten_characters_that_no_other_file_has(
     assert file_id(day, code, part, revision) == written
 
 
+@pytest.mark.parametrize(
+    ("day", "part", "revision"),
+    [
+        pytest.param(date(2026, 11, 23), 46_656, 1, id="a part too many"),
+        pytest.param(date(2026, 11, 23), 1, 1_296, id="a revision too many"),
+        pytest.param(date(2147, 9, 28), 1, 1, id="a day too late"),
+        pytest.param(date(2019, 12, 31), 1, 1, id="a day too early"),
+    ],
+)
+def test_a_file_id_without_room_is_refused(day: date, part: int, revision: int) -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        file_id(day, "10", part, revision)
+
+
 def test_the_manifest_adds_up() -> None:
-    plan, _ = export_day(
+    plan, parts, _ = export_day(
         [told(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS), withheld(4, Withheld.NOT_ACTIVE)],
         [withheld(5, Withheld.NOT_ACTIVE)],
         [told(6, "SHPR")],
         [told(7, UNROUTABLE), deleted(8, UNROUTABLE), withheld(9, Withheld.NOT_ACTIVE, UNROUTABLE)],
     )
-    whole = manifest(plan)
+    whole = manifest(plan, parts)
     rows = {row.recipient: row for row in whole.recipients if row.counted}
     assert (whole.counted, whole.written, whole.sets, whole.deletes, whole.withheld) == (9, 3, 2, 1, 6)
     assert {name: (row.counted, row.written, dict(row.withheld)) for name, row in rows.items()} == {
         "EELC": (5, 2, {Withheld.NO_LAWFUL_BASIS: 1, Withheld.NOT_ACTIVE: 2}),
         "SHPR": (1, 1, {}),
-        UNROUTABLE: (3, 0, {Withheld.UNROUTABLE: 3}),
+        UNROUTABLE: (3, 0, {Withheld.NOT_ACTIVE: 1, Withheld.RELEASED: 1, Withheld.UNROUTABLE: 1}),
     }
     assert [(file.path, file.supply_points, file.rows) for file in rows["EELC"].files] == [("D0225/EELC-1.txt", 2, 3)]
     assert rows[UNROUTABLE].files == []
-    assert manifest(plan).text() == whole.text()
-
-
-def _counted(change: int) -> Callable[[ExportDay], ExportDay]:
-    return lambda plan: plan.model_copy(update={"counted": plan.counted + change})
-
-
-def _part_counted(plan: ExportDay) -> ExportDay:
-    part = plan.parts[0].model_copy(update={"counted": 5})
-    return plan.model_copy(update={"parts": [part], "counted": 5})
-
-
-def _unwritten(plan: ExportDay) -> ExportDay:
-    return plan.model_copy(update={"parts": [plan.parts[0].model_copy(update={"result": None})]})
+    assert manifest(plan, parts).text() == whole.text()
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("plan_changes", "part_changes", "sentence"),
     [
         pytest.param(
-            _counted(1),
+            {"counted": 3},
+            {},
             "3 supply points were counted for the whole day, but 2 for its recipients together; nothing is released, "
             "look for feed entries that a recipient's query does not find",
             id="the day has more",
         ),
         pytest.param(
-            _part_counted,
+            {"counted": 5},
+            {"counted": 5},
             "5 supply points were counted for EELC, but 1 written and 1 withheld; nothing is released",
             id="the recipient has more",
         ),
-        pytest.param(_unwritten, "part EELC-1 is not written yet", id="a part is missing"),
+        pytest.param({}, {"result": None}, "part EELC-1 is not written yet", id="a part is missing"),
     ],
 )
-def test_what_does_not_add_up_is_not_released(change: Callable[[ExportDay], ExportDay], sentence: str) -> None:
-    plan, _ = export_day([told(1), withheld(2, Withheld.NOT_ACTIVE)])
+def test_what_does_not_add_up_is_not_released(
+    plan_changes: dict[str, Any], part_changes: dict[str, Any], sentence: str
+) -> None:
+    plan, (part,), _ = export_day([told(1), withheld(2, Withheld.NOT_ACTIVE)])
     with pytest.raises(ExportStopped) as stopped:
-        manifest(change(plan))
+        manifest(plan.model_copy(update=plan_changes), [part.model_copy(update=part_changes)])
     assert stopped.value.sentence == sentence
 
 
+def totals(supply_points: int, deletes: int) -> Sums:
+    return Sums(files=1, sets=supply_points - deletes, deletes=deletes, unroutable=0)
+
+
 LIMITS = SETTINGS.model_copy(update={"hold_multiple": 3, "hold_supply_points": 100, "hold_deletes": 10})
-USUAL = [Totals(200, 4), Totals(100, 6), Totals(150, 5)]
+USUAL = [totals(200, 4), totals(100, 6), totals(150, 5)]
 
 
 @pytest.mark.parametrize(
     ("today", "before", "held"),
     [
-        pytest.param(Totals(150, 5), USUAL, None, id="a usual day"),
-        pytest.param(Totals(450, 15), USUAL, None, id="exactly three times the usual"),
+        pytest.param(totals(150, 5), USUAL, None, id="a usual day"),
+        pytest.param(totals(450, 15), USUAL, None, id="exactly three times the usual"),
         pytest.param(
-            Totals(451, 15),
+            totals(451, 15),
             USUAL,
             "451 supply points, more than 3 times the usual 150 (median of the 3 days before)",
             id="more supply points",
         ),
         pytest.param(
-            Totals(450, 16),
+            totals(450, 16),
             USUAL,
             "16 deletes, more than 3 times the usual 5 (median of the 3 days before)",
             id="deletes",
         ),
-        pytest.param(Totals(10**6, 10**6), [], None, id="the first day"),
-        pytest.param(Totals(99, 9), [Totals(0, 0)] * 3, None, id="after quiet days, too few to hold"),
+        pytest.param(totals(10**6, 10**6), [], None, id="the first day"),
+        pytest.param(totals(99, 9), [totals(0, 0)] * 3, None, id="after quiet days, too few to hold"),
         pytest.param(
-            Totals(99, 10),
-            [Totals(0, 0)] * 3,
+            totals(99, 10),
+            [totals(0, 0)] * 3,
             "10 deletes, more than 3 times the usual 0 (median of the 3 days before)",
             id="after quiet days, enough deletes",
         ),
         pytest.param(
-            Totals(900, 0),
-            [Totals(10**6, 0), Totals(200, 0), Totals(200, 0)],
+            totals(900, 0),
+            [totals(10**6, 0), totals(200, 0), totals(200, 0)],
             "900 supply points, more than 3 times the usual 200 (median of the 3 days before)",
             id="a great day before does not raise the bar",
         ),
     ],
 )
-def test_a_day_unlike_those_before_it_is_held(today: Totals, before: list[Totals], held: str | None) -> None:
+def test_a_day_unlike_those_before_it_is_held(today: Sums, before: list[Sums], held: str | None) -> None:
     assert why_held(today, before, LIMITS) == held
 
 
-_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=50)
-_LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40), max_size=9)
-_NOTES = st.none() | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=200)
+#: Characters that grow: when romanised (25 letters for 4 bytes, 20 for 3), when quoted, when doubled.
+_GROWING = "\U0001f9d1\U0001f3e0\u3300\ufdfa\u4e00|\"',=-"
+_CHARACTERS = st.sampled_from(_GROWING) | st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
+_NAMES = st.text(_CHARACTERS, min_size=1, max_size=50)
+_LINES = st.lists(st.text(_CHARACTERS, max_size=40), max_size=9)
+_NOTES = st.none() | st.text(_CHARACTERS, max_size=200)
 
 
 def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: bool) -> SharedState:
     address = Address.model_construct(address_lines=lines, postcode="BS1 4DJ")
     phones = ["07700900123 0123456", "+44 7700 900123 0000"]
     return SharedState.model_construct(
+        basis=LawfulBasis.EXPLICIT_CONSENT,
         primary_contact=Contact.model_construct(name=name, phones=phones, address=address),
         alternate_contact=AlternateContact.model_construct(name=name, phones=phones, relationship=Relationship.CARER)
         if nominee
@@ -189,27 +217,55 @@ def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: boo
     st.builds(_state, _NAMES, _LINES, st.lists(_NOTES, min_size=1, max_size=29), nominee=st.booleans()),
     st.sampled_from(["EELC", "SHPR"]),
 )
-def test_an_entrys_json_is_longer_than_its_lines_in_any_file(state: SharedState, recipient: str) -> None:
+def test_an_entrys_size_bounds_its_lines_in_any_file(state: SharedState, recipient: str) -> None:
     entry = FeedEntry.model_construct(**{**dict(told(1, recipient)), "state": state})
-    empty, one = (_file_bytes([deleted(9, recipient), *more]) for more in ([], [entry]))
-    assert one - empty < len(entry.model_dump_json(warnings=False).encode())
+    assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json(warnings=False))
+
+
+@pytest.mark.parametrize("recipient", ["EELC", "SHPR"])
+@pytest.mark.parametrize("character", _GROWING)
+def test_an_entry_full_of_what_grows_is_no_longer_than_its_size(character: str, recipient: str) -> None:
+    state = _state(character * 50, [character * 40] * 9, [character * 200] * 29, nominee=True)
+    entry = FeedEntry.model_construct(**{**dict(told(1, recipient)), "state": state})
+    assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json(warnings=False))
+
+
+def test_the_size_of_plain_text_is_that_of_its_json() -> None:
+    entry = told(1)
+    assert size_of(entry, entry.model_dump_json()) == len(entry.model_dump_json())
+
+
+async def test_a_part_of_people_with_long_emoji_notes_stays_under_8_mib(world: World) -> None:
+    notes = [{"code": code, "note": "\U0001f9d1" * 200} for code, row in categories().items() if not row.temporary]
+    await world.tell(1, needs=notes)
+    (stored,) = await world.documents.page("export_feed")
+    size = stored.fields["size"]
+    assert isinstance(size, int)
+    whole = Cut("EELC")
+    part = next(part for number in range(3_000) if (part := whole.add(f"{number:05}", size)))
+    entry = FeedEntry.model_validate_json(stored.state)
+    assert part.counted * _lines_bytes(entry) < 8 * 1024 * 1024
+
+
+def _lines_bytes(entry: FeedEntry) -> int:
+    """How much longer a file is with an entry."""
+    empty, one = (_file_bytes([deleted(9, entry.recipient), *more]) for more in ([], [entry]))
+    return one - empty
 
 
 def _file_bytes(entries: list[FeedEntry]) -> int:
-    (content,) = export_day(entries)[1].values()
+    (content,) = export_day(entries)[2].values()
     return len(content)
 
 
 @pytest.mark.parametrize("recipient", ["EELC", "SHPR"])
 def test_a_deletes_json_is_longer_than_its_line(recipient: str) -> None:
-    two = _file_bytes([deleted(1, recipient), deleted(2, recipient)])
-    one = _file_bytes([deleted(1, recipient)])
-    assert two - one < len(deleted(2, recipient).model_dump_json())
+    entry = deleted(2, recipient)
+    assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json())
 
 
 def test_a_part_of_which_nothing_is_told_has_no_file() -> None:
-    plan, files = export_day([withheld(1, Withheld.NOT_ACTIVE)])
-    (part,) = plan.parts
+    _, (part,), files = export_day([withheld(1, Withheld.NOT_ACTIVE)])
     assert files == {}
     assert part.result is not None
-    assert (part.result.sha256, part.result.bytes, part.result.rows) == (None, 0, 0)
+    assert (part.result.path, part.result.sha256, part.result.bytes, part.result.rows) == (None, None, 0, 0)

@@ -11,6 +11,7 @@ from freezegun import freeze_time
 
 from ops.local.layout import Layout
 from ops.local.sample import mpan
+from ops.verification import verify
 from shared.errors import ClockOutOfStep, SupplyPointHeld, Unavailable
 from shared.export.manifest import Manifest
 from shared.store.documents import Documents
@@ -56,6 +57,33 @@ async def test_a_change_is_in_its_own_days_file(
         if name.endswith("manifest.json")
     }
     assert counted == {f"{own + timedelta(days=off)}": int(off == 0) for off in (-1, 0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("made", "dated"),
+    [
+        pytest.param("2026-10-25T00:30:00+00:00", "2026-10-25T00:30:00+00:00", id="the first time: its own time"),
+        pytest.param("2026-10-25T01:30:00+00:00", "2026-10-25T02:00:00+00:00", id="the second time: the hour's end"),
+    ],
+)
+async def test_files_made_in_the_hour_that_comes_twice_are_read_back_with_the_time_of_their_manifest(
+    made: str,
+    dated: str,
+    emulators: Layout,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    """A backlog of two days that an operator exports by hand in that hour."""
+    world = World(tmp_path, first_day=date(2026, 10, 22))
+    await world.tell(1)
+    world.at("2026-10-23 09:00")
+    await world.tell(1, needs=[{"code": "08"}])
+    world.clock.still = datetime.fromisoformat(made)
+    await world.days.advance(world.clock.still)
+    await world.work()
+    folders = [world.download(date(2026, 10, day), 1) for day in (22, 23)]
+    assert [verify(folder, world.public_key).faults for folder in folders] == [[], []]
+    times = [Manifest.model_validate_json((f / "manifest.json").read_bytes()).created_at for f in folders]
+    assert times == [datetime.fromisoformat(dated), datetime.fromisoformat(dated) + timedelta(seconds=1)]
 
 
 async def test_a_supply_point_that_changes_hands_within_a_day_is_in_its_file_once_with_the_new_holder(

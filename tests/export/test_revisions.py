@@ -1,9 +1,11 @@
 """Which revision of a day is released: who decides, and when the next one starts."""
 
 from datetime import date
+from hashlib import sha256
 
 import pytest
 
+from ops.export import _row
 from ops.local.sample import mpan
 from ops.verification import verify
 from shared.errors import Unavailable
@@ -72,9 +74,44 @@ async def test_a_change_of_the_tables_before_release_starts_revision_two_beside_
     files = await world.run("2026-11-24 03:05")
     assert {name.rpartition("/")[0] for name in files} == {f"2026-11-23/{n}" for n in ("r1/D0225", "r2/D0225", "r2")}
     assert b"|TR01|" in files["2026-11-23/r2/D0225/EELC-1.txt"]
-    assert files["2026-11-23/r2/D0225/EELC-1.txt"].startswith(b"ZHV|2611231012|")
+    assert files["2026-11-23/r2/D0225/EELC-1.txt"].startswith(b"ZHV|1XY1000102|")
     await world.parts.write(old[1])
     assert world.files() == files, "work of the first revision is not wanted any more"
+
+
+async def test_a_day_that_is_to_be_revised_waits_for_its_next_revision_and_cannot_be_released(world: World) -> None:
+    await world.tell(1)
+    await world.run("2026-11-24 02:05")
+    world.at("2026-11-24 09:00")
+    for number in range(2, 9):
+        await world.tell(number)
+    world.use(world.bucket, hold_supply_points=1)
+    await world.run("2026-11-25 02:05")
+    revised = await world.days.revise(TUESDAY)
+    assert (revised.stage, revised.held_because) == (Stage.REVISED, None)
+    assert _row(TUESDAY, revised, 0, None) == ("2026-11-24", "1", "revised", "", "7", "the next run of the schedule")
+    with pytest.raises(NotHeld):
+        await world.days.release_held(TUESDAY, "it is right")
+    assert await world.stopped(TUESDAY) is None
+    await world.run("2026-11-25 03:05")
+    await world.days.release_held(TUESDAY, "it is right")
+    assert [name for name in world.files("2026-11-24/") if name.endswith("released")] == ["2026-11-24/r2/released"]
+
+
+async def test_a_held_day_is_released_as_it_was_written_by_a_command_that_has_other_tables(world: World) -> None:
+    await world.tell(1)
+    await world.run("2026-11-24 02:05")
+    world.at("2026-11-24 09:00")
+    for number in range(2, 9):
+        await world.tell(number)
+    world.use(world.bucket, hold_supply_points=1)
+    await world.run("2026-11-25 02:05")
+    manifest = world.files("2026-11-24/")["2026-11-24/r1/manifest.json"]
+    world.use(world.bucket, test_data_flag="TR01", supplier_mpid="ELSE")
+    await world.days.release_held(TUESDAY, "it is right")
+    released = Released.model_validate_json(world.files("2026-11-24/")["2026-11-24/r1/released"])
+    assert released.manifest_sha256 == sha256(manifest).hexdigest()
+    assert verify(world.download(TUESDAY, 1), world.public_key).faults == []
 
 
 class Meddling(Bucket):

@@ -36,10 +36,10 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def folder(tmp_path: Path, key: Path) -> Path:
     """A released revision of a day."""
-    plan, files = export_day(
+    plan, parts, files = export_day(
         [told(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS)], [told(4, "SHPR"), deleted(5, "SHPR")]
     )
-    content = manifest(plan).text()
+    content = manifest(plan, parts).text()
     files["manifest.json"] = content
     files["manifest.json.sig"] = await LocalKey(key).sign(content)
     released = Released(day=DAY, revision=1, manifest_sha256=sha256(content).hexdigest(), because=None)
@@ -131,7 +131,7 @@ def _resealed(folder: Path, **changes: object) -> None:
     ("changes", "fault"),
     [
         pytest.param(
-            {"file_id": "2611231021"},
+            {"file_id": "1XY1000201"},
             f"{EELC}: file id, sender, receiver or creation time are not the manifest's",
             id="file id",
         ),

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from shared.store.documents import Documents
 from shared.store.exports import Exports
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations, Request
+from shared.store.resend import Resend
 
 #: Contact name and needs codes, by receiver and supply point.
 Held = dict[tuple[str, str], tuple[str, tuple[str, ...]]]
@@ -104,10 +106,10 @@ class World:
         self.days = ExportDays(self.documents, self.exports, bucket, signer(), settings, self._publish)
         self.parts = ExportParts(self.documents, self.exports, bucket, self.days, settings)
 
-    async def _publish(self, topic: str, data: bytes) -> str:
+    async def _publish(self, topic: str, data: Sequence[bytes]) -> list[str]:
         assert topic == self.settings.export_work_topic
-        self.published.append(data)
-        return str(len(self.published))
+        self.published += data
+        return ["published"] * len(data)
 
     def at(self, text: str) -> None:
         """Let the clock jump to a London time."""
@@ -148,6 +150,10 @@ class World:
         await self.store.apply(
             Request(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
         )
+
+    def resend(self, actor: str = "an operator") -> Resend:
+        """The command `ops export resend`."""
+        return Resend(self.documents, self.identity, actor)
 
     def account_id(self, number: int) -> AccountId:
         """The account of a number."""

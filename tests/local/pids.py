@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -24,3 +25,13 @@ def all_gone(pids: Iterable[int], seconds: float = 10.0) -> bool:
         left = {pid for pid in left if running(pid)}
         time.sleep(0.02)
     return not left
+
+
+def group_gone(leader: int) -> bool:
+    """Whether no process of a group is left."""
+    states = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, group, *_ = path.read_text().rpartition(")")[2].split()
+            states += [state] if int(group) == leader else []
+    return set(states) <= {"Z"}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route
 
 from ops.local.front_door import FrontDoor
@@ -99,3 +100,23 @@ async def test_a_function_that_does_not_answer_is_a_bad_gateway() -> None:
         answer = await client.get("/_status")
     await door.close()
     assert (answer.status_code, answer.text) == (502, "the function does not answer\n")
+
+
+async def test_a_client_that_disconnects_while_sending_is_no_defect(upstream: Upstream) -> None:
+    manifests = read_manifests(FUNCTIONS)
+    door = FrontDoor(manifests, dict.fromkeys(manifests, f"{upstream.url}/"))
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/registrations",
+        "raw_path": b"/v1/registrations",
+        "query_string": b"",
+        "headers": [(b"content-length", b"1000")],
+    }
+    answer = await door.serve(Request(scope, receive))
+    await door.close()
+    assert answer.status_code == 400

@@ -1,23 +1,46 @@
 """Child processes: they end when asked, when their parent dies, and say why they ended at their start."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ops.errors import CommandError
-from ops.local.processes import Child, answers, end_all, free_ports
+from ops.local import processes
+from ops.local.processes import Child, answers, end_all, free_ports, reports
 from tests.local.pids import all_gone, running
+from tests.local.servers import file_handler, serving
 
 LISTENING = "import socket,time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen(); {then}"
 
 
 def child(tmp_path: Path, code: str, port: int) -> Child:
     return Child("listener", [sys.executable, "-c", code], port, tmp_path / "listener.log", os.environ, tmp_path)
+
+
+def with_worker(port: int) -> str:
+    """A process that leaves the listening to a child, as the functions' server does, and says the child's id."""
+    code = f"import subprocess,sys; p = subprocess.Popen([sys.executable, '-c', {LISTENING!r}.format(port={port}, "
+    return code + "then='time.sleep(60)')]); print(p.pid, flush=True); p.wait()"
+
+
+def workers(tmp_path: Path) -> list[int]:
+    """The children of every process so far."""
+    return [int(line) for line in (tmp_path / "listener.log").read_text().splitlines()]
+
+
+def crash(parent: Child) -> None:
+    """Kill the process, not its group."""
+    os.kill(parent.pid, signal.SIGKILL)
+    while parent.running:
+        time.sleep(0.01)
 
 
 def test_ends_when_asked_and_starts_again_on_the_same_port(tmp_path: Path) -> None:
@@ -32,13 +55,78 @@ def test_ends_when_asked_and_starts_again_on_the_same_port(tmp_path: Path) -> No
 
 def test_what_the_process_leaves_in_its_group_ends_too(tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    code = f"import subprocess,sys; p = subprocess.Popen([sys.executable, '-c', {LISTENING!r}.format(port={port}, "
-    code += "then='time.sleep(60)')]); print(p.pid, flush=True); p.wait()"
-    parent = child(tmp_path, code, port)
+    parent = child(tmp_path, with_worker(port), port)
     parent.start()
     parent.wait_until_ready()
     parent.kill()
-    assert all_gone([int((tmp_path / "listener.log").read_text())])
+    assert all_gone(workers(tmp_path))
+
+
+def test_what_a_crashed_process_left_ends_before_the_next_starts_on_the_same_port(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    parent = child(tmp_path, with_worker(port), port)
+    for _ in range(2):
+        parent.start()
+        parent.wait_until_ready()
+        crash(parent)
+    assert parent.restart_if_due(time.monotonic() + 60)
+    parent.wait_until_ready()
+    *orphans, worker = workers(tmp_path)
+    assert (len(orphans), all_gone(orphans), running(worker)) == (2, True, True)
+    crash(parent)
+    end_all([parent])
+    assert all_gone([worker])
+
+
+def test_a_process_that_keeps_failing_is_restarted_after_growing_waits(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    failing = child(tmp_path, "raise SystemExit(1)", port)
+    failing.start()
+    now = time.monotonic()
+    restarts = []
+    for step in range(1, 8 * 60 * 4):
+        while failing.running:
+            time.sleep(0.001)
+        if failing.restart_if_due(now + step / 4):
+            restarts.append(step / 4)
+    waits = [later - sooner for sooner, later in pairwise(restarts)]
+    assert waits[:7] == [pytest.approx(wait, abs=0.5) for wait in (1, 2, 4, 8, 16, 30, 30)]
+    assert len(restarts) < 30
+
+
+def test_a_reserved_port_is_offered_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = free_ports(2)
+    monkeypatch.setattr(processes, "_PORTS", range(min(ports), min(ports) + 1))
+    with pytest.raises(CommandError, match="1 free ports are needed"):
+        free_ports(1)
+    code = f"from ops.local import processes; processes._PORTS = {ports}; print(processes.free_ports(1))"
+    root = Path(__file__).parents[2]
+    other = subprocess.run([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True, check=False)
+    assert other.stderr.endswith("CommandError: 1 free ports are needed on 127.0.0.1 and were not found\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "own"),
+    [
+        pytest.param({"function": "register", "build": "psr-local-1"}, True, id="its own"),
+        pytest.param({"function": "register", "build": "psr-local-2"}, False, id="the same function of another stack"),
+        pytest.param({"function": "lookup", "build": "psr-local-1"}, False, id="another function of the stack"),
+        pytest.param(["no report"], False, id="another program"),
+    ],
+)
+def test_a_process_is_ready_only_when_the_answer_is_its_own(tmp_path: Path, page: object, *, own: bool) -> None:
+    with serving(file_handler(json.dumps(page).encode())) as url:
+        identified = partial(reports, f"{url}/_status", "register", "psr-local-1")
+        port = int(url.rpartition(":")[2])
+        command = [sys.executable, "-c", "import time; time.sleep(60)"]
+        register = Child("register", command, port, tmp_path / "log", os.environ, tmp_path, identified)
+        register.start()
+        if own:
+            register.wait_until_ready()
+        else:
+            with pytest.raises(CommandError, match="register does not answer after 1 s"):
+                register.wait_until_ready(1)
+    register.kill()
 
 
 def test_says_why_a_process_ended_at_its_start(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from rich.console import Console
 
 from ops.local.emulators import find_jar, firestore_command, read_sources
 from ops.local.layout import FUNCTIONS, ROOT, Layout
-from ops.local.processes import Child, answers, free_ports
+from ops.local.processes import Child, answers, free_ports, reports
 from shared.manifest import read_manifests
-from tests.local.pids import all_gone
+from tests.local.pids import all_gone, group_gone
 from tests.local.servers import file_handler, serving
 
 Run = Callable[..., subprocess.Popen[str]]
@@ -66,13 +66,32 @@ def processes_of(home: Path, process: subprocess.Popen[str], *, started: bool) -
     raise AssertionError(process.communicate())
 
 
-def test_stops_everything_it_started_and_nothing_else_and_starts_again_at_once(
+def crash_and_replacement(home: Path, name: str) -> tuple[int, int]:
+    """Kill a function's first process, as the system does that has no memory left; its id, and that of the next."""
+    layout = Layout.model_validate_json((home / "stack.json").read_text())
+    pids: dict[str, int] = json.loads((home / "processes.json").read_text())
+    os.kill(pids[name], signal.SIGKILL)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        text = (home / "processes.json").read_text()
+        now = json.loads(text)[name] if text else pids[name]
+        if now != pids[name] and reports(f"{layout.function_url(name)}/_status", name, layout.project):
+            return pids[name], now
+        time.sleep(0.05)
+    raise AssertionError(f"{name} was not replaced")
+
+
+def test_replaces_what_crashes_stops_everything_it_started_and_nothing_else_and_starts_again_at_once(
     run: Run, tmp_path: Path, emulators: Layout
 ) -> None:
     (port,) = free_ports(1)
     for stop, at_its_start in ((signal.SIGINT, False), (signal.SIGTERM, True), (signal.SIGKILL, True)):
         process = run("--port", str(port))
         pids = processes_of(tmp_path / "home", process, started=at_its_start)
+        if not at_its_start:
+            crashed, pids["lookup"] = crash_and_replacement(tmp_path / "home", "lookup")
+            assert group_gone(crashed)
+            assert "in use" not in (tmp_path / "home" / "logs" / "lookup.log").read_text()
         process.send_signal(stop)
         process.communicate(timeout=20)
         assert all_gone(pids.values()), stop

@@ -1,16 +1,23 @@
 """The local stack itself: its processes, its front door, its issuer."""
 
+import socket
+from contextlib import closing
+from pathlib import Path
+
 import httpx
 import pytest
+from rich.console import Console
 
-from ops.local.layout import FUNCTIONS
+from ops.errors import CommandError
+from ops.local.layout import FUNCTIONS, Layout, new_layout
 from ops.local.stack import Stack
 from shared.manifest import read_manifests
 
 
 @pytest.mark.parametrize("name", read_manifests(FUNCTIONS))
 def test_every_function_serves_at_its_own_address(stack: Stack, name: str) -> None:
-    assert httpx.get(f"{stack.function_url(name)}/_status").json()["function"] == name
+    report = httpx.get(f"{stack.function_url(name)}/_status").json()
+    assert (report["function"], report["build"]) == (name, stack.layout.project)
 
 
 def test_the_front_door_routes_by_method_and_path(stack: Stack) -> None:
@@ -18,3 +25,21 @@ def test_the_front_door_routes_by_method_and_path(stack: Stack) -> None:
     registered = httpx.post(f"{stack.url}/v1/registrations", json={}, headers=token)
     assert registered.json()["type"] == "/problems/invalid-content"
     assert httpx.get(f"{stack.url}/_status").json()["function"] == "lookup"
+
+
+def test_the_gateway_has_a_status_of_its_own(stack: Stack) -> None:
+    report = httpx.get(f"{stack.url}/dev/status").json()
+    assert report == {"function": "gateway", "build": stack.layout.project}
+
+
+@pytest.mark.parametrize("name", ["storage", "register"])
+def test_a_port_taken_since_it_was_chosen_ends_the_start_in_one_line(
+    emulators: Layout, tmp_path: Path, name: str
+) -> None:
+    running = {emulator: emulators.emulators[emulator] for emulator in ("firestore", "pubsub")}
+    layout = new_layout(tmp_path, running)
+    port = layout.functions.get(name) or int(layout.emulators["storage"].rpartition(":")[2])
+    with closing(socket.create_server(("127.0.0.1", port))), pytest.raises(CommandError) as problem:
+        Stack(layout, Console(quiet=True)).start()
+    said = f"port {port} on 127.0.0.1 was free and is now in use, so {name} cannot start: try again"
+    assert str(problem.value) == said

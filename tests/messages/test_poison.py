@@ -4,14 +4,16 @@ import base64
 import json
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from ops.local.stack import Stack
+from shared.domain.registration import AccountId
 from shared.store.documents import documents
+from shared.store.registrations import registrations
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
 
@@ -118,6 +120,58 @@ async def test_is_kept_whole_with_its_reason(
     assert record["reason"] == reason
     assert code is None or code in [error["code"] for error in record["errors"]]
     assert push("consume_migration", right(f"A-{marker}")) == 204
+
+
+HOME = {"address_lines": ["2 New Street"], "postcode": "M1 1AE"}
+#: Kind of event, its data, and the place and code of what is wrong with it for an account with 20 MPANs.
+REFUSED_EVENTS: dict[str, tuple[str, Callable[[], dict[str, Any]], str, str]] = {
+    "lawful basis from the future": (
+        "account.moved_home",
+        lambda: {
+            "supply_points": {"mpans": [new_mpan()]},
+            "premises": HOME,
+            "sharing": {"basis": "explicit_consent", "recorded_on": "2062-01-01", "evidence": "form 1"},
+        },
+        "/data/sharing/recorded_on",
+        "date_in_future",
+    ),
+    "a 21st supply point": (
+        "account.supply_gained",
+        lambda: {"supply_points": {"mpans": [new_mpan()]}},
+        "/data/supply_points/mpans",
+        "supply_points_too_many",
+    ),
+    "address that cannot be seen": (
+        "account.moved_home",
+        lambda: {"supply_points": {"mpans": [new_mpan()]}, "premises": HOME | {"address_lines": ["\u200b"]}},
+        "/data/premises/address_lines/0",
+        "blank",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "data", "pointer", "code"), REFUSED_EVENTS.values(), ids=REFUSED_EVENTS.keys())
+async def test_an_event_is_held_to_the_rules_of_the_api(
+    kind: str, data: Callable[[], dict[str, Any]], pointer: str, code: str, push: Push
+) -> None:
+    marker = uuid.uuid4().hex
+    name = f"P-{marker[:12]}"
+    mpans = [new_mpan() for _ in range(20)]
+    migrated = event("customer.migrated", name, AT, "//poison", name, customer(name, mpans, ["02"]))
+    assert push("consume_migration", migrated) == 204
+    told_by_event = event(kind, name, AT + timedelta(minutes=1), "//poison", f"{name}-1", data())
+
+    assert push("consume_account_events", told_by_event, marker=marker) == 204
+
+    record = await kept(marker)
+    assert (record["reason"], [(error["pointer"], error["code"]) for error in record["errors"]]) == (
+        "invalid-content",
+        [(pointer, code)],
+    )
+    store = registrations()
+    state = await store.get(store.registration_id(AccountId(name)))
+    assert state is not None
+    assert (state.registration.version, len(state.registration.supply_points.mpans)) == (1, 20)
 
 
 async def test_an_id_that_is_used_again_with_another_body_is_kept_and_the_first_stands(push: Push) -> None:

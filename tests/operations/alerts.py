@@ -100,7 +100,7 @@ def _filled(text: str, function: str) -> str:
         "functions": "|".join(_TRIGGERS),
         "jobs": "|".join(_CRONS),
         "topic": _TOPICS.get(function, ""),
-        "window": "3h" if _CRONS.get(function, "").startswith("*") else "25h",
+        "window": "30m" if _CRONS.get(function, "").startswith("*") else "25h",
     }
     for name, objective in TABLE["objectives"].items():
         for part in ("bad", "all", "budget"):

@@ -71,6 +71,9 @@ def once(event: str, function: str = "register", problem: str = "") -> Series:
     return logged(event, "0x59 1x2000", function, problem)
 
 
+not_refreshed = partial(logged, "ISSUER_KEYS_NOT_REFRESHED")
+
+
 def slow(function: str, values: str) -> Series:
     """Requests that took longer than was promised."""
     return {on_run("logging_googleapis_com:user_psr_slow_requests", function=function): values}
@@ -214,6 +217,16 @@ CASES: dict[str, list[Case]] = {
     ],
     "errors lookup": burning_fast(ERRORS),
     "errors_slow lookup": burning_slow(ERRORS),
+    "issuer_keys": [
+        fires(
+            "the issuer is away for half an hour", 60, logged("ISSUER_KEYS_NOT_REFRESHED", counted((30, 0), (31, 6)))
+        ),
+        silent(
+            "it was away for ten minutes", 45, logged("ISSUER_KEYS_NOT_REFRESHED", counted((30, 0), (10, 6), (60, 0)))
+        ),
+        silent("each instance missed one answer", 60, logged("ISSUER_KEYS_NOT_REFRESHED", "0x57 50x40")),
+        silent("once an hour an answer is missed", 120, logged("ISSUER_KEYS_NOT_REFRESHED", "0x59 1x59 2x60")),
+    ],
     "job_missing expire-needs": [
         fires("no run for a day", DAY + 120, answers("expire-needs", "2xx", "0x30 1x1600")),
         fires("every run fails", DAY + 120, answers("expire-needs", "5xx", "0+1x1600")),
@@ -221,8 +234,8 @@ CASES: dict[str, list[Case]] = {
         silent("the last is 24 hours ago", DAY, answers("expire-needs", "2xx", "0x30 1x1600")),
     ],
     "job_missing replay-parked": [
-        fires("none for three hours", 250, answers("replay-parked", "2xx", "0+1x60 60x300")),
-        silent("its hour of rest", 125, answers("replay-parked", "2xx", "0+1x60 60x300")),
+        fires("none for half an hour", 100, answers("replay-parked", "2xx", "0+1x60 60x300")),
+        silent("the last is a quarter of an hour ago", 75, answers("replay-parked", "2xx", "0+1x60 60x300")),
     ],
     "latency register": burning_fast(LATENCY),
     "latency_slow register": burning_slow(LATENCY),
@@ -235,6 +248,7 @@ CASES: dict[str, list[Case]] = {
         fires("none comes, and an old one waits", 30, oldest(CONSUMER, "0+60x60")),
         silent("all are applied", 60, COMING, logged("CHANGE_STORED", "0+5x60", CONSUMER)),
         silent("all are quarantined", 60, COMING, logged("MESSAGE_QUARANTINED", "0+5x60", CONSUMER)),
+        silent("all stay parked", 60, COMING, logged("MESSAGE_STILL_PARKED", "0+5x60", CONSUMER)),
         silent("one was, ten minutes ago", 60, COMING, logged("CHANGE_STORED", "0x49 1x20", CONSUMER)),
         silent("the first came five minutes ago", 65, published(TOPIC, "0x60 1+5x60")),
         silent("the last came and was applied an hour ago", 120, published(TOPIC, "0+5x60 300x60")),

@@ -28,7 +28,10 @@ from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account
 from tests.conftest import ProxiedStack
 from tests.operations.canary import Canary
 
-COLLECTIONS = ("changes", "export_feed", "exports", "operator_actions", "quarantine", "registrations", "supply_points")
+COLLECTIONS = (
+    *("changes", "export_feed", "export_parts", "exports", "operator_actions", "quarantine", "registrations"),
+    "supply_points",
+)
 #: Fields beside `state` that may hold personal data: the database is one of the places.
 PERSONAL_FIELDS = {"postcode", "sector"}
 pytestmark = pytest.mark.filterwarnings("ignore:The return_immediately flag is deprecated")

@@ -35,7 +35,7 @@ from tests.ops.commands import ops
 from tests.ops.findings import faults, until
 
 ALL_IS_WELL = {
-    "functions": "10 serve, what they depend on answers; build source",
+    "functions": "10 serve, what they depend on answers; build <build>",
     "issuer's keys": "1 for RS256 at <front door>/dev/jwks.json",
     "tokens": "the issuer's is taken, a forged one is refused",
     "schedules": "4 jobs run as the manifests say, no last run failed",
@@ -52,6 +52,7 @@ async def test_all_is_well_on_the_local_stack(stack: Stack) -> None:
     found = {finding["check"]: finding for finding in json.loads(done.stdout)}
     found.pop("quarantine")  # holds what other tests have left
     says = {check: finding["says"].replace(stack.url, "<front door>") for check, finding in found.items()}
+    says["functions"] = says["functions"].replace(stack.layout.project, "<build>")
     says["export"] = says["export"].replace(str(stack.layout.first_day), "<first day>")
     says["canary"] = re.sub(r"[0-9.]+ s$", "<time>", says["canary"])
     assert says == ALL_IS_WELL
@@ -185,7 +186,7 @@ async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PSR_TOKEN_JWKS_URI", f"{gone}/jwks.json")
     done = await asyncio.to_thread(ops, "doctor", "--without-canary")
     assert done.returncode == 1
-    assert f"failing     issuer's keys  nothing answers at {gone}/jwks.json: callers are refused once" in done.stdout
+    assert f"failing     issuer's keys  nothing answers at {gone}/jwks.json: functions refuse callers" in done.stdout
 
 
 @pytest.mark.usefixtures("deployment")

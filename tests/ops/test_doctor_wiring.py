@@ -32,10 +32,11 @@ async def test_functions_that_are_not_what_they_should_be(deployment: Deployment
         deployment._replace(functions=nowhere),
         deployment._replace(builds={**deployment.builds, "lookup": "0123456789abcdef0123"}),
     ]
+    runs = f"{stack.layout.project:.16}"
     assert [faults(await serving.functions(case)) for case in cases] == [
         ["register answers at lookup's address: start the local stack again (docs/runbooks/errors.md)"],
         ["expire_needs answers 404 and no status: look at its log (docs/runbooks/job_missing.md)"],
-        ["lookup runs build source, not 0123456789abcdef like the release: start the local stack again"],
+        [f"lookup runs build {runs}, not 0123456789abcdef like the release: start the local stack again"],
     ]
     (outside,) = await serving.functions(cases[1]._replace(environment="dev"))
     assert (outside.state, outside.says) == (
@@ -74,7 +75,8 @@ def _jwks(*keys: dict[str, Any]) -> bytes:
 
 
 ELLIPTIC = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
-NO_KEYS = "is no set of signing keys: no token can be checked; tell the owner of the issuer (docs/runbooks/errors.md)"
+TELL = "functions cannot learn of new keys; tell the owner of the issuer (docs/runbooks/issuer_keys.md)"
+NO_KEYS = f"is no set of signing keys: {TELL}"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +86,7 @@ NO_KEYS = "is no set of signing keys: no token can be checked; tell the owner of
         pytest.param(_jwks(), f"what <uri> answers {NO_KEYS}", id="no keys"),
         pytest.param(
             _jwks({**ELLIPTIC, "kid": "1"}),
-            "no key at <uri> is for RS256, the only algorithm that is taken: no token can be checked; "
-            "tell the owner of the issuer (docs/runbooks/errors.md)",
+            f"no key at <uri> is for RS256, the only algorithm that is accepted: {TELL}",
             id="keys of another kind",
         ),
     ],

@@ -1,0 +1,115 @@
+"""What the tables say when a file is made: rows that are narrowed, renamed, forgotten, away for a while."""
+
+import csv
+from datetime import date
+
+import pytest
+
+from ops.local.sample import mpan
+from ops.verification import verify
+from shared.export.manifest import Manifest
+from shared.export.plan import ExportStopped
+from tests.export.conftest import Tables
+from tests.export.world import World
+
+MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
+BASES = "explicit_consent substantial_public_interest vital_interests"
+
+
+def partner(codes: str = "all", bases: str = BASES, route: str = "every") -> str:
+    """A row of a recipient that gets a CSV."""
+    return f"outage partner,restoration,mpan,{route},PART,PP,partner,csv,{codes},{bases}\n"
+
+
+FORMER = "former MPIDs,Deleting what was sent,mpan,former,EELC,F1,D0225,D0225,,\n"
+
+
+def to_partner(files: dict[str, bytes], day: date) -> list[tuple[str, str]]:
+    """Record and needs of each line of a day's file, without the end."""
+    lines = [
+        line
+        for name, text in files.items()
+        if name.startswith(f"{day}") and name.endswith("PART-1.csv")
+        for line in csv.DictReader(text.decode().splitlines())
+    ]
+    return [(line["record"], line["needs"]) for line in lines if line["record"] != "end"]
+
+
+def row(files: dict[str, bytes], day: date, recipient: str) -> tuple[int, int, dict[str, int]]:
+    """Sets, deletes and what is withheld, of a recipient in a day's manifest."""
+    newest = max(name for name in files if name.startswith(f"{day}") and name.endswith("manifest.json"))
+    manifest = Manifest.model_validate_json(files[newest])
+    found = next(row for row in manifest.recipients if row.recipient == recipient)
+    return found.sets, found.deletes, {str(reason): count for reason, count in found.withheld.items()}
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "sent", "counted"),
+    [
+        pytest.param(partner("08"), [("set", "08")], (1, 0, {}), id="one code fewer"),
+        pytest.param(partner("37"), [], (0, 0, {"no_allowed_code": 1}), id="none of the codes"),
+        pytest.param(partner(""), [], (0, 0, {"no_allowed_code": 1}), id="no code at all"),
+        pytest.param(partner(bases="vital_interests"), [], (0, 0, {"no_lawful_basis": 1}), id="other lawful bases"),
+        pytest.param(partner(route="postcode_areas M"), [], (0, 0, {"not_its_area": 1}), id="another area"),
+        pytest.param(partner("", "", "former"), [], (0, 0, {"not_its_area": 1}), id="former"),
+    ],
+)
+async def test_what_a_narrowed_row_no_longer_allows_is_not_in_the_next_file(
+    world: World, tables: Tables, narrowed: str, sent: list[tuple[str, str]], counted: tuple[int, int, dict[str, int]]
+) -> None:
+    tables("recipients.csv", lambda text: text + partner())
+    await world.tell(1, needs=[{"code": "02"}, {"code": "08"}])
+    world.at("2026-11-23 15:00")
+    tables("recipients.csv", lambda text: text.replace(partner(), narrowed))
+    files = await world.run("2026-11-24 02:05")
+    assert to_partner(files, MONDAY) == sent
+    assert row(files, MONDAY, "PART") == counted
+    assert verify(world.download(MONDAY, 1), world.public_key).faults == []
+
+
+async def renamed(world: World, tables: Tables, *, former: bool) -> None:
+    """A distributor's MPID changes in the middle of a day that has told it of one more, and of one less."""
+    for number in (1, 2):
+        await world.tell(number)
+    await world.run("2026-11-24 02:05")
+    world.at("2026-11-24 09:00")
+    await world.withdraw(1)
+    await world.tell(3)
+    tables("distributors.csv", lambda text: text.replace("10,EELC,", "10,EAST,"))
+    if former:
+        tables("recipients.csv", lambda text: text + FORMER)
+    await world.tell(4)
+
+
+async def test_a_distributor_whose_mpid_changes_is_sent_deletes_under_its_former_name_and_all_under_the_new(
+    world: World, tables: Tables
+) -> None:
+    await renamed(world, tables, former=True)
+    files = await world.run("2026-11-25 02:05")
+    assert await world.released() == [MONDAY, TUESDAY]
+    assert row(files, TUESDAY, "EELC") == (0, 1, {"not_its_area": 1})
+    assert row(files, TUESDAY, "EAST") == (1, 0, {})
+    world.at("2026-11-25 09:00")
+    await world.resend().everyone()
+    await world.run("2026-11-26 02:05")
+    assert {key: name for key, (name, _) in world.at_networks().items()} == {
+        ("EAST", mpan("10", number)): f"Person {number}" for number in (2, 3, 4)
+    }
+    ids = [name for name in world.files() if "/D0225/" in name]
+    assert len(ids) == len(set(ids))
+
+
+async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_the_export_go_on(
+    world: World, tables: Tables
+) -> None:
+    await renamed(world, tables, former=False)
+    with pytest.raises(ExportStopped) as stopped:
+        await world.run("2026-11-25 02:05")
+    assert stopped.value.sentence == (
+        "2 feed entries are for recipients that the recipient table does not have (EELC). Put their rows back; or, if "
+        "an MPID has changed or a recipient gets nothing more, add a row with the route `former` to "
+        "shared/data/recipients.csv for each (docs/export.md shows the line). Then deploy"
+    )
+    tables("recipients.csv", lambda text: text + FORMER)
+    await world.run("2026-11-25 03:05")
+    assert await world.released() == [MONDAY, TUESDAY]

@@ -1,0 +1,64 @@
+"""Who and what there is in the small world: accounts, supply points, tables; and what can be said of them."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import NamedTuple
+
+from ops.local.sample import mpan, mprn
+
+#: One account's number begins another's, and one has a character that JSON may escape. All ids begin with one digit,
+#: so that what is asked for by the first digit of the id asks once (`tests.world.service`).
+ACCOUNTS = ("A-4", "A-40", "C/1", "D-12")
+POINTS = tuple([f"mpan:{mpan('10', number)}" for number in (1, 2, 3)] + [f"mpan:{mpan('12', 4)}", f"mprn:{mprn(1)}"])
+#: The area partner is told of homes in BS only.
+AREAS = {"BS": "BS1 4DJ", "M": "M1 1AE"}
+#: Every account's last digit of a phone.
+PHONE = "07700900123"
+
+Need = tuple[str, date | None]
+
+
+class Said(NamedTuple):
+    """All that a caller or a record says of an account. `mark` stands in every text of it, and in no other's."""
+
+    account: str
+    points: tuple[str, ...]
+    needs: tuple[Need, ...]
+    basis: str
+    area: str
+    mark: str
+
+
+def supply_points(points: Iterable[str]) -> dict[str, list[str]]:
+    """Supply points as the API and the events take them."""
+    numbers = [point.partition(":") for point in sorted(points)]
+    return {f"{fuel}s": [number for kind, _, number in numbers if kind == fuel] for fuel in ("mpan", "mprn")}
+
+
+def premises(area: str, mark: str) -> dict[str, object]:
+    return {"address_lines": [f"1 {mark} Street"], "postcode": AREAS[area]}
+
+
+def sharing(basis: str, recorded_on: date, mark: str) -> dict[str, str]:
+    return {"basis": basis, "recorded_on": recorded_on.isoformat(), "evidence": f"call {mark}"}
+
+
+def needs(needs: Iterable[Need]) -> list[dict[str, str]]:
+    return [{"code": code} | ({"ends_on": ends_on.isoformat()} if ends_on else {}) for code, ends_on in needs]
+
+
+def body(said: Said) -> dict[str, object]:
+    """A registration as the API and the migration take it."""
+    return {
+        "account_id": said.account,
+        "status": "active" if said.needs else "pending",
+        "supply_points": supply_points(said.points),
+        "premises": premises(said.area, said.mark),
+        "primary_contact": {"name": f"Mrs {said.mark}", "phones": [PHONE]},
+        "needs": needs(said.needs),
+        "sharing": sharing(said.basis, date(2026, 1, 5), said.mark),
+    }
+
+
+def in_words(when: datetime) -> str:
+    return f"{when:%d %H:%M}"

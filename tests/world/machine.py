@@ -1,0 +1,334 @@
+"""What may happen in the world, in any order: the rules of the state machine."""
+
+import asyncio
+import shutil
+from contextlib import ExitStack
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+import shared.data
+from tests.world import cast, mail
+from tests.world.cast import ACCOUNTS, POINTS, Said
+from tests.world.cuts import Cut
+from tests.world.mail import Mail
+from tests.world.model import KEPT, LONDON, Statement
+from tests.world.networks import FIRST_DAY
+from tests.world.play import Play, Step
+from tests.world.service import running
+from tests.world.tables import Tables
+
+account = st.sampled_from(ACCOUNTS)
+points = st.lists(st.sampled_from(POINTS), min_size=1, max_size=2, unique=True).map(tuple)
+codes = st.lists(st.sampled_from(["02", "08", "33"]), min_size=1, max_size=3, unique=True)
+what = st.sampled_from(["name", "needs", "points", "sharing", "home", "withdrawn"])
+wrong = st.sampled_from(["word", "word", "type", "field", "two", "cut off"])
+table = st.sampled_from(["partner 08", "partner 02 08", "partner none", "partner away", "name", "retired", "learnt"])
+how_long = st.sampled_from(["whole", "whole", "whole", "midnight", "without calendar"])
+#: One in four meets an outage, and is given up.
+outage = st.sampled_from([False, False, False, True])
+#: Days until a temporary need ends: today, tomorrow, later.
+ends = st.sampled_from([0, 1, 9])
+basis = st.sampled_from(["explicit_consent", "explicit_consent", "vital_interests", "none"])
+area = st.sampled_from(["BS", "BS", "M"])
+#: Minutes that a fact is older than its message.
+ago = st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 60, 1500])
+cut = st.none() | st.none() | st.none() | st.tuples(st.integers(1, 9), st.sampled_from(Cut))
+written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "escaped", "large"])
+
+
+#: What is said of an account.
+told = {"account": account, "points": points, "codes": codes, "ends": ends, "basis": basis, "area": area}
+
+
+class World(RuleBasedStateMachine):
+    """One example is one project from a Monday morning on."""
+
+    loop: asyncio.AbstractEventLoop
+    folder: Path
+
+    @initialize()
+    def begin(self) -> None:
+        self.ended = ExitStack()
+        folder = self.folder / "tables"
+        shutil.copytree(Path(shared.data.__file__).parent, folder, dirs_exist_ok=True)
+        patch = self.ended.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(shared.data, "FOLDER", folder)
+        Tables().write(folder)
+        morning = datetime.combine(FIRST_DAY, time(9), LONDON)
+        settings = {"PSR_EXPORT_FIRST_DAY": str(FIRST_DAY), "PSR_ENDED_KEPT_DAYS": str(KEPT.days)}
+        service = self.ended.enter_context(running(self.loop, morning, **settings))
+        self.play = Play(service, folder)
+
+    def teardown(self) -> None:
+        if hasattr(self, "ended"):
+            self.ended.close()
+
+    # --- callers
+
+    @rule(**told, cut=cut)
+    def register(self, cut: Any, **told: Any) -> None:
+        key, said = self._said(**told)
+        self.play.take(self.play.create(said, key), cut)
+
+    @rule(
+        account=account,
+        what=what,
+        points=points,
+        codes=codes,
+        ends=ends,
+        basis=basis,
+        area=area,
+        cut=cut,
+    )
+    def change(self, what: str, cut: Any, **told: Any) -> None:
+        key, said = self._said(**told)
+        if what == "withdrawn":
+            self.play.take(self.play.withdraw(said.account, key, said.mark), cut)
+            return
+        known = self.play.model.registrations.get(said.account)
+        needs = tuple(known.needs.items()) if known else ()
+        patch, statement, words = {
+            "name": (
+                {"primary_contact": {"name": f"Mrs {said.mark}"}},
+                Statement(people=(said.mark, needs)),
+                f"its name is {said.mark}",
+            ),
+            "needs": (
+                {"needs": cast.needs(said.needs), "primary_contact": {"name": f"Mrs {said.mark}"}},
+                Statement(people=(said.mark, said.needs)),
+                f"its needs are {said.needs}",
+            ),
+            "points": (
+                {"supply_points": cast.supply_points(said.points)},
+                Statement(points=frozenset(said.points)),
+                f"its supply points are {mail.names_of(said.points)}",
+            ),
+            "sharing": (
+                {"sharing": cast.sharing(said.basis, date(2026, 1, 6), said.mark)},
+                Statement(basis=said.basis),
+                f"it shares on {said.basis}",
+            ),
+            "home": (
+                {"premises": cast.premises(said.area, said.mark)},
+                Statement(premises=(said.area, said.mark)),
+                f"its home is in {said.area}",
+            ),
+        }[what]
+        self.play.take(self.play.amend(said.account, patch, statement, key, said.mark, words), cut)
+
+    # --- messages
+
+    @rule(
+        account=account,
+        points=points,
+        codes=codes,
+        ends=ends,
+        basis=basis,
+        area=area,
+        ago=ago,
+        written=written,
+        cut=cut,
+    )
+    def migrate(self, ago: int, written: str, cut: Any, **told: Any) -> None:
+        key, said = self._said(**told)
+        self._deliver(mail.record(key, said, self._at(ago)), written, cut)
+
+    @rule(account=account, points=points, basis=st.none() | basis, area=area, ago=ago, written=written, cut=cut)
+    def move_home(
+        self, account: str, points: tuple[str, ...], basis: str | None, area: str, ago: int, written: str, cut: Any
+    ) -> None:
+        key, mark = self.play.next_key(account)
+        self._deliver(mail.moved_home(key, account, points, area, basis, self._at(ago), mark), written, cut)
+
+    @rule(account=account, pick=st.integers(0, 9), gained=st.booleans(), ago=ago, written=written, cut=cut)
+    def supply(self, account: str, pick: int, *, gained: bool, ago: int, written: str, cut: Any) -> None:
+        """What is lost was mostly the account's own."""
+        known = self.play.model.registrations.get(account)
+        own = sorted(
+            {p for p, (_, who) in self.play.model.last_held.items() if who == account}
+            | (known.holds() if known else set())
+        )
+        choice = POINTS if gained or pick == 9 or not own else own
+        key, mark = self.play.next_key(account)
+        point = choice[pick % len(choice)]
+        self._deliver(mail.supply(key, account, point, self._at(ago), mark, gained=gained), written, cut)
+
+    @rule(account=account, days=st.sampled_from([0, 0, 1, 2]), ago=ago, written=written, cut=cut)
+    def close(self, account: str, days: int, ago: int, written: str, cut: Any) -> None:
+        key, mark = self.play.next_key(account)
+        self._deliver(mail.closed(key, account, days, self._at(ago), mark), written, cut)
+
+    @rule(
+        account=account,
+        points=points,
+        codes=codes,
+        ends=ends,
+        basis=basis,
+        area=area,
+        ago=ago,
+        written=written,
+        how=wrong,
+        other=account,
+        cut=cut,
+    )
+    def send_what_is_wrong(self, ago: int, written: str, how: str, other: str, cut: Any, **told: Any) -> None:
+        key, said = self._said(**told)
+        at = self._at(ago)
+        right = mail.record(key, said, at)
+        wrong = {
+            "word": lambda: mail.in_old_words(right, said, at),
+            "type": lambda: mail.of_unknown_type(right),
+            "field": lambda: mail.with_unknown_field(right),
+            "two": lambda: mail.about_two(right, other),
+            "cut off": lambda: mail.cut_off(right),
+        }[how]()
+        self._deliver(wrong, "plainly" if how == "cut off" else written, cut)
+
+    @precondition(lambda self: self.play.mails or self.play.requests)
+    @rule(data=st.data(), how=st.sampled_from(["message", "message", "request", "given up"]), cut=cut)
+    def again(self, data: st.DataObject, how: str, cut: Any) -> None:
+        """A request is repeated, or a message delivered again, or given up after an outage."""
+        mails, requests = self.play.mails, self.play.requests
+        if requests and (how == "request" or not mails):
+            step = data.draw(st.sampled_from(requests[-4:]), "request")
+            self.play.take(step._replace(words=f"again: {step.words}"), cut)
+        elif how == "given up" and any(one.about for one in mails):
+            readable = [one for one in mails if one.about]
+            self.play.take(self.play.give_up(data.draw(st.sampled_from(readable[-3:]), "message")))
+        else:
+            self.play.take(self.play.deliver(data.draw(st.sampled_from(mails[-5:]), "message")), cut)
+
+    # --- the quarantine
+
+    @precondition(lambda self: self._waiting("parked", "held"))
+    @rule(data=st.data(), how=st.sampled_from(["job", "job", "one"]), outage=outage, cut=cut)
+    def replay(self, data: st.DataObject, how: str, *, outage: bool, cut: Any) -> None:
+        if how == "job":
+            self.play.service.clock.move_to(self.play.now + timedelta(hours=6, minutes=1))
+            step = self.play.replay_parked(outage=outage)
+        else:
+            key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
+            step = self.play.replay(key, outage=outage)
+        self.play.take(step, None if outage else cut)
+
+    @precondition(lambda self: self._waiting("parked", "held"))
+    @rule(data=st.data(), cut=cut)
+    def lose_patience(self, data: st.DataObject, cut: Any) -> None:
+        """A message is discarded, or the object of a large one lost."""
+        key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
+        large = any(one.key == key and one.is_large for one in self.play.mails)
+        self.play.take(self.play.lose_object(key) if large else self.play.discard(key), None if large else cut)
+
+    # --- time
+
+    @rule(
+        how=how_long,
+        cut=cut,
+        when=st.integers(0, 2),
+    )
+    def night(self, how: str, cut: Any, when: int) -> None:
+        """Midnight, and the jobs of the night. A cut meets one of them."""
+        day = self.play.today + timedelta(days=1)
+        if how == "midnight":
+            self.play.move_to(day, time(0, 1))
+            return
+        cuts = [cut if when == job else None for job in range(3)]
+        if how != "without calendar":
+            self.play.move_to(day, time(0, 15))
+            self.play.take(self.play.expire_needs(), cuts[0])
+        self.play.move_to(day, time(2, 5))
+        self.play.take(self.play.export(), cuts[1])
+        self.play.move_to(day, time(7, 15))
+        self.play.take(self.play.erase_ended(), cuts[2])
+        self.play.take(self.play.read_everything())
+
+    @rule(job=st.sampled_from(["calendar", "export", "retention"]), cut=cut)
+    def run_a_job(self, job: str, cut: Any) -> None:
+        """The schedule calls more often than once."""
+        self.play.move_to(self.play.today, time(2, 5))
+        jobs = {"calendar": self.play.expire_needs, "export": self.play.export, "retention": self.play.erase_ended}
+        self.play.take(jobs[job](), cut)
+
+    # --- operators
+
+    @rule(account=account, cut=cut)
+    def erase(self, account: str, cut: Any) -> None:
+        self.play.take(self.play.erase(account), cut)
+
+    @rule(recipient=st.sampled_from(["EELC", "EELC", "LOND", "PART", "SHPR", "everyone", "everyone"]), cut=cut)
+    def resend(self, recipient: str, cut: Any) -> None:
+        """A network has not got a file and is told of that day again, or every network of everything."""
+        row = self.play.model.tables.rows().get(recipient)
+        if recipient == "everyone":
+            self.play.take(self.play.resend(None, self.play.model.tables.rows()), cut)
+        elif row and not row.former and self.play.model.networks.released >= FIRST_DAY:
+            day = self.play.lose_file(recipient)
+            self.play.take(self.play.resend(day, [recipient]), cut)
+
+    @rule(change=table)
+    def change_a_table(self, change: str) -> None:
+        tables = self.play.model.tables
+        changed = {
+            "partner 08": tables._replace(partner="08"),
+            "partner 02 08": tables._replace(partner="02 08"),
+            "partner none": tables._replace(partner=""),
+            "partner away": tables._replace(partner=None if tables.partner is not None else "02 08"),
+            "name": tables._replace(eastern="EPNX"),
+            "retired": tables._replace(retired=True),
+            "learnt": tables._replace(learnt=True),
+        }[change]
+        if changed != tables:
+            self.play.change_tables(changed, f"the tables change: {change}")
+
+    # --- at once
+
+    @rule(data=st.data(), number=st.integers(1, 7), account=account)
+    def at_once(self, data: st.DataObject, number: int, account: str) -> None:
+        """Something happens within something else, about one account."""
+        kinds = st.sampled_from(["record", "create", "erase", "close", "retention", "again"])
+        first, second = (self._one_of(data, data.draw(kinds, name), account) for name in ("outer", "inner"))
+        self.play.take_within(first, number, second)
+
+    def _one_of(self, data: st.DataObject, kind: str, account: str) -> Step:
+        key, said = self._said(account, data.draw(points), ["02"], 9, "explicit_consent", "BS")
+        at = self._at(data.draw(ago))
+        match kind:
+            case "record":
+                return self.play.deliver(mail.record(key, said, at))
+            case "create":
+                return self.play.create(said, key)
+            case "close":
+                return self.play.deliver(mail.closed(key, account, 0, at, said.mark))
+            case "retention":
+                return self.play.erase_ended()
+            case "again" if self.play.mails:
+                return self.play.deliver(data.draw(st.sampled_from(self.play.mails[-5:])))
+        return self.play.erase(account)
+
+    # --- in common
+
+    def _said(
+        self, account: str, points: tuple[str, ...], codes: list[str], ends: int, basis: str, area: str
+    ) -> tuple[str, Said]:
+        key, mark = self.play.next_key(account)
+        needs = tuple(
+            (code, self.play.today + timedelta(days=ends) if code == "33" else None) for code in sorted(codes)
+        )
+        return key, Said(account, points, needs, basis, area, mark)
+
+    def _at(self, minutes: int) -> datetime:
+        """No two facts are of one time."""
+        return self.play.now + timedelta(minutes=1) - timedelta(minutes=minutes, microseconds=self.play.serial)
+
+    def _deliver(self, message: Mail, written: str, cut: Any) -> None:
+        write = {"plainly": lambda one: one, "escaped": mail.escaped, "large": mail.large}[written]
+        self.play.take(self.play.deliver(write(message)), cut)
+
+    def _waiting(self, *statuses: str) -> list[str]:
+        quarantine = self.play.model.quarantine
+        return [key for key, one in quarantine.items() if one.status in statuses and not one.empty and not one.lost]

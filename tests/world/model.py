@@ -1,0 +1,485 @@
+"""What the register promises, in plain dictionaries: docs/decisions/aspects.md, docs/privacy.md, the API.
+
+The model takes what was said in the order in which the service got it. It knows nothing of how the service works: no
+versions, claims, changes or documents.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from tests.world.cast import Need, Said
+from tests.world.networks import Networks, Told
+from tests.world.tables import Tables
+
+LONDON = ZoneInfo("Europe/London")
+#: Days after which a registration that has ended is erased.
+KEPT = timedelta(days=2)
+
+
+def london_day(instant: datetime) -> date:
+    return instant.astimezone(LONDON).date()
+
+
+class Fact(NamedTuple):
+    """When something was so, and who says it. Of two, the later one is the newer."""
+
+    time: datetime
+    source: str
+    id: str
+
+
+_EVER = Fact(datetime(1, 1, 1, tzinfo=UTC), "", "")
+
+
+class Point(NamedTuple):
+    """Whether an account says that a supply point is its own. `waiting`: another registration holds it still."""
+
+    fact: Fact
+    own: bool
+    waiting: bool = False
+
+
+class Statement(NamedTuple):
+    """What is said of an account; None where nothing is. `people` are a mark and needs, `premises` area and mark."""
+
+    people: tuple[str, tuple[Need, ...]] | None = None
+    premises: tuple[str, str] | None = None
+    basis: str | None = None
+    status: str | None = None
+    points: frozenset[str] | None = None
+    own: tuple[tuple[str, bool], ...] = ()
+    closes_on: date | None = None
+
+
+def everything(said: Said) -> Statement:
+    """A statement of every aspect."""
+    return Statement((said.mark, said.needs), (said.area, said.mark), said.basis, "live", frozenset(said.points))
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One account's entry. `facts` are by aspect."""
+
+    status: str
+    people: str
+    needs: dict[str, date | None]
+    area: str
+    street: str
+    basis: str
+    points: dict[str, Point]
+    facts: dict[str, Fact]
+    closes_on: date | None = None
+    ended_on: date | None = None
+    erased: bool = False
+
+    @property
+    def live(self) -> bool:
+        return self.status == "live"
+
+    @property
+    def shown(self) -> str:
+        """The status as callers see it."""
+        if self.live:
+            return "active" if self.needs else "pending"
+        return self.status
+
+    def holds(self) -> set[str]:
+        return {point for point, view in self.points.items() if view.own and not view.waiting} if self.live else set()
+
+    def newest(self) -> datetime:
+        return max(fact.time for fact in [*self.facts.values(), *(view.fact for view in self.points.values())])
+
+
+@dataclass
+class Quarantined:
+    """A message that could not be applied. `about` are the accounts that it names.
+
+    `empty`: it is erased. `lost`: somebody has deleted its data, so that it cannot be tried.
+    """
+
+    status: str
+    about: frozenset[str]
+    empty: bool = False
+    lost: bool = False
+    seen: date = date.max
+    #: It came after its account was erased: one of the looks after an erasure may find it.
+    may_be_empty: bool = False
+
+    def erase(self) -> None:
+        """Nothing is left of it but that it was there."""
+        self.empty = True
+        if self.status != "resolved":
+            self.status = "discarded"
+
+
+@dataclass
+class Former:
+    """A time on the register that ended before the account was registered again.
+
+    Its history goes when its retention is over: the outcomes of `keys`, and `changes`, the entries of the log by then.
+    """
+
+    ended_on: date
+    keys: frozenset[str]
+    changes: frozenset[str] | None = None
+
+
+@dataclass
+class Model:
+    """What there should be."""
+
+    tables: Tables = field(default_factory=Tables)
+    registrations: dict[str, Registration] = field(default_factory=dict)
+    #: By supply point: the newest fact by which anybody held it, and who that was.
+    last_held: dict[str, tuple[Fact, str]] = field(default_factory=dict)
+    quarantine: dict[str, Quarantined] = field(default_factory=dict)
+    #: Requests and messages that have had their outcome, by key; None once that is erased.
+    outcomes: dict[str, object] = field(default_factory=dict)
+    #: Whose texts must not be anywhere any more, by mark.
+    erased_marks: dict[str, str] = field(default_factory=dict)
+    #: By erased account: the newest day whose files were out when it was erased; and those that a message raced.
+    erased_until: dict[str, date] = field(default_factory=dict)
+    erased_on: dict[str, date] = field(default_factory=dict)
+    raced: set[str] = field(default_factory=set)
+    said_marks: dict[str, set[str]] = field(default_factory=dict)
+    former: dict[str, list[Former]] = field(default_factory=dict)
+    #: Entries of the log that must be erased.
+    gone: set[str] = field(default_factory=set)
+    networks: Networks = field(default_factory=Networks)
+    #: Accounts whose networks are told of in this step.
+    touched: set[str] = field(default_factory=set)
+
+    def holder(self, point: str) -> str | None:
+        return next((name for name, one in self.registrations.items() if point in one.holds()), None)
+
+    # --- requests
+
+    def create(self, key: str, said: Said, now: datetime) -> tuple[int, str | None]:
+        """A caller registers an account."""
+        if key in self.outcomes:
+            return (201, None) if self.outcomes[key] else (410, "erased")
+        known = self.registrations.get(said.account)
+        if known and known.live:
+            return 409, "already-registered"
+        if self._impossible(said.needs, {}, now) or self.newly_retired(said.needs, {}):
+            return 422, "invalid-content"
+        if any(self.holder(point) not in (None, said.account) for point in said.points):
+            return 409, "supply-point-held"
+        fact = Fact(_after(known, now), "http", key)
+        self._store(said.account, _changed(known, everything(said), fact, london_day(now)), now)
+        self.outcomes[key] = True
+        self._said(said.account, said.mark, revived=True)
+        return 201, None
+
+    def amend(self, key: str, account: str, statement: Statement, now: datetime) -> tuple[int, str | None]:
+        """A caller changes a part of a registration that it has read."""
+        if key in self.outcomes:
+            return (200, None) if self.outcomes[key] else (410, "erased")
+        known = self.registrations.get(account)
+        refused = self._not_to_change(known)
+        if refused:
+            return refused
+        assert known is not None
+        needs = statement.people[1] if statement.people else ()
+        if self._impossible(needs, known.needs, now) or self.newly_retired(needs, known.needs):
+            return 422, "invalid-content"
+        wanted = statement.points if statement.points is not None else frozenset()
+        if any(self.holder(point) not in (None, account) for point in wanted):
+            return 409, "supply-point-held"
+        if statement.points == known.holds():
+            statement = statement._replace(points=None)
+        fact = Fact(_after(known, now), "http", key)
+        self._store(account, _changed(known, statement, fact, london_day(now)), now)
+        self.outcomes[key] = True
+        return 200, None
+
+    def withdraw(self, key: str, account: str, now: datetime) -> tuple[int, str | None]:
+        """The customer does not want to be on the register any more."""
+        if key in self.outcomes:
+            return (200, None) if self.outcomes[key] else (410, "erased")
+        known = self.registrations.get(account)
+        refused = self._not_to_change(known)
+        if refused:
+            return refused
+        fact = Fact(_after(known, now), "http", key)
+        self._store(account, _changed(known, Statement(status="withdrawn"), fact, london_day(now)), now)
+        self.outcomes[key] = True
+        return 200, None
+
+    def _not_to_change(self, known: Registration | None) -> tuple[int, str] | None:
+        if known is None:
+            return 404, "not-found"
+        if known.erased:
+            return 410, "erased"
+        return None if known.live else (409, "not-live")
+
+    def _impossible(self, needs: Iterable[Need], before: dict[str, date | None], now: datetime) -> bool:
+        """Whether a need has ended, and is not only said again."""
+        new = [ends_on for code, ends_on in needs if (code, ends_on) not in before.items()]
+        return any(ends_on is not None and ends_on < london_day(now) for ends_on in new)
+
+    def newly_retired(self, needs: Iterable[Need], before: Iterable[str]) -> bool:
+        """Whether a code is retired that the registration did not have."""
+        return self.tables.retired and any(code == "08" and code not in before for code, _ in needs)
+
+    # --- messages
+
+    def record(self, key: str, said: Said, at: datetime, now: datetime) -> str:
+        """The old platform's record of an account at a time: `applied`, `parked`, `held` or `dropped`."""
+        if key in self.outcomes:
+            return "applied" if self.outcomes[key] else "dropped"
+        today = london_day(now)
+        ongoing = tuple((code, end) for code, end in said.needs if end is None or end >= today)
+        statement = everything(said._replace(needs=ongoing))
+        known = self.registrations.get(said.account)
+        if self.newly_retired(ongoing, known.needs if known else ()):
+            return "held"
+        fact = Fact(at, "//old", key)
+        return self._tell(key, said.account, known, statement, fact, now, said.mark)
+
+    def event(self, key: str, account: str, statement: Statement, at: datetime, now: datetime, mark: str) -> str:
+        """What the account system says of an account at a time."""
+        if key in self.outcomes:
+            return "applied" if self.outcomes[key] else "dropped"
+        known = self.registrations.get(account)
+        if known is None:
+            return "parked"
+        if known.erased:
+            return "dropped"
+        return self._tell(key, account, known, statement, Fact(at, "//accounts", key), now, mark)
+
+    def _tell(
+        self, key: str, account: str, known: Registration | None, said: Statement, fact: Fact, now: datetime, mark: str
+    ) -> str:
+        after = _changed(known, said, fact, london_day(now))
+        after = _no_longer_waiting(after, said, fact)
+        waiting = set()
+        for point in after.holds() - (known.holds() if known else set()):
+            taken = after.points[point].fact
+            holder = self.holder(point)
+            if holder not in (None, account):
+                theirs = self.registrations[str(holder)].points[point].fact
+                if theirs > taken:
+                    after = _with(after, point, Point(taken, own=False))
+                else:
+                    waiting.add(point)
+            elif point in self.last_held and self.last_held[point][1] != account and self.last_held[point][0] > taken:
+                after = _with(after, point, Point(taken, own=False))
+        if waiting and (known is None or not known.live):
+            return "parked"
+        for point in waiting:
+            after = _with(after, point, after.points[point]._replace(waiting=True))
+        lost = self._lost(account, known, after, said, fact)
+        self._store(account, after, now)
+        for point in lost:
+            self.networks.lost(point, self.tables, london_day(now))
+        revived = known is not None and known.erased and after.live
+        self._said(account, mark, revived=revived or known is None)
+        if waiting:
+            return "parked"
+        self.outcomes[key] = True
+        return "applied"
+
+    def _lost(
+        self, account: str, known: Registration | None, after: Registration, said: Statement, fact: Fact
+    ) -> list[str]:
+        """What another supplier serves now: its networks are its own to tell."""
+        found = []
+        for point in [point for point, own in said.own if not own]:
+            held = known is not None and point in known.holds()
+            gone = held and point not in after.holds()
+            last = self.last_held.get(point)
+            released = not held and self.holder(point) is None and last is not None and last[1] == account
+            if gone or (released and last is not None and fact > last[0]):
+                found.append(point)
+        return found
+
+    # --- the quarantine
+
+    def put(self, key: str, outcome: str, about: Iterable[str], now: datetime) -> None:
+        """A message could not be applied: `parked`, to be tried again by itself, or `held` for a person."""
+        record = self.quarantine.setdefault(key, Quarantined(outcome, frozenset(about), seen=london_day(now)))
+        if not record.empty and record.status != "discarded":
+            record.status = outcome
+
+    def discard(self, key: str) -> None:
+        """An operator has given a message up."""
+        if self.quarantine[key].status in ("parked", "held"):
+            self.quarantine[key].status = "discarded"
+
+    def resolve(self, key: str, outcome: str) -> None:
+        """A message that had been put there was tried again, and applied or dropped."""
+        record = self.quarantine[key]
+        if not record.empty:
+            record.status = "resolved"
+            record.empty = outcome == "dropped"
+
+    # --- time
+
+    def pass_day(self, now: datetime) -> None:
+        """What the calendar alone does: needs whose last day is over end, and accounts close after their last day."""
+        today = london_day(now)
+        for account, known in self.registrations.items():
+            if known.live:
+                needs = {code: end for code, end in known.needs.items() if end is None or end >= today}
+                self._store(account, _closed(replace(known, needs=needs), today), now)
+
+    # --- erasure
+
+    def erase(self, account: str, now: datetime) -> None:
+        """At the person's request. An account that is not known is known as erased from now on."""
+        known = self.registrations.get(account)
+        if known and known.live:
+            fact = Fact(_after(known, now), "erasure", "")
+            self._store(account, _changed(known, Statement(status="withdrawn"), fact, london_day(now)), now)
+        self._erase(account, now)
+
+    def end_of_retention(self, now: datetime) -> None:
+        """Erase what ended long enough ago, and what earlier erasures had to leave."""
+        today = london_day(now)
+        for account, day in self.erased_on.items():
+            if day < today:
+                self.erased_until[account] = self.networks.released
+                self.raced.discard(account)
+                for record in self.quarantine.values():
+                    record.may_be_empty |= record.about == {account}
+        for account, one in list(self.registrations.items()):
+            if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
+                self._erase(account, now)
+            for period in [period for period in self.former.get(account, []) if period.ended_on + KEPT <= today]:
+                self._erase_former(account, period)
+
+    def _erase_former(self, account: str, period: Former) -> None:
+        self.former[account].remove(period)
+        self.gone |= period.changes or frozenset()
+        for key in period.keys:
+            self.outcomes[key] = None
+        for record in self.quarantine.values():
+            if record.about == {account} and record.seen <= period.ended_on:
+                record.erase()
+
+    def _erase(self, account: str, now: datetime) -> None:
+        known = self.registrations.get(account)
+        fact = Fact(_after(known, now), "erasure", "")
+        names = ("people", "premises", "basis", "status", "points")
+        shell = Registration("ended", "", {}, "", "", "none", {}, dict.fromkeys(names, fact), erased=True)
+        self.registrations[account] = shell
+        for key in self.outcomes:
+            if key.startswith(f"{account} "):
+                self.outcomes[key] = None
+        for record in self.quarantine.values():
+            if record.about == {account}:
+                record.erase()
+        self.former.pop(account, None)
+        for mark in self.said_marks.pop(account, set()):
+            self.erased_marks[mark] = account
+        self.erased_on[account] = london_day(now)
+        self.erased_until[account] = self.networks.released
+
+    # --- what is stored
+
+    def say(self, account: str, mark: str) -> None:
+        """Texts about an account are on their way to the service."""
+        self.said_marks.setdefault(account, set()).add(mark)
+
+    def _said(self, account: str, mark: str, *, revived: bool) -> None:
+        if revived and self.erased_marks.pop(mark, None):
+            self.say(account, mark)
+
+    def _store(self, account: str, after: Registration, now: datetime) -> None:
+        known = self.registrations.get(account)
+        today = london_day(now)
+        if known and known.live and not after.live:
+            after = replace(after, ended_on=today)
+        elif after.live:
+            if known and not known.live and known.ended_on and not known.erased:
+                keys = {key for key in self.outcomes if key.startswith(f"{account} ") and self.outcomes[key]}
+                self.former.setdefault(account, []).append(Former(known.ended_on, frozenset(keys)))
+            after = replace(after, ended_on=None, erased=False)
+        self.registrations[account] = after
+        for point in after.holds():
+            self.last_held[point] = after.points[point].fact, account
+        if known is None or _visible(known) != _visible(after):
+            self.tell_networks(account, now, known.holds() if known else set())
+
+    def tell_networks(self, account: str, now: datetime, before: Iterable[str] = ()) -> None:
+        """A registration has changed, or its networks are told again. It held some supply points `before`."""
+        one = self.registrations[account]
+        self.touched.add(account)
+        told = Told(f"Mrs {one.people}", tuple(sorted(one.needs)), one.basis) if one.shown == "active" else None
+        for point in {*before, *one.holds()}:
+            recipients = self.tables.told_of(point, one.area) if point in one.holds() else set()
+            self.networks.tell(point, recipients, told, self.tables, london_day(now))
+
+    def tell_everyone(self, now: datetime) -> None:
+        """An operator has all networks told of everything again."""
+        for account, one in self.registrations.items():
+            if one.live:
+                self.tell_networks(account, now)
+        unheld = {point for point in self.last_held if self.holder(point) is None}
+        self.networks.tell_of_what_is_left(unheld, self.tables, london_day(now))
+
+    def tell_again(self, day: date, recipients: set[str], now: datetime) -> None:
+        """An operator has networks told again of what a day's files spoke of."""
+        for account in {self.holder(point) for recipient, point in self.networks.sets(day) if recipient in recipients}:
+            if account is not None:
+                self.tell_networks(account, now)
+
+
+def _visible(one: Registration) -> tuple[object, ...]:
+    return one.shown, one.people, one.needs, one.area, one.street, one.basis, one.holds()
+
+
+def _after(known: Registration | None, now: datetime) -> datetime:
+    """A caller speaks of what the register holds now, so nothing that it holds is newer."""
+    return max(now, known.newest() + timedelta(microseconds=1)) if known else now
+
+
+def _changed(known: Registration | None, said: Statement, fact: Fact, today: date) -> Registration:
+    """A registration after a statement: each aspect keeps the newest fact."""
+    before = known or Registration("live", "", {}, "", "", "none", {}, {})
+    stated: dict[str, dict[str, Any] | None] = {
+        "people": {"people": said.people[0], "needs": dict(said.people[1])} if said.people else None,
+        "premises": {"area": said.premises[0], "street": said.premises[1]} if said.premises else None,
+        "basis": {"basis": said.basis} if said.basis else None,
+        "status": {"status": said.status} if said.status else None,
+        "points": {} if said.points is not None else None,
+        "closing": {"closes_on": said.closes_on} if said.closes_on or said.status == "ended" else None,
+    }
+    won = {name for name, values in stated.items() if values is not None and fact > before.facts.get(name, _EVER)}
+    facts = before.facts | dict.fromkeys(won, fact)
+    points = dict(before.points)
+    if "points" in won:
+        points = {point: view for point, view in points.items() if view.fact > fact}
+        points |= {point: Point(fact, own=True) for point in said.points or () if point not in points}
+    for point, own in said.own:
+        if fact > (points[point].fact if point in points else facts.get("points", _EVER)):
+            points[point] = Point(fact, own)
+    changes = {name: value for aspect in won for name, value in (stated[aspect] or {}).items()}
+    return _closed(replace(before, points=points, facts=facts, **changes), today)
+
+
+def _closed(one: Registration, today: date) -> Registration:
+    """An account that was to close has done so, at the midnight after its last day."""
+    if one.closes_on is None or one.closes_on >= today:
+        return one
+    midnight = datetime.combine(one.closes_on + timedelta(days=1), time(), LONDON)
+    closing = one.facts["closing"]._replace(time=midnight)
+    if closing < one.facts["status"]:
+        return replace(one, closes_on=None)
+    return replace(one, status="ended", closes_on=None, facts={**one.facts, "status": closing})
+
+
+def _no_longer_waiting(one: Registration, said: Statement, fact: Fact) -> Registration:
+    """A supply point that waits for this very statement is tried again."""
+    for point in (said.points or frozenset()) | {point for point, own in said.own if own}:
+        if point in one.points and one.points[point] == Point(fact, own=True, waiting=True):
+            one = _with(one, point, Point(fact, own=True))
+    return one
+
+
+def _with(one: Registration, point: str, view: Point) -> Registration:
+    return replace(one, points={**one.points, point: view})

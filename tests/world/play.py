@@ -1,0 +1,591 @@
+"""One example: takes steps in the service and in the model, and compares them after each.
+
+A step is what one caller, message, job or command does. It may be cut at any call and is then tried again, as the
+platform, the caller or the operator would; or another step may happen within it.
+"""
+
+import copy
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ops.export
+import ops.quarantine
+import ops.subject
+from shared.domain.registration import AccountId
+from shared.errors import Problem
+from shared.messages.delivery import REPLAY_OF
+from shared.store.documents import Stored
+from shared.store.identity import identity
+from tests.world import files
+from tests.world.cast import ACCOUNTS, POINTS, Said, body, in_words
+from tests.world.comparison import (
+    COLLECTIONS,
+    Documents,
+    account_ids,
+    differences,
+    feed_day,
+    record_of,
+    texts,
+)
+from tests.world.cuts import Cut, ProcessEnded
+from tests.world.mail import Mail, words_of
+from tests.world.model import LONDON, Model, Statement, london_day
+from tests.world.service import Message, Service, consumers, push, run_job, send
+from tests.world.tables import Tables
+
+_MINUTE = timedelta(minutes=1)
+_JSON = {"content-type": "application/json"}
+
+
+class Different(AssertionError):
+    """The service does something else than the model."""
+
+
+class TryAgain(Exception):
+    """The service could not do it for the moment, and said so."""
+
+
+class Step(NamedTuple):
+    """`act` does it in the service, and may be called again. `judge` does it in the model, and says what differs.
+
+    Only what belongs to accounts of `erases` may change, if it is given.
+    """
+
+    words: str
+    act: Callable[[], Awaitable[Any]]
+    judge: Callable[[Model, Any], str | None]
+    erases: Callable[[Model], set[str]] | None = None
+
+
+@dataclass
+class Play:
+    """One example."""
+
+    service: Service
+    folder: Path
+    model: Model = field(default_factory=Model)
+    story: list[str] = field(default_factory=list)
+    stored: Documents = field(default_factory=dict)
+    records: dict[str, str] = field(default_factory=dict)
+    mails: list[Mail] = field(default_factory=list)
+    #: Every text that was ever said of an account.
+    marks: dict[str, set[str]] = field(default_factory=dict)
+    requests: list[Step] = field(default_factory=list)
+    serial: int = 0
+
+    @property
+    def now(self) -> datetime:
+        return self.service.clock.now()
+
+    @property
+    def today(self) -> date:
+        return london_day(self.now)
+
+    def next_key(self, account: str) -> tuple[str, str]:
+        """The key of a new request or message, and the mark of its texts."""
+        self.serial += 1
+        return f"{account} {self.serial}", f"Zed{self.serial}q"
+
+    def _say(self, account: str, mark: str) -> None:
+        """A text about an account is on its way to the service."""
+        self.marks.setdefault(account, set()).add(mark)
+        self.model.say(account, mark)
+
+    # --- taking steps
+
+    def take(self, step: Step, cut: tuple[int, Cut] | None = None) -> None:
+        """Take one step, cut or not, and compare."""
+        self._begin(step.words)
+        result = self._run(step, cut)
+        before = self.stored
+        self.stored = self._look()
+        fault = self._judged(self.model, [(step, result)], before)
+        if fault:
+            raise Different(self._told(fault))
+
+    def take_within(self, outer: Step, number: int, inner: Step) -> None:
+        """Take a step, and another one at its call of a number; then compare: one was the first."""
+        self._begin(f"{outer.words}; and at its call {number}: {inner.words}")
+        inside: list[Any] = []
+
+        async def meanwhile() -> None:
+            inside.append(await self._tried_twice(inner))
+
+        self.service.cuts.pause(number, meanwhile)
+        result = self.service.run(lambda: self._tried_twice(outer))
+        if not inside:
+            inside.append(self._run(inner, None))
+        before = self.stored
+        self.stored = self._look()
+        faults = []
+        for order in ([(inner, inside[0]), (outer, result)], [(outer, result), (inner, inside[0])]):
+            model = copy.deepcopy(self.model)
+            fault = self._judged(model, order, before)
+            if fault is None:
+                self.model = model
+                return
+            faults.append(fault)
+        raise Different(self._told("\n  or, if the first was first: ".join(faults)))
+
+    def _begin(self, words: str) -> None:
+        self.service.clock.move_to(self.now + _MINUTE)
+        self.story.append(f"{in_words(self.now.astimezone(LONDON))}  {words}")
+
+    def _run(self, step: Step, cut: tuple[int, Cut] | None) -> Any:
+        """Its result, once it has been tried again if it was cut."""
+        cuts = self.service.cuts
+        if cut:
+            cuts.arm(*cut)
+        try:
+            return self.service.run(step.act)
+        except (ProcessEnded, TryAgain, Problem) as ended:
+            if not cuts.happened:
+                raise Different(self._told(f"it cannot be done: {ended!r}")) from ended
+        finally:
+            if cuts.happened:
+                self.story.append(f"             ({cuts.happened}; it is tried again)")
+        cuts.happened = None
+        try:
+            return self.service.run(step.act)
+        except (TryAgain, Problem) as ended:
+            raise Different(self._told(f"tried again, it cannot be done: {ended!r}")) from ended
+
+    async def _tried_twice(self, step: Step) -> Any:
+        """Its result. What met something else may fail once, and say so."""
+        try:
+            return await step.act()
+        except (TryAgain, Problem):
+            self.story.append(f"             (this met the other, and is tried again: {step.words})")
+        try:
+            return await step.act()
+        except (TryAgain, Problem) as ended:
+            raise Different(self._told(f"tried again, it cannot be done: {ended!r}")) from ended
+
+    def _look(self) -> Documents:
+        return self.service.documents_of(*COLLECTIONS)
+
+    def _judged(self, model: Model, done: Iterable[tuple[Step, Any]], before: Documents) -> str | None:
+        """What differs after steps, in the order in which they are taken to have happened."""
+        faults = []
+        model.touched = set()
+        for step, result in done:
+            if fault := step.judge(model, result):
+                faults.append(fault)
+        self._touch_what_was_told_again(model, before)
+        self._adopt_what_a_look_found(model)
+        self._note_history(model, before)
+        faults += differences(model, self.stored, self.records)
+        faults += self._texts_of_the_erased(model)
+        faults += self._objects_of_nothing(model)
+        faults += [
+            f"changes/{key} should be erased: its time on the register ended long ago"
+            for key in model.gone
+            if ("changes", key) in self.stored and not json.loads(self.stored["changes", key].state)["erased"]
+        ]
+        erasing = [step.erases for step, _ in done if step.erases]
+        if erasing and len(list(done)) == 1:
+            faults += self._touched_of_others(before, erasing[0](model))
+        return "\n  ".join(faults) or None
+
+    def _touch_what_was_told_again(self, model: Model, before: Documents) -> None:
+        """A change that callers cannot see (a date of review) has the networks told again."""
+        for (kind, key), one in self.stored.items():
+            made = kind == "changes" and (kind, key) not in before
+            if made and one.fields["kind"] not in ("stale", "superseded", "no_change"):
+                account = account_ids()[str(one.fields["registration_id"])]
+                if account not in model.touched and account in model.registrations:
+                    model.tell_networks(account, self.now)
+
+    def _adopt_what_a_look_found(self, model: Model) -> None:
+        """A message that came after an erasure goes with one of the looks that follow it."""
+        for key, one in model.quarantine.items():
+            stored = self.stored.get(("quarantine", self.records[key]))
+            if one.may_be_empty and stored and record_of(stored).erased and not one.empty:
+                one.erase()
+
+    def _note_history(self, model: Model, before: Documents) -> None:
+        """What the log had when an account was registered again."""
+        for account, periods in model.former.items():
+            for period in periods:
+                if period.changes is None:
+                    registration_id = identity().registration_id(account)
+                    changes = {key: one for (kind, key), one in before.items() if kind == "changes"}
+                    period.changes = frozenset(
+                        key for key, one in changes.items() if one.fields["registration_id"] == registration_id
+                    )
+
+    def _texts_of_the_erased(self, model: Model) -> list[str]:
+        marks = {mail.mark: mail.key for mail in self.mails}
+        found = []
+        for kind, key, text in texts(self.stored):
+            for mark, account in model.erased_marks.items():
+                if mark not in text:
+                    continue
+                record = model.quarantine.get(marks.get(mark, ""))
+                kept = kind == "quarantine" and record is not None and not record.empty
+                waits = kind == "export_feed" and feed_day(key) > model.erased_until[account]
+                raced = kind == "changes" and account in model.raced
+                if not (kept or waits or raced):
+                    found.append(f"{account} is erased, and {mark} of it is in {kind}/{key}")
+        return found
+
+    def _objects_of_nothing(self, model: Model) -> list[str]:
+        """Objects of the quarantine that belong to no record, or to an erased one."""
+        if not any(mail.is_large for mail in self.mails):
+            return []
+        whole = {self.records[key] for key, one in model.quarantine.items() if not one.empty}
+        return [f"an object of nobody is left: {name}" for name in self.service.quarantined() if name not in whole]
+
+    def _touched_of_others(self, before: Documents, accounts: set[str]) -> list[str]:
+        """Documents of nobody that is erased that are not as they were."""
+        ids = {key for key, account in account_ids().items() if account in accounts}
+        records = {self.records[key] for key, one in self.model.quarantine.items() if one.about <= accounts}
+        marks = [mark for account in accounts for mark in self.marks.get(account, ())]
+
+        def may_change(kind: str, key: str, was: Stored) -> bool:
+            match kind:
+                case "registrations":
+                    return key in ids
+                case "changes":
+                    return was.fields["registration_id"] in ids
+                case "supply_points":
+                    return was.fields["registration_id"] in ids
+                case "quarantine":
+                    return key in records
+            return feed_day(key) == self.today or any(mark in was.state for mark in marks)
+
+        return [
+            f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs"
+            for (kind, key), was in before.items()
+            if self._differs(kind, key, was) and not may_change(kind, key, was)
+        ]
+
+    def _differs(self, kind: str, key: str, was: Stored) -> bool:
+        now = self.stored.get((kind, key))
+        return now is None or now.fields != was.fields
+
+    def _told(self, fault: str) -> str:
+        return "\n".join(["the service differs from its model:", f"  {fault}", "after these steps:", *self.story])
+
+    # --- time
+
+    def move_to(self, day: date, at: time) -> None:
+        """Let time pass until then."""
+        then = datetime.combine(day, at, LONDON)
+        if then > self.now:
+            self.service.clock.move_to(then)
+
+    # --- callers
+
+    def create(self, said: Said, key: str) -> Step:
+        self._say(said.account, said.mark)
+        return self._request(
+            f"a caller registers {words_of(said)}",
+            lambda: self._send("POST", "/v1/registrations", key, body(said)),
+            lambda model: model.create(key, said, self.now),
+        )
+
+    def amend(self, account: str, patch: dict[str, Any], statement: Statement, key: str, mark: str, words: str) -> Step:
+        self._say(account, mark)
+        return self._change(
+            account,
+            f"a caller changes {account}: {words}",
+            "PATCH",
+            "",
+            key,
+            patch,
+            lambda model: model.amend(key, account, statement, self.now),
+        )
+
+    def withdraw(self, account: str, key: str, mark: str) -> Step:
+        self._say(account, mark)
+        return self._change(
+            account,
+            f"a caller withdraws {account}",
+            "POST",
+            ":withdraw",
+            key,
+            {"reason": f"asked, {mark}"},
+            lambda model: model.withdraw(key, account, self.now),
+        )
+
+    def _change(self, account: str, words: str, method: str, suffix: str, key: str, body: Any, judge: Any) -> Step:
+        path = f"/v1/registrations/{identity().registration_id(account)}{suffix}"
+        known = self.stored.get(("registrations", identity().registration_id(account)))
+        match = {"if-match": f'"{known.fields["version"] if known else 1}"'}
+        return self._request(words, lambda: self._send(method, path, key, body, **match), judge)
+
+    def _request(self, words: str, act: Any, expect: Callable[[Model], tuple[int, str | None]]) -> Step:
+        def judge(model: Model, result: tuple[int, str | None]) -> str | None:
+            should = expect(model)
+            return None if result == should else f"the answer should be {should}, and is {result}"
+
+        step = Step(words, act, judge)
+        self.requests.append(step)
+        return step
+
+    async def _send(self, method: str, path: str, key: str, body: Any, **more: str) -> tuple[int, str | None]:
+        name = {name.replace("_", "-"): value for name, value in more.items()}
+        headers = {**_JSON, "idempotency-key": key.replace(" ", "-"), **name}
+        answer = await send("register", method, path, headers, json.dumps(body).encode())
+        if answer.status >= 500:
+            raise TryAgain(f"{answer.status} {answer.body.decode()}")
+        problem = answer.json["type"].removeprefix("/problems/") if answer.status >= 400 else None
+        return answer.status, problem
+
+    # --- messages
+
+    def deliver(self, mail: Mail) -> Step:
+        """Pub/Sub delivers a message, for the first time or again."""
+        self._sent(mail)
+
+        async def act() -> None:
+            await self._push(_message(mail), mail.function)
+
+        def judge(model: Model, _: None) -> None:
+            outcome = mail.outcome(model, self.now)
+            if outcome in ("parked", "held"):
+                model.put(mail.key, outcome, mail.about, self.now)
+
+        return Step(f"delivered: {mail.words}", act, judge)
+
+    def give_up(self, mail: Mail) -> Step:
+        """Every attempt to deliver a message meets an outage, and Pub/Sub gives it up."""
+        self._sent(mail)
+
+        async def act() -> None:
+            await self._give_up(_message(mail), mail.function)
+
+        def judge(model: Model, _: None) -> None:
+            model.put(mail.key, "held", mail.about, self.now)
+
+        return Step(f"given up in an outage: {mail.words}", act, judge)
+
+    def _sent(self, mail: Mail) -> None:
+        if mail not in self.mails:
+            self.mails.append(mail)
+            self.records[mail.key] = mail.record_id
+            if len(mail.about) == 1:
+                self._say(min(mail.about), mail.mark)
+
+    async def _push(self, message: Message, function: str, **more: Any) -> None:
+        status = await push(message, function, **more)
+        if status != 204:
+            raise TryAgain(f"{function} answers {status}")
+
+    async def _give_up(self, message: Message, function: str) -> None:
+        with self.service.cuts.outage():
+            status = await push(message, function)
+            if status < 500:
+                raise Different(self._told(f"{function} answers {status} in an outage"))
+        source = "CloudPubSubDeadLetterSource"
+        given_up = {f"{source}Subscription": function.replace("_", "-"), f"{source}DeliveryCount": "20"}
+        dead = message._replace(attributes={**message.attributes, **given_up})
+        await self._push(dead, "quarantine_dead_letters")
+
+    # --- the quarantine
+
+    def replay_parked(self, *, outage: bool = False) -> Step:
+        """The job publishes what is parked again, and it is delivered; or given up in an outage."""
+        words = "the job replays what is parked" + (", and all is given up in an outage" if outage else "")
+        parked = {key for key, one in self.model.quarantine.items() if one.status == "parked" and not one.lost}
+
+        async def publish() -> None:
+            await self._job("replay_parked")
+
+        def judge(model: Model, delivered: list[str]) -> str | None:
+            missing = [key for key in parked if self.records[key] not in delivered]
+            self._judge_replays(model, delivered, outage=outage)
+            return f"parked and not replayed: {missing}" if missing else None
+
+        return Step(words, self._replaying(publish, outage=outage), judge)
+
+    def replay(self, key: str, *, outage: bool = False) -> Step:
+        """An operator has one message tried again."""
+
+        async def publish() -> None:
+            await ops.quarantine._replay(ops.quarantine._chosen([self.records[key]], None, None), "mended")
+
+        def judge(model: Model, delivered: list[str]) -> None:
+            self._judge_replays(model, delivered, outage=outage)
+
+        words = f"an operator replays {key}" + (", and it is given up in an outage" if outage else "")
+        return Step(words, self._replaying(publish, outage=outage), judge)
+
+    def _replaying(self, publish: Callable[[], Awaitable[None]], *, outage: bool) -> Callable[[], Awaitable[list[str]]]:
+        """What is published again is delivered, in order; the records' ids, also of earlier tries of the step."""
+        delivered: list[str] = []
+
+        async def act() -> list[str]:
+            await publish()
+            while self.service.published:
+                message = self.service.published[0]
+                (function,) = consumers()[message.topic]
+                await (self._give_up if outage else self._push)(message, function)
+                delivered.append(message.attributes[REPLAY_OF])
+                self.service.published.pop(0)
+            return delivered
+
+        return act
+
+    def _judge_replays(self, model: Model, delivered: list[str], *, outage: bool) -> None:
+        mails = {self.records[mail.key]: mail for mail in self.mails}
+        for record_id in delivered:
+            mail = mails[record_id]
+            outcome = "held" if outage else mail.outcome(model, self.now)
+            if outcome in ("parked", "held"):
+                model.put(mail.key, outcome, mail.about, self.now)
+            else:
+                model.resolve(mail.key, outcome)
+
+    def discard(self, key: str) -> Step:
+        """An operator gives a message up."""
+
+        async def act() -> None:
+            await ops.quarantine._discard([self.records[key]], "not needed")
+
+        return Step(f"an operator discards {key}", act, lambda model, _: model.discard(key))
+
+    def lose_object(self, key: str) -> Step:
+        """Somebody deletes a large message's data."""
+
+        async def act() -> None:
+            stored = json.loads(self.stored["quarantine", self.records[key]].state)
+            self.service.lose_object(stored["stored_as"])
+
+        def judge(model: Model, _: None) -> None:
+            model.quarantine[key].lost = True
+
+        return Step(f"somebody deletes the object of {key}", act, judge)
+
+    # --- jobs
+
+    async def _job(self, name: str) -> None:
+        answer = await run_job(name, self.now)
+        if answer.status != 200:
+            raise TryAgain(f"{name} answers {answer.status} {answer.body.decode()}")
+
+    def expire_needs(self) -> Step:
+        """The calendar ends needs and accounts."""
+        return Step(
+            "the calendar has its run", lambda: self._job("expire_needs"), lambda model, _: model.pass_day(self.now)
+        )
+
+    def erase_ended(self) -> Step:
+        """Retention ends, and what earlier erasures left is erased."""
+        former = {account for account, periods in self.model.former.items() if periods}
+        return Step(
+            "retention has its run",
+            lambda: self._job("erase_ended"),
+            lambda model, _: model.end_of_retention(self.now),
+            lambda model: set(model.erased_until) | former,
+        )
+
+    def export(self) -> Step:
+        """The export of every closed day."""
+
+        async def act() -> dict[str, bytes]:
+            await self._job("export_daily")
+            for _ in range(100):
+                if not self.service.published:
+                    break
+                message = self.service.published[0]
+                (function,) = consumers()[message.topic]
+                await self._push(message, function)
+                self.service.published.pop(0)
+            return self.service.exported(after=self.model.networks.released)
+
+        return Step("the export has its run", act, self._judge_export)
+
+    def _judge_export(self, model: Model, objects: dict[str, bytes]) -> str | None:
+        networks = model.networks
+        folders = files.released_days(objects)
+        closed = self.today - timedelta(days=1)
+        faults = []
+        for day, folder in folders.items():
+            content = {name: text for name, text in objects.items() if name.startswith(folder)}
+            expected = networks.released + timedelta(days=1)
+            if day != expected:
+                faults.append(f"{day} is released, and {expected} should be next")
+            faults += networks.release(day, content, model.tables)
+        if model.tables.complete and networks.released != closed:
+            faults.append(f"everything until {closed} should be released, and is until {networks.released}")
+        return "\n  ".join(faults) or None
+
+    def read_everything(self) -> Step:
+        """Callers read each registration, and look for the holder of each supply point."""
+
+        async def act() -> list[tuple[str, str | None]]:
+            found = []
+            for account in ACCOUNTS:
+                answer = await send("lookup", "GET", f"/v1/registrations/{identity().registration_id(account)}", {})
+                found.append((account, str(answer.status)))
+            for point in POINTS:
+                fuel, _, number = point.partition(":")
+                body = json.dumps({fuel: number}).encode()
+                answer = await send("lookup", "POST", "/v1/registrations:lookup", _JSON, body)
+                found.append((point, answer.json["account_id"] if answer.status == 200 else None))
+            return found
+
+        def judge(model: Model, found: list[tuple[str, str | None]]) -> str | None:
+            status = {
+                account: "404" if one is None else "410" if one.erased else "200"
+                for account in ACCOUNTS
+                for one in [model.registrations.get(account)]
+            }
+            should = [*status.items(), *((point, model.holder(point)) for point in POINTS)]
+            return "; ".join(
+                f"read: {is_}, should be {one}" for is_, one in zip(found, should, strict=True) if is_ != one
+            )
+
+        return Step("everything is read", act, judge)
+
+    # --- commands
+
+    def erase(self, account: str) -> Step:
+        """An operator erases an account, at the person's request."""
+
+        async def act() -> None:
+            await ops.subject._erase(AccountId(account), "ticket", [], yes=True)
+
+        return Step(
+            f"an operator erases {account}", act, lambda model, _: model.erase(account, self.now), lambda _: {account}
+        )
+
+    def resend(self, day: date | None, recipients: Iterable[str]) -> Step:
+        """An operator has networks told again: of a day, or of everyone."""
+        names = sorted(recipients)
+
+        async def act() -> None:
+            await ops.export._resend(day, names)
+
+        def judge(model: Model, _: None) -> None:
+            if day is None:
+                model.tell_everyone(self.now)
+            else:
+                model.tell_again(day, set(names), self.now)
+
+        return Step(f"an operator resends {f'{day:%d} to {names[0]}' if day else 'everyone'}", act, judge)
+
+    # --- the world around
+
+    def change_tables(self, tables: Tables, words: str) -> None:
+        """A new release has other tables."""
+        self.model.tables = tables
+        tables.write(self.folder)
+        self.service.read_tables_again()
+        self.story.append(f"             ({words})")
+
+    def lose_file(self, recipient: str) -> date:
+        """A network has not got its file of the newest released day. Which day that is."""
+        day = self.model.networks.lose_file(recipient, self.today)
+        self.story.append(f"             ({recipient} has not got its file of {day:%d})")
+        return day
+
+
+def _message(mail: Mail) -> Message:
+    return Message(mail.topic, mail.data, {}, mail.message_id)
