@@ -156,7 +156,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     [page async for page in quarantine.due(world.clock.now(), limit=10)]
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
-    erasure = Erasure(world.documents, Identity.of(world.settings))
+    erasure = Erasure(world.documents, Identity.of(world.settings), world.settings)
     await erasure.erase_due(registration_id, date(2026, 11, 24))
     await erasure.erase(registration_id, "an operator")
     actions = OperatorActions(world.documents)
