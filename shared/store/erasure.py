@@ -196,7 +196,8 @@ class Erasure:
     async def _make_shell(self, registration_id: RegistrationId) -> bool:
         """Replace a registration that has ended by a shell that is due today, and say whether it is one.
 
-        It is none if it is live, or has changed meanwhile. Raises `NotFound`, `Unavailable`.
+        It is none if it is live, or has changed meanwhile. A shell is replaced, too: erasing again covers what was
+        stated since. Raises `NotFound`, `Unavailable`.
         """
         stored = await self._documents.get(_key(registration_id))
         if stored is None:
@@ -205,9 +206,9 @@ class Erasure:
         state = _state(stored)
         if state.registration.status.live:
             return False
-        if state.erased_on is not None and stored.fields.get(ERASE_DUE) is not None:
-            return True
-        shell = state if state.erased_on is not None else erased_state(state, now)
+        shell = erased_state(state, now)
+        if state.erased_on is not None:
+            shell = shell.model_copy(update={"erased_on": state.erased_on})
         return await self._replace(stored, shell, london_day(now))
 
     async def _sweep(self, registration_id: RegistrationId) -> Erased:
