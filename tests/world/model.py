@@ -155,6 +155,7 @@ class Model:
     erased_until: dict[str, date] = field(default_factory=dict)
     erased_on: dict[str, date] = field(default_factory=dict)
     raced: set[str] = field(default_factory=set)
+    raced_messages: set[str] = field(default_factory=set)
     said_marks: dict[str, set[str]] = field(default_factory=dict)
     former: dict[str, list[Former]] = field(default_factory=dict)
     #: Entries of the log that must be erased.
@@ -329,6 +330,12 @@ class Model:
             record.status = outcome
             record.lost = False  # its data are stored again
 
+    def race(self, key: str, about: frozenset[str], status: str, now: datetime) -> None:
+        """A message met an erasure, and was put there after it: the next look erases it."""
+        record = self.quarantine.setdefault(key, Quarantined(status, about, seen=london_day(now)))
+        record.status, record.empty = status, False
+        self.raced_messages.add(key)
+
     def discard(self, key: str) -> None:
         """An operator has given a message up."""
         if self.quarantine[key].status in ("parked", "held"):
@@ -368,8 +375,11 @@ class Model:
             if day < today:
                 self.erased_until[account] = self.networks.released
                 self.raced.discard(account)
-                for record in self.quarantine.values():
+                for key, record in self.quarantine.items():
                     record.may_be_empty |= record.about == {account}
+                    if record.about == {account} and key in self.raced_messages:
+                        record.erase()
+                        self.raced_messages.discard(key)
         for account, one in list(self.registrations.items()):
             if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
                 self._erase(account, now)
