@@ -12,12 +12,12 @@ version that it ended with, while the registration stays as it is.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from shared.clock import LONDON, london_day
+from shared.clock import day_begins, london_day
 from shared.domain.changes import Change, Origin
 from shared.domain.due_dates import erase_due_on, erase_period_on
 from shared.domain.erasure import SOURCE, erased_at, erased_change, erased_entry, erased_state, tombstone
@@ -231,7 +231,7 @@ class Erasure:
         finished: list[FormerPeriod] = []
         due = [period for period in state.former if erase_period_on(period, self._kept) <= until]
         for period in due:
-            seen_by = period.erased_at or _end_of(period.ended_on)
+            seen_by = period.erased_at or day_begins(period.ended_on + timedelta(days=1))
             one = await self._overwrite(registration_id, _Extent(period.version, seen_by))
             finished += [period] if _finished(one, period.erased_at, now) else []
             done = done.plus(one)
@@ -385,11 +385,6 @@ def _state(stored: Stored) -> RegistrationState:
 def _is_due(stored: Stored, until: date) -> bool:
     due = stored.fields.get(ERASE_DUE)
     return due is not None and str(due) <= spread(RegistrationId(stored.document_id), until)
-
-
-def _end_of(day: date) -> datetime:
-    """The last instant of a London day, and no more."""
-    return datetime.combine(day + timedelta(days=1), time(), LONDON) - timedelta(microseconds=1)
 
 
 def _finished(done: Erased, since: datetime | None, now: datetime) -> bool:
