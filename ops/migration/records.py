@@ -8,7 +8,7 @@ that cannot be read as CSV is no record: the whole file is refused.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,7 +164,7 @@ def _record(number: int, line: int, data: bytes) -> Record:
     return Record(number, line, data, told.get("source") or None, told.get("id") or None, told.get("subject"))
 
 
-def _event(row: dict[str, str], source: str, unlike: dict[str, object]) -> dict[str, object]:
+def _event(row: dict[str, str], source: str, unlike: Mapping[str, object]) -> dict[str, object]:
     """The same row makes the same event, whenever and however often it is published."""
     return {
         "specversion": "1.0",
