@@ -184,6 +184,12 @@ def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Setti
     return Decision(ChangeKind.AMENDED, known.model_copy(update={"registration": stamped, "day": moment.day}))
 
 
+def with_warnings_of_today(registration: Registration) -> Registration:
+    """A registration with the warnings that its supply points have by today's tables."""
+    others = [notice for notice in registration.warnings if not notice.pointer.startswith("/supply_points/")]
+    return registration.model_copy(update={"warnings": [*_warnings(registration.supply_points), *others]})
+
+
 def give_way(decision: Decision, known: RegistrationState | None, keys: Iterable[str]) -> Decision:
     """The same decision without supply points that another registration holds by a newer fact."""
     state = decision.state

@@ -286,11 +286,10 @@ class Registrations:
         if decision.kind is ChangeKind.NO_CHANGE:
             change = _change(request, decision, decision.state, moment)
             return change, [self._registration_write(decision.state, known), self._change_write(change)]
-        before = known.registration
         taken = {
             key: claim.networks if (claim := known.claims.get(key)) else {} for key in _taken(known, decision.state)
         }
-        handed_over = {**(before.networks if before else {}), **taken}
+        handed_over = {**decision.state.networks, **taken}
         effects = effects_of(decision.state.registration, handed_over, moment.day, decision.lost)
         state = decision.state.model_copy(update={"networks": effects.held})
         change = _change(request, decision, state, moment)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from shared.domain.feed import FeedEntry, Networks, size_of
 from shared.domain.networks import NetworkState
+from shared.domain.recipients import recipients
 from shared.domain.registration import RegistrationId
 from shared.model import Model
 from shared.store.documents import Documents, Key, Stored, Value
@@ -24,10 +25,13 @@ class Claim(Model):
     """Which registration holds a supply point.
 
     A released claim stays, with what each network had of it and the day of its release, until someone takes it over.
+    It has the supply point's key only while a recipient still has something that cannot be deleted there, since its row
+    is missing from the table.
     """
 
     registration_id: RegistrationId | None
     released_on: date | None = None
+    supply_point: str | None = None
     networks: dict[str, NetworkState] = Field(default_factory=dict)
 
 
@@ -51,7 +55,12 @@ class SupplyPointWrites:
         """A held claim changes only together with its registration, whose version this commit checks."""
         return [
             self._documents.put(
-                self.claim_key(point), _fields(Claim(registration_id=None, released_on=day, networks=networks))
+                self.claim_key(point),
+                _fields(
+                    Claim(
+                        registration_id=None, released_on=day, supply_point=kept_key(point, networks), networks=networks
+                    )
+                ),
             )
             for point, networks in released.items()
         ]
@@ -73,6 +82,12 @@ class SupplyPointWrites:
             "state": state,
         }
         return self._documents.put(Key("export_feed", f"{key.document_id}-{entry.recipient}-{entry.day}"), fields)
+
+
+def kept_key(point: str, networks: Mapping[str, NetworkState]) -> str | None:
+    """The key that a released claim keeps: for deletes that wait until the recipient's row is back in the table."""
+    waits = any(view.wants and name not in recipients() for name, view in networks.items())
+    return point if waits else None
 
 
 def claim_of(stored: Stored | None) -> Claim | None:
