@@ -65,6 +65,11 @@ def london_day(instant: datetime) -> date:
     return instant.astimezone(LONDON).date()
 
 
+def day_begins(day: date) -> datetime:
+    """The instant (UTC) at which a London day begins."""
+    return datetime.combine(day, time(), LONDON).astimezone(UTC)
+
+
 def day_closes(day: date) -> datetime:
     """The instant (UTC) from which no change is stored under `day` any more."""
     return datetime.combine(day + timedelta(days=1), DAY_CLOSES_AT, LONDON).astimezone(UTC)

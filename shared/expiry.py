@@ -1,4 +1,4 @@
-"""What time alone does: needs whose last day has passed end, reviews and follow-ups that fall due are noted.
+"""What time alone does: needs and accounts end after their last day, reviews and follow-ups that fall due are noted.
 
 Each registration is one commit, so whatever cuts a run off, the next one goes on with what is left: what is done does
 not stand in the index any more. A change's id comes from the slot, so runs that overlap write each change once.
@@ -65,9 +65,9 @@ class Expiry:
         return done
 
     async def _due(self, today: date) -> AsyncGenerator[list[RegistrationId], None]:
-        """What is to be done, needs first: they are what networks are told. A need holds on its last day."""
+        """What is to be done, first what networks are told. Needs and accounts stay on their last day."""
         for name in DueDate:
-            until = today - timedelta(days=1) if name is DueDate.NEED_ENDS else today
+            until = today - timedelta(days=1) if name in (DueDate.CLOSES, DueDate.NEED_ENDS) else today
             async for page in self._due_dates.pages(name, until):
                 yield page
 
@@ -143,6 +143,7 @@ def _log(today: date, done: Mapping[str, int]) -> None:
         day=today,
         needs=done["needs"],
         without_needs=done["without_needs"],
+        closed=done["closed"],
         reviews=done["reviews"],
         follow_ups=done["follow_ups"],
         skipped=done["skipped"],

@@ -42,6 +42,7 @@ FIELDS: Mapping[str, Field] = {
     "caller_group": Field("[0-9a-f]{2}", "One of 256 groups that callers fall into by their subject; a metric's label"),
     "caller_kind": Field("agent|customer|network", "Kind of caller"),
     "changes": Field(_NUMBER, "How many entries of the change log were overwritten"),
+    "closed": Field(_NUMBER, "Registrations that ended in this run, after their account's last day"),
     "day": Field(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "London day of the export, or that has begun"),
     "dropped": Field(_NAME, "Name of the field that was dropped"),
     "entries": Field(_NUMBER, "How many feed entries were overwritten"),
@@ -127,8 +128,8 @@ class Event(Enum):
     )
     DAY_PASSED = (
         "INFO",
-        "Needs that had run out were ended, reviews and follow-ups that fell due were noted",
-        "day needs without_needs reviews follow_ups skipped ending_soon reviews_waiting follow_ups_waiting",
+        "Needs and accounts that had run out were ended, reviews and follow-ups that fell due were noted",
+        "day needs without_needs closed reviews follow_ups skipped ending_soon reviews_waiting follow_ups_waiting",
         "A run of `expire_needs`: what it did, and what waits for people (`ops needs`) if the run came to its end.",
     )
     REGISTRATION_SKIPPED = (

@@ -1,7 +1,7 @@
 """Takes the account system's events. One about an account that is not registered yet waits in quarantine."""
 
 from shared.domain.lifecycle import hear
-from shared.messages.account_events import ACCOUNT_EVENTS, points_taken, statement_of
+from shared.messages.account_events import ACCOUNT_EVENTS, points_named, statement_of
 from shared.messages.apply import apply_event
 from shared.messages.delivery import Delivery
 from shared.messages.events import read_event
@@ -20,7 +20,7 @@ async def consume(delivery: Delivery) -> None:
     await apply_event(
         event,
         lambda known, moment: hear(statement, known, moment=moment, fact=event.fact, settings=here),
-        points=points_taken(event),
+        points=points_named(event),
     )
 
 

@@ -5,10 +5,12 @@ each one. Each keeps the fact that it came from. A statement wins the aspects th
 others, so statements end in the same registration in whatever order they come (docs/decisions/aspects.md).
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from shared.clock import day_begins
+from shared.digest import digest
 from shared.domain.changes import ChangeKind
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.needs import NeedInput
@@ -25,23 +27,26 @@ from shared.domain.services import Services
 from shared.domain.sharing import Sharing
 from shared.domain.supply_points import SupplyPoints, supply_point_key
 
-_TICK = timedelta(microseconds=1)
+#: The smallest step between two facts.
+TICK = timedelta(microseconds=1)
 
 
 class Profile(NamedTuple):
-    """The aspect that is about people."""
+    """The aspect that is about people. `lapsed`: needs that had ended already were left out."""
 
     primary_contact: Contact
     alternate_contact: AlternateContact | None
     needs: list[NeedInput]
     services: Services
+    lapsed: bool = False
 
 
 class Statement(NamedTuple):
     """What a request or message says; None where it says nothing.
 
-    `supply_points` are all of them, `served` single ones with whether we serve them. `confirmed` says that the
-    customer has gone over the registration with us, `review` that somebody should.
+    `supply_points` are all of them, `served` single ones with whether we serve them. `closes_on` is the account's last
+    day if the account stays until then. `confirmed` says that the customer has gone over the registration with us,
+    `review` that somebody should.
     """
 
     profile: Profile | None = None
@@ -49,15 +54,16 @@ class Statement(NamedTuple):
     sharing: Sharing | None = None
     status: Status | None = None
     supply_points: SupplyPoints | None = None
+    closes_on: date | None = None
     served: Mapping[str, bool] = {}
     confirmed: bool = False
     review: bool = False
 
 
-def whole(told: RegistrationInput, *, confirmed: bool = False) -> Statement:
+def whole(told: RegistrationInput, *, confirmed: bool = False, lapsed: bool = False) -> Statement:
     """A statement about every aspect."""
     return Statement(
-        profile=Profile(told.primary_contact, told.alternate_contact, told.needs, told.services),
+        profile=Profile(told.primary_contact, told.alternate_contact, told.needs, told.services, lapsed),
         premises=told.premises,
         sharing=told.sharing,
         status=Status(told.status),
@@ -74,14 +80,7 @@ def told_of(registration: Registration) -> RegistrationInput:
 
 def facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
     """Facts only move forward."""
-    told = {
-        "profile": statement.profile,
-        "premises": statement.premises,
-        "sharing": statement.sharing,
-        "status": statement.status,
-        "supply_points": statement.supply_points,
-    }
-    moved = {name: fact for name, value in told.items() if value is not None and fact.newer_than(getattr(facts, name))}
+    moved = {name: fact for name in _stated(statement) if fact.newer_than(getattr(facts, name))}
     points = dict(facts.points)
     if statement.supply_points is not None and "supply_points" in moved:
         points = {key: point for key, point in points.items() if point.newer_than(fact)}
@@ -92,6 +91,34 @@ def facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
         if fact.newer_than(points.get(key, base)):
             points[key] = served_by(fact, served=served)
     return facts.model_copy(update={**moved, "points": dict(sorted(points.items()))})
+
+
+def no_longer_waiting(facts: Facts, fact: Fact) -> Facts:
+    """The facts once the supply points that wait for the message of `fact` are taken; the same if none waits."""
+    taken = {key: served_by(point, served=True) for key, point in facts.points.items() if _waits(point, fact)}
+    return facts.model_copy(update={"points": {**facts.points, **taken}}) if taken else facts
+
+
+def waiting(facts: Facts, keys: Collection[str], fact: Fact) -> Facts:
+    """The facts once supply points wait for their release, and for the message of `fact` to be applied again."""
+    parked = {key: facts.points[key].model_copy(update={"parked_as": _parked_as(fact)}) for key in keys}
+    return facts.model_copy(update={"points": {**facts.points, **parked}})
+
+
+def waits(facts: Facts, fact: Fact) -> bool:
+    """Whether a message was applied but for supply points that wait for their release."""
+    return any(_waits(point, fact) for point in facts.points.values())
+
+
+def after_last_day(facts: Facts, closes_on: date | None, day: date) -> Facts:
+    """The facts on a day: once the account's last day is over, its closing counts from the midnight after it.
+
+    The same facts before that, and if something newer than that midnight says what the status is.
+    """
+    if closes_on is None or closes_on >= day or facts.closing is None:
+        return facts
+    closed = facts.closing.model_copy(update={"time": day_begins(closes_on + timedelta(days=1))})
+    return facts.model_copy(update={"status": closed}) if closed.newer_than(facts.status) else facts
 
 
 def differing(new: Statement, old: Statement) -> Statement:
@@ -112,8 +139,7 @@ def differing(new: Statement, old: Statement) -> Statement:
 
 def receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
     """`stale` if only newer facts of the same source stood against the statement."""
-    aspects = ("profile", "premises", "sharing", "status", "supply_points")
-    winners = [getattr(facts, name) for name, told in zip(aspects, statement[:5], strict=True) if told is not None]
+    winners = [getattr(facts, name) for name in _stated(statement)]
     winners += [facts.points.get(key, facts.supply_points) for key in statement.served]
     return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
 
@@ -123,9 +149,31 @@ def newest_of_all(fact: Fact, known: RegistrationState) -> Fact:
     facts = known.facts
     held = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, *facts.points.values()]
     newest = max(other.time for other in held)
-    return fact.model_copy(update={"time": max(fact.time, newest + _TICK)})
+    return fact.model_copy(update={"time": max(fact.time, newest + TICK)})
 
 
 def served_by(fact: Fact, *, served: bool) -> PointFact:
     """The fact that we serve a supply point, or do not."""
     return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)
+
+
+def _stated(statement: Statement) -> list[str]:
+    """The aspects that a statement is about, by their names in `Facts`. What ends an account settles its closing."""
+    told = {
+        "profile": statement.profile,
+        "premises": statement.premises,
+        "sharing": statement.sharing,
+        "status": statement.status,
+        "supply_points": statement.supply_points,
+        "closing": statement.closes_on or (statement.status is Status.ENDED or None),
+    }
+    return [name for name, value in told.items() if value is not None]
+
+
+def _waits(point: PointFact, fact: Fact) -> bool:
+    return point.parked_as == _parked_as(fact)
+
+
+def _parked_as(fact: Fact) -> str:
+    """What a message is known by here. Its id is a producer's text, which an erasure would have to look for."""
+    return digest(fact.source, fact.id)

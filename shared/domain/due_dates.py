@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shared.domain import needs as need_rules
 from shared.domain.aspects import Profile, Statement
 from shared.domain.needs import NeedInput
-from shared.domain.registration import Notice, Registration, Status
+from shared.domain.registration import FormerPeriod, Notice, Registration, RegistrationState, Status
 from shared.settings import Settings
 
 #: Warning about a date to act on: it has come.
@@ -16,14 +16,15 @@ ENDING_SOON = timedelta(days=30)
 
 
 class Passed(NamedTuple):
-    """What time alone did to registrations: how many needs ended, how many registrations have none left, and how many
-    reviews and follow-ups fell due.
+    """What time alone did to registrations: how many needs ended, how many registrations have none left, how many
+    reviews and follow-ups fell due, and how many registrations ended after their account's last day.
     """
 
     needs: int = 0
     without_needs: int = 0
     reviews: int = 0
     follow_ups: int = 0
+    closed: int = 0
 
     def plus(self, other: "Passed") -> "Passed":
         """Both together."""
@@ -72,6 +73,7 @@ def passed(before: Registration, after: Registration) -> Passed:
         without_needs=int(bool(before.needs) and not after.needs),
         reviews=int("/review_due_on" in new),
         follow_ups=int("/follow_up_on" in new),
+        closed=int(before.status.live and not after.status.live),
     )
 
 
@@ -84,6 +86,17 @@ def notices_that_stay(before: Registration, after: Registration) -> list[Notice]
         and after.status.live
         and getattr(after, notice.pointer[1:]) == getattr(before, notice.pointer[1:])
     ]
+
+
+def erase_due_on(state: RegistrationState, kept: timedelta) -> date | None:
+    """The first day on which something of a registration is to be erased; None if there is none."""
+    ended = [state.ended_on + kept] if state.ended_on else []
+    return min([*ended, *(erase_period_on(period, kept) for period in state.former)], default=None)
+
+
+def erase_period_on(period: FormerPeriod, kept: timedelta) -> date:
+    """The day on which the history of a former period is to be erased."""
+    return period.ended_on if period.erased else period.ended_on + kept
 
 
 def _months_on(day: date, months: int) -> date:

@@ -72,6 +72,7 @@ def _erased_registration(registration: Registration) -> Registration:
             "needs": [],
             "sharing": Sharing(basis=LawfulBasis.NONE, recorded_on=registration.sharing.recorded_on, evidence=ERASED),
             "services": Services(),
+            "closes_on": None,
             "warnings": [],
         }
     )

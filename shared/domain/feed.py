@@ -119,7 +119,7 @@ def effects_of(
                 views[recipient_id] = previous
                 continue
             view = (
-                after_supply_lost(day)
+                after_supply_lost(previous, day)
                 if withheld is Withheld.SUPPLY_LOST
                 else after_change(previous, day, wants=withheld is None)
             )
@@ -127,6 +127,28 @@ def effects_of(
             entries += [_entry(after, key, recipient_id, view, withheld)] if in_table or has_entry else []
         (held if key in holds else released)[key] = views
     return Effects(held, released, entries)
+
+
+def effects_of_release(
+    key: str, known: Mapping[str, NetworkState], day: date, *, lost: bool
+) -> tuple[dict[str, NetworkState], list[FeedEntry]]:
+    """What it means for a supply point that was released on `day` whether its last holder has `lost` it.
+
+    Returns each network's view, and the entries. What a recipient without a row in the table has stays noted, unless it
+    is lost; an entry of the day is replaced in any case.
+    """
+    withheld = Withheld.SUPPLY_LOST if lost else Withheld.RELEASED
+    views = {
+        name: after_supply_lost(view, day) if lost else after_change(view, day, wants=False)
+        for name, view in known.items()
+        if name in recipients() or lost or view.day == day
+    }
+    entries = [
+        FeedEntry(supply_point=key, recipient=name, day=day, send=to_send(view), withheld=withheld)
+        for name, view in views.items()
+        if name in recipients() or known[name].day == day
+    ]
+    return {**known, **views}, entries
 
 
 def _why_withheld(after: Registration, key: str, recipient_id: str, *, routed: bool, lost: bool) -> Withheld | None:

@@ -3,19 +3,25 @@
 Every request and message becomes a statement about some aspects of a registration (`shared.domain.aspects`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
 from shared.domain import needs as need_rules
 from shared.domain.aspects import (
+    TICK,
+    Profile,
     Statement,
+    after_last_day,
     differing,
     facts_after,
     newest_of_all,
+    no_longer_waiting,
     receipt_kind,
     served_by,
     told_of,
+    waiting,
+    waits,
     whole,
 )
 from shared.domain.changes import ChangeKind
@@ -31,6 +37,7 @@ from shared.domain.needs import Need, NeedInput
 from shared.domain.registration import (
     Fact,
     Facts,
+    FormerPeriod,
     Notice,
     PointFact,
     Registration,
@@ -50,6 +57,13 @@ from shared.errors import (
 )
 from shared.settings import Settings
 
+#: Warning: needs whose last day was over when the old platform's record came were left out. Also an error's code.
+LAPSED = "need_already_ended"
+#: Warning: a supply point that the account states as its own is held until another registration has released it.
+WAITING = "supply_point_waiting"
+_LEFT_OUT = Notice(pointer="/needs", code=LAPSED)
+_WAITING = Notice(pointer="/supply_points", code=WAITING)
+
 
 class Moment(NamedTuple):
     """When a change happens: the instant (UTC) and the London day that it is stored under."""
@@ -62,13 +76,17 @@ class Decision(NamedTuple):
     """What comes of a request or message.
 
     `state` is the whole state after. A `receipt` has nothing to write but its entry in the log. `lost` are the keys of
-    supply points that another supplier serves from now on: their networks are told nothing. `reason` is for the log.
+    supply points that another supplier serves from now on: their networks are told nothing. `elsewhere` are those that
+    were named, as served or lost, and that the registration holds neither before nor after. `waiting` are those that it
+    takes once another registration has released them. `reason` is for the log.
     """
 
     kind: ChangeKind
     state: RegistrationState
     receipt: bool = False
     lost: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, bool] = {}
+    waiting: frozenset[str] = frozenset()
     reason: str | None = None
 
 
@@ -133,15 +151,19 @@ def migrate(
     """The old platform tells what it knew of an account at `fact.time`.
 
     A record never overwrites what the register learnt later. One that loses while it names needs that the register
-    lacks makes a review fall due. Raises `InvalidContent` for dates that cannot be.
+    lacks makes a review fall due. Needs that have ended since are left out, with a warning.
+    Raises `InvalidContent` for dates that cannot be.
     """
+    ongoing = [need for need in told.needs if not _lapsed(need, moment.day, settings)]
+    lapsed = len(ongoing) < len(told.needs)
+    told = told.model_copy(update={"needs": ongoing})
     _refuse_impossible_dates(told, None, moment.day, settings)
     if known is None:
-        return _begin(told, registration_id, moment, fact, settings)
+        return _begin(told, registration_id, moment, fact, settings, lapsed=lapsed)
     lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
-    loses = not fact.newer_than(known.facts.profile)
+    loses = not fact.newer_than(known.facts.profile) and not waits(known.facts, fact)
     due = loses and bool(lacking) and known.registration.status.live and known.registration.review_due_on > moment.day
-    return _taken_up(_tell(whole(told)._replace(review=due), known, moment, fact, settings), told)
+    return _taken_up(_tell(whole(told, lapsed=lapsed)._replace(review=due), known, moment, fact, settings), told)
 
 
 def hear(
@@ -155,7 +177,7 @@ def hear(
         raise RegistrationUnknown
     if known.erased_on is not None:
         raise Erased
-    says_nothing_else = not any(told is not None for told in statement[:5]) and not statement.served
+    says_nothing_else = statement == Statement(review=True)
     wins = says_nothing_else and fact.newer_than(known.facts.profile)
     wins = wins or facts_after(statement, known.facts, fact) != known.facts
     return _tell(statement._replace(review=statement.review and wins), known, moment, fact, settings)
@@ -164,24 +186,34 @@ def hear(
 def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Settings) -> Decision:
     """What time alone does: needs whose last day has passed end, and reviews and follow-ups that fall due are noted.
 
-    The facts stay: nobody told anything. A registration that has no need left is pending, and is followed up.
+    The facts stay: nobody told anything. A registration that has no need left is pending, and is followed up. One whose
+    account was to close ends after the account's last day.
     """
     if known is None:
         raise RegistrationUnknown
     before = known.registration
     if not before.status.live:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
-    needs = [need for need in before.needs if need.ends_on is None or need.ends_on >= moment.day]
-    status = _status_of(before.status, needs)
-    update = {"needs": needs, "status": status, "follow_up_on": follow_up_on(status, before, moment.day, settings)}
-    after = before.model_copy(update=update)
-    after = after.model_copy(
-        update={"warnings": [*_warnings(after.supply_points), *notices_of_due_dates(after, moment.day)]}
-    )
+    facts = after_last_day(known.facts, before.closes_on, moment.day)
+    if facts != known.facts:
+        after = _ended(before, facts)
+    else:
+        needs = [need for need in before.needs if need.ends_on is None or need.ends_on >= moment.day]
+        status = _status_of(before.status, needs)
+        update = {
+            "needs": needs,
+            "status": status,
+            "follow_up_on": follow_up_on(status, before, moment.day, settings),
+            "closes_on": _yet_to_come(before.closes_on, moment.day),
+        }
+        after = before.model_copy(update=update)
+        noted = [notice for notice in before.warnings if notice.code == LAPSED]
+        after = _warned(after, facts, [*noted, *notices_of_due_dates(after, moment.day)])
     if after == before:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     stamped = after.model_copy(update={"version": before.version + 1, "updated_at": moment.now})
-    return Decision(ChangeKind.AMENDED, known.model_copy(update={"registration": stamped, "day": moment.day}))
+    stored = {"registration": stamped, "facts": facts, "day": moment.day, **_ending(known, after, moment.day)}
+    return Decision(_kind(before, after), known.model_copy(update=stored))
 
 
 def with_warnings_of_today(registration: Registration) -> Registration:
@@ -190,19 +222,40 @@ def with_warnings_of_today(registration: Registration) -> Registration:
     return registration.model_copy(update={"warnings": [*_warnings(registration.supply_points), *others]})
 
 
-def give_way(decision: Decision, known: RegistrationState | None, keys: Iterable[str]) -> Decision:
-    """The same decision without supply points that another registration holds by a newer fact."""
-    state = decision.state
-    points = {**state.facts.points, **{key: served_by(state.facts.points[key], served=False) for key in keys}}
-    held = _held(points, state.registration.status)
-    noted = [notice for notice in state.registration.warnings if notice.code == DATE_PASSED]
-    registration = state.registration.model_copy(update={"supply_points": held, "warnings": [*_warnings(held), *noted]})
-    facts = state.facts.model_copy(update={"points": points})
+def give_way(
+    decision: Decision, known: RegistrationState | None, newer: Collection[str], older: Collection[str], fact: Fact
+) -> Decision:
+    """The same decision without supply points that another registration holds, or held, by a newer fact.
+
+    What another holds by an `older` fact waits for its release, and for the message of `fact` to be applied again. Who
+    gives way is reviewed: somebody asks where the customer lives.
+    """
+    state, registration = decision.state, decision.state.registration
+    points = state.facts.points | {key: served_by(state.facts.points[key], served=False) for key in newer}
+    facts = waiting(state.facts.model_copy(update={"points": points}), older, fact)
+    update: dict[str, object] = {"supply_points": _held(facts.points, registration.status)}
+    if newer:
+        update["review_due_on"] = min(state.day, registration.review_due_on)
+    notices = [notice for notice in registration.warnings if notice.code in (DATE_PASSED, LAPSED)]
+    registration = _warned(registration.model_copy(update=update), facts, notices)
     settled = state.model_copy(update={"registration": registration, "facts": facts})
+    decision = decision._replace(waiting=frozenset(older))
     if known is not None and registration.model_copy(update=_stamp(known.registration)) == known.registration:
         unchanged = settled.model_copy(update={"registration": known.registration})
         return decision._replace(kind=ChangeKind.NO_CHANGE, state=unchanged)
     return decision._replace(state=settled)
+
+
+def after_former_holders(decision: Decision, held_by: Mapping[str, Fact]) -> Decision:
+    """The same decision of a caller, who speaks of now: no fact by which supply points were held is newer."""
+    points = decision.state.facts.points
+    raised = {
+        key: points[key].model_copy(update={"time": fact.time + TICK})
+        for key, fact in held_by.items()
+        if fact.newer_than(points[key])
+    }
+    facts = decision.state.facts.model_copy(update={"points": {**points, **raised}})
+    return decision._replace(state=decision.state.model_copy(update={"facts": facts}))
 
 
 def _taken_up(decision: Decision, told: RegistrationInput) -> Decision:
@@ -215,47 +268,77 @@ def _taken_up(decision: Decision, told: RegistrationInput) -> Decision:
 
 
 def _begin(
-    told: RegistrationInput, registration_id: RegistrationId, moment: Moment, fact: Fact, settings: Settings
+    told: RegistrationInput,
+    registration_id: RegistrationId,
+    moment: Moment,
+    fact: Fact,
+    settings: Settings,
+    *,
+    lapsed: bool = False,
 ) -> Decision:
     """The first that the register hears of an account."""
     points = {supply_point_key(point): served_by(fact, served=True) for point in told.supply_points.all()}
-    status = Status(told.status)
-    held = _held(points, status)
+    facts = Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points=points)
+    needs = _needs(told.needs, None, moment.day, settings)
+    status = _status_of(Status(told.status), needs)
     registration = Registration(
         registration_id=registration_id,
         account_id=told.account_id,
         status=status,
         version=1,
-        supply_points=held,
+        supply_points=_held(points, status),
         premises=told.premises,
         primary_contact=told.primary_contact,
         alternate_contact=told.alternate_contact,
-        needs=_needs(told.needs, None, moment.day, settings),
+        needs=needs,
         sharing=told.sharing,
         services=told.services,
         created_at=moment.now,
         updated_at=moment.now,
         review_due_on=next_review(told.needs, moment.day, settings),
         follow_up_on=follow_up_on(status, None, moment.day, settings),
-        warnings=_warnings(held),
+        warnings=[],
     )
-    facts = Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points=points)
+    registration = _warned(registration, facts, [_LEFT_OUT] if lapsed else [])
     state = RegistrationState(registration=registration, facts=facts, networks={}, day=moment.day)
     return Decision(ChangeKind.REGISTERED, state)
 
 
 def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, settings: Settings) -> Decision:
-    facts = facts_after(statement, known.facts, fact)
+    facts = no_longer_waiting(facts_after(statement, known.facts, fact), fact)
     if facts == known.facts and not statement.review:
-        return Decision(receipt_kind(statement, known.facts, fact), known, receipt=True)
+        elsewhere = _elsewhere(statement, known.registration, known.registration, settings)
+        return Decision(receipt_kind(statement, known.facts, fact), known, receipt=True, elsewhere=elsewhere)
+    if facts.closing != known.facts.closing:
+        closed = after_last_day(facts, statement.closes_on, moment.day)
+        statement = statement._replace(status=statement.status if closed == facts else Status.ENDED)
+        facts = closed
     registration = _registration_after(statement, known, facts, moment, settings)
     kind = _kind(known.registration, registration)
     if kind is not ChangeKind.NO_CHANGE:
         stamp = {"version": known.registration.version + 1, "updated_at": moment.now}
         registration = registration.model_copy(update=stamp)
-    state = known.model_copy(update={"registration": registration, "facts": facts, "day": moment.day})
+    update = {
+        "registration": registration,
+        "facts": facts,
+        "day": moment.day,
+        **_ending(known, registration, moment.day),
+    }
     lost = frozenset() if settings.delete_on_supply_lost else _lost(statement, known.registration, registration)
-    return Decision(kind, state, lost=lost)
+    elsewhere = _elsewhere(statement, known.registration, registration, settings)
+    return Decision(kind, known.model_copy(update=update), lost=lost, elsewhere=elsewhere)
+
+
+def _ending(known: RegistrationState, after: Registration, day: date) -> dict[str, object]:
+    """Since when a registration is not live, and what ended before it was live again."""
+    if known.registration.status.live and not after.status.live:
+        return {"ended_on": day}
+    if not after.status.live or known.registration.status.live:
+        return {}
+    ended_on = known.erased_on or known.ended_on
+    erased, version = known.erased_on is not None, known.registration.version
+    former = [FormerPeriod(ended_on=ended_on, version=version, erased=erased)] if ended_on else []
+    return {"ended_on": None, "former": [*known.former, *former]}
 
 
 def _registration_after(
@@ -267,17 +350,18 @@ def _registration_after(
     premises = statement.premises if facts.premises != known.facts.premises else None
     sharing = statement.sharing if facts.sharing != known.facts.sharing else None
     status = statement.status if facts.status != known.facts.status else None
+    closes_on = statement.closes_on if facts.closing != known.facts.closing else before.closes_on
     needs = _needs(profile.needs, before, moment.day, settings) if profile else before.needs
     status = _status_of(status or before.status, needs)
-    held = _held(facts.points, status)
     update = {
         "status": status,
-        "supply_points": held,
+        "supply_points": _held(facts.points, status),
         "needs": needs,
         "premises": premises or before.premises,
         "sharing": sharing or before.sharing,
         "review_due_on": review_due_on(statement, before, profile, moment.day, settings),
         "follow_up_on": follow_up_on(status, before, moment.day, settings),
+        "closes_on": _yet_to_come(closes_on, moment.day),
     }
     if profile:
         update |= {
@@ -286,13 +370,40 @@ def _registration_after(
             "services": profile.services,
         }
     after = before.model_copy(update=update)
-    return after.model_copy(update={"warnings": [*_warnings(held), *notices_that_stay(before, after)]})
+    return _warned(after, facts, [*_left_out(statement, profile, before, after), *notices_that_stay(before, after)])
+
+
+def _left_out(statement: Statement, profile: Profile | None, before: Registration, after: Registration) -> list[Notice]:
+    """That needs were left out stays noted until somebody states other needs, or confirms these."""
+    if profile and profile.lapsed:
+        return [_LEFT_OUT]
+    stays = after.status.live and after.needs == before.needs and not statement.confirmed
+    return [notice for notice in before.warnings if notice.code == LAPSED and stays]
+
+
+def _ended(before: Registration, facts: Facts) -> Registration:
+    """A registration after its account's last day."""
+    update = {"status": Status.ENDED, "supply_points": SupplyPoints(), "follow_up_on": None, "closes_on": None}
+    return _warned(before.model_copy(update=update), facts, [])
 
 
 def _lost(statement: Statement, before: Registration, after: Registration) -> frozenset[str]:
     """The supply points that this statement, and nothing else, takes from the registration."""
     gone = before.held().keys() - after.held().keys()
     return frozenset(key for key, served in statement.served.items() if not served and key in gone)
+
+
+def _elsewhere(statement: Statement, before: Registration, after: Registration, settings: Settings) -> dict[str, bool]:
+    """The supply points that a statement names, with whether we serve them, of those that are not the registration's.
+
+    Where a loss is told to networks like any release, nothing depends on them.
+    """
+    if settings.delete_on_supply_lost:
+        return {}
+    every = statement.supply_points.all() if statement.supply_points else []
+    stated = {**{supply_point_key(point): True for point in every}, **statement.served}
+    ours = before.held().keys() | after.held().keys()
+    return {key: served for key, served in stated.items() if key not in ours}
 
 
 def _kind(before: Registration, after: Registration) -> ChangeKind:
@@ -314,7 +425,13 @@ def _status_of(status: Status, needs: list[Need]) -> Status:
 
 def _held(points: Mapping[str, PointFact], status: Status) -> SupplyPoints:
     """The supply points that a registration holds, in ascending order."""
-    return supply_points_of(sorted(key for key, fact in points.items() if fact.served and status.live))
+    held = sorted(key for key, fact in points.items() if fact.served and not fact.waiting)
+    return supply_points_of(held if status.live else [])
+
+
+def _yet_to_come(last_day: date | None, day: date) -> date | None:
+    """An account's last day until it is over."""
+    return last_day if last_day and last_day >= day else None
 
 
 def _stamp(registration: Registration) -> dict[str, object]:
@@ -338,7 +455,7 @@ def _needs(told: list[NeedInput], before: Registration | None, day: date, settin
 def _refuse_impossible_dates(
     told: RegistrationInput, before: RegistrationInput | None, day: date, settings: Settings
 ) -> None:
-    """A need that has run out stays until it is taken off the register: to repeat it is no error."""
+    """A need that has ended stays until it is taken off the register: to repeat it is no error."""
     repeated = before.needs if before else []
     errors = []
     if told.sharing.recorded_on > day:
@@ -347,14 +464,26 @@ def _refuse_impossible_dates(
         if need in repeated:
             continue
         born = need.youngest_child_born_on
-        ends = need_rules.end_of(need, young_child_until_birthday=settings.young_child_until_birthday)
         if born is not None and born > day:
             errors.append(FieldError(f"/needs/{index}/youngest_child_born_on", "date_in_future", "lies in the future"))
-        if ends is not None and ends < day:
+        if _lapsed(need, day, settings):
             field = "ends_on" if born is None else "youngest_child_born_on"
-            errors.append(FieldError(f"/needs/{index}/{field}", "need_already_ended", "this need has already ended"))
+            errors.append(FieldError(f"/needs/{index}/{field}", LAPSED, "this need has already ended"))
     if errors:
         raise InvalidContent(tuple(errors))
+
+
+def _lapsed(need: NeedInput, day: date, settings: Settings) -> bool:
+    """Whether a need's last day is over."""
+    ends = need_rules.end_of(need, young_child_until_birthday=settings.young_child_until_birthday)
+    return ends is not None and ends < day
+
+
+def _warned(registration: Registration, facts: Facts, notices: list[Notice]) -> Registration:
+    """A registration with the warnings of its supply points, and these."""
+    waits_for_some = registration.status.live and any(point.waiting for point in facts.points.values())
+    warnings = [*_warnings(registration.supply_points), *([_WAITING] if waits_for_some else []), *notices]
+    return registration.model_copy(update={"warnings": warnings})
 
 
 def _warnings(points: SupplyPoints) -> list[Notice]:

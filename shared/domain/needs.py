@@ -1,7 +1,7 @@
 """Needs: the industry's Priority Services categories (DTC J1699), data in `shared/data/needs.csv`."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import MAXYEAR, date
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -127,7 +127,12 @@ def refuse_repeated(needs: list[NeedInput]) -> list[NeedInput]:
 
 
 def birthday(born: date, age: int) -> date:
-    """The day on which someone reaches an age; 29 February becomes 1 March in a common year."""
+    """The day on which someone reaches an age; 29 February becomes 1 March in a common year.
+
+    What lies beyond the calendar is its last day.
+    """
+    if born.year + age > MAXYEAR:
+        return date.max
     try:
         return born.replace(year=born.year + age)
     except ValueError:

@@ -20,27 +20,47 @@ class Send(StrEnum):
 
 
 class NetworkState(Model):
-    """One network's view of one supply point."""
+    """One network's view of one supply point.
+
+    `had_of` is the registration that it had it of, if that is not the one that holds the supply point, or released it.
+    `lost`: that registration has lost the supply point to another supplier on `day`, which tells the network.
+    """
 
     day: date
     had: bool
     wants: bool
+    had_of: str | None = None
+    lost: bool = False
 
 
 def after_change(state: NetworkState | None, day: date, *, wants: bool) -> NetworkState:
     """The view after a change on `day`: what an earlier day wanted is what the network now has."""
     if state is None:
         return NetworkState(day=day, had=False, wants=wants)
-    return NetworkState(day=day, had=state.had if state.day == day else state.wants, wants=wants)
+    if state.day != day:
+        return NetworkState(day=day, had=state.wants, wants=wants)
+    lost = state.lost and state.had_of is not None
+    return NetworkState(day=day, had=state.had, wants=wants, had_of=state.had_of, lost=lost)
 
 
-def after_supply_lost(day: date) -> NetworkState:
-    """The view once another supplier serves the supply point: nothing of ours is there, and nothing is sent."""
-    return NetworkState(day=day, had=False, wants=False)
+def after_supply_lost(state: NetworkState | None, day: date) -> NetworkState:
+    """The view once another supplier serves the supply point: what its holder had told is not deleted.
+
+    What the network had before the day stays known until the day is over: the supply can come back within the day. If
+    it had that of a former holder, it is deleted or not by how that one left.
+    """
+    after = after_change(state, day, wants=False)
+    return after.model_copy(update={"lost": after.lost or after.had_of is None})
+
+
+def taken_over(state: NetworkState, former: str | None, holder: str) -> NetworkState:
+    """The view of a supply point that `former` released, once `holder` has it."""
+    had_of = state.had_of or former
+    return state.model_copy(update={"had_of": None if had_of == holder else had_of})
 
 
 def to_send(state: NetworkState) -> Send:
     """What the file of `state.day` says."""
     if state.wants:
         return Send.SET
-    return Send.DELETE if state.had else Send.NOTHING
+    return Send.DELETE if state.had and not state.lost else Send.NOTHING

@@ -70,7 +70,10 @@ class Notice(Model):
 
 
 class Registration(Model):
-    """The registration as the API answers it."""
+    """The registration as the API answers it.
+
+    `closes_on` is the account's last day, if it is announced; the registration ends after it.
+    """
 
     registration_id: RegistrationId
     account_id: AccountId
@@ -87,6 +90,7 @@ class Registration(Model):
     updated_at: datetime
     review_due_on: date
     follow_up_on: date | None
+    closes_on: date | None = None
     warnings: list[Notice]
 
     def held(self) -> dict[str, SupplyPoint]:
@@ -107,16 +111,26 @@ class Fact(Model):
 
 
 class PointFact(Fact):
-    """Where it comes from that we serve a supply point for this account, or do not."""
+    """Where it comes from that we serve a supply point for this account, or do not.
+
+    While it is `waiting`, the account states that the supply point is its own, but another live registration holds it
+    by an older fact; this registration takes it when the message `parked_as` is applied after the release.
+    """
 
     served: bool
+    parked_as: str | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether another registration has to release the supply point first."""
+        return self.parked_as is not None
 
 
 class Facts(Model):
     """The fact that each aspect comes from.
 
     `supply_points` is the newest statement that named all of them: it speaks for every supply point of which `points`
-    (by key) has nothing newer.
+    (by key) has nothing newer. `closing` is the newest statement about the account's last day; None without one.
     """
 
     profile: Fact
@@ -125,19 +139,36 @@ class Facts(Model):
     status: Fact
     supply_points: Fact
     points: dict[str, PointFact]
+    closing: Fact | None = None
+
+
+class FormerPeriod(Model):
+    """A time on the register that ended before the account was registered again.
+
+    Its history, up to `version`, is erased once its retention is over, even while the account is live. `erased` says
+    that the erasure has been done: a last look for what raced it is due at once.
+    """
+
+    ended_on: date
+    version: int
+    erased: bool = False
 
 
 class RegistrationState(Model):
     """What the register keeps of an account.
 
     `networks` says what each network operator had and should have of each supply point held; it goes with the supply
-    point to its claim when it is released. `day` is the London day of the last change.
+    point to its claim when it is released. `day` is the London day of the last change. `ended_on` is the London day on
+    which the registration stopped being live: its retention counts from there, whatever facts come later; None while it
+    is live, and of a shell. `former` are earlier times on the register, oldest first.
     """
 
     registration: Registration
     facts: Facts
     networks: dict[str, dict[str, NetworkState]]
     day: date
+    ended_on: date | None = None
+    former: list[FormerPeriod] = Field(default_factory=list)
     #: Since when only a shell is left, and the feed documents that are erased once their day is released.
     erased_on: date | None = None
     erase_later: list[str] = Field(default_factory=list)

@@ -14,7 +14,7 @@ from shared.model import Model
 
 
 class AccountClosedData(Model):
-    """`closed_on` is the account's last London day."""
+    """`closed_on` is the account's last London day. If it is announced before, the registration ends after that day."""
 
     closed_on: date
 
@@ -44,7 +44,7 @@ class AccountEvent(CloudEvent):
 
 
 class AccountClosed(AccountEvent):
-    """The account is closed: the registration ends, the networks are told to delete it."""
+    """The account is closed, or will be: the registration ends, and the networks are told to delete it."""
 
     type: Literal["uk.psr.account.closed.v1"]
     data: AccountClosedData
@@ -106,12 +106,14 @@ def statement_of(event: AccountEvent) -> Statement:
             return Statement(served={supply_point_key(point): True for point in data.supply_points.all()})
         case SupplyLost(data=data):
             return Statement(served={supply_point_key(point): False for point in data.supply_points.all()})
+        case AccountClosed(data=data) if data.closed_on > london_day(event.time):
+            return Statement(closes_on=data.closed_on)
         case CustomerDeceased(data=data) if data.account_continues:
             return Statement(review=True)
         case _:
             return Statement(status=Status.ENDED)
 
 
-def points_taken(event: AccountEvent) -> list[SupplyPoint]:
-    """The supply points that an event may take from elsewhere."""
-    return event.data.supply_points.all() if isinstance(event, AccountMovedHome | SupplyGained) else []
+def points_named(event: AccountEvent) -> list[SupplyPoint]:
+    """The supply points that an event is about."""
+    return event.data.supply_points.all() if isinstance(event, AccountMovedHome | SupplyGained | SupplyLost) else []

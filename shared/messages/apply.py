@@ -7,7 +7,7 @@ from shared.domain.changes import Origin
 from shared.domain.lifecycle import Decision, Moment
 from shared.domain.registration import RegistrationState
 from shared.domain.supply_points import SupplyPoint
-from shared.errors import InvalidContent
+from shared.errors import InvalidContent, SupplyPointHeld
 from shared.messages.events import CloudEvent
 from shared.outcome_log import log_outcome
 from shared.store.registrations import Outcome, Request, registrations
@@ -22,7 +22,8 @@ async def apply_event(
 ) -> Outcome:
     """Decide on an event and store what comes of it, once however often it is delivered.
 
-    `points` are the supply points that it may take. Raises what `decide` and `Registrations.apply` raise.
+    `points` are the supply points that it may take or lose. Raises what `decide` and `Registrations.apply` raise, and
+    `SupplyPointHeld` also after all was stored but supply points that another registration holds.
     """
     store = registrations()
     registration_id = store.registration_id(event.subject)
@@ -41,4 +42,6 @@ async def apply_event(
             tuple(error._replace(pointer=f"/data{error.pointer}") for error in invalid.errors)
         ) from None
     log_outcome(outcome)
+    if outcome.waiting:
+        raise SupplyPointHeld
     return outcome

@@ -3,10 +3,10 @@
 `source` and `id` identify an event, `time` orders its fact among others, `subject` is the account.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.clock import Clock
@@ -19,6 +19,15 @@ from shared.parsing import field_errors, json_value
 
 #: How far a producer's clock may run ahead of ours.
 _AHEAD = timedelta(minutes=5)
+#: No fact about a customer is older.
+_FIRST_YEAR = 1900
+
+
+def _plausible(time: datetime) -> datetime:
+    if time.year < _FIRST_YEAR:
+        raise PydanticCustomError("time_implausible", "lies before 1900")
+    return time
+
 
 EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 _Event = TypeVar("_Event", bound="CloudEvent")
@@ -33,7 +42,7 @@ class CloudEvent(Model):
     type: str
     source: EventText
     id: EventText
-    time: AwareDatetime
+    time: Annotated[AwareDatetime, AfterValidator(_plausible)]
     subject: AccountIdField
     datacontenttype: Literal["application/json"] = "application/json"
     data: Model

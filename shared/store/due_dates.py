@@ -27,8 +27,11 @@ _PAGE = 500
 
 
 class DueDate(StrEnum):
-    """The indexed fields: the last day of the need that ends first, the next review, the follow-up while pending."""
+    """The indexed fields: the account's last day if it is announced, the last day of the need that ends first, the
+    next review, the follow-up while pending.
+    """
 
+    CLOSES = "closes"
     NEED_ENDS = "need_ends"
     REVIEW = "review_due"
     FOLLOW_UP = "follow_up_due"
@@ -40,6 +43,7 @@ def due_fields(registration: Registration) -> dict[str, Value]:
         return dict.fromkeys(DueDate)
     noted = {notice.pointer for notice in registration.warnings if notice.code == DATE_PASSED}
     dates = {
+        DueDate.CLOSES: (registration.closes_on, False),
         DueDate.NEED_ENDS: (min((need.ends_on for need in registration.needs if need.ends_on), default=None), False),
         DueDate.REVIEW: (registration.review_due_on, "/review_due_on" in noted),
         DueDate.FOLLOW_UP: (registration.follow_up_on, "/follow_up_on" in noted),

@@ -6,20 +6,22 @@ version it expects, and after a refusal or a lost answer the store looks before 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 
 from shared.clock import day_closes, london_day, rfc3339
+from shared.digest import digest
 from shared.domain.changes import Change, ChangeKind, Origin
+from shared.domain.due_dates import erase_due_on
 from shared.domain.feed import effects_of
-from shared.domain.lifecycle import Decision, Moment, give_way
-from shared.domain.registration import AccountId, RegistrationId, RegistrationState
+from shared.domain.lifecycle import Decision, Moment, after_former_holders, give_way
+from shared.domain.registration import AccountId, Fact, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector, postcode_sector
-from shared.errors import ClockOutOfStep, Erased, IdempotencyKeyReused, SupplyPointHeld, Unavailable
+from shared.errors import ClockOutOfStep, Erased, IdempotencyKeyReused, Problem, SupplyPointHeld, Unavailable
 from shared.log import Event, log
 from shared.settings import settings
 from shared.store.documents import Documents, Key, Stored, Value, documents, pause
@@ -48,8 +50,8 @@ class Known(NamedTuple):
 class Request(NamedTuple):
     """One request or message: where its outcome is kept, and what it is about.
 
-    `points` are the supply points that it may take. A message `gives_way` where another registration holds one by a
-    newer fact; a caller is told that it is held.
+    `points` are the supply points that it may take or lose. A message `gives_way` where another registration holds, or
+    held, one by a newer fact, and waits for one that is held by an older fact; a caller is told that it is held.
     """
 
     registration_id: RegistrationId
@@ -59,12 +61,21 @@ class Request(NamedTuple):
     points: Sequence[SupplyPoint]
     gives_way: bool = False
 
+    @property
+    def fact(self) -> Fact:
+        """The fact that a message states."""
+        return Fact(time=self.origin.event_time, source=self.origin.source, id=self.origin.event_id or "")
+
 
 class Outcome(NamedTuple):
-    """What came of a request. `replayed` means that it had been applied before."""
+    """What came of a request. `replayed` means that it had been applied before.
+
+    `waiting`: supply points that another registration holds are still to be taken; the change has all the rest.
+    """
 
     change: Change
     replayed: bool
+    waiting: bool = False
 
 
 Decide = Callable[[RegistrationState | None, Moment], Decision]
@@ -156,7 +167,8 @@ class Registrations:
         """Decide on a request and write all that comes of it in one commit.
 
         `decide` is a pure function, called again with what is true each time a commit was refused. `expect_new` bets
-        that the account, the change and the supply points are not known yet, and saves the first reading.
+        that the account, the change and the supply points are not known yet, and saves the first reading; what is
+        refused on that bet is looked up before it is believed.
         Raises what `decide` raises, `IdempotencyKeyReused`, `SupplyPointHeld`, `Unavailable`, `ClockOutOfStep`.
         """
         began = self._documents.clock.now()
@@ -166,25 +178,30 @@ class Registrations:
         for attempt in range(_ATTEMPTS):
             if known.change is not None:
                 return _repeat(known.change, request)
-            known, moment, decision = await self._decide(request, known, decide, looked=not expect_new)
-            if self._documents.clock.now() - began > LATEST_ATTEMPT or monotonic() > patient_until:
-                break
-            change, writes = self._writes(request, known, decision, moment)
             try:
-                committed_at = await self._documents.commit(writes)
+                known, moment, decision = await self._decide(request, known, decide, looked=not expect_new)
+                if self._documents.clock.now() - began > LATEST_ATTEMPT or monotonic() > patient_until:
+                    break
+                return await self._commit(request, known, decision, moment)
             except CommitConflict:
                 pass
             except CommitUnanswered:
                 await pause(attempt)
-            else:
-                self._note_if_late(change, committed_at)
-                return Outcome(change, replayed=False)
+            except Problem:
+                if not expect_new:
+                    raise
             if attempt:
                 await pause(attempt)
             known, expect_new = await self._look(request), False
         if known.change is not None:
             return _repeat(known.change, request)
         raise Unavailable(headers={"Retry-After": "1"})
+
+    async def _commit(self, request: Request, known: Known, decision: Decision, moment: Moment) -> Outcome:
+        """Raises `CommitConflict`, `CommitUnanswered`."""
+        change, writes = self._writes(request, known, decision, moment)
+        self._note_if_late(change, await self._documents.commit(writes))
+        return Outcome(change, replayed=False, waiting=bool(decision.waiting))
 
     def _note_if_late(self, change: Change, committed_at: datetime) -> None:
         """An instance that was frozen in the moment of committing: the day's files may be out already."""
@@ -220,7 +237,7 @@ class Registrations:
         """The decision on what is known, and on the claims that it takes beyond what the request names."""
         moment = self._moment(known)
         decision = decide(known.registration, moment)
-        if decision.receipt or not looked:
+        if not looked:
             return known, moment, decision
         more = await self._look_at_claims(request, known, decision)
         if more is not known:
@@ -229,9 +246,9 @@ class Registrations:
         return more, moment, await self._settle(request, more, decision)
 
     async def _look_at_claims(self, request: Request, known: Known, decision: Decision) -> Known:
-        """Read the claims of what a decision takes beyond what the request names: rare, one more RPC."""
+        """Read the claims of what a decision takes or loses beyond what the request names: rare, one more RPC."""
         looked = {supply_point_key(point) for point in request.points}
-        keys = [key for key in _taken(known, decision.state) if key not in looked]
+        keys = [key for key in (*_taken(known, decision.state), *decision.elsewhere) if key not in looked]
         if not keys:
             return known
         found = dict(
@@ -243,26 +260,41 @@ class Registrations:
         )
 
     async def _settle(self, request: Request, known: Known, decision: Decision) -> Decision:
-        """What stays of a decision where other registrations hold supply points that it takes.
+        """What stays of a decision where other registrations hold, or held, supply points that it takes.
 
-        Raises `SupplyPointHeld`.
+        Raises `SupplyPointHeld` if nothing is left to do before they are released.
         """
+        claims = {key: claim for key in _taken(known, decision.state) if (claim := known.claims.get(key))}
         holders = {
             key: claim.registration_id
-            for key in _taken(known, decision.state)
-            if (claim := known.claims.get(key)) and claim.registration_id not in (None, request.registration_id)
+            for key, claim in claims.items()
+            if claim.registration_id not in (None, request.registration_id)
         }
-        if not holders:
+        former = {
+            key: claim.fact
+            for key, claim in claims.items()
+            if claim.fact is not None and claim.released_by != request.registration_id
+        }
+        if not holders and not former:
             return decision
         if not request.gives_way:
-            raise SupplyPointHeld
-        facts = decision.state.facts.points
-        for key, holder in holders.items():
-            other = await self.get(str(holder))
-            theirs = other.facts.points.get(key) if other else None
-            if theirs is None or not theirs.newer_than(facts[key]):
+            if holders:
                 raise SupplyPointHeld
-        return give_way(decision, known.registration, holders)
+            return after_former_holders(decision, former)
+        facts = decision.state.facts.points
+        newer = {key for key, fact in (former | await self._held_by(holders)).items() if fact.newer_than(facts[key])}
+        older = holders.keys() - newer
+        settled = give_way(decision, known.registration, newer, older, request.fact)
+        if older and not _goes_ahead(settled, known.registration):
+            raise SupplyPointHeld
+        return settled
+
+    async def _held_by(self, holders: Mapping[str, RegistrationId]) -> dict[str, Fact]:
+        """The facts by which holders hold supply points, but for those that they have released meanwhile; one RPC."""
+        states = await self.get_all(sorted(set(holders.values())))
+        by_id = {state.registration.registration_id: state for state in states}
+        held = {key: by_id[holder] for key, holder in holders.items() if holder in by_id}
+        return {key: state.facts.points[key] for key, state in held.items() if key in state.registration.held()}
 
     def _moment(self, known: Known) -> Moment:
         """Now, under a day no earlier than any day that this change builds on.
@@ -280,25 +312,39 @@ class Registrations:
         return Moment(now, day)
 
     def _writes(self, request: Request, known: Known, decision: Decision, moment: Moment) -> tuple[Change, list[Any]]:
+        stated = self._stated_elsewhere(request, known, decision, moment)
         if decision.receipt:
             change = _change(request, decision, decision.state, moment)
-            return change, [self._change_write(change)]
+            return change, [self._change_write(change), *stated]
         if decision.kind is ChangeKind.NO_CHANGE:
             change = _change(request, decision, decision.state, moment)
-            return change, [self._registration_write(decision.state, known), self._change_write(change)]
+            return change, [self._registration_write(decision.state, known), self._change_write(change), *stated]
+        before = known.registration
         taken = {
-            key: claim.networks if (claim := known.claims.get(key)) else {} for key in _taken(known, decision.state)
+            key: self._points.taken_over(claim, request.registration_id) if (claim := known.claims.get(key)) else {}
+            for key in _taken(known, decision.state)
         }
         handed_over = {**decision.state.networks, **taken}
         effects = effects_of(decision.state.registration, handed_over, moment.day, decision.lost)
         state = decision.state.model_copy(update={"networks": effects.held})
+        losses = dict.fromkeys(decision.lost, request.fact)
         change = _change(request, decision, state, moment)
         return change, [
             self._registration_write(state, known),
             self._change_write(change),
             *self._points.taken(taken, request.registration_id, known.versions),
-            *self._points.released(effects.released, moment.day),
+            *(self._points.released(effects.released, before, moment.day, losses) if before else []),
             *(self._points.feed(entry) for entry in effects.entries),
+            *stated,
+        ]
+
+    def _stated_elsewhere(self, request: Request, known: Known, decision: Decision, moment: Moment) -> list[Any]:
+        """What a message means for the claims of supply points that its registration does not hold any more."""
+        return [
+            write
+            for key, served in sorted(decision.elsewhere.items())
+            if (claim := known.claims.get(key)) and claim.released_by == request.registration_id
+            for write in self._points.stated(key, claim, known.versions[key], request.fact, moment.day, served=served)
         ]
 
     def _registration_write(self, state: RegistrationState, known: Known) -> Any:
@@ -330,6 +376,14 @@ class Registrations:
         return self._documents.create(Key("changes", change.change_id), fields)
 
 
+def _goes_ahead(decision: Decision, known: RegistrationState | None) -> bool:
+    """Whether a decision has something to write before the supply points that it waits for are released.
+
+    An account that the register does not know yet waits with everything: it is registered as a whole, or not.
+    """
+    return known is not None and known.erased_on is None and decision.state.facts != known.facts
+
+
 def _taken(known: Known, after: RegistrationState) -> list[str]:
     """The supply points that the registration holds after, and did not before."""
     before = known.registration.registration.held() if known.registration else {}
@@ -345,11 +399,9 @@ def _registration(stored: Stored | None) -> RegistrationState | None:
 
 
 def _erase_field(state: RegistrationState) -> dict[str, Value]:
-    """When to erase what has ended. A shell to which a late fact came is looked at again as if it had ended then."""
-    if state.registration.status.live:
-        return {}
-    due = state.day + timedelta(days=settings().ended_kept_days)
-    return {ERASE_DUE: spread(state.registration.registration_id, due)}
+    """When to erase what has ended, be it before the account was registered again."""
+    due = erase_due_on(state, timedelta(days=settings().ended_kept_days))
+    return {ERASE_DUE: spread(state.registration.registration_id, due)} if due else {}
 
 
 def _sequence(change: Change) -> str:
@@ -358,8 +410,12 @@ def _sequence(change: Change) -> str:
 
 
 def _change(request: Request, decision: Decision, state: RegistrationState, moment: Moment) -> Change:
+    """A request leaves the change of its own id once nothing of it waits any more."""
+    change_id = request.change_id
+    if decision.waiting:
+        change_id = f"{request.registration_id}-{digest(change_id, 'waiting', str(len(decision.waiting)))}"
     return Change(
-        change_id=request.change_id,
+        change_id=change_id,
         registration_id=request.registration_id,
         kind=decision.kind,
         version=state.registration.version,

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.domain.feed import FeedEntry, Networks, size_of
-from shared.domain.networks import NetworkState
+from shared.domain.feed import FeedEntry, Networks, effects_of_release, size_of
+from shared.domain.networks import NetworkState, taken_over
 from shared.domain.recipients import recipients
-from shared.domain.registration import RegistrationId
+from shared.domain.registration import Fact, RegistrationId, RegistrationState
 from shared.model import Model
 from shared.store.documents import Documents, Key, Stored, Value
 from shared.store.identity import Identity
@@ -24,13 +24,18 @@ _FEED_KEPT = timedelta(days=90)
 class Claim(Model):
     """Which registration holds a supply point.
 
-    A released claim stays, with what each network had of it and the day of its release, until someone takes it over.
+    A released claim stays until someone takes it over: with what each network had of it, the day of its release, who
+    released it, the newest `fact` by which that registration held it, and the newest by which it had a `loss` of it,
+    both without the event's id, which is a producer's text.
     It has the supply point's key only while a recipient still has something that cannot be deleted there, since its row
     is missing from the table.
     """
 
     registration_id: RegistrationId | None
     released_on: date | None = None
+    released_by: RegistrationId | None = None
+    fact: Fact | None = None
+    loss: Fact | None = None
     supply_point: str | None = None
     networks: dict[str, NetworkState] = Field(default_factory=dict)
 
@@ -51,19 +56,45 @@ class SupplyPointWrites:
         claim = Claim(registration_id=registration_id)
         return [self.claim(point, claim, versions.get(point)) for point in points]
 
-    def released(self, released: Networks, day: date) -> list[Any]:
-        """A held claim changes only together with its registration, whose version this commit checks."""
-        return [
-            self._documents.put(
-                self.claim_key(point),
-                _fields(
-                    Claim(
-                        registration_id=None, released_on=day, supply_point=kept_key(point, networks), networks=networks
-                    )
-                ),
+    def released(
+        self, released: Networks, holder: RegistrationState, day: date, losses: Mapping[str, Fact]
+    ) -> list[Any]:
+        """Claims that their holder releases on `day`, some since it has lost them. `holder` is its state before.
+
+        A held claim changes only together with its registration, whose version this commit checks.
+        """
+        claims = {
+            point: Claim(
+                registration_id=None,
+                released_on=day,
+                released_by=holder.registration.registration_id,
+                fact=_nameless(holder.facts.points[point]),
+                loss=_nameless(losses[point]) if point in losses else None,
+                supply_point=kept_key(point, networks),
+                networks=networks,
             )
             for point, networks in released.items()
-        ]
+        }
+        return [self._documents.put(self.claim_key(point), _fields(claim)) for point, claim in claims.items()]
+
+    def stated(self, point: str, claim: Claim, version: Any, fact: Fact, day: date, *, served: bool) -> list[Any]:
+        """What it means that the one who released a supply point earlier on `day` states that it had it, or lost it.
+
+        A loss that is newer than the fact by which it was held takes back the delete that the release has left for the
+        day's file; what is newer than the loss puts it there again.
+        """
+        name = "fact" if served else "loss"
+        if claim.released_on != day or not fact.newer_than(getattr(claim, name)):
+            return []
+        after = claim.model_copy(update={name: _nameless(fact)})
+        lost = after.loss is not None and after.loss.newer_than(after.fact)
+        networks, entries = effects_of_release(point, claim.networks, day, lost=lost)
+        after = after.model_copy(update={"networks": networks, "supply_point": kept_key(point, networks)})
+        return [self.claim(point, after, version), *(self.feed(entry) for entry in entries)]
+
+    def taken_over(self, claim: Claim, holder: RegistrationId) -> dict[str, NetworkState]:
+        """What each network has of a supply point that `holder` takes."""
+        return {name: taken_over(view, claim.released_by, holder) for name, view in claim.networks.items()}
 
     def claim(self, point: str, claim: Claim, version: Any) -> Any:
         """A claim, new if there is no version to expect."""
@@ -93,6 +124,10 @@ def kept_key(point: str, networks: Mapping[str, NetworkState]) -> str | None:
 def claim_of(stored: Stored | None) -> Claim | None:
     """A claim as read."""
     return Claim.model_validate_json(stored.state) if stored else None
+
+
+def _nameless(fact: Fact) -> Fact:
+    return Fact(time=fact.time, source=fact.source, id="")
 
 
 def _fields(claim: Claim) -> dict[str, Value]:

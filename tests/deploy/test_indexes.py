@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from ops.local.layout import Layout
+from shared.domain.aspects import Statement
 from shared.errors import UnknownEventType
 from shared.messages.delivery import Delivery
 from shared.store.documents import Documents
@@ -28,6 +29,7 @@ from shared.store.quarantine import Quarantine, QuarantineStatus
 from shared.store.resend import Resend
 from shared.store.rpc import Rpc
 from tests.export.world import World, account
+from tests.store.messages import event
 
 ROOT = Path(__file__).parents[2]
 INDEXES = yaml.safe_load((ROOT / "terraform/firestore_indexes.yaml").read_text())
@@ -131,6 +133,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     await world.tell(3, needs=[{"code": "33", "ends_on": "2027-01-31"}])
     await world.tell(3, supply_points={"mpans": [], "mprns": ["9900000104"]})
     await world.tell(4)
+    await event(world, 3, Statement(closes_on=date(2026, 12, 24)), world.clock.now())
     await world.run("2026-11-24 02:05")
     await world.withdraw(4)
     resend = Resend(world.documents, Identity.of(world.settings), "an operator")

@@ -9,9 +9,18 @@ import pytest
 
 from shared.domain import lifecycle
 from shared.domain.changes import ChangeKind
+from shared.domain.due_dates import erase_due_on
+from shared.domain.erasure import erased_state
 from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import merge_patch, patched
-from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState, Status
+from shared.domain.registration import (
+    Fact,
+    FormerPeriod,
+    RegistrationId,
+    RegistrationInput,
+    RegistrationState,
+    Status,
+)
 from shared.errors import AlreadyRegistered, InvalidContent, NotLive
 from shared.settings import Settings
 
@@ -169,3 +178,12 @@ def test_a_live_registration_is_pending_while_it_has_no_needs() -> None:
         amended(registered(), 1, needs=[])
     unknown_again = amended(registered(), 1, status="pending", needs=[]).state.registration
     assert (unknown_again.status, unknown_again.follow_up_on) == (Status.PENDING, date(2026, 12, 8))
+
+
+def test_an_account_that_is_registered_again_after_an_erasure_is_looked_at_once_more() -> None:
+    gone = lifecycle.withdraw("asked", registered(), moment=at(1), fact=fact(1), settings=SETTINGS).state
+    assert gone.ended_on == at(1).day
+    shell = erased_state(gone, at(9).day).model_copy(update={"ended_on": None})
+    again = lifecycle.register(told(), shell, ID, moment=at(30), fact=fact(30), settings=SETTINGS).state
+    assert (again.ended_on, again.former) == (None, [FormerPeriod(ended_on=at(9).day, version=2, erased=True)])
+    assert erase_due_on(again, timedelta(days=730)) == at(9).day

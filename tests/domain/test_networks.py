@@ -36,9 +36,32 @@ def test_the_file_says_what_makes_the_network_right(steps: list[tuple[date, bool
     assert to_send(state) is sent
 
 
+HAD = after_change(None, SATURDAY, wants=True)
+
+
 def test_a_lost_supply_point_is_never_deleted_by_us() -> None:
-    assert after_change(None, SATURDAY, wants=True).wants
-    lost = after_supply_lost(MONDAY)
+    lost = after_supply_lost(HAD, MONDAY)
     assert to_send(lost) is Send.NOTHING
+    assert to_send(after_supply_lost(lost, MONDAY)) is Send.NOTHING
+    assert to_send(after_supply_lost(None, MONDAY)) is Send.NOTHING
+
+
+def test_a_supply_point_that_is_released_and_lost_on_one_day_is_never_deleted_by_us() -> None:
+    released = after_change(HAD, MONDAY, wants=False)
+    assert to_send(released) is Send.DELETE
+    assert to_send(after_supply_lost(released, MONDAY)) is Send.NOTHING
+
+
+def test_what_comes_back_on_the_day_of_its_loss_is_ours_to_delete_again() -> None:
+    lost = after_supply_lost(HAD, MONDAY)
+    back = after_change(lost, MONDAY, wants=True)
+    assert to_send(back) is Send.SET
+    assert to_send(after_change(back, MONDAY, wants=False)) is Send.DELETE, "the network still has what it had"
+    assert to_send(after_change(lost, MONDAY, wants=False)) is Send.DELETE, "ours again, but withheld"
+
+
+def test_what_comes_back_on_a_later_day_is_new_to_the_network() -> None:
+    lost = after_supply_lost(HAD, SUNDAY)
     assert to_send(after_change(lost, MONDAY, wants=False)) is Send.NOTHING
-    assert to_send(after_change(lost, MONDAY, wants=True)) is Send.SET
+    back = after_change(lost, MONDAY, wants=True)
+    assert to_send(after_change(back, MONDAY, wants=False)) is Send.NOTHING

@@ -30,6 +30,7 @@ from tests.export.world import ROOT, World, london
 NOTHING = {
     "needs": 0,
     "without_needs": 0,
+    "closed": 0,
     "reviews": 0,
     "follow_ups": 0,
     "skipped": 0,

@@ -1,0 +1,60 @@
+"""Applies messages to a world of its own, without Pub/Sub in between."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.domain.aspects import Statement
+from shared.domain.changes import Origin
+from shared.domain.lifecycle import hear, migrate
+from shared.domain.registration import Fact, RegistrationInput
+from shared.domain.supply_points import SupplyPoint
+from shared.store.registrations import Outcome, Request
+from tests.export.world import World
+
+SOURCE = "//test"
+
+
+async def event(
+    world: World,
+    number: int,
+    statement: Statement,
+    at: datetime,
+    event_id: str | None = None,
+    points: Sequence[SupplyPoint] = (),
+) -> Outcome:
+    """Apply what the account system states about an account at a time."""
+    fact = Fact(time=at, source=SOURCE, id=event_id or uuid.uuid4().hex)
+    request = _request(world, number, fact, points)
+    return await world.store.apply(
+        request,
+        lambda known, moment: hear(statement, known, moment=moment, fact=fact, settings=world.settings),
+        expect_new=False,
+    )
+
+
+async def migrated(
+    world: World, number: int, told: RegistrationInput, at: datetime, event_id: str | None = None
+) -> Outcome:
+    """Apply what the old platform knew of an account at a time."""
+    fact = Fact(time=at, source=SOURCE, id=event_id or uuid.uuid4().hex)
+    request = _request(world, number, fact, told.supply_points.all())
+    return await world.store.apply(
+        request,
+        lambda known, moment: migrate(
+            told, known, request.registration_id, moment=moment, fact=fact, settings=world.settings
+        ),
+        expect_new=True,
+    )
+
+
+def _request(world: World, number: int, fact: Fact, points: Sequence[SupplyPoint]) -> Request:
+    registration_id = world.store.registration_id(world.account_id(number))
+    return Request(
+        registration_id,
+        f"{registration_id}-{fact.id}",
+        fact.id,
+        Origin(actor=SOURCE, source=SOURCE, event_id=fact.id, event_time=fact.time),
+        points,
+        gives_way=True,
+    )
