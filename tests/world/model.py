@@ -187,12 +187,14 @@ class Model:
         self._said(said.account, said.mark, revived=True)
         return 201, None
 
-    def amend(self, key: str, account: str, statement: Statement, now: datetime) -> tuple[int, str | None]:
-        """A caller changes a part of a registration that it has read."""
+    def amend(
+        self, key: str, account: str, statement: Statement, now: datetime, *, read: bool
+    ) -> tuple[int, str | None]:
+        """A caller changes a part of a registration; whether it has `read` it as it is now."""
         if key in self.outcomes:
             return (200, None) if self.outcomes[key] else (410, "erased")
         known = self.registrations.get(account)
-        refused = self._not_to_change(known)
+        refused = self._not_to_change(known, read=read)
         if refused:
             return refused
         assert known is not None
@@ -210,12 +212,12 @@ class Model:
         self.outcomes[key] = True
         return 200, None
 
-    def withdraw(self, key: str, account: str, now: datetime) -> tuple[int, str | None]:
+    def withdraw(self, key: str, account: str, now: datetime, *, read: bool) -> tuple[int, str | None]:
         """The customer does not want to be on the register any more."""
         if key in self.outcomes:
             return (200, None) if self.outcomes[key] else (410, "erased")
         known = self.registrations.get(account)
-        refused = self._not_to_change(known)
+        refused = self._not_to_change(known, read=read)
         if refused:
             return refused
         fact = Fact(_after(known, now), "http", key)
@@ -232,12 +234,14 @@ class Model:
                 after = _with(after, point, after.points[point]._replace(fact=fact))
         return after
 
-    def _not_to_change(self, known: Registration | None) -> tuple[int, str] | None:
+    def _not_to_change(self, known: Registration | None, *, read: bool) -> tuple[int, str] | None:
         if known is None:
             return 404, "not-found"
         if known.erased:
             return 410, "erased"
-        return None if known.live else (409, "not-live")
+        if not known.live:
+            return 409, "not-live"
+        return None if read else (412, "version-stale")
 
     def _impossible(self, needs: Iterable[Need], before: dict[str, date | None], now: datetime) -> bool:
         """Whether a need has ended, and is not only said again."""
@@ -319,7 +323,7 @@ class Model:
                 continue
             last = last._replace(held=max(last.held, fact)) if own else last._replace(lost=max(last.lost, fact))
             self.released[point] = last
-            self.networks.left(point, account, self.tables, today, lost=last.lost > last.held)
+            self.networks.left(point, account, today, lost=last.lost > last.held)
 
     # --- the quarantine
 
@@ -330,10 +334,10 @@ class Model:
             record.status = outcome
             record.lost = False  # its data are stored again
 
-    def race(self, key: str, about: frozenset[str], status: str, now: datetime) -> None:
-        """A message met an erasure, and was put there after it: the next look erases it."""
+    def race(self, key: str, about: frozenset[str], status: str, now: datetime, *, empty: bool) -> None:
+        """A message met an erasure, and may have been put there after it: then the next look erases it."""
         record = self.quarantine.setdefault(key, Quarantined(status, about, seen=london_day(now)))
-        record.status, record.empty = status, False
+        record.status, record.empty = status, empty
         self.raced_messages.add(key)
 
     def discard(self, key: str) -> None:
@@ -445,7 +449,7 @@ class Model:
             assert known is not None
             self.released[point] = Release(account, today, known.points[point].fact, fact if point in lost else _EVER)
             if point in lost:
-                self.networks.left(point, account, self.tables, today, lost=True)
+                self.networks.left(point, account, today, lost=True)
 
     def tell_networks(self, account: str, now: datetime, before: Iterable[str] = ()) -> None:
         """A registration has changed, or its networks are told again. It held some supply points `before`."""
@@ -457,7 +461,7 @@ class Model:
             recipients = self.tables.told_of(point, one.area) if point in one.holds() else set()
             self.networks.tell(point, recipients, told, self.tables, london_day(now))
             if point in one.holds():
-                self.networks.left(point, account, self.tables, london_day(now), lost=False)
+                self.networks.left(point, account, london_day(now), lost=False)
 
     def tell_everyone(self, now: datetime) -> None:
         """An operator has all networks told of everything again."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.world import files
 from tests.world.files import Entry, Place
-from tests.world.tables import Tables
+from tests.world.tables import EVERYBODY, Tables
 
 #: The first day of every example, a Monday.
 FIRST_DAY = date(2026, 11, 23)
@@ -52,17 +52,18 @@ class Networks:
     def tell(self, point: str, recipients: set[str], state: Told | None, tables: Tables, day: date) -> None:
         """A supply point's holder has changed, or is told again: only these recipients should have it.
 
-        Who has no row in the table now is not told of anything.
+        Who has no row in the table now keeps what it has, but is not told today of what nobody holds any more.
         """
-        entries = self.days.setdefault(day, {})
-        for recipient in tables.rows():
+        entries, rows = self.days.setdefault(day, {}), tables.rows()
+        for recipient in EVERYBODY:
             wanted = state if state and recipient in recipients else None
             codes = _allowed(wanted, recipient, tables) if wanted else ()
-            entries[recipient, point] = wanted._replace(codes=codes) if wanted and codes else None
+            if recipient in rows or (not recipients and (recipient, point) in entries):
+                entries[recipient, point] = wanted._replace(codes=codes) if wanted and codes else None
 
-    def left(self, point: str, account: str, tables: Tables, day: date, *, lost: bool) -> None:
+    def left(self, point: str, account: str, day: date, *, lost: bool) -> None:
         """An account has left a supply point, since it lost it or otherwise; or has it."""
-        for recipient in tables.rows():
+        for recipient in EVERYBODY:
             accounts = self.lost.setdefault(day, {}).setdefault((recipient, point), set())
             (accounts.add if lost else accounts.discard)(account)
 
@@ -92,19 +93,21 @@ class Networks:
     def _should_after(self, day: date, tables: Tables) -> list[Place]:
         """What networks should hold after a day; where another supplier tells them, and we must not."""
         told_by_others = []
-        for place, entry in self.days.get(day, {}).items():
+        entries, lost = self.days.get(day, {}), self.lost.get(day, {})
+        for place in {*entries, *lost}:
+            entry = entries.get(place)
             if entry and (codes := _allowed(entry, place[0], tables)):
                 self.should[place], self.whose[place] = (entry.name, codes), entry.account
                 self.unsure.discard(place)
             elif entry:
                 self.unsure.add(place)
             else:
-                lost_by = self.lost.get(day, {}).get(place, set())
+                lost_by = lost.get(place, set())
                 ours = self.should.get(place, NOT_OURS) not in (NOT_OURS, None)
                 if lost_by and (not ours or self.whose[place] in lost_by):
                     self.should[place] = NOT_OURS
                     told_by_others.append(place)
-                elif ours:
+                elif ours and place in entries:
                     self.should[place] = None
         return told_by_others
 

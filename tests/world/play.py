@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import ops.export
 import ops.quarantine
 import ops.subject
+from ops.errors import CommandError
 from shared.domain.registration import AccountId
 from shared.errors import Problem
 from shared.messages.delivery import REPLAY_OF
@@ -71,6 +72,7 @@ class Play:
     model: Model = field(default_factory=Model)
     story: list[str] = field(default_factory=list)
     stored: Documents = field(default_factory=dict)
+    before: Documents = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
     #: Every text that was ever said of an account.
@@ -102,9 +104,8 @@ class Play:
         """Take one step, cut or not, and compare."""
         self._begin(step.words)
         result = self._run(step, cut)
-        before = self.stored
-        self.stored = self._look()
-        fault = self._judged(self.model, [(step, result)], before)
+        self.before, self.stored = self.stored, self._look()
+        fault = self._judged(self.model, [(step, result)])
         if fault:
             raise Different(self._told(fault))
 
@@ -120,12 +121,11 @@ class Play:
         result = self.service.run(lambda: self._tried_twice(outer))
         if not inside:
             inside.append(self._run(inner, None))
-        before = self.stored
-        self.stored = self._look()
+        self.before, self.stored = self.stored, self._look()
         faults = []
         for order in ([(inner, inside[0]), (outer, result)], [(outer, result), (inner, inside[0])]):
             model = copy.deepcopy(self.model)
-            fault = self._judged(model, order, before)
+            fault = self._judged(model, order)
             if fault is None:
                 self.model = model
                 return
@@ -140,7 +140,8 @@ class Play:
         for mail in [step.of for step in steps if step.of and erasing]:
             stored = self.stored.get(("quarantine", self.records[mail.key]))
             if stored is not None:
-                model.race(mail.key, mail.about, record_of(stored).status, self.now)
+                record = record_of(stored)
+                model.race(mail.key, mail.about, record.status, self.now, empty=record.erased)
 
     def _begin(self, words: str) -> None:
         self.service.clock.move_to(self.now + _MINUTE)
@@ -169,28 +170,28 @@ class Play:
         """Its result. What met something else may fail once, and say so."""
         try:
             return await step.act()
-        except (TryAgain, Problem):
+        except (TryAgain, Problem, CommandError):
             self.story.append(f"             (this met the other, and is tried again: {step.words})")
         try:
             return await step.act()
-        except (TryAgain, Problem) as ended:
+        except (TryAgain, Problem, CommandError) as ended:
             raise Different(self._told(f"tried again, it cannot be done: {ended!r}")) from ended
 
     def _look(self) -> Documents:
         return self.service.documents_of(*COLLECTIONS)
 
-    def _judged(self, model: Model, done: list[tuple[Step, Any]], before: Documents) -> str | None:
+    def _judged(self, model: Model, done: list[tuple[Step, Any]]) -> str | None:
         """What differs after steps, in the order in which they are taken to have happened."""
         faults = []
         model.touched = set()
         for step, result in done:
             if fault := step.judge(model, result):
                 faults.append(fault)
-        self._touch_what_was_told_again(model, before)
+        self._touch_what_was_told_again(model)
         self._adopt_what_a_look_found(model)
         if len(done) > 1:
             self._race(model, [step for step, _ in done])
-        self._note_history(model, before)
+        self._note_history(model)
         faults += differences(model, self.stored, self.records)
         faults += self._texts_of_the_erased(model)
         faults += self._objects_of_nothing(model)
@@ -201,13 +202,13 @@ class Play:
         ]
         erasing = [step.erases for step, _ in done if step.erases]
         if erasing and len(done) == 1:
-            faults += self._touched_of_others(before, erasing[0](model))
+            faults += self._touched_of_others(erasing[0](model))
         return "\n  ".join(faults) or None
 
-    def _touch_what_was_told_again(self, model: Model, before: Documents) -> None:
+    def _touch_what_was_told_again(self, model: Model) -> None:
         """A change that callers cannot see (a date of review) has the networks told again."""
         for (kind, key), one in self.stored.items():
-            made = kind == "changes" and (kind, key) not in before
+            made = kind == "changes" and (kind, key) not in self.before
             if made and one.fields["kind"] not in ("stale", "superseded", "no_change"):
                 account = account_ids()[str(one.fields["registration_id"])]
                 if account not in model.touched and account in model.registrations:
@@ -220,13 +221,13 @@ class Play:
             if one.may_be_empty and stored and record_of(stored).erased and not one.empty:
                 one.erase()
 
-    def _note_history(self, model: Model, before: Documents) -> None:
+    def _note_history(self, model: Model) -> None:
         """What the log had when an account was registered again."""
         for account, periods in model.former.items():
             for period in periods:
                 if period.changes is None:
                     registration_id = identity().registration_id(account)
-                    changes = {key: one for (kind, key), one in before.items() if kind == "changes"}
+                    changes = {key: one for (kind, key), one in self.before.items() if kind == "changes"}
                     period.changes = frozenset(
                         key for key, one in changes.items() if one.fields["registration_id"] == registration_id
                     )
@@ -253,7 +254,7 @@ class Play:
         whole = {self.records[key] for key, one in model.quarantine.items() if not one.empty}
         return [f"an object of nobody is left: {name}" for name in self.service.quarantined() if name not in whole]
 
-    def _touched_of_others(self, before: Documents, accounts: set[str]) -> list[str]:
+    def _touched_of_others(self, accounts: set[str]) -> list[str]:
         """Documents of nobody that is erased that are not as they were."""
         ids = {key for key, account in account_ids().items() if account in accounts}
         records = {self.records[key] for key, one in self.model.quarantine.items() if one.about <= accounts}
@@ -273,7 +274,7 @@ class Play:
 
         return [
             f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs"
-            for (kind, key), was in before.items()
+            for (kind, key), was in self.before.items()
             if self._differs(kind, key, was) and not may_change(kind, key, was)
         ]
 
@@ -311,7 +312,7 @@ class Play:
             "",
             key,
             patch,
-            lambda model: model.amend(key, account, statement, self.now),
+            lambda model, read: model.amend(key, account, statement, self.now, read=read),
         )
 
     def withdraw(self, account: str, key: str, mark: str) -> Step:
@@ -323,14 +324,21 @@ class Play:
             ":withdraw",
             key,
             {"reason": f"asked, {mark}"},
-            lambda model: model.withdraw(key, account, self.now),
+            lambda model, read: model.withdraw(key, account, self.now, read=read),
         )
 
     def _change(self, account: str, words: str, method: str, suffix: str, key: str, body: Any, judge: Any) -> Step:
         path = f"/v1/registrations/{identity().registration_id(account)}{suffix}"
-        known = self.stored.get(("registrations", identity().registration_id(account)))
-        match = {"if-match": f'"{known.fields["version"] if known else 1}"'}
-        return self._request(words, lambda: self._send(method, path, key, body, **match), judge)
+        version = self._version(account, self.stored)
+        return self._request(
+            words,
+            lambda: self._send(method, path, key, body, if_match=f'"{version}"'),
+            lambda model: judge(model, self._version(account, self.before) == version),
+        )
+
+    def _version(self, account: str, stored: Documents) -> int:
+        known = stored.get(("registrations", identity().registration_id(account)))
+        return int(str(known.fields["version"])) if known else 1
 
     def _request(self, words: str, act: Any, expect: Callable[[Model], tuple[int, str | None]]) -> Step:
         def judge(model: Model, result: tuple[int, str | None]) -> str | None:
