@@ -52,13 +52,14 @@ class TryAgain(Exception):
 class Step(NamedTuple):
     """`act` does it in the service, and may be called again. `judge` does it in the model, and says what differs.
 
-    Only what belongs to accounts of `erases` may change, if it is given.
+    Only what belongs to accounts of `erases` may change, if it is given. `of` is the message that is delivered.
     """
 
     words: str
     act: Callable[[], Awaitable[Any]]
     judge: Callable[[Model, Any], str | None]
     erases: Callable[[Model], set[str]] | None = None
+    of: Mail | None = None
 
 
 @dataclass
@@ -131,6 +132,16 @@ class Play:
             faults.append(fault)
         raise Different(self._told("\n  or, if the first was first: ".join(faults)))
 
+    def _race(self, model: Model, steps: Iterable[Step]) -> None:
+        """A message that an erasure met may have left a receipt or a record; a later look erases them."""
+        erasing = any(step.erases for step in steps)
+        for account in {step.of.key.rpartition(" ")[0] for step in steps if step.of and erasing}:
+            model.raced.add(account)
+        for mail in [step.of for step in steps if step.of and erasing]:
+            stored = self.stored.get(("quarantine", self.records[mail.key]))
+            if stored is not None:
+                model.race(mail.key, mail.about, record_of(stored).status, self.now)
+
     def _begin(self, words: str) -> None:
         self.service.clock.move_to(self.now + _MINUTE)
         self.story.append(f"{in_words(self.now.astimezone(LONDON))}  {words}")
@@ -138,6 +149,7 @@ class Play:
     def _run(self, step: Step, cut: tuple[int, Cut] | None) -> Any:
         """Its result, once it has been tried again if it was cut."""
         cuts = self.service.cuts
+        cuts.happened = None
         if cut:
             cuts.arm(*cut)
         try:
@@ -148,7 +160,6 @@ class Play:
         finally:
             if cuts.happened:
                 self.story.append(f"             ({cuts.happened}; it is tried again)")
-        cuts.happened = None
         try:
             return self.service.run(step.act)
         except (TryAgain, Problem) as ended:
@@ -168,7 +179,7 @@ class Play:
     def _look(self) -> Documents:
         return self.service.documents_of(*COLLECTIONS)
 
-    def _judged(self, model: Model, done: Iterable[tuple[Step, Any]], before: Documents) -> str | None:
+    def _judged(self, model: Model, done: list[tuple[Step, Any]], before: Documents) -> str | None:
         """What differs after steps, in the order in which they are taken to have happened."""
         faults = []
         model.touched = set()
@@ -177,6 +188,8 @@ class Play:
                 faults.append(fault)
         self._touch_what_was_told_again(model, before)
         self._adopt_what_a_look_found(model)
+        if len(done) > 1:
+            self._race(model, [step for step, _ in done])
         self._note_history(model, before)
         faults += differences(model, self.stored, self.records)
         faults += self._texts_of_the_erased(model)
@@ -187,7 +200,7 @@ class Play:
             if ("changes", key) in self.stored and not json.loads(self.stored["changes", key].state)["erased"]
         ]
         erasing = [step.erases for step, _ in done if step.erases]
-        if erasing and len(list(done)) == 1:
+        if erasing and len(done) == 1:
             faults += self._touched_of_others(before, erasing[0](model))
         return "\n  ".join(faults) or None
 
@@ -351,7 +364,7 @@ class Play:
             if outcome in ("parked", "held"):
                 model.put(mail.key, outcome, mail.about, self.now)
 
-        return Step(f"delivered: {mail.words}", act, judge)
+        return Step(f"delivered: {mail.words}", act, judge, of=mail)
 
     def give_up(self, mail: Mail) -> Step:
         """Every attempt to deliver a message meets an outage, and Pub/Sub gives it up."""
@@ -390,7 +403,10 @@ class Play:
     # --- the quarantine
 
     def replay_parked(self, *, outage: bool = False) -> Step:
-        """The job publishes what is parked again, and it is delivered; or given up in an outage."""
+        """The job publishes what is parked again, and it is delivered; or given up in an outage.
+
+        What a cut has met is tried by a later run.
+        """
         words = "the job replays what is parked" + (", and all is given up in an outage" if outage else "")
         parked = {key for key, one in self.model.quarantine.items() if one.status == "parked" and not one.lost}
 
@@ -398,7 +414,8 @@ class Play:
             await self._job("replay_parked")
 
         def judge(model: Model, delivered: list[str]) -> str | None:
-            missing = [key for key in parked if self.records[key] not in delivered]
+            cut = self.service.cuts.happened
+            missing = [key for key in parked if self.records[key] not in delivered and not cut]
             self._judge_replays(model, delivered, outage=outage)
             return f"parked and not replayed: {missing}" if missing else None
 
@@ -408,7 +425,10 @@ class Play:
         """An operator has one message tried again."""
 
         async def publish() -> None:
-            await ops.quarantine._replay(ops.quarantine._chosen([self.records[key]], None, None), "mended")
+            chosen = ops.quarantine._chosen([self.records[key]], None, None)
+            _, failures = await ops.quarantine._replay(chosen, "fixed")
+            if failures:
+                raise TryAgain(str(failures))
 
         def judge(model: Model, delivered: list[str]) -> None:
             self._judge_replays(model, delivered, outage=outage)
@@ -477,19 +497,21 @@ class Play:
 
     def erase_ended(self) -> Step:
         """Retention ends, and what earlier erasures left is erased."""
-        former = {account for account, periods in self.model.former.items() if periods}
         return Step(
             "retention has its run",
             lambda: self._job("erase_ended"),
             lambda model, _: model.end_of_retention(self.now),
-            lambda model: set(model.erased_until) | former,
+            lambda model: {*model.erased_until, *model.former},
         )
 
     def export(self) -> Step:
         """The export of every closed day."""
 
         async def act() -> dict[str, bytes]:
-            await self._job("export_daily")
+            answer = await run_job("export_daily", self.now)
+            stopped = answer.status == 500 and answer.json["type"] == "/problems/export-stopped"
+            if answer.status != 200 and (self.model.tables.complete or not stopped):
+                raise TryAgain(f"export_daily answers {answer.status} {answer.body.decode()}")
             for _ in range(100):
                 if not self.service.published:
                     break
