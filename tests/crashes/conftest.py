@@ -1,0 +1,15 @@
+"""Fixtures for tests that cut operations."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ops.local.layout import Layout
+from tests.crashes.driver import Crashes
+
+
+@pytest.fixture(scope="session")
+def crashes(emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crashes]:
+    crashes = Crashes(emulators, tmp_path_factory.mktemp("crashes"))
+    yield crashes
+    crashes.close()

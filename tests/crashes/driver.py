@@ -1,0 +1,155 @@
+"""Cuts an operation at each of its calls, lets the platform repeat it, and compares what is left with an uncut run."""
+
+import queue
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ops.local.layout import Layout
+from tests.crashes.forks import Forks, Work
+from tests.crashes.world import BEGIN, Picture, Proxies, Snapshot, World
+from tests.firestore_proxy import Fault
+
+#: What can happen to a call that changes nothing, and to any other.
+_READ_FAULTS = (Fault.DIES, Fault.ANSWER_LATE)
+_FAULTS = (*_READ_FAULTS, Fault.ANSWER_LOST, Fault.REFUSED)
+_READS = {"GetDocument", "BatchGetDocuments", "RunQuery", "RunAggregationQuery", "storage GET"}
+_REPEATS = 4
+_AT_ONCE = 2
+
+
+class Operation(NamedTuple):
+    """Something that the service does in one process, and what is there before and done after.
+
+    `work` is asked in each world once, before the cut; it may take a message from the mail. The platform repeats it
+    until it is done: a push that was not acknowledged, a scheduled call that failed, a command that an operator gives
+    again. `settings` are environment variables. `expected` raises `AssertionError` if an uncut run ends wrong.
+    The everyday run crashes it at `everyday` points, spread over all.
+    """
+
+    name: str
+    before: Callable[[World], object]
+    work: Callable[[World], Work]
+    after: Callable[[World], object] = World.do_mail
+    settings: Mapping[str, str] = {}
+    expected: Callable[[Picture], object] = lambda _: None
+    everyday: int = 0
+
+
+class CutPoint(NamedTuple):
+    """The call that is cut, counted from 1, and how. With 0 none is cut: the whole operation is repeated instead."""
+
+    nth: int
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"call {self.nth} ({self.fault.name})" if self.nth else "no call, but repeated"
+
+
+class Uncut(NamedTuple):
+    """A run that nothing disturbed: what was there before, the calls, and what is left in the end."""
+
+    before: Snapshot
+    calls: list[str]
+    picture: Picture
+
+    def points(self) -> list[CutPoint]:
+        """Every way to cut it."""
+        return [CutPoint(0, Fault.REFUSED)] + [
+            CutPoint(nth, fault)
+            for nth, name in enumerate(self.calls, 1)
+            for fault in (_READ_FAULTS if name in _READS else _FAULTS)
+        ]
+
+    def __str__(self) -> str:
+        counts = Counter(self.calls)
+        kinds = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+        return f"{len(self.calls)} calls to cut ({kinds}), {len(self.points())} crashes"
+
+
+class Crashes:
+    """Makes worlds, and crashes operations in them."""
+
+    def __init__(self, layout: Layout, folder: Path) -> None:
+        self._layout = layout
+        self._folder = folder
+        self._forks = Forks()
+        self._proxies: queue.Queue[Proxies] = queue.Queue()
+        for _ in range(_AT_ONCE):
+            self._proxies.put(Proxies(layout))
+
+    def close(self) -> None:
+        """End every process that was started for this."""
+        self._forks.close()
+        for _ in range(_AT_ONCE):
+            self._proxies.get().close()
+
+    def uncut(self, operation: Operation) -> Uncut:
+        """Run it whole. Raises `AssertionError` if it fails."""
+        with self._world(operation) as world:
+            world.at(BEGIN)
+            operation.before(world)
+            before = world.snapshot()
+        with self._world(operation) as world:
+            world.restore(before)
+            ended = world.run(operation.work(world))
+            assert ended.done, world.log.read_text()
+            operation.after(world)
+            return Uncut(before, ended.calls, world.picture())
+
+    def differences(self, operation: Operation, uncut: Uncut, points: Sequence[CutPoint]) -> dict[CutPoint, str]:
+        """By cut point, what is not as after an uncut run; nothing where everything is."""
+
+        def faults(point: CutPoint) -> str:
+            try:
+                return difference(uncut.picture, self._crashed(operation, uncut.before, point))
+            except AssertionError as failed:
+                return str(failed)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = dict(zip(points, pool.map(faults, points), strict=True))
+        return {point: fault for point, fault in found.items() if fault}
+
+    def _crashed(self, operation: Operation, before: Snapshot, point: CutPoint) -> Picture:
+        with self._world(operation) as world:
+            world.restore(before)
+            work = operation.work(world)
+            ended = world.run(work, *point)
+            for _ in range(_REPEATS):
+                if ended.done and point.nth:
+                    break
+                point = CutPoint(1, point.fault)
+                ended = world.run(work)
+            assert ended.done, f"repeating it does not help: {world.log.read_text()[-4000:]}"
+            operation.after(world)
+            return world.picture()
+
+    @contextmanager
+    def _world(self, operation: Operation) -> Iterator[World]:
+        proxies = self._proxies.get()
+        world = World(proxies, self._forks, self._folder, operation.settings)
+        try:
+            yield world
+        finally:
+            world.forget()
+            self._proxies.put(proxies)
+
+
+def difference(expected: Picture, found: Picture) -> str:
+    """What one holds and the other does not, in lines."""
+    lines = [f"- {place}: {expected[place]}" for place in sorted(expected.keys() - found.keys())]
+    lines += [f"+ {place}: {found[place]}" for place in sorted(found.keys() - expected.keys())]
+    for place in sorted(expected.keys() & found.keys()):
+        lines += _differing(place, expected[place], found[place])
+    return "\n".join(lines)
+
+
+def _differing(place: str, expected: object, found: object) -> list[str]:
+    if expected == found:
+        return []
+    if isinstance(expected, dict) and isinstance(found, dict) and expected.keys() == found.keys():
+        return [line for name in expected for line in _differing(f"{place} {name}", expected[name], found[name])]
+    return [f"~ {place}: {expected} is {found}"]

@@ -1,0 +1,86 @@
+"""Customers and messages about them, small enough that a world of them is made in a moment."""
+
+import json
+from typing import Any
+
+from ops.local.sample import mpan, mprn
+from shared.store.quarantine import event_record_id
+from tests.crashes.forks import Call
+from tests.crashes.world import World, london, push
+from tests.messages.events import event
+
+MORNING = "2026-11-23 08:00"
+_SOURCE = "//old"
+#: More than a document of the quarantine holds.
+_LARGE = 1_000_000
+
+
+def account(number: int, **changes: Any) -> dict[str, Any]:
+    """A customer whose electricity distributor and gas shipper receive their needs."""
+    submitted = {
+        "account_id": f"A-{number}",
+        "supply_points": {"mpans": [mpan("10", number)], "mprns": [mprn(number)]},
+        "premises": {"address_lines": [f"{number} Test Street", "Testtown"], "postcode": "BS1 4DJ"},
+        "primary_contact": {"name": f"Person {number}", "phones": ["07700900123"]},
+        "needs": [{"code": "02"}],
+        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-01", "evidence": "call 1"},
+    }
+    return submitted | changes
+
+
+def migrated(number: int, event_id: str = "migrated", at: str = MORNING, **changes: Any) -> bytes:
+    """A migrated record."""
+    return _message("customer.migrated", number, f"{event_id} {number}", at, account(number, **changes))
+
+
+def closed(number: int, event_id: str = "closed", at: str = MORNING) -> bytes:
+    """An event that ends a registration."""
+    return _message("account.closed", number, f"{event_id} {number}", at, {"closed_on": "2026-11-22"})
+
+
+def moved(number: int, to: int, event_id: str = "moved", at: str = "2026-11-23 08:30") -> bytes:
+    """An event that moves an account to the supply points of another."""
+    home = {
+        "supply_points": {"mpans": [mpan("10", to)], "mprns": [mprn(to)]},
+        "premises": {"address_lines": [f"{to} Test Street", "Testtown"], "postcode": "BS1 4DJ"},
+    }
+    return _message("account.moved_home", number, f"{event_id} {number}", at, home)
+
+
+def large(message: bytes) -> bytes:
+    """The same message, too large for a document."""
+    return message[:-1] + b" " * _LARGE + message[-1:]
+
+
+def wrong(message: bytes) -> bytes:
+    """The same message with a field that no model has."""
+    told = json.loads(message)
+    return json.dumps(told | {"data": told["data"] | {"shoe_size": 42}}).encode()
+
+
+def record_of(message: bytes) -> str:
+    """The id of the quarantine record that a message has if it cannot be applied."""
+    told = json.loads(message)
+    return event_record_id(told["source"], told["id"], message)
+
+
+def migrate(world: World, *numbers: int, **changes: Any) -> None:
+    """Register accounts."""
+    for number in numbers:
+        send(world, migrated(number, **changes))
+
+
+def send(world: World, *messages: bytes) -> None:
+    """Deliver messages, each to the function that takes it."""
+    for message in messages:
+        world.do(delivered(message))
+
+
+def delivered(message: bytes) -> Call:
+    """A delivery of a message to the function that takes it."""
+    kind = json.loads(message)["type"]
+    return push("consume_migration" if "migrated" in kind else "consume_account_events", message)
+
+
+def _message(kind: str, number: int, event_id: str, at: str, data: dict[str, Any]) -> bytes:
+    return json.dumps(event(kind, f"A-{number}", london(at), _SOURCE, event_id, data)).encode()

@@ -1,0 +1,119 @@
+"""`python -m tests.crashes.server`: does each piece of work that it reads in a process of its own.
+
+It imports everything once and forks a process for each line, so one starts in milliseconds, and has clients and
+settings of its own, as a new instance of a function has. Nothing that is imported here may read settings or open a
+connection: gRPC does not survive a fork.
+
+A line asks for work: `{"number", "environment", "log", "Call" or "Command"}`. The answers are `{"number", "pid"}` and,
+once the process has ended, `{"number", "status"}`.
+"""
+
+import asyncio
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+# What any piece of work needs.
+import functions_framework.aio  # noqa: F401
+import google.cloud.storage
+import google.pubsub_v1.services.publisher.transports  # noqa: F401
+from starlette.requests import Request
+
+import shared.export.parts
+import shared.messages.account_events
+import shared.messages.apply
+import shared.messages.legacy
+import shared.messages.push
+import shared.scheduled
+import shared.store.erasure  # noqa: F401
+from ops.__main__ import main
+from tests.crashes.forks import ROOT, Call, Command
+
+
+def serve() -> None:
+    """Fork a process for each line. One that watches it stands between, so that nothing here waits."""
+    out = os.dup(1)
+    for line in sys.stdin:
+        if os.fork() == 0:
+            _watch(json.loads(line), out)
+        else:
+            _reap()
+
+
+def _reap() -> None:
+    """Forget watchers that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _watch(asked: dict[str, Any], out: int) -> None:
+    worker = os.fork()
+    if worker == 0:
+        _work(asked)
+    number = asked["number"]
+    os.write(out, f"{json.dumps({'number': number, 'pid': worker})}\n".encode())
+    _, ended = os.waitpid(worker, 0)
+    os.write(out, f"{json.dumps({'number': number, 'status': os.waitstatus_to_exitcode(ended)})}\n".encode())
+    os._exit(0)
+
+
+def _work(asked: dict[str, Any]) -> None:
+    status = 1
+    try:
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        status = _call(Call(*asked["Call"])) if "Call" in asked else _command(Command(*asked["Command"]))
+    except BaseException:  # noqa: BLE001 - it is the process's last word
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _call(call: Call) -> int:
+    main = ROOT / "functions" / call.function / "main.py"
+    spec = importlib.util.spec_from_file_location(f"functions_{call.function}", main)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in call.headers.items()],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": call.body.encode(), "more_body": False}
+
+    async def answer() -> int:
+        response = await module.main(Request(scope, receive))
+        sys.stdout.write(f"{response.status_code} {response.body.decode()}\n")
+        return int(response.status_code)
+
+    return 0 if asyncio.run(answer()) // 100 == 2 else 1
+
+
+def _command(command: Command) -> int:
+    sys.argv = ["ops", *command.arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    return 0
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,45 @@
+"""Operations that are cut at each of their calls: the platform's repeat ends as if nothing had happened."""
+
+import sys
+
+import pytest
+
+from tests.crashes import erasure, exports, quarantine, registrations
+from tests.crashes.driver import Crashes, CutPoint, Operation
+
+OPERATIONS = [*registrations.OPERATIONS, *quarantine.OPERATIONS, *erasure.OPERATIONS, *exports.OPERATIONS]
+EVERYDAY = [operation for operation in OPERATIONS if operation.everyday]
+
+
+def names(operations: list[Operation]) -> list[str]:
+    return [operation.name for operation in operations]
+
+
+@pytest.mark.parametrize("operation", EVERYDAY, ids=names(EVERYDAY))
+def test_an_operation_cut_at_some_calls_ends_right(crashes: Crashes, operation: Operation) -> None:
+    check(crashes, operation, operation.everyday)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("operation", OPERATIONS, ids=names(OPERATIONS))
+def test_an_operation_cut_at_any_call_ends_right(crashes: Crashes, operation: Operation) -> None:
+    check(crashes, operation)
+
+
+def check(crashes: Crashes, operation: Operation, at_most: int | None = None) -> None:
+    """`-rA` shows the counts."""
+    uncut = crashes.uncut(operation)
+    operation.expected(uncut.picture)
+    points = uncut.points()
+    chosen = points if at_most is None else points[len(points) // (2 * at_most) :: len(points) // at_most]
+    sys.stdout.write(f"{operation.name}: {uncut}, {len(chosen)} of them here\n")
+    found = crashes.differences(operation, uncut, chosen)
+    assert not found, report(found)
+
+
+def report(found: dict[CutPoint, str]) -> str:
+    """What differs, the same only once."""
+    points: dict[str, list[str]] = {}
+    for point, what in found.items():
+        points.setdefault(what, []).append(str(point))
+    return "\n\n".join(f"cut at {', '.join(where)}:\n{what}" for what, where in points.items())

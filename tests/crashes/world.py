@@ -1,0 +1,339 @@
+"""A small register for one crash: its own project, clock and buckets; what it holds can be copied and compared.
+
+Its processes speak to the emulators through proxies (`Proxies`). What they publish waits in `mail` for the test, which
+delivers it as Pub/Sub does.
+"""
+
+import base64
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+import httpx
+from google.cloud.firestore_v1 import types
+from google.pubsub_v1.types import PublishRequest
+
+from ops.local.layout import Layout, child_environment
+from ops.local.wiring import publisher
+from shared.clock import LONDON, SimulatedClock
+from shared.manifest import read_manifests
+from tests.crashes.forks import ROOT, Call, Command, Forks, Work
+from tests.firestore_proxy import Cut, Fault, FirestoreProxy
+from tests.storage_proxy import StorageProxy
+
+FIRST_DAY = date(2026, 11, 23)
+BEGIN = "2026-11-23 09:00"
+#: When documents that are copied seem to have been written.
+_EARLIER = "2026-11-23 06:00"
+EXPORTS, QUARANTINE = "exports", "quarantine"
+_OWNER = (("authorization", "Bearer owner"),)
+_WRITES_PER_RPC = 20
+#: The function that takes a topic's messages.
+_CONSUMERS = {
+    manifest.trigger.pubsub.topic: name
+    for name, manifest in read_manifests(ROOT / "functions").items()
+    if manifest.trigger.pubsub
+}
+
+#: What is different each time: times (their day stays), random ids, traces.
+_DIFFERENT = (
+    (re.compile(r"(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), r"\1T<time>"),
+    (re.compile(r"\b20\d{12}\b"), "<time>"),
+    (re.compile(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-01\b"), "<trace>"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "<random>"),
+)
+
+_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+
+#: A document's or an object's place, and what it holds.
+Picture = dict[str, Any]
+
+
+class Mail(NamedTuple):
+    """A published message."""
+
+    topic: str
+    data: bytes
+    attributes: Mapping[str, str]
+
+
+class Snapshot(NamedTuple):
+    """All that a world holds."""
+
+    documents: Mapping[str, bytes]
+    objects: Mapping[str, bytes]
+    mail: tuple[Mail, ...]
+    now: datetime
+
+
+def london(text: str) -> datetime:
+    """`"2026-11-23 09:00"` in London."""
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON)
+
+
+class Proxies:
+    """The way of one process at a time to the emulators. Calls to all three count together."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.cut = Cut()
+        self.firestore = FirestoreProxy(layout.emulators["firestore"])
+        self.pubsub = FirestoreProxy(layout.emulators["pubsub"])
+        self.storage = StorageProxy(layout.emulators["storage"])
+        for proxy in (self.firestore, self.pubsub, self.storage):
+            proxy.fault = self.cut
+
+    def close(self) -> None:
+        """Stop listening."""
+        for proxy in (self.firestore, self.pubsub, self.storage):
+            proxy.close()
+
+    @contextmanager
+    def killing(self, kill: Any) -> Iterator[None]:
+        """Whom a call that meets `Fault.DIES` kills."""
+        proxies = (self.firestore, self.pubsub, self.storage)
+        for proxy in proxies:
+            proxy.died = kill
+        yield
+        for proxy in proxies:
+            proxy.wait_until_idle()
+        self.cut.repair()
+
+
+class Ended(NamedTuple):
+    """How a process ended: whether its work was done, the calls that it made, whether one was cut."""
+
+    done: bool
+    calls: list[str]
+    met: bool
+
+
+class World:
+    """One register. `settings` are environment variables that change those of a usual one."""
+
+    def __init__(self, proxies: Proxies, forks: Forks, folder: Path, settings: Mapping[str, str]) -> None:
+        self.name = f"psr-crash-{uuid.uuid4().hex[:12]}"
+        self.clock = SimulatedClock(folder / f"{self.name}.json")
+        self.clock.jump_to(london(_EARLIER))
+        self.log = folder / f"{self.name}.log"
+        self.settings = settings
+        self.mail: list[Mail] = []
+        self._proxies = proxies
+        self._forks = forks
+        self._layout = proxies.layout
+        self._firestore = _Firestore(self._layout.emulators["firestore"], self.name)
+        for bucket in (EXPORTS, QUARANTINE):
+            address = f"http://{self._layout.emulators['storage']}/storage/v1/b"
+            httpx.post(address, json={"name": f"{self.name}-{bucket}"}).raise_for_status()
+        with publisher(self._layout) as client:
+            for topic in _CONSUMERS:
+                client.create_topic(name=f"projects/{self.name}/topics/{topic}")
+
+    def at(self, text: str) -> None:
+        """Let the clock jump to a London time."""
+        self.clock.jump_to(london(text))
+
+    def run(self, work: Work, nth: int = 0, fault: Fault = Fault.REFUSED) -> Ended:
+        """Do a piece of work in a process of its own, and let its n-th call meet a fault."""
+        proxies = self._proxies
+        proxies.pubsub.watch = self._note_mail
+        proxies.cut.arm(nth, fault)
+        running = self._forks.start(work, self._environment(), self.log)
+        with proxies.killing(running.kill):
+            done = running.wait() == 0
+            return Ended(done, list(proxies.cut.calls), proxies.cut.met)
+
+    def do(self, work: Work) -> None:
+        """Do a piece of work that cannot fail."""
+        assert self.run(work).done, f"{work}\n{self.log.read_text()}"
+
+    def deliver(self, mail: Mail) -> Call:
+        """The push of a message to the function that takes it."""
+        functions = {
+            m.trigger.pubsub.topic: n for n, m in read_manifests(ROOT / "functions").items() if m.trigger.pubsub
+        }
+        return push(functions[mail.topic], mail.data, mail.attributes)
+
+    def do_mail(self) -> None:
+        """Deliver what waits, and what comes of that, until nothing does."""
+        while self.mail:
+            self.do(self.deliver(self.mail.pop(0)))
+
+    def snapshot(self) -> Snapshot:
+        """All that is held now."""
+        return Snapshot(self._firestore.read(), self._objects(), tuple(self.mail), self.clock.now())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Hold what another held. Everything is as if it had been written before the world began."""
+        self._firestore.write(snapshot.documents)
+        for path, content in snapshot.objects.items():
+            bucket, _, name = path.partition("/")
+            address = f"http://{self._layout.emulators['storage']}/upload/storage/v1/b/{self.name}-{bucket}/o"
+            httpx.post(address, params={"uploadType": "media", "name": name}, content=content).raise_for_status()
+        self.mail = list(snapshot.mail)
+        self.clock.jump_to(snapshot.now)
+
+    def picture(self) -> Picture:
+        """What is held, without what may differ: times, attempts, random ids, how often operators tried."""
+        objects = self._objects()
+        digests = {sha256(content).hexdigest(): path for path, content in objects.items() if path.startswith(EXPORTS)}
+        picture: Picture = {}
+        for path, document in self._firestore.read().items():
+            collection, _, document_id = path.partition("/")
+            fields = _fields(document)
+            fields.pop("attempts", None)
+            place = f"{collection}/{_same(document_id, digests)}"
+            if collection == "operator_actions":  # what an operator tries twice is noted twice
+                place = f"{collection}/{_same(str(fields['state']), digests)}"
+            while place in picture and collection != "operator_actions":
+                place += " again"
+            picture[place] = {name: _same_value(value, digests) for name, value in fields.items()}
+        for path, content in objects.items():
+            text = "<signature>" if path.endswith(".sig") else content.decode(errors="backslashreplace")
+            picture[path] = _same(text, digests) if len(text) < 100_000 else sha256(content).hexdigest()
+        for number, mail in enumerate(self.mail):
+            picture[f"mail/{number}"] = _same(f"{mail}", digests)
+        return picture
+
+    def forget(self) -> None:
+        """Give the emulators their memory back."""
+        self._firestore.clear()
+        for bucket in (EXPORTS, QUARANTINE):
+            shutil.rmtree(self._layout.home / f"{self.name}-{bucket}", ignore_errors=True)
+
+    def _note_mail(self, method: str, sent: list[bytes], answers: list[bytes]) -> None:
+        if method != "Publish" or not answers:
+            return
+        request = PublishRequest.deserialize(sent[0])
+        topic = request.topic.rpartition("/")[2]
+        self.mail += [Mail(topic, message.data, dict(message.attributes)) for message in request.messages]
+
+    def _objects(self) -> dict[str, bytes]:
+        """Content by bucket and name."""
+        folders = {bucket: self._layout.home / f"{self.name}-{bucket}" for bucket in (EXPORTS, QUARANTINE)}
+        return {
+            f"{bucket}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+            for bucket, folder in folders.items()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **child_environment(self._layout),
+            "FIRESTORE_EMULATOR_HOST": self._proxies.firestore.host,
+            "PUBSUB_EMULATOR_HOST": self._proxies.pubsub.host,
+            "STORAGE_EMULATOR_HOST": self._proxies.storage.url,
+            "PSR_PROJECT": self.name,
+            "PSR_IDENTITY_KEY": base64.b64encode(bytes(32)).decode(),
+            "PSR_EXPORT_BUCKET": f"{self.name}-{EXPORTS}",
+            "PSR_QUARANTINE_BUCKET": f"{self.name}-{QUARANTINE}",
+            "PSR_EXPORT_FIRST_DAY": FIRST_DAY.isoformat(),
+            "PSR_SIMULATED_CLOCK": str(self.clock.path),
+            **self.settings,
+        }
+
+
+def push(function: str, data: bytes, attributes: Mapping[str, str] = {}) -> Call:
+    """A Pub/Sub delivery. The same message has the same id each time."""
+    message = {
+        "data": base64.b64encode(data).decode(),
+        "messageId": sha256(data + json.dumps(dict(attributes), sort_keys=True).encode()).hexdigest()[:16],
+        "publishTime": "2026-11-23T09:00:00.000Z",
+        "attributes": dict(attributes),
+    }
+    return Call(function, json.dumps({"subscription": f"projects/p/subscriptions/{function}", "message": message}))
+
+
+def scheduled(function: str, text: str) -> Call:
+    """A call by Cloud Scheduler for a slot, a London time."""
+    return Call(function, headers={"X-CloudScheduler-ScheduleTime": london(text).isoformat()})
+
+
+def ops(*arguments: str) -> Command:
+    """A command of an operator."""
+    return Command(arguments)
+
+
+class _Firestore:
+    """A project's documents, past the service's own code. Each of its worlds has a connection of its own."""
+
+    def __init__(self, emulator: str, project: str) -> None:
+        self._channel = grpc.insecure_channel(emulator, options=[("grpc.max_receive_message_length", -1)])
+        self._emulator = emulator
+        self._database = f"projects/{project}/databases/(default)"
+        self._root = f"{self._database}/documents"
+
+    def read(self) -> dict[str, bytes]:
+        """Every document by collection and id, as on the wire."""
+        query = types.RunQueryRequest.pb()(parent=self._root)
+        query.structured_query.from_.add().all_descendants = True
+        answers = self._call("RunQuery", query, types.RunQueryResponse, stream=True)
+        found = [answer.document for answer in answers if answer.HasField("document")]
+        return {document.name.removeprefix(f"{self._root}/"): document.SerializeToString() for document in found}
+
+    def write(self, documents: Mapping[str, bytes]) -> None:
+        """Write documents."""
+        writes = []
+        for path, document in documents.items():
+            write = types.Write.pb()()
+            write.update.ParseFromString(document)
+            write.update.name = f"{self._root}/{path}"
+            writes.append(write)
+        for start in range(0, len(writes), _WRITES_PER_RPC):
+            part = writes[start : start + _WRITES_PER_RPC]
+            self._call("Commit", types.CommitRequest.pb()(database=self._database, writes=part), types.CommitResponse)
+
+    def clear(self) -> None:
+        """Delete every document, and disconnect."""
+        httpx.delete(f"http://{self._emulator}/emulator/v1/{self._root}").raise_for_status()
+        self._channel.close()
+
+    def _call(self, method: str, request: Any, answer: Any, *, stream: bool = False) -> Any:
+        kind = self._channel.unary_stream if stream else self._channel.unary_unary
+        stub = kind(
+            f"/google.firestore.v1.Firestore/{method}",
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=answer.pb().FromString,
+        )
+        return stub(request, metadata=_OWNER, timeout=60)
+
+
+def _fields(document: bytes) -> dict[str, Any]:
+    """A document's fields; its state as what the JSON says."""
+    fields = {}
+    for name, value in types.Document.pb().FromString(document).fields.items():
+        kind = value.WhichOneof("value_type")
+        fields[name] = None if kind == "null_value" else getattr(value, kind)
+        if kind == "timestamp_value":
+            fields[name] = f"{value.timestamp_value.ToDatetime():%Y-%m-%d}T<time>"
+    if isinstance(fields.get("state"), str):
+        fields["state"] = json.loads(fields["state"])
+    return fields
+
+
+def _same_value(value: Any, digests: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {_same(name, digests): _same_value(part, digests) for name, part in value.items() if name != "attempts"}
+    if isinstance(value, list):
+        return [_same_value(part, digests) for part in value]
+    if isinstance(value, str):
+        return _same(value, digests) if len(value) < 100_000 else sha256(value.encode()).hexdigest()
+    return value
+
+
+def _same(text: str, digests: Mapping[str, str]) -> str:
+    """A text without what is different each time. A digest becomes the name of the exported object that it is of."""
+    for pattern, instead in _DIFFERENT:
+        text = pattern.sub(instead, text)
+    return re.sub(
+        r"\b[0-9a-f]{64}\b", lambda match: f"<sha256 of {digests[match[0]]}>" if match[0] in digests else match[0], text
+    )
