@@ -101,16 +101,17 @@ async def test_a_distributor_whose_mpid_changes_is_sent_deletes_under_its_former
 
 
 async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_the_export_go_on(
-    world: World, tables: Tables
+    world: World, tables: Tables, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await renamed(world, tables, former=False)
     with pytest.raises(ExportStopped) as stopped:
         await world.run("2026-11-25 02:05")
     assert stopped.value.sentence == (
-        "2 feed entries are for recipients that the recipient table does not have (EELC). Put their rows back; or, if "
-        "an MPID has changed or a recipient gets nothing more, add a row with the route `former` to "
-        "shared/data/recipients.csv for each (docs/export.md shows the line). Then deploy"
+        "2 feed entries are for recipients that the recipient table lacks (EELC). Restore the rows; or, if an MPID has "
+        "changed or a recipient gets nothing more, add a row with the route former for each (docs/export.md shows the "
+        "line). Then deploy"
     )
+    assert stopped.value.sentence in capfd.readouterr().out, "the log has the sentence as well"
     tables("recipients.csv", lambda text: text + FORMER)
     await world.run("2026-11-25 03:05")
     assert await world.released() == [MONDAY, TUESDAY]
