@@ -104,7 +104,7 @@ class Play:
         """Take one step, cut or not, and compare."""
         self._begin(step.words)
         result = self._run(step, cut)
-        self.before, self.stored = self.stored, self._look()
+        self.before, self.stored = self.stored, self.look()
         fault = self._judged(self.model, [(step, result)])
         if fault:
             raise Different(self._told(fault))
@@ -121,7 +121,7 @@ class Play:
         result = self.service.run(lambda: self._tried_twice(outer))
         if not inside:
             inside.append(self._run(inner, None))
-        self.before, self.stored = self.stored, self._look()
+        self.before, self.stored = self.stored, self.look()
         faults = []
         for order in ([(inner, inside[0]), (outer, result)], [(outer, result), (inner, inside[0])]):
             model = copy.deepcopy(self.model)
@@ -177,7 +177,8 @@ class Play:
         except (TryAgain, Problem, CommandError) as ended:
             raise Different(self._told(f"tried again, it cannot be done: {ended!r}")) from ended
 
-    def _look(self) -> Documents:
+    def look(self) -> Documents:
+        """Everything that is stored."""
         return self.service.documents_of(*COLLECTIONS)
 
     def _judged(self, model: Model, done: list[tuple[Step, Any]]) -> str | None:
