@@ -94,14 +94,14 @@ def resend(
     *,
     everyone: Annotated[bool, typer.Option("--everyone", help="Every live registration, to every recipient.")] = False,
 ) -> None:
-    """Put the current state of what a day's files spoke of into today's feed; or of every live registration."""
+    """Put the current state of what a day's files named into today's feed; or of every live registration."""
     if (day is None) != everyone or (everyone and recipient):
         raise CommandError("give a day (and recipients, if not all), or --everyone")
     unknown = sorted(set(recipient or []) - set(recipients()))
     if unknown:
         raise CommandError(f"not in the recipient table: {', '.join(unknown)}")
     told = run(lambda: _resend(day.date() if day else None, recipient or list(recipients())))
-    print(f"{told} told again in today's files.")
+    print(f"{told} put into today's files.")
 
 
 async def _resend(day: date | None, names: list[str]) -> int:

@@ -1,7 +1,7 @@
 """`ops migrate`: publish a file of customers, and tell what became of each."""
 
 import csv
-from itertools import islice
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ops.errors import CommandError
-from ops.migration.journal import Journal
+from ops.migration.journal import Journal, only_publisher
 from ops.migration.publishing import Ramp, publish_file
 from ops.migration.reconciling import Reconciliation, reconcile
-from ops.migration.records import records
+from ops.migration.records import Record
+from ops.migration.replacing import replacing
+from ops.migration.survey import Survey, physical_lines, survey
 from ops.running import run
 
 app = typer.Typer(help="Migrate customers from an old platform.", no_args_is_help=True)
@@ -39,18 +41,19 @@ def publish(
     ] = False,
 ) -> None:
     """Publish every record of a file to the migration consumer. A run that was stopped goes on where it was."""
-    journal = Journal.of(file, source, restart=restart)
-    if journal.published:
-        print(f"{journal.published:,} records are published already; going on after them.")
-    total = sum(1 for _ in records(file, source))
-    with _progress() as bar:
-        task = bar.add_task("published", total=total, completed=journal.published)
-        ramp = Ramp(start=rate, ceiling=max(rate, ceiling))
+    with only_publisher(file):
+        journal = Journal.of(file, source, restart=restart)
+        if journal.published:
+            print(f"{journal.published:,} records are published already; going on after them.")
+        found = _surveyed(file, source)
+        with _progress() as bar:
+            task = bar.add_task("published", total=found.records, completed=journal.published)
+            ramp = Ramp(start=rate, ceiling=max(rate, ceiling))
 
-        def show(now: Journal) -> None:
-            bar.update(task, completed=now.published)
+            def show(now: Journal) -> None:
+                bar.update(task, completed=now.published)
 
-        journal = run(lambda: publish_file(file, source, journal, ramp, show))
+            journal = run(lambda: publish_file(file, source, journal, ramp, show))
     print(f"{journal.published:,} records published. `ops migrate status {file}` tells what becomes of them.")
     if journal.too_large:
         numbers = ", ".join(map(str, journal.too_large[:_SHOWN]))
@@ -63,31 +66,68 @@ def status(file: _File, source: _Source = _SOURCE) -> None:
     journal = Journal.of(file, source)
     if not journal.published:
         raise CommandError(f"nothing of {file.name} has been published: ops migrate publish {file}")
-    missing = file.with_name(f"{file.name}.missing.csv")
-    with _progress() as bar, missing.open("w", encoding="utf-8", newline="") as text:
+    surveyed = _surveyed(file, source)
+    listing = file.with_name(f"{file.name}.missing.csv")
+    first: list[str] = []
+    with _progress() as bar, replacing(listing) as text:
         task = bar.add_task("looked up", total=journal.published)
         rows = csv.writer(text)
         rows.writerow(("record", "account_id"))
-        found = run(
-            lambda: reconcile(
-                file,
-                source,
-                journal,
-                lambda record: rows.writerow((record.number, record.account_id)),
-                lambda done: bar.advance(task, done),
-            )
-        )
+
+        def missing(record: Record) -> None:
+            rows.writerow((record.number, record.account_id))
+            if len(first) < _SHOWN:
+                first.append(f"missing: record {record.number}, account {record.account_id or '?'}")
+
+        found = run(lambda: reconcile(file, source, journal, missing, lambda done: bar.advance(task, done)))
     Console().print(_table(found))
     if found.missing:
-        for number, account_id in islice(csv.reader(missing.read_text(encoding="utf-8").splitlines()), 1, _SHOWN + 1):
-            print(f"missing: record {number}, account {account_id or '?'}")
+        print(*first, sep="\n")
         raise CommandError(
-            f"{found.missing:,} records are neither applied nor quarantined yet, see {missing.name}; "
+            f"{found.missing:,} records are neither applied nor quarantined yet, see {listing.name}; "
             "if this stays, publish again with --restart"
         )
-    missing.unlink()
-    if unpublished := sum(1 for _ in islice(records(file, source), journal.published, None)):
+    listing.unlink(missing_ok=True)
+    if unpublished := surveyed.records - journal.published:
         raise CommandError(f"{unpublished:,} records are not published yet: ops migrate publish {file}")
+
+
+def _surveyed(file: Path, source: str) -> Survey:
+    """Read the whole file first, and say what is in it. Raises `CommandError` if it cannot be read."""
+    ends = physical_lines(file)
+    listing = file.with_name(f"{file.name}.repeated.csv")
+    first: list[int] = []
+    with _progress() as bar, replacing(listing) as text:
+        task = bar.add_task("checked", total=ends.lines)
+        rows = csv.writer(text)
+        rows.writerow(("account", "line"))
+
+        def repeated(account: int, line: int) -> None:
+            rows.writerow((account, line))
+            if len(first) <= _SHOWN:
+                first.append(line)
+
+        found = survey(file, source, ends, repeated, lambda lines: bar.update(task, completed=lines))
+    names = f"{found.headers} with names of columns, " if found.headers else ""
+    print(f"{found.lines:,} lines: {names}{found.records:,} records, {found.blank:,} blank.")
+    if not found.complete and found.headers:
+        _warn("the last line has no line break at its end. Check that the file is whole.")
+    if found.not_utf8:
+        _warn(f"{found.not_utf8:,} records are not UTF-8. They are published, and held in quarantine for it.")
+    if not found.repeated:
+        listing.unlink(missing_ok=True)
+        return found
+    lines = ", ".join([*map(str, first[:_SHOWN]), *(["…"] if len(first) > _SHOWN else [])])
+    _warn(
+        f"{found.repeated:,} accounts have more than one record, and the records differ: lines {lines}; "
+        f"all of them are in {listing.name}. "
+        "The newest record counts; records of one time keep the needs of both, and a review is due."
+    )
+    return found
+
+
+def _warn(sentence: str) -> None:
+    print(f"warning: {sentence}", file=sys.stderr)
 
 
 def _table(found: Reconciliation) -> Table:

@@ -1,6 +1,7 @@
 """Verifies an exported day from its files alone: no database, no network, nothing but the folder and a public key."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -49,13 +50,8 @@ def verify(folder: Path, public_key: bytes | None) -> Verified:
     faults = [
         *_signature_faults(folder, content, public_key),
         *_sum_faults(manifest),
-        *(
-            fault
-            for row in manifest.recipients
-            for file in row.files
-            for fault in _file_faults(folder, manifest, row, file)
-        ),
-        *_recipient_faults(folder, manifest),
+        *_file_id_faults(manifest),
+        *(fault for row in manifest.recipients for fault in _recipient_faults(folder, manifest, row)),
         *_left_over(folder, manifest),
         *_release_faults(folder, manifest, content),
     ]
@@ -83,36 +79,48 @@ def _sum_faults(manifest: Manifest) -> Iterator[str]:
         yield "manifest.json: withheld is not the sum over the recipients"
 
 
-def _file_faults(folder: Path, manifest: Manifest, row: ManifestRecipient, file: ManifestFile) -> Iterator[str]:
+def _file_id_faults(manifest: Manifest) -> Iterator[str]:
+    ids = Counter(file.file_id for row in manifest.recipients for file in row.files)
+    yield from (f"manifest.json: {count} files have the id {one}" for one, count in ids.items() if count > 1)
+
+
+def _recipient_faults(folder: Path, manifest: Manifest, row: ManifestRecipient) -> Iterator[str]:
+    """Each file of a recipient, and its sets and deletes over all files that can be read; each file is read once."""
+    read: list[Content] = []
+    for file in row.files:
+        content = yield from _file_faults(folder, manifest, row, file)
+        if content is not None:
+            read.append(content)
+    if len(read) == len(row.files) and (sum(c.sets for c in read), sum(c.deletes for c in read)) != (
+        row.sets,
+        row.deletes,
+    ):
+        yield f"{row.recipient}'s files do not hold {row.sets} sets and {row.deletes} deletes"
+
+
+def _file_faults(
+    folder: Path, manifest: Manifest, row: ManifestRecipient, file: ManifestFile
+) -> Generator[str, None, Content | None]:
+    """Faults of a file; returns what the file says, None if it cannot be read."""
     content = _read(folder / file.path)
     if content is None:
         yield f"{file.path} is missing"
-        return
+        return None
     if (len(content), sha256(content).hexdigest()) != (file.bytes, file.sha256):
         yield f"{file.path} is not the file of the manifest: size or SHA-256 differ"
-        return
+        return None
     try:
         told = _READERS[row.format](content)
     except BadFile as bad:
         yield f"{file.path}: {bad}"
-        return
+        return None
     expected = (file.file_id, manifest.supplier, row.recipient, manifest.created_at)
     envelope = told.envelope
     if (envelope.file_id, envelope.sender, envelope.receiver, envelope.created_at) != expected:
         yield f"{file.path}: file id, sender, receiver or creation time are not the manifest's"
     if (told.sets + told.deletes, told.groups) != (file.supply_points, file.rows):
         yield f"{file.path} does not hold {file.supply_points} supply points in {file.rows} rows"
-
-
-def _recipient_faults(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """Sets and deletes over all files of a recipient; files that cannot be read are told of elsewhere."""
-    for row in manifest.recipients:
-        try:
-            told = [_READERS[row.format]((folder / file.path).read_bytes()) for file in row.files]
-        except (BadFile, OSError):
-            continue
-        if (sum(one.sets for one in told), sum(one.deletes for one in told)) != (row.sets, row.deletes):
-            yield f"{row.recipient}'s files do not hold {row.sets} sets and {row.deletes} deletes"
+    return told
 
 
 def _left_over(folder: Path, manifest: Manifest) -> Iterator[str]:

@@ -11,7 +11,7 @@ job = Scheduled(__file__)
 
 @job.runs
 async def run(slot: datetime) -> Mapping[str, object]:
-    """Seconds of work: the files are written by `export_recipient`, one message each."""
+    """Seconds of work, minutes for a day of millions: `export_recipient` writes the files, one message each."""
     return await export_days().advance(slot)
 
 

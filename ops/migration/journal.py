@@ -1,12 +1,18 @@
 """How far a file has been published to a project: kept beside it, so that a stopped run goes on where it was."""
 
+import fcntl
 import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from ops.errors import CommandError
+from ops.migration.replacing import replacing
 from shared.model import Model
 from shared.settings import settings
 
@@ -35,7 +41,12 @@ class Journal(Model):
         path = journal_beside(file)
         if restart or not path.exists():
             return new
-        kept = cls.model_validate_json(path.read_text(encoding="utf-8"))
+        try:
+            kept = cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except ValidationError:
+            raise CommandError(
+                f"{path.name} is not a journal. Publish with --restart: from the beginning, which does no harm"
+            ) from None
         if (kept.size, kept.fingerprint) != (new.size, new.fingerprint):
             raise CommandError(
                 f"{file.name} has changed since it was published in part ({path.name}); "
@@ -47,10 +58,34 @@ class Journal(Model):
 
     def keep(self, file: Path) -> None:
         """Write it whole or not at all."""
-        path = journal_beside(file)
-        whole = path.with_suffix(".new")
-        whole.write_text(self.model_dump_json(), encoding="utf-8")
-        whole.replace(path)
+        with replacing(journal_beside(file)) as text:
+            text.write(self.model_dump_json())
+
+
+@contextmanager
+def only_publisher(file: Path) -> Iterator[None]:
+    """Nobody else publishes this file to this project meanwhile: the journal has one writer.
+
+    Raises `CommandError` if somebody else does, or if nothing can be written beside the file.
+    """
+    path = journal_beside(file).with_suffix(".lock")
+    try:
+        lock = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CommandError(
+                f"{file.name} is being published to {settings().project} already ({lock.read() or 'just begun'}). "
+                "Wait until that has ended, or stop it; then publish again"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.flush()
+        yield
 
 
 def journal_beside(file: Path) -> Path:

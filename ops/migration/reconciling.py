@@ -2,18 +2,18 @@
 
 import asyncio
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from ops.migration.journal import Journal
 from ops.migration.records import Record, records
+from ops.migration.scratch import scratch_database
 from shared.digest import digest
 from shared.domain.changes import Change
 from shared.domain.registration import AccountId
@@ -60,7 +60,8 @@ async def reconcile(
     """
     outcomes: Counter[str] = Counter()
     duplicates = 0
-    with _Seen() as seen:
+    with scratch_database() as database:
+        seen = _Seen(database)
         published = islice(records(file, source), journal.published)
         nameless = iter(journal.message_ids)
         too_large = set(journal.too_large)
@@ -128,22 +129,15 @@ def _record_id(record: Record, nameless: Iterator[str]) -> str:
 
 
 class _Seen:
-    """Which records have come before, on disk: a file of any size has a set of any size."""
+    """Which records have come before."""
 
-    def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory()
-        self._table = sqlite3.connect(Path(self._folder.name) / "seen.sqlite", isolation_level=None)
-        self._table.execute("PRAGMA journal_mode=OFF")
-        self._table.execute("CREATE TABLE seen (record BLOB PRIMARY KEY) WITHOUT ROWID")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._table.close()
-        self._folder.cleanup()
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.execute("CREATE TABLE seen (record BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def is_new(self, record: Record) -> bool:
         """Whether no record with the same bytes has come before. Those that do not say what they are, are all new."""
         if not record.named:
             return True
         key = sha256(record.data).digest()
-        return self._table.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount == 1
+        return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount == 1

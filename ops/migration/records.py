@@ -1,16 +1,19 @@
 """Records of a source file, one at a time, as the bytes of the event that is published for each.
 
 NDJSON: one CloudEvent `uk.psr.customer.migrated.v1` a line, published as it stands. CSV: one customer a row, made into
-an event here. What is wrong in a record is not mended and not left out: the consumer keeps it with its reason.
+an event here. What is wrong in a record is not mended and not left out: the consumer keeps it with its reason. A line
+that cannot be read as CSV is no record: the whole file is refused.
 """
 
-import csv
 import json
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ops.errors import CommandError
+from ops.migration.csv_lines import CsvLine, csv_lines
 from shared.digest import digest
 from shared.domain.needs import YOUNG_CHILDREN, categories
 from shared.messages.legacy import code_of
@@ -19,7 +22,10 @@ from shared.store.quarantine import event_attributes
 TYPE = "uk.psr.customer.migrated.v1"
 #: Pub/Sub takes 10 MB a message and a request; some of it is the envelope.
 LARGEST_BYTES = 9_900_000
+#: What a row has too much or too little of stands in its event, which is refused for it.
 _SURPLUS = "surplus_cells"
+_MISSING = "missing_cells"
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 #: The columns of a CSV file; those with * may be left out.
 COLUMNS = {
     "account_id": "Account",
@@ -45,9 +51,10 @@ COLUMNS = {
 
 
 class Record(NamedTuple):
-    """One record: its number in the file from 1, the event's bytes, and as far as they can be read, what it is."""
+    """One record: its number and its line in the file from 1, the event's bytes, and what it is if they can be read."""
 
     number: int
+    line: int
     data: bytes
     source: str | None
     event_id: str | None
@@ -59,55 +66,106 @@ class Record(NamedTuple):
         return self.source is not None and self.event_id is not None
 
 
-def records(file: Path, source: str) -> Iterator[Record]:
+class Reading:
+    """What one pass over a file has met. Wrong lines are passed over; the first few are kept by number.
+
+    Records that are `not_utf8` are published like all others.
+    """
+
+    _KEPT = 5
+
+    def __init__(self) -> None:
+        self.lines = self.headers = self.blank = self.records = self.not_utf8 = self.wrong = 0
+        self.first_wrong: dict[int, str] = {}
+
+    def refuse(self, line: CsvLine) -> None:
+        """Note a line that cannot be read."""
+        self.wrong += 1
+        if len(self.first_wrong) < self._KEPT:
+            self.first_wrong[line.number] = str(line.wrong)
+
+
+def records(file: Path, source: str, reading: Reading | None = None) -> Iterator[Record]:
     """Every record of a file, in flat memory. `source` is the CloudEvents source of CSV rows.
 
-    Raises `CommandError` if it is neither NDJSON nor CSV with the columns that are needed.
+    Raises `CommandError` if it is neither NDJSON nor CSV with the columns that are needed, each once; and, without a
+    `reading` to note it, for a line that cannot be read as CSV.
     """
     if file.suffix == ".csv":
-        return _rows(file, source)
+        return _rows(file, source, reading)
     if file.suffix in (".ndjson", ".jsonl"):
-        return _lines(file)
+        return _lines(file, reading or Reading())
     raise CommandError(f"{file.name}: give a file that ends with .ndjson, .jsonl or .csv")
 
 
-def _lines(file: Path) -> Iterator[Record]:
+def _lines(file: Path, reading: Reading) -> Iterator[Record]:
     """A line that no message can hold is read to its end in pieces, and yielded as its beginning: too large."""
     with file.open("rb") as lines:
-        number = 0
         while line := lines.readline(LARGEST_BYTES + 2):
             begun = line
             while not begun.endswith(b"\n") and (begun := lines.readline(LARGEST_BYTES)):
                 pass
+            reading.lines += 1
             if line.strip():
-                number += 1
-                yield _record(number, line.rstrip(b"\r\n"))
+                reading.records += 1
+                yield _record(reading.records, reading.lines, line.rstrip(b"\r\n"))
+            else:
+                reading.blank += 1
 
 
-def _rows(file: Path, source: str) -> Iterator[Record]:
-    """Bytes that are no UTF-8, and cells beyond the last column, go into the event as they are: it is refused."""
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        reader = csv.DictReader(text, restkey=_SURPLUS)
-        named = set(reader.fieldnames or [])
-        needed = {name for name, meaning in COLUMNS.items() if not meaning.endswith("*")}
-        if needed - named or named - set(COLUMNS):
-            wrong = sorted(needed - named) + sorted(named - set(COLUMNS))
-            raise CommandError(f"{file.name}: columns that are missing or not known: {', '.join(wrong)}")
-        for number, row in enumerate(reader, 1):
-            surplus = row.pop(_SURPLUS, None)
-            event = _event({name: value or "" for name, value in row.items()}, source, surplus)
-            yield _record(number, json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogateescape"))
+def _rows(file: Path, source: str, noted: Reading | None) -> Iterator[Record]:
+    """Cells beyond the last column, how many are missing, and bytes that are not UTF-8 go into the event, which is
+    refused for them.
+    """
+    reading = noted or Reading()
+    lines = csv_lines(file)
+    names = _columns(file, next(lines, CsvLine(1, [])))
+    reading.lines = reading.headers = 1
+    for line in lines:
+        reading.lines += 1
+        if line.wrong and noted is None:
+            raise CommandError(f"{file.name}, line {line.number}: {line.wrong}")
+        if line.wrong:
+            reading.refuse(line)
+        elif not line.cells:
+            reading.blank += 1
+        else:
+            reading.records += 1
+            surplus, missing = line.cells[len(names) :], len(names) - len(line.cells)
+            unlike = ({_SURPLUS: surplus} if surplus else {}) | ({_MISSING: missing} if missing > 0 else {})
+            row = dict.fromkeys(names, "") | dict(zip(names, line.cells, strict=False))
+            event = json.dumps(_event(row, source, unlike), ensure_ascii=False)
+            data = event.encode("utf-8", "surrogateescape")
+            reading.not_utf8 += data != event.encode("utf-8", "replace")
+            yield _record(reading.records, line.number, data)
 
 
-def _record(number: int, data: bytes) -> Record:
+def _columns(file: Path, header: CsvLine) -> list[str]:
+    """The names of a file's columns. Raises `CommandError`."""
+    if header.wrong:
+        raise CommandError(f"{file.name}, line 1: {header.wrong}")
+    named = Counter(header.cells)
+    if repeated := sorted(name for name, times in named.items() if times > 1):
+        raise CommandError(f"{file.name}: columns that are named more than once: {_listed(repeated)}")
+    needed = {name for name, meaning in COLUMNS.items() if not meaning.endswith("*")}
+    if wrong := sorted(needed - set(named)) + sorted(set(named) - set(COLUMNS)):
+        raise CommandError(f"{file.name}: columns that are missing or not known: {_listed(wrong)}")
+    return header.cells
+
+
+def _listed(names: list[str]) -> str:
+    """What is no name of a column may be a customer's: the first line may be missing."""
+    return ", ".join(name if _COLUMN.fullmatch(name) else "(no column name)" for name in names)
+
+
+def _record(number: int, line: int, data: bytes) -> Record:
     """Read as the quarantine reads it, so that both know it by the same name."""
     told = event_attributes(data)
-    return Record(number, data, told.get("source") or None, told.get("id") or None, told.get("subject"))
+    return Record(number, line, data, told.get("source") or None, told.get("id") or None, told.get("subject"))
 
 
-def _event(row: dict[str, str], source: str, surplus: object) -> dict[str, object]:
+def _event(row: dict[str, str], source: str, unlike: Mapping[str, object]) -> dict[str, object]:
     """The same row makes the same event, whenever and however often it is published."""
-    data = _customer(row)
     return {
         "specversion": "1.0",
         "type": TYPE,
@@ -115,7 +173,7 @@ def _event(row: dict[str, str], source: str, surplus: object) -> dict[str, objec
         "id": digest(json.dumps([row.get(name, "") for name in COLUMNS])),
         "subject": row["account_id"],
         "time": row["recorded_at"],
-        "data": data if surplus is None else {**data, _SURPLUS: surplus},
+        "data": {**_customer(row), **unlike},
     }
 
 

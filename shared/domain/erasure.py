@@ -92,12 +92,12 @@ def erased_entry(entry: FeedEntry) -> FeedEntry:
 
 def _facts(time: datetime) -> Facts:
     fact = Fact(time=time, source=SOURCE, id=ERASED)
-    return Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points={})
+    return Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points={}, closing=fact)
 
 
 def _times(facts: Facts) -> list[datetime]:
-    aspects = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points]
-    return [fact.time for fact in (*aspects, *facts.points.values())]
+    aspects = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, facts.closing]
+    return [fact.time for fact in (*aspects, *facts.points.values()) if fact is not None]
 
 
 def _erased_registration(registration: Registration) -> Registration:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.needs import NeedCode
 from shared.domain.networks import NetworkState, Send, after_change, after_supply_lost, to_send
-from shared.domain.recipients import Withheld, allowed_needs, recipients, recipients_of, why_withheld
+from shared.domain.recipients import UNROUTABLE, Withheld, allowed_needs, recipients, recipients_of, why_withheld
 from shared.domain.registration import Registration, RegistrationId
 from shared.domain.sharing import LawfulBasis
 from shared.domain.supply_points import supply_point_of
@@ -102,7 +102,8 @@ def effects_of(
 
     `known` holds every supply point that the registration held before, and what it takes over from others, with what
     each network has of it. `lost` are keys of supply points that another supplier now serves. What a recipient has that
-    the table lacks now stays noted: nothing can be sent to it until its row is back.
+    the table lacks now stays noted: nothing is sent to it until its row is back, but an entry of today that it should
+    not get any more is taken back.
     """
     held: Networks = {}
     released: Networks = {}
@@ -112,18 +113,24 @@ def effects_of(
         views: dict[str, NetworkState] = {}
         told = {recipient.recipient_id for recipient in recipients_of(supply_point_of(key), after.premises.postcode)}
         for recipient_id in sorted({*told, *known.get(key, {})}):
-            if recipient_id not in recipients():
-                views[recipient_id] = known[key][recipient_id]
-                continue
-            withheld = _why_withheld(after, key, recipient_id, routed=recipient_id in told, lost=key in lost)
             previous = known.get(key, {}).get(recipient_id)
+            has_entry = previous is not None and previous.day == day
+            withheld = _why_withheld(after, key, recipient_id, routed=recipient_id in told, lost=key in lost)
+            if recipient_id == UNROUTABLE and recipient_id not in told:  # nobody has ever had this
+                nothing = after_change(None, day, wants=False)
+                entries += [_entry(after, key, recipient_id, nothing, withheld)] if has_entry else []
+                continue
+            in_table = recipient_id in recipients()
+            if previous and not (in_table or key in lost or (has_entry and key not in holds)):
+                views[recipient_id] = previous
+                continue
             view = (
                 after_supply_lost(previous, day)
                 if withheld is Withheld.SUPPLY_LOST
                 else after_change(previous, day, wants=withheld is None)
             )
             views[recipient_id] = view
-            entries.append(_entry(after, key, recipient_id, view, withheld))
+            entries += [_entry(after, key, recipient_id, view, withheld)] if in_table or has_entry else []
         (held if key in holds else released)[key] = views
     return Effects(held, released, entries)
 
@@ -133,13 +140,14 @@ def effects_of_release(
 ) -> tuple[dict[str, NetworkState], list[FeedEntry]]:
     """What it means for a supply point that was released on `day` whether its last `holder` has `lost` it.
 
-    Returns each network's view, and the entries. What a recipient without a row in the table has stays noted.
+    Returns each network's view, and the entries. What a recipient without a row in the table has stays noted, unless it
+    is lost; an entry of the day is replaced in any case.
     """
     withheld = Withheld.SUPPLY_LOST if lost else Withheld.RELEASED
     views = {
         name: after_supply_lost(view, day) if lost else after_change(view, day, wants=False)
         for name, view in known.items()
-        if name in recipients()
+        if name in recipients() or lost or view.day == day
     }
     entries = [
         FeedEntry(
@@ -152,6 +160,7 @@ def effects_of_release(
             withheld=withheld,
         )
         for name, view in views.items()
+        if name in recipients() or known[name].day == day
     ]
     return {**known, **views}, entries
 

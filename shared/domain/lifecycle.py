@@ -245,6 +245,12 @@ def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Setti
     return Decision(_kind(before, after), known.model_copy(update=stored))
 
 
+def with_warnings_of_today(registration: Registration) -> Registration:
+    """A registration with the warnings that its supply points have by today's tables."""
+    others = [notice for notice in registration.warnings if not notice.pointer.startswith("/supply_points/")]
+    return registration.model_copy(update={"warnings": [*_warnings(registration.supply_points), *others]})
+
+
 def give_way(
     decision: Decision, known: RegistrationState | None, newer: Collection[str], older: Collection[str], fact: Fact
 ) -> Decision:

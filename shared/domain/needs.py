@@ -71,7 +71,7 @@ class NeedCode(str):
     def parse(cls, text: str) -> "NeedCode":
         """Raises `PydanticCustomError` for code 10 ("Do Not Use"), numbers that are not assigned, and anything else."""
         if text not in categories():
-            raise PydanticCustomError("need_code_unknown", "is not a Priority Services category (J1699)")
+            raise PydanticCustomError("need_code_unknown", "is not a live Priority Services category (J1699)")
         return cls(text)
 
     @property

@@ -26,6 +26,8 @@ from shared.settings import Settings
 from shared.store.exports import Exports
 
 _RECIPIENTS_AT_ONCE = 8
+#: How many recipients a sentence names; the log takes 400 characters.
+_NAMES = 10
 
 
 async def begun(
@@ -104,11 +106,12 @@ async def _recipients_of(day: date, exports: Exports) -> list[str]:
     unknown = [name for name in found if name not in recipients()]
     left = await exports.count(unknown, day)
     if left:
+        more = [f"{len(unknown) - _NAMES} more"] if len(unknown) > _NAMES else []
         raise ExportStopped(
             day,
-            f"{left} feed entries are for recipients that the recipient table does not have ({', '.join(unknown)}). "
-            "Put their rows back; or, if an MPID has changed or a recipient gets nothing more, add a row with the "
-            "route `former` to shared/data/recipients.csv for each (docs/export.md shows the line). Then deploy",
+            f"{left} feed entries are for recipients that the recipient table lacks "
+            f"({', '.join([*unknown[:_NAMES], *more])}). Restore the rows; or, if an MPID has changed or a recipient "
+            "gets nothing more, add a row with the route former for each (docs/export.md shows the line). Then deploy",
         )
     return [name for name in found if name in recipients()]
 

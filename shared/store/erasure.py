@@ -12,12 +12,12 @@ version that it ended with, while the registration stays as it is.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from shared.clock import LONDON, london_day
+from shared.clock import day_begins, london_day
 from shared.domain.changes import Change, Origin
 from shared.domain.due_dates import erase_due_on, erase_period_on
 from shared.domain.erasure import SOURCE, erased_at, erased_change, erased_entry, erased_state, tombstone
@@ -26,7 +26,7 @@ from shared.domain.lifecycle import Decision, Moment, withdraw
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.errors import NotFound, Unavailable
 from shared.export.plan import Stage
-from shared.settings import settings
+from shared.settings import Settings, settings
 from shared.store.documents import Documents, Key, Stored, documents, pause
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
@@ -97,8 +97,9 @@ class _Extent(NamedTuple):
 class Erasure:
     """Finds and overwrites what belongs to accounts."""
 
-    def __init__(self, documents: Documents, identity: Identity) -> None:
+    def __init__(self, documents: Documents, identity: Identity, settings: Settings) -> None:
         self._documents = documents
+        self._settings = settings
         self._registrations = Registrations(documents, identity)
         self._quarantine = Quarantine(documents, identity)
         self._exports = Exports(documents)
@@ -158,7 +159,7 @@ class Erasure:
             state = _state(stored)
             if state.erased_on is not None:
                 return await self._sweep(registration_id)
-            if state.ended_on is None or state.ended_on + _kept() > until:
+            if state.ended_on is None or state.ended_on + self._kept > until:
                 return await self._erase_former(state, until)
             if await self._make_shell(registration_id):
                 return await self._sweep(registration_id)
@@ -187,7 +188,7 @@ class Erasure:
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             if known is None:
                 raise NotFound
-            return withdraw(SOURCE, known, moment=moment, fact=fact, settings=settings())
+            return withdraw(SOURCE, known, moment=moment, fact=fact, settings=self._settings)
 
         await self._registrations.apply(request, decide, expect_new=False)
         return True
@@ -195,7 +196,8 @@ class Erasure:
     async def _make_shell(self, registration_id: RegistrationId) -> bool:
         """Replace a registration that has ended by a shell that is due today, and say whether it is one.
 
-        It is none if it is live, or has changed meanwhile. Raises `NotFound`, `Unavailable`.
+        It is none if it is live, or has changed meanwhile. A shell is replaced, too: erasing again covers what was
+        stated since. Raises `NotFound`, `Unavailable`.
         """
         stored = await self._documents.get(_key(registration_id))
         if stored is None:
@@ -204,9 +206,9 @@ class Erasure:
         state = _state(stored)
         if state.registration.status.live:
             return False
-        if state.erased_on is not None and stored.fields.get(ERASE_DUE) is not None:
-            return True
-        shell = state if state.erased_on is not None else erased_state(state, now)
+        shell = erased_state(state, now)
+        if state.erased_on is not None:
+            shell = shell.model_copy(update={"erased_on": state.erased_on})
         return await self._replace(stored, shell, london_day(now))
 
     async def _sweep(self, registration_id: RegistrationId) -> Erased:
@@ -227,9 +229,9 @@ class Erasure:
         now = self._documents.clock.now()
         done = Erased(registration_id, 0, 0, 0, 0)
         finished: list[FormerPeriod] = []
-        due = [period for period in state.former if erase_period_on(period, _kept()) <= until]
+        due = [period for period in state.former if erase_period_on(period, self._kept) <= until]
         for period in due:
-            seen_by = period.erased_at or _end_of(period.ended_on)
+            seen_by = period.erased_at or day_begins(period.ended_on + timedelta(days=1))
             one = await self._overwrite(registration_id, _Extent(period.version, seen_by))
             finished += [period] if _finished(one, period.erased_at, now) else []
             done = done.plus(one)
@@ -245,7 +247,12 @@ class Erasure:
         state = _state(stored)
         after = state.model_copy(update={"former": [period for period in state.former if period not in finished]})
         if after != state:
-            await self._replace(stored, after, erase_due_on(after, _kept()))
+            await self._replace(stored, after, erase_due_on(after, self._kept))
+
+    @property
+    def _kept(self) -> timedelta:
+        """How long what has ended is kept."""
+        return timedelta(days=self._settings.ended_kept_days)
 
     async def _replace(self, stored: Stored, state: RegistrationState, erase_due: date | None) -> bool:
         """Store a registration's state if it is still the version read. False if it is not known to be stored."""
@@ -357,7 +364,7 @@ class Erasure:
 
     async def _released(self, days: set[date]) -> set[date]:
         """Of these days, those whose files are never made (again)."""
-        first = settings().export_first_day
+        first = self._settings.export_first_day
         ordered = sorted(days)
         states = await self._exports.days(ordered) if ordered else []
         return {
@@ -375,18 +382,9 @@ def _state(stored: Stored) -> RegistrationState:
     return RegistrationState.model_validate_json(stored.state)
 
 
-def _kept() -> timedelta:
-    return timedelta(days=settings().ended_kept_days)
-
-
 def _is_due(stored: Stored, until: date) -> bool:
     due = stored.fields.get(ERASE_DUE)
     return due is not None and str(due) <= spread(RegistrationId(stored.document_id), until)
-
-
-def _end_of(day: date) -> datetime:
-    """The last instant of a London day, and no more."""
-    return datetime.combine(day + timedelta(days=1), time(), LONDON) - timedelta(microseconds=1)
 
 
 def _finished(done: Erased, since: datetime | None, now: datetime) -> bool:
@@ -397,4 +395,4 @@ def _finished(done: Erased, since: datetime | None, now: datetime) -> bool:
 @cache
 def erasure() -> Erasure:
     """Of this process's database."""
-    return Erasure(documents(), identity())
+    return Erasure(documents(), identity(), settings())

@@ -325,7 +325,7 @@ class Registrations:
             key: self._points.taken_over(claim, request.registration_id) if (claim := known.claims.get(key)) else {}
             for key in _taken(known, decision.state)
         }
-        handed_over = {**(before.networks if before else {}), **taken}
+        handed_over = {**decision.state.networks, **taken}
         effects = effects_of(decision.state.registration, handed_over, moment.day, decision.lost)
         state = decision.state.model_copy(update={"networks": effects.held})
         losses = dict.fromkeys(decision.lost, request.fact)

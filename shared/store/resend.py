@@ -1,27 +1,28 @@
-"""Telling networks again: the current state of what was told before goes into today's feed.
+"""Resending: the current state of what files of an earlier day said goes into today's feed.
 
-What was sent is never made again: a file of an old day would undo what later days have said. So a fault of an old file,
-or a recipient that is new, is mended by today's file.
+What was sent is never made again: a file of an old day would undo what later days have said. So today's file repairs a
+fault of an old file, and tells a new recipient of everyone.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 
 from shared.clock import london_day
 from shared.digest import digest
 from shared.domain.changes import ChangeKind, Origin
-from shared.domain.feed import FeedEntry, feed_file
-from shared.domain.lifecycle import Decision, Moment
-from shared.domain.networks import Send, to_send
-from shared.domain.recipients import Withheld
+from shared.domain.feed import FeedEntry, Networks, feed_file
+from shared.domain.lifecycle import Decision, Moment, with_warnings_of_today
+from shared.domain.networks import NetworkState, Send, after_change, to_send
+from shared.domain.recipients import Withheld, recipients, tables
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, Erased, RegistrationUnknown, Unavailable
 from shared.store.documents import Documents, pause
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations, Request
 from shared.store.rpc import CommitConflict, CommitUnanswered
-from shared.store.supply_points import SupplyPointWrites, claim_of
+from shared.store.supply_points import Claim, SupplyPointWrites, claim_of, kept_key
 
 SOURCE = "ops"
 _AT_ONCE = 16
@@ -29,38 +30,46 @@ _ATTEMPTS = 8
 
 
 class Resend:
-    """Puts states into today's feed. Repeating a command on the same day changes nothing."""
+    """Puts states into today's feed. Repeating a command on the same day, with the same tables, changes nothing."""
 
     def __init__(self, documents: Documents, identity: Identity, actor: str) -> None:
         self._documents = documents
         self._registrations = Registrations(documents, identity)
         self._points = SupplyPointWrites(documents, identity)
         self._actor = actor
+        self._tables = tables()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def day(self, day: date, recipients: Sequence[str]) -> int:
-        """Tell again of every supply point that these recipients' files of a day spoke of; how many that were.
+        """Resend every supply point that these recipients' files of a day named.
 
-        Raises `ClockOutOfStep`, `Unavailable`.
+        Returns how many registrations and deletes of released supply points are in today's feed because of this call: a
+        repeat counts none. Raises `ClockOutOfStep`, `Unavailable`.
         """
         await self._documents.check_clocks()
         counts = [await self._file(recipient, day) for recipient in recipients]
         return sum(counts)
 
     async def everyone(self) -> int:
-        """Tell every recipient of every live registration; how many that were. Raises as `day` does."""
+        """Resend every live registration to every recipient, and the deletes that waited for a recipient's row.
+
+        Returns how many, and raises, as `day` does.
+        """
         await self._documents.check_clocks()
-        told = 0
+        resent = 0
         async for page in self._documents.pages("registrations", fields=["status"]):
             ids = [RegistrationId(stored.document_id) for stored in page]
-            told += sum(await asyncio.gather(*(self._registration(each, "everyone") for each in ids)))
-        return told
+            resent += sum(await asyncio.gather(*(self._registration(each, "everyone") for each in ids)))
+        async for page in self._documents.pages("supply_points"):
+            waiting = [point for stored in page if (point := Claim.model_validate_json(stored.state).supply_point)]
+            resent += sum(await asyncio.gather(*(self._waiting(point) for point in waiting)))
+        return resent
 
     async def _file(self, recipient: str, day: date) -> int:
-        told = 0
+        resent = 0
         async for entries in self._entries(recipient, day):
-            told += sum(await asyncio.gather(*(self._supply_point(entry, day.isoformat()) for entry in entries)))
-        return told
+            resent += sum(await asyncio.gather(*(self._supply_point(entry, day.isoformat()) for entry in entries)))
+        return resent
 
     async def _entries(self, recipient: str, day: date) -> AsyncIterator[list[FeedEntry]]:
         """The feed entries of a day that were written, in pages."""
@@ -69,20 +78,46 @@ class Resend:
             yield [entry for entry in entries if entry.send is not Send.NOTHING]
 
     async def _supply_point(self, entry: FeedEntry, run: str) -> bool:
-        """Tell again of a supply point: its holder's state, or the delete that was its last word."""
+        """Resend a supply point: its holder's state, or the delete that its recipient was sent last."""
+        point, recipient = entry.supply_point, entry.recipient
         async with self._at_once:
-            claim = claim_of(await self._documents.get(self._points.claim_key(entry.supply_point)))
-        if claim is None:
-            return False
-        if claim.registration_id is not None:
-            return await self._registration(claim.registration_id, run)
-        async with self._at_once:
-            return await self._released(entry)
+            claim = claim_of(await self._documents.get(self._points.claim_key(point)))
+            if claim is None:
+                return False
+            holder = claim.registration_id
+            state = await self._registrations.get(holder) if holder else None
+            views = state.networks.get(point, {}) if state else claim.networks
+            view = views.get(recipient)
+            deleted = view is not None and not view.wants and await self._was_deleted(point, recipient)
+        if holder is None:
+            return await self._released(point, recipient, deleted=deleted)
+        if deleted:
+            return await self._registration(holder, run, (point, recipient))
+        return view is not None and view.wants and await self._registration(holder, run)
 
-    async def _registration(self, registration_id: RegistrationId, run: str) -> bool:
-        """Whether it is live, and told again today."""
+    async def _was_deleted(self, point: str, recipient: str) -> bool:
+        """Whether a recipient was sent a delete of a supply point last, and the supply has not been lost since."""
+        prefix = f"{self._points.claim_key(point).document_id}-{recipient}"
+        deleted = False
+        pages = self._documents.pages("export_feed", from_id=f"{prefix}-", before_id=f"{prefix}.")
+        async for page in pages:  # in order of days
+            for stored in page:
+                entry = FeedEntry.model_validate_json(stored.state)
+                if entry.send is not Send.NOTHING or entry.withheld is Withheld.SUPPLY_LOST:
+                    deleted = entry.send is Send.DELETE
+        return deleted
+
+    async def _registration(
+        self, registration_id: RegistrationId, run: str, delete: tuple[str, str] | None = None
+    ) -> bool:
+        """Resend a live registration, and one delete of a supply point that it holds; whether this call did.
+
+        `delete` is the supply point's key and the recipient. Raises `ClockOutOfStep`, `Unavailable`.
+        """
         now = self._documents.clock.now()
-        event_id = f"resend {run} on {london_day(now)}"
+        event_id = f"resend {run} on {london_day(now)} by {self._tables}"
+        if delete is not None:
+            event_id += f", delete {self._points.claim_key(delete[0]).document_id} at {delete[1]}"
         request = Request(
             registration_id=registration_id,
             change_id=f"{registration_id}-{digest(SOURCE, event_id)}",
@@ -92,38 +127,57 @@ class Resend:
         )
         async with self._at_once:
             try:
-                outcome = await self._registrations.apply(request, _again, expect_new=False)
+                outcome = await self._registrations.apply(request, partial(_again, delete=delete), expect_new=False)
             except Erased:
                 return False
-        return outcome.change.kind is ChangeKind.RESENT
+        return outcome.change.kind is not ChangeKind.NO_CHANGE and not outcome.replayed
 
-    async def _released(self, entry: FeedEntry) -> bool:
-        """Delete again what nobody holds and the recipient was last told to delete.
+    async def _waiting(self, point: str) -> int:
+        """Delete a released supply point where recipients still have it and their rows are back; how many deletes."""
+        async with self._at_once:
+            claim = claim_of(await self._documents.get(self._points.claim_key(point)))
+        names = [name for name, view in claim.networks.items() if view.wants and name in recipients()] if claim else []
+        return sum([await self._released(point, name, deleted=False) for name in names])
 
-        Raises `ClockOutOfStep`, `Unavailable`.
+    async def _released(self, point: str, recipient: str, *, deleted: bool) -> bool:
+        """Delete what nobody holds: again, if the recipient was sent a delete, or if it still has what it was sent.
+
+        Whether today's feed has a delete because of this call. Raises `ClockOutOfStep`, `Unavailable`.
         """
-        key = self._points.claim_key(entry.supply_point)
+        key = self._points.claim_key(point)
         for attempt in range(_ATTEMPTS):
-            stored = await self._documents.get(key)
+            async with self._at_once:
+                stored = await self._documents.get(key)
             claim = claim_of(stored)
-            if stored is None or claim is None or claim.released_on is None:
-                return False
-            view = claim.networks.get(entry.recipient)
-            if view is None or to_send(view) is not Send.DELETE:
+            view = claim.networks.get(recipient) if claim else None
+            if stored is None or claim is None or claim.released_on is None or view is None:
                 return False
             day = self._day(claim.released_on)
-            networks = claim.networks | {entry.recipient: view.model_copy(update={"day": day})}
-            again = claim.model_copy(update={"networks": networks, "released_on": day})
-            deleted = entry.model_copy(
-                update={"day": day, "send": Send.DELETE, "withheld": Withheld.RELEASED, "state": None}
+            if not (view.wants or deleted) or (view.day == day and to_send(view) is Send.DELETE):
+                return False
+            after = after_change(view, day, wants=False) if view.wants else NetworkState(day=day, had=True, wants=False)
+            networks = claim.networks | {recipient: after}
+            kept = {"networks": networks, "released_on": day, "supply_point": kept_key(point, networks)}
+            entry = FeedEntry(
+                supply_point=point,
+                recipient=recipient,
+                day=day,
+                registration_id=claim.released_by,
+                version=0,
+                send=to_send(after),
+                withheld=Withheld.RELEASED,
             )
-            writes = [self._points.claim(entry.supply_point, again, stored.update_time), self._points.feed(deleted)]
+            writes = [
+                self._points.claim(point, claim.model_copy(update=kept), stored.update_time),
+                self._points.feed(entry),
+            ]
             try:
-                await self._documents.commit(writes)
+                async with self._at_once:
+                    await self._documents.commit(writes)
             except (CommitConflict, CommitUnanswered):
                 await pause(attempt + 1)
             else:
-                return True
+                return entry.send is Send.DELETE
         raise Unavailable(headers={"Retry-After": "1"})
 
     def _day(self, released_on: date) -> date:
@@ -134,13 +188,29 @@ class Resend:
         return max(today, released_on)
 
 
-def _again(known: RegistrationState | None, moment: Moment) -> Decision:
-    """The same state on another day: what is live is told again.
+def _again(known: RegistrationState | None, moment: Moment, delete: tuple[str, str] | None) -> Decision:
+    """The same state on another day, with warnings by today's tables.
 
-    Raises `RegistrationUnknown`.
+    `delete` is sent again, as if the recipient still had something of the supply point. Raises
+    `RegistrationUnknown`.
     """
     if known is None:
         raise RegistrationUnknown
-    if not known.registration.status.live:
+    before = known.registration
+    if not before.status.live:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
-    return Decision(ChangeKind.RESENT, known.model_copy(update={"day": moment.day}))
+    state = known.model_copy(update={"day": moment.day, "networks": _with_delete(known.networks, moment.day, delete)})
+    after = with_warnings_of_today(before)
+    if after == before:
+        return Decision(ChangeKind.RESENT, state)
+    after = after.model_copy(update={"version": before.version + 1, "updated_at": moment.now})
+    return Decision(ChangeKind.AMENDED, state.model_copy(update={"registration": after}))
+
+
+def _with_delete(networks: Networks, day: date, delete: tuple[str, str] | None) -> Networks:
+    point, recipient = delete or ("", "")
+    view = networks.get(point, {}).get(recipient)
+    if view is None:
+        return networks
+    had = NetworkState(day=day, had=True, wants=view.wants)
+    return networks | {point: networks[point] | {recipient: had}}

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from shared.domain.feed import FeedEntry, Networks, effects_of_release, size_of
 from shared.domain.networks import NetworkState, taken_over
+from shared.domain.recipients import recipients
 from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationState
 from shared.model import Model
 from shared.store.documents import Documents, Key, Stored, Value
@@ -26,6 +27,8 @@ class Claim(Model):
     A released claim stays until someone takes it over: with what each network had of it, the day of its release, who
     released it, the newest `fact` by which that registration held it, and the newest by which it had a `loss` of it,
     both without the event's id, which is a producer's text.
+    It has the supply point's key only while a recipient still has something that cannot be deleted there, since its row
+    is missing from the table.
     """
 
     registration_id: RegistrationId | None
@@ -33,6 +36,7 @@ class Claim(Model):
     released_by: RegistrationId | None = None
     fact: Fact | None = None
     loss: Fact | None = None
+    supply_point: str | None = None
     networks: dict[str, NetworkState] = Field(default_factory=dict)
 
 
@@ -66,6 +70,7 @@ class SupplyPointWrites:
                 released_by=holder.registration.registration_id,
                 fact=_nameless(holder.facts.points[point]),
                 loss=_nameless(losses[point]) if point in losses else None,
+                supply_point=kept_key(point, networks),
                 networks=networks,
             )
             for point, networks in released.items()
@@ -86,7 +91,7 @@ class SupplyPointWrites:
         after = claim.model_copy(update={name: _nameless(fact)})
         lost = after.loss is not None and after.loss.newer_than(after.fact)
         networks, entries = effects_of_release(point, claim.networks, day, holder, lost=lost)
-        after = after.model_copy(update={"networks": networks})
+        after = after.model_copy(update={"networks": networks, "supply_point": kept_key(point, networks)})
         return [self.claim(point, after, version), *(self.feed(entry) for entry in entries)]
 
     def taken_over(self, claim: Claim, holder: RegistrationId) -> dict[str, NetworkState]:
@@ -104,6 +109,12 @@ class SupplyPointWrites:
         key = self.claim_key(entry.supply_point)
         document_id = f"{key.document_id}-{entry.recipient}-{entry.day}"
         return self._documents.put(Key("export_feed", document_id), feed_fields(entry))
+
+
+def kept_key(point: str, networks: Mapping[str, NetworkState]) -> str | None:
+    """The key that a released claim keeps: for deletes that wait until the recipient's row is back in the table."""
+    waits = any(view.wants and name not in recipients() for name, view in networks.items())
+    return point if waits else None
 
 
 def claim_of(stored: Stored | None) -> Claim | None:

@@ -132,8 +132,10 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     await world.tell(2, needs=[], status="pending")
     await world.tell(3, needs=[{"code": "33", "ends_on": "2027-01-31"}])
     await world.tell(3, supply_points={"mpans": [], "mprns": ["9900000104"]})
+    await world.tell(4)
     await event(world, 3, Statement(closes_on=date(2026, 12, 24)), world.clock.now())
     await world.run("2026-11-24 02:05")
+    await world.withdraw(4)
     resend = Resend(world.documents, Identity.of(world.settings), "an operator")
     await resend.day(date(2026, 11, 23), await world.exports.recipients_in_feed())
     await resend.everyone()
@@ -156,7 +158,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     [page async for page in quarantine.due(world.clock.now(), limit=10)]
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
-    erasure = Erasure(world.documents, Identity.of(world.settings))
+    erasure = Erasure(world.documents, Identity.of(world.settings), world.settings)
     await erasure.erase_due(registration_id, date(2026, 11, 24))
     await erasure.erase(registration_id, "an operator")
     actions = OperatorActions(world.documents)

@@ -39,14 +39,22 @@ def water(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The table with one row more."""
     for file in data.FOLDER.glob("*.csv"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    row = io.StringIO()
-    csv.DictWriter(row, list(WATER)).writerow(WATER)
-    with (tmp_path / "recipients.csv").open("a") as file:
-        file.write(row.getvalue())
     monkeypatch.setattr(data, "FOLDER", tmp_path)
-    table.recipients.cache_clear()
-    table._by_area.cache_clear()
+    add(WATER)
     yield
+    forget()
+
+
+def add(values: dict[str, str]) -> None:
+    """One more row in the test's own table."""
+    row = io.StringIO()
+    csv.DictWriter(row, list(WATER)).writerow(values)
+    with (data.FOLDER / "recipients.csv").open("a") as file:
+        file.write(row.getvalue())
+    forget()
+
+
+def forget() -> None:
     table.recipients.cache_clear()
     table._by_area.cache_clear()
 
@@ -76,6 +84,30 @@ def test_ids_and_file_codes_are_each_recipients_own() -> None:
 def test_a_route_that_means_nothing_is_refused(route: str) -> None:
     with pytest.raises(ValueError, match="a route is"):
         table.Route.parse(route)
+
+
+@pytest.mark.usefixtures("water")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"codes": "02"}, "may know no codes", id="codes"),
+        pytest.param({"lawful_bases": "explicit_consent"}, "may know no codes", id="lawful bases"),
+        pytest.param({"recipient_id": "EELC"}, "ids and file codes must differ", id="a name that is not former yet"),
+    ],
+)
+def test_a_former_recipient_gets_nothing_and_has_a_name_of_its_own(changes: dict[str, str], reason: str) -> None:
+    former = WATER | {"route": "former", "recipient_id": "OLDN", "file_code": "F1", "codes": "", "lawful_bases": ""}
+    add(former | changes)
+    with pytest.raises(ValueError, match=reason):
+        recipients()
+
+
+@pytest.mark.usefixtures("water")
+def test_a_former_recipient_is_told_of_no_supply_point() -> None:
+    former = {"route": "former", "recipient_id": "OLDN", "file_code": "F1", "codes": "", "lawful_bases": ""}
+    add(WATER | former)
+    assert "OLDN" in recipients()
+    assert "OLDN" not in {recipient.recipient_id for recipient in recipients_of(Mpan(mpan("22", 1)), "BS1 4DJ")}
 
 
 @pytest.mark.usefixtures("water")

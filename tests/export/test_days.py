@@ -321,8 +321,9 @@ async def test_a_recipient_that_the_table_lost_stops_the_day_before_it_is_planne
     with pytest.raises(ExportStopped):
         await world.run("2026-11-24 02:05")
     assert await world.stopped(MONDAY) == (
-        "1 feed entries are for recipients that the recipient table does not have (GONE); put their rows back until "
-        "the day is released"
+        "1 feed entries are for recipients that the recipient table lacks (GONE). Restore the rows; or, if an MPID has "
+        "changed or a recipient gets nothing more, add a row with the route former for each (docs/export.md shows the "
+        "line). Then deploy"
     )
     assert world.files() == {}
     back = entry.fields | {"file": "EELC|2026-11-22"}

@@ -135,6 +135,9 @@ def _resealed(folder: Path, **changes: object) -> None:
             f"{EELC}: file id, sender, receiver or creation time are not the manifest's",
             id="file id",
         ),
+        pytest.param(
+            {"file_id": "1XYGS00101"}, "manifest.json: 2 files have the id 1XYGS00101", id="the same id twice"
+        ),
         pytest.param({"rows": 4}, f"{EELC} does not hold 2 supply points in 4 rows", id="rows"),
         pytest.param({"sets": 2, "deletes": 0}, "EELC's files do not hold 2 sets and 0 deletes", id="sets and deletes"),
         pytest.param({"counted": 4}, "manifest.json: EELC's counts do not add up", id="counted"),

@@ -302,21 +302,55 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("stack")
 def test_rows_that_are_broken_are_quarantined_and_not_mended(tmp_path: Path) -> None:
     file = tmp_path / "broken.csv"
-    cells = row("broken-1", name="Ren\u00e9e Example")
+    cells = row("broken-1", name="Ren\u00e9e Example", language="cy")
     header, values = ",".join(cells), ",".join(cells.values())
-    lines = [header, values, values.replace("broken-1", "broken-2") + ",surplus", values.replace("Ren", "Not Ren")]
-    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines[:3]).encode() + b"\r\n" + lines[3].encode("cp1252"))
+    surplus = values.replace("broken-1", "broken-2") + ",surplus"
+    short = values.replace("broken-1", "broken-3").rpartition(",")[0]
+    lines = [header, values, surplus, short, values.replace("Ren", "Not Ren")]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines[:4]).encode() + b"\r\n" + lines[4].encode("cp1252"))
 
-    assert ops("migrate", "publish", file).returncode == 0
+    published = ops("migrate", "publish", file)
 
+    assert published.returncode == 0
+    assert "5 lines: 1 with names of columns, 4 records, 0 blank." in published.stdout
+    assert "warning: the last line has no line break at its end. Check that the file is whole." in published.stderr
+    assert "warning: 1 records are not UTF-8." in published.stderr
     assert rows_of(settled(file).stdout) == {
-        "sent": 3,
+        "sent": 4,
         "duplicate": 0,
         "applied": 1,
-        "held: invalid-content extra_forbidden": 1,
+        "held: invalid-content extra_forbidden": 2,
         "held: malformed-json": 1,
-        "accounted for": 3,
+        "accounted for": 4,
     }
+
+
+@pytest.mark.usefixtures("stack")
+async def test_an_account_in_several_rows_keeps_every_need_and_is_reported_by_its_lines(tmp_path: Path) -> None:
+    file = tmp_path / "needs.csv"
+    accounts = [row(f"several-{number}") for number in range(8)]
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, list(COLUMNS))
+        writer.writeheader()
+        writer.writerows(account | {"needs": need} for account in accounts for need in ("02", "08"))
+        writer.writerow(row("once"))
+
+    published = await asyncio.to_thread(ops, "migrate", "publish", file)
+    found = await asyncio.to_thread(settled, file)
+
+    warning = "warning: 8 accounts have more than one record, and the records differ: lines 2, 3, 4, 5, 6, 7, "
+    for answer in (published, found):
+        assert answer.returncode == 0
+        assert warning in answer.stderr
+        assert "several-" not in answer.stdout + answer.stderr
+    listed = (tmp_path / "needs.csv.repeated.csv").read_text().splitlines()
+    assert listed == ["account,line", *(f"{(line + 1) // 2},{line + 1}" for line in range(1, 17))]
+    assert sum(count for what, count in rows_of(found.stdout).items() if what in ("applied", "stale")) == 17
+    for account in accounts:
+        state = await registrations().get(registrations().registration_id(AccountId(account["account_id"])))
+        assert state is not None
+        assert [need.code for need in state.registration.needs] == ["02", "08"]
+        assert state.registration.review_due_on == state.day
 
 
 def test_a_csv_file_without_a_needed_column_is_refused(tmp_path: Path) -> None:

@@ -85,6 +85,12 @@ def _is(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def shown(stored: Stored, ids: dict[str, str]) -> Any:
+    """A registration as callers see it, or the account that holds a supply point."""
+    state = json.loads(stored.state)
+    return _is(state) if "registration" in state else ids.get(str(state["registration_id"]))
+
+
 def _holders(model: Model, stored: Documents) -> Iterator[str]:
     ids, points = account_ids(), point_ids()
     for (kind, key), one in stored.items():

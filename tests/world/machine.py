@@ -149,10 +149,8 @@ class World(RuleBasedStateMachine):
     def supply(self, account: str, pick: int, *, gained: bool, ago: int, written: str, cut: Any) -> None:
         """What is lost was mostly the account's own."""
         known = self.play.model.registrations.get(account)
-        own = sorted(
-            {p for p, (_, who) in self.play.model.last_held.items() if who == account}
-            | (known.holds() if known else set())
-        )
+        left = {point for point, last in self.play.model.released.items() if last.account == account}
+        own = sorted(left | (known.holds() if known else set()))
         choice = POINTS if gained or pick == 9 or not own else own
         key, mark = self.play.next_key(account)
         point = choice[pick % len(choice)]

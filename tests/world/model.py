@@ -35,11 +35,23 @@ _EVER = Fact(datetime(1, 1, 1, tzinfo=UTC), "", "")
 
 
 class Point(NamedTuple):
-    """Whether an account says that a supply point is its own. `waiting`: another registration holds it still."""
+    """Whether an account says that a supply point is its own.
+
+    `waits_for` is the message that is tried again until the registration that holds it has released it.
+    """
 
     fact: Fact
     own: bool
-    waiting: bool = False
+    waits_for: str | None = None
+
+
+class Release(NamedTuple):
+    """How the last holder of a supply point left it: by which fact it held it, and by which, if any, it lost it."""
+
+    account: str
+    day: date
+    held: Fact
+    lost: Fact
 
 
 class Statement(NamedTuple):
@@ -87,7 +99,7 @@ class Registration:
         return self.status
 
     def holds(self) -> set[str]:
-        return {point for point, view in self.points.items() if view.own and not view.waiting} if self.live else set()
+        return {point for point, view in self.points.items() if view.own and not view.waits_for} if self.live else set()
 
     def newest(self) -> datetime:
         return max(fact.time for fact in [*self.facts.values(), *(view.fact for view in self.points.values())])
@@ -133,8 +145,7 @@ class Model:
 
     tables: Tables = field(default_factory=Tables)
     registrations: dict[str, Registration] = field(default_factory=dict)
-    #: By supply point: the newest fact by which anybody held it, and who that was.
-    last_held: dict[str, tuple[Fact, str]] = field(default_factory=dict)
+    released: dict[str, Release] = field(default_factory=dict)
     quarantine: dict[str, Quarantined] = field(default_factory=dict)
     #: Requests and messages that have had their outcome, by key; None once that is erased.
     outcomes: dict[str, object] = field(default_factory=dict)
@@ -144,6 +155,7 @@ class Model:
     erased_until: dict[str, date] = field(default_factory=dict)
     erased_on: dict[str, date] = field(default_factory=dict)
     raced: set[str] = field(default_factory=set)
+    raced_messages: set[str] = field(default_factory=set)
     said_marks: dict[str, set[str]] = field(default_factory=dict)
     former: dict[str, list[Former]] = field(default_factory=dict)
     #: Entries of the log that must be erased.
@@ -169,17 +181,20 @@ class Model:
         if any(self.holder(point) not in (None, said.account) for point in said.points):
             return 409, "supply-point-held"
         fact = Fact(_after(known, now), "http", key)
-        self._store(said.account, _changed(known, everything(said), fact, london_day(now)), now)
+        after = _changed(known, everything(said), fact, london_day(now))
+        self._store(said.account, self._taken_now(said.account, after), now)
         self.outcomes[key] = True
         self._said(said.account, said.mark, revived=True)
         return 201, None
 
-    def amend(self, key: str, account: str, statement: Statement, now: datetime) -> tuple[int, str | None]:
-        """A caller changes a part of a registration that it has read."""
+    def amend(
+        self, key: str, account: str, statement: Statement, now: datetime, *, read: bool
+    ) -> tuple[int, str | None]:
+        """A caller changes a part of a registration; whether it has `read` it as it is now."""
         if key in self.outcomes:
             return (200, None) if self.outcomes[key] else (410, "erased")
         known = self.registrations.get(account)
-        refused = self._not_to_change(known)
+        refused = self._not_to_change(known, read=read)
         if refused:
             return refused
         assert known is not None
@@ -192,16 +207,17 @@ class Model:
         if statement.points == known.holds():
             statement = statement._replace(points=None)
         fact = Fact(_after(known, now), "http", key)
-        self._store(account, _changed(known, statement, fact, london_day(now)), now)
+        after = _changed(known, statement, fact, london_day(now))
+        self._store(account, self._taken_now(account, after), now)
         self.outcomes[key] = True
         return 200, None
 
-    def withdraw(self, key: str, account: str, now: datetime) -> tuple[int, str | None]:
+    def withdraw(self, key: str, account: str, now: datetime, *, read: bool) -> tuple[int, str | None]:
         """The customer does not want to be on the register any more."""
         if key in self.outcomes:
             return (200, None) if self.outcomes[key] else (410, "erased")
         known = self.registrations.get(account)
-        refused = self._not_to_change(known)
+        refused = self._not_to_change(known, read=read)
         if refused:
             return refused
         fact = Fact(_after(known, now), "http", key)
@@ -209,12 +225,23 @@ class Model:
         self.outcomes[key] = True
         return 200, None
 
-    def _not_to_change(self, known: Registration | None) -> tuple[int, str] | None:
+    def _taken_now(self, account: str, after: Registration) -> Registration:
+        """A caller speaks of now: no fact by which others have held what it takes is newer."""
+        for point in after.holds():
+            newest, _ = self._held_elsewhere(point, account)
+            if newest and newest > after.points[point].fact:
+                fact = after.points[point].fact._replace(time=newest.time + timedelta(microseconds=1))
+                after = _with(after, point, after.points[point]._replace(fact=fact))
+        return after
+
+    def _not_to_change(self, known: Registration | None, *, read: bool) -> tuple[int, str] | None:
         if known is None:
             return 404, "not-found"
         if known.erased:
             return 410, "erased"
-        return None if known.live else (409, "not-live")
+        if not known.live:
+            return 409, "not-live"
+        return None if read else (412, "version-stale")
 
     def _impossible(self, needs: Iterable[Need], before: dict[str, date | None], now: datetime) -> bool:
         """Whether a need has ended, and is not only said again."""
@@ -254,28 +281,21 @@ class Model:
     def _tell(
         self, key: str, account: str, known: Registration | None, said: Statement, fact: Fact, now: datetime, mark: str
     ) -> str:
-        after = _changed(known, said, fact, london_day(now))
-        after = _no_longer_waiting(after, said, fact)
+        after = _changed(_tried_again(known, key), said, fact, london_day(now))
         waiting = set()
         for point in after.holds() - (known.holds() if known else set()):
-            taken = after.points[point].fact
-            holder = self.holder(point)
-            if holder not in (None, account):
-                theirs = self.registrations[str(holder)].points[point].fact
-                if theirs > taken:
-                    after = _with(after, point, Point(taken, own=False))
-                else:
-                    waiting.add(point)
-            elif point in self.last_held and self.last_held[point][1] != account and self.last_held[point][0] > taken:
-                after = _with(after, point, Point(taken, own=False))
-        if waiting and (known is None or not known.live):
-            return "parked"
+            newest, held = self._held_elsewhere(point, account)
+            if newest and newest > after.points[point].fact:
+                after = _with(after, point, after.points[point]._replace(own=False))
+            elif held:
+                waiting.add(point)
         for point in waiting:
-            after = _with(after, point, after.points[point]._replace(waiting=True))
-        lost = self._lost(account, known, after, said, fact)
-        self._store(account, after, now)
-        for point in lost:
-            self.networks.lost(point, self.tables, london_day(now))
+            after = _with(after, point, after.points[point]._replace(waits_for=key))
+        if waiting and (known is None or known.erased or after == known):
+            return "parked"
+        gone = (known.holds() if known else set()) - after.holds()
+        self._store(account, after, now, fact, {point for point, own in said.own if not own} & gone)
+        self._state_of_what_was_released(account, known, said, fact, london_day(now))
         revived = known is not None and known.erased and after.live
         self._said(account, mark, revived=revived or known is None)
         if waiting:
@@ -283,19 +303,27 @@ class Model:
         self.outcomes[key] = True
         return "applied"
 
-    def _lost(
-        self, account: str, known: Registration | None, after: Registration, said: Statement, fact: Fact
-    ) -> list[str]:
-        """What another supplier serves now: its networks are its own to tell."""
-        found = []
-        for point in [point for point, own in said.own if not own]:
-            held = known is not None and point in known.holds()
-            gone = held and point not in after.holds()
-            last = self.last_held.get(point)
-            released = not held and self.holder(point) is None and last is not None and last[1] == account
-            if gone or (released and last is not None and fact > last[0]):
-                found.append(point)
-        return found
+    def _held_elsewhere(self, point: str, account: str) -> tuple[Fact | None, bool]:
+        """The newest fact by which another account holds, or has held, a supply point; and whether one holds it."""
+        holder = self.holder(point)
+        if holder is not None:
+            return (self.registrations[holder].points[point].fact, True) if holder != account else (None, False)
+        last = self.released.get(point)
+        return (last.held, False) if last and last.account != account else (None, False)
+
+    def _state_of_what_was_released(
+        self, account: str, known: Registration | None, said: Statement, fact: Fact, today: date
+    ) -> None:
+        """It was released today, and a message says that the account had it or lost it: how it left depends on both."""
+        stated = dict.fromkeys(said.points or (), True) | dict(said.own)
+        ours = (known.holds() if known else set()) | self.registrations[account].holds()
+        for point, own in stated.items():
+            last = self.released.get(point)
+            if point in ours or last is None or (last.account, last.day) != (account, today):
+                continue
+            last = last._replace(held=max(last.held, fact)) if own else last._replace(lost=max(last.lost, fact))
+            self.released[point] = last
+            self.networks.left(point, account, today, lost=last.lost > last.held)
 
     # --- the quarantine
 
@@ -304,6 +332,13 @@ class Model:
         record = self.quarantine.setdefault(key, Quarantined(outcome, frozenset(about), seen=london_day(now)))
         if not record.empty and record.status != "discarded":
             record.status = outcome
+            record.lost = False  # its data are stored again
+
+    def race(self, key: str, about: frozenset[str], status: str, now: datetime, *, empty: bool) -> None:
+        """A message met an erasure, and may have been put there after it: then the next look erases it."""
+        record = self.quarantine.setdefault(key, Quarantined(status, about, seen=london_day(now)))
+        record.status, record.empty = status, empty
+        self.raced_messages.add(key)
 
     def discard(self, key: str) -> None:
         """An operator has given a message up."""
@@ -313,9 +348,9 @@ class Model:
     def resolve(self, key: str, outcome: str) -> None:
         """A message that had been put there was tried again, and applied or dropped."""
         record = self.quarantine[key]
-        if not record.empty:
+        if not record.empty and (outcome == "applied" or record.status != "discarded"):
             record.status = "resolved"
-            record.empty = outcome == "dropped"
+        record.empty = record.empty or outcome == "dropped"
 
     # --- time
 
@@ -344,8 +379,11 @@ class Model:
             if day < today:
                 self.erased_until[account] = self.networks.released
                 self.raced.discard(account)
-                for record in self.quarantine.values():
+                for key, record in self.quarantine.items():
                     record.may_be_empty |= record.about == {account}
+                    if record.about == {account} and key in self.raced_messages:
+                        record.erase()
+                        self.raced_messages.discard(key)
         for account, one in list(self.registrations.items()):
             if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
                 self._erase(account, now)
@@ -389,7 +427,9 @@ class Model:
         if revived and self.erased_marks.pop(mark, None):
             self.say(account, mark)
 
-    def _store(self, account: str, after: Registration, now: datetime) -> None:
+    def _store(
+        self, account: str, after: Registration, now: datetime, fact: Fact = _EVER, lost: Iterable[str] = ()
+    ) -> None:
         known = self.registrations.get(account)
         today = london_day(now)
         if known and known.live and not after.live:
@@ -400,27 +440,35 @@ class Model:
                 self.former.setdefault(account, []).append(Former(known.ended_on, frozenset(keys)))
             after = replace(after, ended_on=None, erased=False)
         self.registrations[account] = after
+        before = known.holds() if known else set()
         for point in after.holds():
-            self.last_held[point] = after.points[point].fact, account
+            self.released.pop(point, None)
         if known is None or _visible(known) != _visible(after):
-            self.tell_networks(account, now, known.holds() if known else set())
+            self.tell_networks(account, now, before)
+        for point in before - after.holds():
+            assert known is not None
+            self.released[point] = Release(account, today, known.points[point].fact, fact if point in lost else _EVER)
+            if point in lost:
+                self.networks.left(point, account, today, lost=True)
 
     def tell_networks(self, account: str, now: datetime, before: Iterable[str] = ()) -> None:
         """A registration has changed, or its networks are told again. It held some supply points `before`."""
         one = self.registrations[account]
         self.touched.add(account)
-        told = Told(f"Mrs {one.people}", tuple(sorted(one.needs)), one.basis) if one.shown == "active" else None
+        active = one.shown == "active"
+        told = Told(f"Mrs {one.people}", tuple(sorted(one.needs)), one.basis, account) if active else None
         for point in {*before, *one.holds()}:
             recipients = self.tables.told_of(point, one.area) if point in one.holds() else set()
             self.networks.tell(point, recipients, told, self.tables, london_day(now))
+            if point in one.holds():
+                self.networks.left(point, account, london_day(now), lost=False)
 
     def tell_everyone(self, now: datetime) -> None:
         """An operator has all networks told of everything again."""
         for account, one in self.registrations.items():
             if one.live:
                 self.tell_networks(account, now)
-        unheld = {point for point in self.last_held if self.holder(point) is None}
-        self.networks.tell_of_what_is_left(unheld, self.tables, london_day(now))
+        self.networks.tell_of_what_is_left(set(self.released), self.tables, london_day(now))
 
     def tell_again(self, day: date, recipients: set[str], now: datetime) -> None:
         """An operator has networks told again of what a day's files spoke of."""
@@ -459,7 +507,8 @@ def _changed(known: Registration | None, said: Statement, fact: Fact, today: dat
         if fact > (points[point].fact if point in points else facts.get("points", _EVER)):
             points[point] = Point(fact, own)
     changes = {name: value for aspect in won for name, value in (stated[aspect] or {}).items()}
-    return _closed(replace(before, points=points, facts=facts, **changes), today)
+    after = replace(before, points=points, facts=facts, **changes)
+    return _closed(after, today) if "closing" in won else after
 
 
 def _closed(one: Registration, today: date) -> Registration:
@@ -473,12 +522,12 @@ def _closed(one: Registration, today: date) -> Registration:
     return replace(one, status="ended", closes_on=None, facts={**one.facts, "status": closing})
 
 
-def _no_longer_waiting(one: Registration, said: Statement, fact: Fact) -> Registration:
-    """A supply point that waits for this very statement is tried again."""
-    for point in (said.points or frozenset()) | {point for point, own in said.own if own}:
-        if point in one.points and one.points[point] == Point(fact, own=True, waiting=True):
-            one = _with(one, point, Point(fact, own=True))
-    return one
+def _tried_again(one: Registration | None, key: str) -> Registration | None:
+    """The supply points that wait for this message are tried again."""
+    if one is None:
+        return None
+    points = {p: view._replace(waits_for=None) if view.waits_for == key else view for p, view in one.points.items()}
+    return replace(one, points=points)
 
 
 def _with(one: Registration, point: str, view: Point) -> Registration:

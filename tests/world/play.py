@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import ops.export
 import ops.quarantine
 import ops.subject
+from ops.errors import CommandError
 from shared.domain.registration import AccountId
 from shared.errors import Problem
 from shared.messages.delivery import REPLAY_OF
@@ -52,13 +53,14 @@ class TryAgain(Exception):
 class Step(NamedTuple):
     """`act` does it in the service, and may be called again. `judge` does it in the model, and says what differs.
 
-    Only what belongs to accounts of `erases` may change, if it is given.
+    Only what belongs to accounts of `erases` may change, if it is given. `of` is the message that is delivered.
     """
 
     words: str
     act: Callable[[], Awaitable[Any]]
     judge: Callable[[Model, Any], str | None]
     erases: Callable[[Model], set[str]] | None = None
+    of: Mail | None = None
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Play:
     model: Model = field(default_factory=Model)
     story: list[str] = field(default_factory=list)
     stored: Documents = field(default_factory=dict)
+    before: Documents = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
     #: Every text that was ever said of an account.
@@ -101,9 +104,8 @@ class Play:
         """Take one step, cut or not, and compare."""
         self._begin(step.words)
         result = self._run(step, cut)
-        before = self.stored
-        self.stored = self._look()
-        fault = self._judged(self.model, [(step, result)], before)
+        self.before, self.stored = self.stored, self.look()
+        fault = self._judged(self.model, [(step, result)])
         if fault:
             raise Different(self._told(fault))
 
@@ -119,17 +121,27 @@ class Play:
         result = self.service.run(lambda: self._tried_twice(outer))
         if not inside:
             inside.append(self._run(inner, None))
-        before = self.stored
-        self.stored = self._look()
+        self.before, self.stored = self.stored, self.look()
         faults = []
         for order in ([(inner, inside[0]), (outer, result)], [(outer, result), (inner, inside[0])]):
             model = copy.deepcopy(self.model)
-            fault = self._judged(model, order, before)
+            fault = self._judged(model, order)
             if fault is None:
                 self.model = model
                 return
             faults.append(fault)
         raise Different(self._told("\n  or, if the first was first: ".join(faults)))
+
+    def _race(self, model: Model, steps: Iterable[Step]) -> None:
+        """A message that an erasure met may have left a receipt or a record; a later look erases them."""
+        erasing = any(step.erases for step in steps)
+        for account in {step.of.key.rpartition(" ")[0] for step in steps if step.of and erasing}:
+            model.raced.add(account)
+        for mail in [step.of for step in steps if step.of and erasing]:
+            stored = self.stored.get(("quarantine", self.records[mail.key]))
+            if stored is not None:
+                record = record_of(stored)
+                model.race(mail.key, mail.about, record.status, self.now, empty=record.erased)
 
     def _begin(self, words: str) -> None:
         self.service.clock.move_to(self.now + _MINUTE)
@@ -138,6 +150,7 @@ class Play:
     def _run(self, step: Step, cut: tuple[int, Cut] | None) -> Any:
         """Its result, once it has been tried again if it was cut."""
         cuts = self.service.cuts
+        cuts.happened = None
         if cut:
             cuts.arm(*cut)
         try:
@@ -148,7 +161,6 @@ class Play:
         finally:
             if cuts.happened:
                 self.story.append(f"             ({cuts.happened}; it is tried again)")
-        cuts.happened = None
         try:
             return self.service.run(step.act)
         except (TryAgain, Problem) as ended:
@@ -158,26 +170,29 @@ class Play:
         """Its result. What met something else may fail once, and say so."""
         try:
             return await step.act()
-        except (TryAgain, Problem):
+        except (TryAgain, Problem, CommandError):
             self.story.append(f"             (this met the other, and is tried again: {step.words})")
         try:
             return await step.act()
-        except (TryAgain, Problem) as ended:
+        except (TryAgain, Problem, CommandError) as ended:
             raise Different(self._told(f"tried again, it cannot be done: {ended!r}")) from ended
 
-    def _look(self) -> Documents:
+    def look(self) -> Documents:
+        """Everything that is stored."""
         return self.service.documents_of(*COLLECTIONS)
 
-    def _judged(self, model: Model, done: Iterable[tuple[Step, Any]], before: Documents) -> str | None:
+    def _judged(self, model: Model, done: list[tuple[Step, Any]]) -> str | None:
         """What differs after steps, in the order in which they are taken to have happened."""
         faults = []
         model.touched = set()
         for step, result in done:
             if fault := step.judge(model, result):
                 faults.append(fault)
-        self._touch_what_was_told_again(model, before)
+        self._touch_what_was_told_again(model)
         self._adopt_what_a_look_found(model)
-        self._note_history(model, before)
+        if len(done) > 1:
+            self._race(model, [step for step, _ in done])
+        self._note_history(model)
         faults += differences(model, self.stored, self.records)
         faults += self._texts_of_the_erased(model)
         faults += self._objects_of_nothing(model)
@@ -187,14 +202,14 @@ class Play:
             if ("changes", key) in self.stored and not json.loads(self.stored["changes", key].state)["erased"]
         ]
         erasing = [step.erases for step, _ in done if step.erases]
-        if erasing and len(list(done)) == 1:
-            faults += self._touched_of_others(before, erasing[0](model))
+        if erasing and len(done) == 1:
+            faults += self._touched_of_others(erasing[0](model))
         return "\n  ".join(faults) or None
 
-    def _touch_what_was_told_again(self, model: Model, before: Documents) -> None:
+    def _touch_what_was_told_again(self, model: Model) -> None:
         """A change that callers cannot see (a date of review) has the networks told again."""
         for (kind, key), one in self.stored.items():
-            made = kind == "changes" and (kind, key) not in before
+            made = kind == "changes" and (kind, key) not in self.before
             if made and one.fields["kind"] not in ("stale", "superseded", "no_change"):
                 account = account_ids()[str(one.fields["registration_id"])]
                 if account not in model.touched and account in model.registrations:
@@ -207,13 +222,13 @@ class Play:
             if one.may_be_empty and stored and record_of(stored).erased and not one.empty:
                 one.erase()
 
-    def _note_history(self, model: Model, before: Documents) -> None:
+    def _note_history(self, model: Model) -> None:
         """What the log had when an account was registered again."""
         for account, periods in model.former.items():
             for period in periods:
                 if period.changes is None:
                     registration_id = identity().registration_id(account)
-                    changes = {key: one for (kind, key), one in before.items() if kind == "changes"}
+                    changes = {key: one for (kind, key), one in self.before.items() if kind == "changes"}
                     period.changes = frozenset(
                         key for key, one in changes.items() if one.fields["registration_id"] == registration_id
                     )
@@ -240,7 +255,7 @@ class Play:
         whole = {self.records[key] for key, one in model.quarantine.items() if not one.empty}
         return [f"an object of nobody is left: {name}" for name in self.service.quarantined() if name not in whole]
 
-    def _touched_of_others(self, before: Documents, accounts: set[str]) -> list[str]:
+    def _touched_of_others(self, accounts: set[str]) -> list[str]:
         """Documents of nobody that is erased that are not as they were."""
         ids = {key for key, account in account_ids().items() if account in accounts}
         records = {self.records[key] for key, one in self.model.quarantine.items() if one.about <= accounts}
@@ -260,7 +275,7 @@ class Play:
 
         return [
             f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs"
-            for (kind, key), was in before.items()
+            for (kind, key), was in self.before.items()
             if self._differs(kind, key, was) and not may_change(kind, key, was)
         ]
 
@@ -298,7 +313,7 @@ class Play:
             "",
             key,
             patch,
-            lambda model: model.amend(key, account, statement, self.now),
+            lambda model, read: model.amend(key, account, statement, self.now, read=read),
         )
 
     def withdraw(self, account: str, key: str, mark: str) -> Step:
@@ -310,14 +325,21 @@ class Play:
             ":withdraw",
             key,
             {"reason": f"asked, {mark}"},
-            lambda model: model.withdraw(key, account, self.now),
+            lambda model, read: model.withdraw(key, account, self.now, read=read),
         )
 
     def _change(self, account: str, words: str, method: str, suffix: str, key: str, body: Any, judge: Any) -> Step:
         path = f"/v1/registrations/{identity().registration_id(account)}{suffix}"
-        known = self.stored.get(("registrations", identity().registration_id(account)))
-        match = {"if-match": f'"{known.fields["version"] if known else 1}"'}
-        return self._request(words, lambda: self._send(method, path, key, body, **match), judge)
+        version = self._version(account, self.stored)
+        return self._request(
+            words,
+            lambda: self._send(method, path, key, body, if_match=f'"{version}"'),
+            lambda model: judge(model, self._version(account, self.before) == version),
+        )
+
+    def _version(self, account: str, stored: Documents) -> int:
+        known = stored.get(("registrations", identity().registration_id(account)))
+        return int(str(known.fields["version"])) if known else 1
 
     def _request(self, words: str, act: Any, expect: Callable[[Model], tuple[int, str | None]]) -> Step:
         def judge(model: Model, result: tuple[int, str | None]) -> str | None:
@@ -351,7 +373,7 @@ class Play:
             if outcome in ("parked", "held"):
                 model.put(mail.key, outcome, mail.about, self.now)
 
-        return Step(f"delivered: {mail.words}", act, judge)
+        return Step(f"delivered: {mail.words}", act, judge, of=mail)
 
     def give_up(self, mail: Mail) -> Step:
         """Every attempt to deliver a message meets an outage, and Pub/Sub gives it up."""
@@ -390,7 +412,10 @@ class Play:
     # --- the quarantine
 
     def replay_parked(self, *, outage: bool = False) -> Step:
-        """The job publishes what is parked again, and it is delivered; or given up in an outage."""
+        """The job publishes what is parked again, and it is delivered; or given up in an outage.
+
+        What a cut has met is tried by a later run.
+        """
         words = "the job replays what is parked" + (", and all is given up in an outage" if outage else "")
         parked = {key for key, one in self.model.quarantine.items() if one.status == "parked" and not one.lost}
 
@@ -398,7 +423,8 @@ class Play:
             await self._job("replay_parked")
 
         def judge(model: Model, delivered: list[str]) -> str | None:
-            missing = [key for key in parked if self.records[key] not in delivered]
+            cut = self.service.cuts.happened
+            missing = [key for key in parked if self.records[key] not in delivered and not cut]
             self._judge_replays(model, delivered, outage=outage)
             return f"parked and not replayed: {missing}" if missing else None
 
@@ -408,7 +434,10 @@ class Play:
         """An operator has one message tried again."""
 
         async def publish() -> None:
-            await ops.quarantine._replay(ops.quarantine._chosen([self.records[key]], None, None), "mended")
+            chosen = ops.quarantine._chosen([self.records[key]], None, None)
+            _, failures = await ops.quarantine._replay(chosen, "fixed")
+            if failures:
+                raise TryAgain(str(failures))
 
         def judge(model: Model, delivered: list[str]) -> None:
             self._judge_replays(model, delivered, outage=outage)
@@ -477,19 +506,21 @@ class Play:
 
     def erase_ended(self) -> Step:
         """Retention ends, and what earlier erasures left is erased."""
-        former = {account for account, periods in self.model.former.items() if periods}
         return Step(
             "retention has its run",
             lambda: self._job("erase_ended"),
             lambda model, _: model.end_of_retention(self.now),
-            lambda model: set(model.erased_until) | former,
+            lambda model: {*model.erased_until, *model.former},
         )
 
     def export(self) -> Step:
         """The export of every closed day."""
 
         async def act() -> dict[str, bytes]:
-            await self._job("export_daily")
+            answer = await run_job("export_daily", self.now)
+            stopped = answer.status == 500 and answer.json["type"] == "/problems/export-stopped"
+            if answer.status != 200 and (self.model.tables.complete or not stopped):
+                raise TryAgain(f"export_daily answers {answer.status} {answer.body.decode()}")
             for _ in range(100):
                 if not self.service.published:
                     break

@@ -12,6 +12,8 @@ import shared.data
 ALL_BASES = frozenset({"explicit_consent", "substantial_public_interest", "vital_interests"})
 PARTNER = "PART"
 SHIPPER = "SHPR"
+#: Whoever is or was in the table.
+EVERYBODY = ("EELC", "EPNX", "LOND", PARTNER, SHIPPER)
 #: A word that old platforms use, which the table may learn.
 LEGACY_WORD = "flux capacitor"
 
@@ -69,7 +71,7 @@ class Tables(NamedTuple):
             columns = f"{PARTNER},PP,partner,csv,{self.partner},explicit_consent"
             text += f"area partner,restoration,mpan,postcode_areas BS,{columns}\n"
         if self.eastern != "EELC":
-            text += "former names,deletes,mpan,former,EELC,XE,D0225,D0225,,\n"
+            text += "former MPIDs,deletes,mpan,former,EELC,XE,D0225,D0225,,\n"
         return text
 
     def _needs(self, text: str) -> str:
