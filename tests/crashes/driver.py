@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from ops.local.layout import Layout
 from tests.crashes.forks import Forks, Work
+from tests.crashes.picture import Picture, difference
 from tests.crashes.samples import Step, deliver
-from tests.crashes.world import BEGIN, Picture, Proxies, Snapshot, World
+from tests.crashes.world import BEGIN, Proxies, Snapshot, World
 from tests.firestore_proxy import Fault
 
 #: What can happen to a call that changes nothing, and to any other.
@@ -140,20 +141,3 @@ class Crashes:
         finally:
             world.forget()
             self._proxies.put(proxies)
-
-
-def difference(expected: Picture, found: Picture) -> str:
-    """What one holds and the other does not, in lines."""
-    lines = [f"- {place}: {expected[place]}" for place in sorted(expected.keys() - found.keys())]
-    lines += [f"+ {place}: {found[place]}" for place in sorted(found.keys() - expected.keys())]
-    for place in sorted(expected.keys() & found.keys()):
-        lines += _differing(place, expected[place], found[place])
-    return "\n".join(lines)
-
-
-def _differing(place: str, expected: object, found: object) -> list[str]:
-    if expected == found:
-        return []
-    if isinstance(expected, dict) and isinstance(found, dict) and expected.keys() == found.keys():
-        return [line for name in expected for line in _differing(f"{place} {name}", expected[name], found[name])]
-    return [f"~ {place}: {expected} is {found}"]

@@ -2,7 +2,20 @@
 
 from tests.crashes.driver import Operation
 from tests.crashes.forks import Call
-from tests.crashes.samples import at, closed, deliver, delivered, do, large, migrate, migrated, record_of, run, send, wrong
+from tests.crashes.samples import (
+    at,
+    closed,
+    deliver,
+    delivered,
+    do,
+    large,
+    migrate,
+    migrated,
+    record_of,
+    run,
+    send,
+    wrong,
+)
 from tests.crashes.world import World, ops, push, scheduled
 
 _PARKED = closed(1)

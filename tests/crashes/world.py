@@ -6,13 +6,12 @@ delivers it as Pub/Sub does.
 
 import base64
 import json
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from hashlib import md5, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from ops.local.wiring import publisher
 from shared.clock import LONDON, SimulatedClock
 from shared.manifest import read_manifests
 from tests.crashes.forks import ROOT, Call, Command, Forks, Work
+from tests.crashes.picture import EXPORTS, Picture, picture_of
 from tests.firestore_proxy import Cut, Fault, FirestoreProxy
 from tests.storage_proxy import StorageProxy
 
@@ -33,7 +33,7 @@ FIRST_DAY = date(2026, 11, 23)
 BEGIN = "2026-11-23 09:00"
 #: When documents that are copied seem to have been written.
 _EARLIER = "2026-11-23 06:00"
-EXPORTS, QUARANTINE = "exports", "quarantine"
+QUARANTINE = "quarantine"
 _OWNER = (("authorization", "Bearer owner"),)
 _WRITES_PER_RPC = 20
 #: The function that takes a topic's messages.
@@ -42,19 +42,6 @@ _CONSUMERS = {
     for name, manifest in read_manifests(ROOT / "functions").items()
     if manifest.trigger.pubsub
 }
-
-#: What is different each time: times (their day stays), random ids, traces.
-_DIFFERENT = (
-    (re.compile(r"(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), r"\1T<time>"),
-    (re.compile(r"\b20\d{12}\b"), "<time>"),
-    (re.compile(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-01\b"), "<trace>"),
-    (re.compile(r"\b[0-9a-f]{32}\b"), "<random>"),
-)
-
-_DIGEST = re.compile(r"\b[0-9a-f]{64}\b|[A-Za-z0-9+/]{22}==")
-
-#: A document's or an object's place, and what it holds.
-Picture = dict[str, Any]
 
 
 class Mail(NamedTuple):
@@ -181,26 +168,8 @@ class World:
         self.clock.jump_to(snapshot.now)
 
     def picture(self) -> Picture:
-        """What is held, without what may differ: times, attempts, random ids, how often operators tried."""
-        objects = self._objects()
-        digests = _digests(objects)
-        picture: Picture = {}
-        for path, document in self._firestore.read().items():
-            collection, _, document_id = path.partition("/")
-            fields = _fields(document)
-            fields.pop("attempts", None)
-            place = f"{collection}/{_same(document_id, digests)}"
-            if collection == "operator_actions":  # what an operator tries twice is noted twice
-                place = f"{collection}/{_same(str(fields['state']), digests)}"
-            while place in picture and collection != "operator_actions":
-                place += " again"
-            picture[place] = {name: _same_value(value, digests) for name, value in fields.items()}
-        for path, content in objects.items():
-            text = "<signature>" if path.endswith(".sig") else content.decode(errors="backslashreplace")
-            picture[path] = _same(text, digests) if len(text) < 100_000 else sha256(content).hexdigest()
-        for number, mail in enumerate(self.mail):
-            picture[f"mail/{number}"] = _same(f"{mail}", digests)
-        return picture
+        """What is held and waits."""
+        return picture_of(self._firestore.read(), self._objects(), self.mail)
 
     def forget(self) -> None:
         """Give the emulators their memory back."""
@@ -304,35 +273,3 @@ class _Firestore:
             response_deserializer=answer.pb().FromString,
         )
         return stub(request, metadata=_OWNER, timeout=60)
-
-
-def _fields(document: bytes) -> dict[str, Any]:
-    """A document's fields; its state as what the JSON says."""
-    fields = {}
-    for name, value in types.Document.pb().FromString(document).fields.items():
-        kind = value.WhichOneof("value_type")
-        fields[name] = None if kind == "null_value" else getattr(value, kind)
-        if kind == "timestamp_value":
-            fields[name] = f"{value.timestamp_value.ToDatetime():%Y-%m-%d}T<time>"
-    if isinstance(state := fields.get("state"), str):
-        fields["state"] = json.loads(state)
-    return fields
-
-
-def _same_value(value: Any, digests: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {_same(name, digests): _same_value(part, digests) for name, part in value.items() if name != "attempts"}
-    if isinstance(value, list):
-        return [_same_value(part, digests) for part in value]
-    if isinstance(value, str):
-        return _same(value, digests) if len(value) < 100_000 else sha256(value.encode()).hexdigest()
-    return value
-
-
-def _same(text: str, digests: Mapping[str, str]) -> str:
-    """A text without what is different each time. A digest becomes the name of the exported object that it is of."""
-    for pattern, instead in _DIFFERENT:
-        text = pattern.sub(instead, text)
-    return re.sub(
-        r"\b[0-9a-f]{64}\b", lambda match: f"<sha256 of {digests[match[0]]}>" if match[0] in digests else match[0], text
-    )
