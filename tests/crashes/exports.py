@@ -1,7 +1,10 @@
 """Operations of the export that are cut."""
 
+from collections.abc import Callable
+
 from ops.local.sample import mpan
 from tests.crashes.driver import Operation
+from tests.crashes.picture import EXPORTED, Picture
 from tests.crashes.samples import at, closed, deliver, deliver_all_but_one, do, migrate, run, send
 from tests.crashes.world import World, ops, scheduled
 
@@ -32,18 +35,49 @@ _RELEASED = (
     at("2026-11-25 09:00"),
 )
 
+
+def _expect(**stages: str) -> Callable[[Picture], None]:
+    """The stage of each day of November."""
+    expected = {f"2026-11-{day[1:]}": stage for day, stage in stages.items()}
+
+    def check(picture: Picture) -> None:
+        assert {
+            p.removeprefix("exports/"): w["stage"] for p, w in picture.items() if p.startswith("exports/")
+        } == expected
+        sent = {p.removeprefix(EXPORTED).partition("/")[0] for p in picture if p.endswith("/released")}
+        assert sent == {day for day, stage in expected.items() if stage == "released"}
+
+    return check
+
+
 OPERATIONS = [
-    Operation("a day is planned", before=_MONDAY, work=lambda _: scheduled("export_daily", _TUESDAY)),
-    Operation("a part is written", before=_PLANNED, work=World.take),
     Operation(
-        "the last part is written, and the day released", before=(*_PLANNED, deliver_all_but_one), work=World.take
+        "a day is planned",
+        before=_MONDAY,
+        work=lambda _: scheduled("export_daily", _TUESDAY),
+        expected=_expect(d23="released"),
+        everyday=2,
     ),
-    Operation("a quiet day is released", before=(at(_TUESDAY),), work=lambda _: scheduled("export_daily", _TUESDAY)),
+    Operation("a part is written", before=_PLANNED, work=World.take, expected=_expect(d23="released")),
+    Operation(
+        "the last part is written, and the day released",
+        before=(*_PLANNED, deliver_all_but_one),
+        work=World.take,
+        expected=_expect(d23="released"),
+        everyday=3,
+    ),
+    Operation(
+        "a quiet day is released",
+        before=(at(_TUESDAY),),
+        work=lambda _: scheduled("export_daily", _TUESDAY),
+        expected=_expect(d23="released"),
+    ),
     Operation(
         "the last part is written, and the day held",
         before=(*_BUSY_TUESDAY, deliver_all_but_one),
         work=World.take,
         settings=_STRICT,
+        expected=_expect(d23="released", d24="held"),
     ),
     Operation(
         "a held day is released",
@@ -51,6 +85,8 @@ OPERATIONS = [
         work=lambda _: ops("export", "release", "2026-11-24", "--reason", "a migration"),
         after=(run("export_daily", _THURSDAY),),
         settings=_STRICT,
+        expected=_expect(d23="released", d24="released", d25="released"),
+        everyday=2,
     ),
     Operation(
         "a held day is revised",
@@ -58,17 +94,28 @@ OPERATIONS = [
         work=lambda _: ops("export", "revise", "2026-11-24"),
         after=(run("export_daily", "2026-11-25 03:05"),),
         settings=_STRICT,
+        expected=_expect(d23="released", d24="held"),
+    ),
+    Operation(
+        "a revised day is planned",
+        before=(*_HELD, do(ops("export", "revise", "2026-11-24")), at("2026-11-25 03:05")),
+        work=lambda _: scheduled("export_daily", "2026-11-25 03:05"),
+        settings=_STRICT,
+        expected=_expect(d23="released", d24="held"),
     ),
     Operation(
         "a day is sent again",
         before=_RELEASED,
         work=lambda _: ops("export", "resend", "2026-11-23"),
         after=(run("export_daily", _THURSDAY),),
+        expected=_expect(d23="released", d24="released", d25="released"),
     ),
     Operation(
         "everything is sent again",
         before=_RELEASED,
         work=lambda _: ops("export", "resend", "--everyone"),
         after=(run("export_daily", _THURSDAY),),
+        expected=_expect(d23="released", d24="released", d25="released"),
+        everyday=2,
     ),
 ]

@@ -12,8 +12,8 @@ from google.cloud.firestore_v1 import types
 #: A document's, an object's or a message's place, and what it holds.
 Picture = dict[str, Any]
 
-#: Objects of the exports' bucket have paths that begin so.
-EXPORTS = "exports"
+#: Paths of objects begin so: those of the exports' bucket, and of the quarantine's.
+EXPORTED, QUARANTINED = "gs://exports/", "gs://quarantine/"
 
 #: Times (their day stays), times of files, traces, random ids.
 _DIFFERENT = (
@@ -28,7 +28,7 @@ _SHOWN = 100_000
 
 
 def picture_of(documents: Mapping[str, bytes], objects: Mapping[str, bytes], mail: Sequence[object]) -> Picture:
-    """Documents by path as on the wire, objects by bucket and path, what waits to be delivered.
+    """Documents by path as on the wire, objects by address, what waits to be delivered.
 
     Attempts are left out. A digest of an exported object, whose header holds a time, becomes the object's name.
     """
@@ -69,7 +69,7 @@ class _Same:
     """Puts the same words for what differs each time."""
 
     def __init__(self, objects: Mapping[str, bytes]) -> None:
-        exported = {path: content for path, content in objects.items() if path.startswith(EXPORTS)}
+        exported = {path: content for path, content in objects.items() if path.startswith(EXPORTED)}
         sha256s = {sha256(content).hexdigest(): f"<sha256 of {path}>" for path, content in exported.items()}
         self._digests = sha256s | {_md5(content): f"<md5 of {path}>" for path, content in exported.items()}
 

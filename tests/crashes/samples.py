@@ -36,9 +36,9 @@ def migrated(number: int, event_id: str = "migrated", at: str = MORNING, **chang
     return _message("customer.migrated", number, f"{event_id} {number}", at, account(number, **changes))
 
 
-def closed(number: int, event_id: str = "closed", at: str = "2026-11-23 08:10") -> bytes:
-    """An event that ends a registration."""
-    return _message("account.closed", number, f"{event_id} {number}", at, {"closed_on": "2026-11-22"})
+def closed(number: int, at: str = "2026-11-23 08:10", last_day: str = "2026-11-22") -> bytes:
+    """An event that ends a registration after a day."""
+    return _message("account.closed", number, f"closed {number}", at, {"closed_on": last_day})
 
 
 def moved(number: int, to: int, event_id: str = "moved", at: str = "2026-11-23 08:30") -> bytes:

@@ -25,7 +25,7 @@ from ops.local.wiring import publisher
 from shared.clock import LONDON, SimulatedClock
 from shared.manifest import read_manifests
 from tests.crashes.forks import ROOT, Call, Command, Forks, Work
-from tests.crashes.picture import EXPORTS, Picture, picture_of
+from tests.crashes.picture import Picture, picture_of
 from tests.firestore_proxy import Cut, Fault, FirestoreProxy
 from tests.storage_proxy import StorageProxy
 
@@ -33,7 +33,7 @@ FIRST_DAY = date(2026, 11, 23)
 BEGIN = "2026-11-23 09:00"
 #: When documents that are copied seem to have been written.
 _EARLIER = "2026-11-23 06:00"
-QUARANTINE = "quarantine"
+EXPORTS, QUARANTINE = "exports", "quarantine"
 _OWNER = (("authorization", "Bearer owner"),)
 _WRITES_PER_RPC = 20
 #: The function that takes a topic's messages.
@@ -161,7 +161,7 @@ class World:
         """Hold what another held. Everything is as if it had been written before the world began."""
         self._firestore.write(snapshot.documents)
         for path, content in snapshot.objects.items():
-            bucket, _, name = path.partition("/")
+            bucket, _, name = path.removeprefix("gs://").partition("/")
             address = f"http://{self._layout.emulators['storage']}/upload/storage/v1/b/{self.name}-{bucket}/o"
             httpx.post(address, params={"uploadType": "media", "name": name}, content=content).raise_for_status()
         self.mail = list(snapshot.mail)
@@ -185,10 +185,10 @@ class World:
         self.mail += [Mail(topic, message.data, dict(message.attributes)) for message in request.messages]
 
     def _objects(self) -> dict[str, bytes]:
-        """Content by bucket and name."""
+        """Content by address, without the world in the bucket's name."""
         folders = {bucket: self._layout.home / f"{self.name}-{bucket}" for bucket in (EXPORTS, QUARANTINE)}
         return {
-            f"{bucket}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+            f"gs://{bucket}/{path.relative_to(folder).as_posix()}": path.read_bytes()
             for bucket, folder in folders.items()
             for path in sorted(folder.rglob("*"))
             if path.is_file()
