@@ -161,6 +161,7 @@ class Model:
     #: Entries of the log that must be erased.
     gone: set[str] = field(default_factory=set)
     networks: Networks = field(default_factory=Networks)
+    resent: set[tuple[object, ...]] = field(default_factory=set)
     #: Accounts whose networks are told of in this step.
     touched: set[str] = field(default_factory=set)
 
@@ -465,15 +466,23 @@ class Model:
 
     def tell_everyone(self, now: datetime) -> None:
         """An operator has all networks told of everything again."""
-        for account, one in self.registrations.items():
-            if one.live:
-                self.tell_networks(account, now)
+        for account in self.registrations:
+            self._tell_again(account, "everyone", now)
         self.networks.tell_of_what_is_left(set(self.released), self.tables, london_day(now))
 
-    def tell_again(self, day: date, recipients: set[str], now: datetime) -> None:
+    def tell_of_day(self, day: date, recipients: set[str], now: datetime) -> None:
         """An operator has networks told again of what a day's files spoke of."""
         for account in {self.holder(point) for recipient, point in self.networks.sets(day) if recipient in recipients}:
             if account is not None:
+                self._tell_again(account, f"{day}", now)
+
+    def _tell_again(self, account: str, what: str, now: datetime) -> None:
+        """A command that is repeated on one day under the same tables changes nothing."""
+        one = self.registrations[account]
+        run = what, account, london_day(now), self.tables.partner, self.tables.eastern
+        if run not in self.resent and not one.erased:
+            self.resent.add(run)
+            if one.live:
                 self.tell_networks(account, now)
 
 
