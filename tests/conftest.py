@@ -6,6 +6,7 @@ Tests share the database: each uses account ids and supply points of its own.
 """
 
 import base64
+import json
 import os
 import shutil
 import tempfile
@@ -34,7 +35,10 @@ class ProxiedStack(NamedTuple):
     registrations: Registrations
 
 
-_RUNNING = {name: os.environ.get(f"{name.upper()}_EMULATOR_HOST") for name in ("firestore", "pubsub")}
+#: Emulators that ran before the tests. The workers of a parallel run inherit what the first process has found: the
+#: environment that they see is already that of the first process's own stack.
+_FOUND = {name: os.environ.get(f"{name.upper()}_EMULATOR_HOST") for name in ("firestore", "pubsub")}
+_RUNNING = json.loads(os.environ.setdefault("PSR_TESTS_EMULATORS", json.dumps(_FOUND)))
 _LAYOUT = new_layout(Path(tempfile.mkdtemp(prefix="psr-tests-")), _RUNNING)
 os.environ.update(_LAYOUT.environment())
 

@@ -129,7 +129,7 @@ async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, 
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     """The changes of one registration by version, newest last, page by page; one RPC.
 
-    What was erased before an account was registered again is left out; such a page takes two RPCs.
+    Erased entries of an account that was registered again are left out; such a page takes two RPCs.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
