@@ -228,9 +228,10 @@ class World(RuleBasedStateMachine):
         how=how_long,
         cut=cut,
         when=st.integers(0, 2),
+        within=st.integers(0, 4),
     )
-    def night(self, how: str, cut: Any, when: int) -> None:
-        """Midnight, and the jobs of the night. A cut meets one of them."""
+    def night(self, how: str, cut: Any, when: int, within: int) -> None:
+        """Midnight, and the jobs of the night. A cut meets one of them, or somebody who is to be erased comes back."""
         day = self.play.today + timedelta(days=1)
         if how == "midnight":
             self.play.move_to(day, time(0, 1))
@@ -242,7 +243,12 @@ class World(RuleBasedStateMachine):
         self.play.move_to(day, time(2, 5))
         self.play.take(self.play.export(), cuts[1])
         self.play.move_to(day, time(7, 15))
-        self.play.take(self.play.erase_ended(), cuts[2])
+        due = self.play.model.due_for_erasure(day)
+        if due and within:
+            key, said = self._said(min(due), POINTS[:1], ["02"], 9, "explicit_consent", "BS")
+            self.play.take_within(self.play.erase_ended(), within, self.play.create(said, key))
+        else:
+            self.play.take(self.play.erase_ended(), cuts[2])
         self.play.take(self.play.read_everything())
 
     @rule(job=st.sampled_from(["calendar", "export", "retention"]), cut=cut)

@@ -385,11 +385,18 @@ class Model:
                     if record.about == {account} and key in self.raced_messages:
                         record.erase()
                         self.raced_messages.discard(key)
-        for account, one in list(self.registrations.items()):
-            if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
-                self._erase(account, now)
+        for account in self.due_for_erasure(today):
+            self._erase(account, now)
+        for account in self.registrations:
             for period in [period for period in self.former.get(account, []) if period.ended_on + KEPT <= today]:
                 self._erase_former(account, period)
+
+    def due_for_erasure(self, today: date) -> list[str]:
+        """The accounts that ended long enough ago."""
+        ended = [
+            (account, one.ended_on) for account, one in self.registrations.items() if not one.live and not one.erased
+        ]
+        return [account for account, ended_on in ended if ended_on and ended_on + KEPT <= today]
 
     def _erase_former(self, account: str, period: Former) -> None:
         self.former[account].remove(period)
