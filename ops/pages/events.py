@@ -68,7 +68,7 @@ Pub/Sub message's data. Attributes of the Pub/Sub message are free; `traceparent
 | Attribute | Means |
 | --- | --- |
 | `source` + `id` | Identify the event. The same event may come any number of times; another event under the same id is refused |
-| `time` | Orders the fact among all that is known of the account, over HTTP too. At most 5 minutes ahead of our clock |
+| `time` | Orders the fact among all that is known of the account, over HTTP too. At most 5 minutes ahead of our clock, not before 1900 |
 | `subject` | The account. In a migrated customer it must equal `data.account_id` |
 | other attributes | Extension attributes are allowed and ignored. Fields of `data` that the schema does not have are refused |
 
@@ -76,9 +76,14 @@ Pub/Sub message's data. Attributes of the Pub/Sub message are free; `traceparent
 
 Send in any order, as often as you like. A fact changes those aspects of a registration (people and needs, premises,
 lawful basis, status, each supply point) that hold an older fact, and loses on the others, so it never overwrites what is
-newer. An event about an account that has no registration yet, or for a supply point that another registration still
-holds, is parked and retried until it applies. An event that arrives up to a minute before its registration applies within
-about a minute of it. The longer an event waits, the less often it is retried, at least every six hours.
+newer. An event about an account that has no registration yet is parked and retried until it applies. An event that states
+a supply point as the account's own while another registration holds it applies everything else at once, and is parked until
+the other registration has released the supply point. An account that is not registered yet waits with everything.
+An event that arrives up to a minute before its registration applies within about a minute of it. The longer an event
+waits, the less often it is retried, at least every six hours.
+
+`account.closed` with a `closed_on` after the London day of its `time` announces the account's last day: the registration ends
+after that day. A later announcement replaces it.
 
 | Outcome | When | You do |
 | --- | --- | --- |

@@ -82,6 +82,8 @@ def told_of(registration: Registration) -> RegistrationInput:
 def facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
     """Facts only move forward."""
     moved = {name: fact for name in _stated(statement) if fact.newer_than(getattr(facts, name))}
+    if statement.closes_on is None and facts.closing is None and "status" not in moved:
+        moved.pop("closing", None)  # an end that comes too late settles nothing: no last day was announced
     points = dict(facts.points)
     if statement.supply_points is not None and "supply_points" in moved:
         points = {key: point for key, point in points.items() if point.newer_than(fact)}
@@ -140,7 +142,7 @@ def differing(new: Statement, old: Statement) -> Statement:
 
 def receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
     """`stale` if only newer facts of the same source stood against the statement."""
-    winners = [getattr(facts, name) for name in _stated(statement)]
+    winners = [winner for name in _stated(statement) if (winner := getattr(facts, name)) is not None]
     winners += [facts.points.get(key, facts.supply_points) for key in statement.served]
     return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
 

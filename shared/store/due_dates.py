@@ -38,9 +38,11 @@ class DueDate(StrEnum):
 
 
 def due_fields(registration: Registration) -> dict[str, Value]:
-    """The fields of a registration; nobody acts on one that is not live."""
+    """The fields of a registration; nobody acts on one that is not live. Few accounts have announced their last day:
+    the others have no such field, and no index entry for it.
+    """
     if not registration.status.live:
-        return dict.fromkeys(DueDate)
+        return dict.fromkeys(name for name in DueDate if name is not DueDate.CLOSES)
     noted = {notice.pointer for notice in registration.warnings if notice.code == DATE_PASSED}
     dates = {
         DueDate.CLOSES: (registration.closes_on, False),
@@ -49,6 +51,8 @@ def due_fields(registration: Registration) -> dict[str, Value]:
         DueDate.FOLLOW_UP: (registration.follow_up_on, "/follow_up_on" in noted),
     }
     digit = registration.registration_id[0]
+    if registration.closes_on is None:
+        del dates[DueDate.CLOSES]
     return {name: f"{_range(digit, noted)}{day.isoformat()}" if day else None for name, (day, noted) in dates.items()}
 
 

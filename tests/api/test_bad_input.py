@@ -54,6 +54,10 @@ CASES = {
         {"needs": [need("29", youngest_child_born_on="2099-01-31")]},
         {("/needs/0/youngest_child_born_on", "date_in_future")},
     ),
+    "child born when the calendar ends": Bad(
+        {"needs": [need("29", youngest_child_born_on="9996-05-01")]},
+        {("/needs/0/youngest_child_born_on", "date_in_future")},
+    ),
     "active without needs": Bad({"needs": []}, {("", "needs_missing")}),
     "pending with needs": Bad({"status": "pending"}, {("", "needs_known")}),
     "status that callers cannot give": Bad({"status": "withdrawn"}, {("/status", "literal_error")}),

@@ -17,6 +17,7 @@ def test_create_answers_201_with_location_etag_and_what_the_register_added(agent
         "updated_at": body["created_at"],
         "review_due_on": body["review_due_on"],
         "follow_up_on": None,
+        "closes_on": None,
         "warnings": [],
     }
     today = body["created_at"][:10]

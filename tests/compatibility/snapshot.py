@@ -43,6 +43,7 @@ COLLECTIONS = (
     "supply_points",
     "export_feed",
     "exports",
+    "export_parts",
     "quarantine",
     "operator_actions",
 )
@@ -73,7 +74,7 @@ def every_need() -> list[dict[str, Any]]:
 
 async def write_states(world: World) -> None:
     """Leave a document of every kind that the service writes."""
-    quarantine = Quarantine(world.documents)
+    quarantine = Quarantine(world.documents, world.identity)
     await world.tell(
         1,
         supply_points={"mpans": [mpan("10", 1)], "mprns": [mprn(1)]},
@@ -109,9 +110,9 @@ async def write_states(world: World) -> None:
     await world.withdraw(8)
     await world.tell(12)
     await world.withdraw(12)
-    await Erasure(world.documents, world.identity).erase(
-        [world.store.registration_id(world.account_id(number)) for number in (5, 12)]
-    )
+    erasure = Erasure(world.documents, world.identity, world.settings)
+    for number in (5, 12):
+        await erasure.erase(world.store.registration_id(world.account_id(number)), "operator@machine")
     world.at("2026-11-25 02:06")
     await world.days.advance(london("2026-11-25 02:05"))
     world.published.clear()  # nobody writes this day's parts yet
@@ -119,12 +120,12 @@ async def write_states(world: World) -> None:
     await world.pass_day(11)
     await world.tell(8, needs=[{"code": "22"}])
     await put(quarantine, 1, RegistrationUnknown())
-    for number in (2, 3, 4, 5):
+    for number in (2, 3, 4):
         await put(quarantine, number, InvalidContent())
     held = [record.record_id async for page in quarantine.records(QuarantineStatus.HELD) for record in page]
-    await quarantine.resolve(held[0])
-    await quarantine.discard(held[1])
-    await quarantine.erase(held[2])
+    await quarantine.discard(held[0])
+    await quarantine.erase(held[1])
+    await quarantine.resolve(await put(quarantine, 5, InvalidContent()))
     about = world.store.registration_id(world.account_id(1))
     await OperatorActions(world.documents).note(Action.REVEALED, "operator@machine", [about], "complaint 12")
     world.at(TAKEN_AT)
@@ -152,7 +153,7 @@ async def hear(world: World, number: int, statement: Statement) -> None:
     await world.apply(number, decide)
 
 
-async def put(quarantine: Quarantine, number: int, problem: Problem) -> None:
+async def put(quarantine: Quarantine, number: int, problem: Problem) -> Delivery:
     """A message that could not be applied."""
     event = {
         "specversion": "1.0",
@@ -165,7 +166,9 @@ async def put(quarantine: Quarantine, number: int, problem: Problem) -> None:
     }
     content = json.dumps(event).encode()
     at = datetime(2026, 11, 24, 9, tzinfo=UTC)
-    await quarantine.put(Delivery("psr-account-events", "s", f"m{number}", at, {"k": "v"}, content, 1), problem)
+    delivery = Delivery("psr-account-events", "s", f"m{number}", at, {"k": "v"}, content, 1)
+    await quarantine.put(delivery, problem)
+    return delivery
 
 
 async def stored_documents(documents: Documents) -> list[StoredDocument]:

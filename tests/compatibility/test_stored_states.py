@@ -13,7 +13,7 @@ from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationState
 from shared.domain.supply_points import supply_point_of
-from shared.export.plan import ExportDay
+from shared.export.plan import ExportDay, Part
 from shared.model import Model
 from shared.store.operator_actions import OperatorAction
 from shared.store.quarantine import Quarantine, QuarantinedMessage, QuarantineStatus
@@ -36,6 +36,7 @@ MODELS: dict[str, type[Model]] = {
     "supply_points": Claim,
     "export_feed": FeedEntry,
     "exports": ExportDay,
+    "export_parts": Part,
     "quarantine": QuarantinedMessage,
     "operator_actions": OperatorAction,
 }
@@ -78,7 +79,7 @@ async def test_registrations_and_their_histories_are_found(loaded: World) -> Non
 
 
 async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loaded: World) -> None:
-    live = [state.registration for state in await states(loaded) if state.registration.held()]
+    live = [state.registration for state in await states(loaded) if state.registration.status.live]
     assert len(live) > 5
     for registration in live:
         number = int(registration.account_id.removeprefix("A-"))
@@ -106,7 +107,7 @@ async def test_days_that_were_not_released_are(loaded: World) -> None:
 
 
 async def test_quarantined_messages_are_read(loaded: World) -> None:
-    quarantine = Quarantine(loaded.documents)
+    quarantine = Quarantine(loaded.documents, loaded.identity)
     found: dict[str, Any] = {}
     for status in QuarantineStatus:
         records = [record async for page in quarantine.records(status) for record in page]

@@ -71,6 +71,26 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
         "event-from-the-future",
         None,
     ),
+    "fact of the year 1": (
+        lambda name: json.dumps(right(name) | {"time": "0001-01-01T00:00:00Z"}).encode(),
+        "invalid-content",
+        "time_implausible",
+    ),
+    "fact of the year 1, east of Greenwich": (
+        lambda name: json.dumps(right(name) | {"time": "0001-01-01T00:00:00+14:00"}).encode(),
+        "invalid-content",
+        "time_implausible",
+    ),
+    "fact of the year 9999, west of Greenwich": (
+        lambda name: json.dumps(right(name) | {"time": "9999-12-31T23:59:59-14:00"}).encode(),
+        "event-from-the-future",
+        None,
+    ),
+    "child born when the calendar ends": (
+        lambda name: told(name, needs=[{"code": "29", "youngest_child_born_on": "9996-05-01"}]),
+        "invalid-content",
+        "date_in_future",
+    ),
     "unknown field": (lambda name: told(name, colour="blue"), "invalid-content", "extra_forbidden"),
     "wrong check digit": (
         lambda name: told(name, supply_points={"mpans": ["1013044353631"]}),
@@ -82,11 +102,6 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
         lambda name: told(name, needs=[{"code": "33"}]),
         "invalid-content",
         "temporary_psr_does_not_have_end_date",
-    ),
-    "need that has ended": (
-        lambda name: told(name, needs=[{"code": "33", "ends_on": "2020-01-31"}]),
-        "invalid-content",
-        "need_already_ended",
     ),
     "no supply point": (lambda name: told(name, supply_points={}), "invalid-content", "supply_point_missing"),
 }
