@@ -90,12 +90,10 @@ class World(RuleBasedStateMachine):
         if what == "withdrawn":
             self.play.take(self.play.withdraw(said.account, key, said.mark), cut)
             return
-        known = self.play.model.registrations.get(said.account)
-        needs = tuple(known.needs.items()) if known else ()
         patch, statement, words = {
             "name": (
                 {"primary_contact": {"name": f"Mrs {said.mark}"}},
-                Statement(people=(said.mark, needs)),
+                Statement(people=(said.mark, None)),
                 f"its name is {said.mark}",
             ),
             "needs": (

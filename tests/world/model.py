@@ -55,9 +55,12 @@ class Release(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """What is said of an account; None where nothing is. `people` are a mark and needs, `premises` area and mark."""
+    """What is said of an account; None where nothing is. `people` are a mark and needs, `premises` area and mark.
 
-    people: tuple[str, tuple[Need, ...]] | None = None
+    Of people without needs, a caller has changed the name only.
+    """
+
+    people: tuple[str, tuple[Need, ...] | None] | None = None
     premises: tuple[str, str] | None = None
     basis: str | None = None
     status: str | None = None
@@ -199,7 +202,9 @@ class Model:
         if refused:
             return refused
         assert known is not None
-        needs = statement.people[1] if statement.people else ()
+        if statement.people and statement.people[1] is None:
+            statement = statement._replace(people=(statement.people[0], tuple(known.needs.items())))
+        needs = (statement.people[1] or ()) if statement.people else ()
         if self._impossible(needs, known.needs, now) or self.newly_retired(needs, known.needs):
             return 422, "invalid-content"
         wanted = statement.points if statement.points is not None else frozenset()
@@ -410,7 +415,7 @@ class Model:
     def _erase(self, account: str, now: datetime) -> None:
         known = self.registrations.get(account)
         fact = Fact(_after(known, now), "erasure", "")
-        names = ("people", "premises", "basis", "status", "points")
+        names = ("people", "premises", "basis", "status", "points", "closing")
         shell = Registration("ended", "", {}, "", "", "none", {}, dict.fromkeys(names, fact), erased=True)
         self.registrations[account] = shell
         for key in self.outcomes:
@@ -506,7 +511,7 @@ def _changed(known: Registration | None, said: Statement, fact: Fact, today: dat
     """A registration after a statement: each aspect keeps the newest fact."""
     before = known or Registration("live", "", {}, "", "", "none", {}, {})
     stated: dict[str, dict[str, Any] | None] = {
-        "people": {"people": said.people[0], "needs": dict(said.people[1])} if said.people else None,
+        "people": {"people": said.people[0], "needs": dict(said.people[1] or ())} if said.people else None,
         "premises": {"area": said.premises[0], "street": said.premises[1]} if said.premises else None,
         "basis": {"basis": said.basis} if said.basis else None,
         "status": {"status": said.status} if said.status else None,
