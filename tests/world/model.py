@@ -341,9 +341,9 @@ class Model:
             record.lost = False  # its data are stored again
 
     def race(self, key: str, about: frozenset[str], status: str, now: datetime, *, empty: bool) -> None:
-        """A message met an erasure, and may have been put there after it: then the next look erases it."""
+        """A message met an erasure, and may have been put there after it: then a look of a later day at the latest erases it."""
         record = self.quarantine.setdefault(key, Quarantined(status, about, seen=london_day(now)))
-        record.status, record.empty = status, empty
+        record.status, record.empty, record.may_be_empty = status, empty, True
         self.raced_messages.add(key)
 
     def discard(self, key: str) -> None:
@@ -365,8 +365,11 @@ class Model:
         today = london_day(now)
         for account, known in self.registrations.items():
             if known.live:
-                needs = {code: end for code, end in known.needs.items() if end is None or end >= today}
-                self._store(account, _closed(replace(known, needs=needs), today), now)
+                after = _closed(known, today)
+                if after.live:
+                    needs = {code: end for code, end in known.needs.items() if end is None or end >= today}
+                    after = replace(after, needs=needs)
+                self._store(account, after, now)
 
     # --- erasure
 
