@@ -38,7 +38,7 @@ area = st.sampled_from(["BS", "BS", "M"])
 #: Minutes that a fact is older than its message.
 ago = st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 60, 1500])
 cut = st.none() | st.none() | st.none() | st.tuples(st.integers(1, 9), st.sampled_from(Cut))
-written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "escaped", "large"])
+written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "plainly", "escaped", "large", "given up"])
 
 
 #: What is said of an account.
@@ -328,8 +328,12 @@ class World(RuleBasedStateMachine):
         return self.play.now + timedelta(minutes=1) - timedelta(minutes=minutes, microseconds=self.play.serial)
 
     def _deliver(self, message: Mail, written: str, cut: Any) -> None:
-        write = {"plainly": lambda one: one, "escaped": mail.escaped, "large": mail.large}[written]
-        self.play.take(self.play.deliver(write(message)), cut)
+        """Deliver a message that is written in some way; or give it up before anybody has seen it."""
+        if written == "given up" and message.about:
+            self.play.take(self.play.give_up(message))
+        else:
+            write = {"escaped": mail.escaped, "large": mail.large}.get(written, lambda one: one)
+            self.play.take(self.play.deliver(write(message)), cut)
 
     def _waiting(self, *statuses: str) -> list[str]:
         quarantine = self.play.model.quarantine

@@ -341,7 +341,7 @@ class Model:
             record.lost = False  # its data are stored again
 
     def race(self, key: str, about: frozenset[str], status: str, now: datetime, *, empty: bool) -> None:
-        """A message met an erasure, and may have been put there after it: then a look of a later day at the latest erases it."""
+        """A message met an erasure, and may have been put there after it: a later look erases it."""
         record = self.quarantine.setdefault(key, Quarantined(status, about, seen=london_day(now)))
         record.status, record.empty, record.may_be_empty = status, empty, True
         self.raced_messages.add(key)
