@@ -233,7 +233,7 @@ def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Setti
             "needs": needs,
             "status": status,
             "follow_up_on": follow_up_on(status, before, moment.day, settings),
-            "closes_on": _yet_to_come(before.closes_on, moment.day),
+            "closes_on": _still_to_act_on(before.closes_on, facts, moment.day),
         }
         after = before.model_copy(update=update)
         noted = [notice for notice in before.warnings if notice.code == LAPSED]
@@ -391,7 +391,7 @@ def _registration_after(
         "sharing": sharing or before.sharing,
         "review_due_on": review_due_on(statement, before, profile, moment.day, settings),
         "follow_up_on": follow_up_on(status, before, moment.day, settings),
-        "closes_on": _yet_to_come(closes_on, moment.day),
+        "closes_on": _still_to_act_on(closes_on, facts, moment.day),
     }
     if profile:
         update |= {
@@ -459,9 +459,10 @@ def _held(points: Mapping[str, PointFact], status: Status) -> SupplyPoints:
     return supply_points_of(held if status.live else [])
 
 
-def _yet_to_come(last_day: date | None, day: date) -> date | None:
-    """An account's last day until it is over."""
-    return last_day if last_day and last_day >= day else None
+def _still_to_act_on(last_day: date | None, facts: Facts, day: date) -> date | None:
+    """An account's last day until the calendar has ended the registration, or a newer fact says its status."""
+    waits = last_day is not None and (last_day >= day or after_last_day(facts, last_day, day) != facts)
+    return last_day if waits else None
 
 
 def _stamp(registration: Registration) -> dict[str, object]:

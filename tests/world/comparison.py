@@ -105,6 +105,16 @@ def _holders(model: Model, stored: Documents) -> Iterator[str]:
             yield f"{point} should be held by {model.holder(point)}, and is by nobody"
 
 
+def hidden_differences(model: Model, stored: Documents) -> Iterator[str]:
+    """What nobody sees and later facts depend on: who has released what."""
+    ids, points = account_ids(), point_ids()
+    found = {points[key]: json.loads(one.state) for (kind, key), one in stored.items() if kind == "supply_points"}
+    for point in POINTS:
+        last, claim = model.released.get(point), found.get(point, {})
+        if (last.account if last else None) != ids.get(str(claim.get("released_by"))):
+            yield f"{point} was released by another account"
+
+
 def _quarantine(model: Model, stored: Documents, records: dict[str, str]) -> Iterator[str]:
     found = {key: record_of(one) for (kind, key), one in stored.items() if kind == "quarantine"}
     for message, should in model.quarantine.items():

@@ -38,7 +38,7 @@ area = st.sampled_from(["BS", "BS", "M"])
 #: Minutes that a fact is older than its message.
 ago = st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 60, 1500])
 cut = st.none() | st.none() | st.none() | st.tuples(st.integers(1, 9), st.sampled_from(Cut))
-written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "escaped", "large"])
+written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "plainly", "escaped", "large", "given up"])
 
 
 #: What is said of an account.
@@ -90,12 +90,10 @@ class World(RuleBasedStateMachine):
         if what == "withdrawn":
             self.play.take(self.play.withdraw(said.account, key, said.mark), cut)
             return
-        known = self.play.model.registrations.get(said.account)
-        needs = tuple(known.needs.items()) if known else ()
         patch, statement, words = {
             "name": (
                 {"primary_contact": {"name": f"Mrs {said.mark}"}},
-                Statement(people=(said.mark, needs)),
+                Statement(people=(said.mark, None)),
                 f"its name is {said.mark}",
             ),
             "needs": (
@@ -228,9 +226,10 @@ class World(RuleBasedStateMachine):
         how=how_long,
         cut=cut,
         when=st.integers(0, 2),
+        within=st.integers(0, 4),
     )
-    def night(self, how: str, cut: Any, when: int) -> None:
-        """Midnight, and the jobs of the night. A cut meets one of them."""
+    def night(self, how: str, cut: Any, when: int, within: int) -> None:
+        """Midnight, and the jobs of the night. A cut meets one of them, or somebody who is to be erased comes back."""
         day = self.play.today + timedelta(days=1)
         if how == "midnight":
             self.play.move_to(day, time(0, 1))
@@ -242,7 +241,12 @@ class World(RuleBasedStateMachine):
         self.play.move_to(day, time(2, 5))
         self.play.take(self.play.export(), cuts[1])
         self.play.move_to(day, time(7, 15))
-        self.play.take(self.play.erase_ended(), cuts[2])
+        due = self.play.model.due_for_erasure(day)
+        if due and within:
+            key, said = self._said(min(due), POINTS[:1], ["02"], 9, "explicit_consent", "BS")
+            self.play.take_within(self.play.erase_ended(), within, self.play.create(said, key))
+        else:
+            self.play.take(self.play.erase_ended(), cuts[2])
         self.play.take(self.play.read_everything())
 
     @rule(job=st.sampled_from(["calendar", "export", "retention"]), cut=cut)
@@ -324,8 +328,12 @@ class World(RuleBasedStateMachine):
         return self.play.now + timedelta(minutes=1) - timedelta(minutes=minutes, microseconds=self.play.serial)
 
     def _deliver(self, message: Mail, written: str, cut: Any) -> None:
-        write = {"plainly": lambda one: one, "escaped": mail.escaped, "large": mail.large}[written]
-        self.play.take(self.play.deliver(write(message)), cut)
+        """Deliver a message that is written in some way; or give it up before anybody has seen it."""
+        if written == "given up" and message.about:
+            self.play.take(self.play.give_up(message))
+        else:
+            write = {"escaped": mail.escaped, "large": mail.large}.get(written, lambda one: one)
+            self.play.take(self.play.deliver(write(message)), cut)
 
     def _waiting(self, *statuses: str) -> list[str]:
         quarantine = self.play.model.quarantine

@@ -55,9 +55,12 @@ class Release(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """What is said of an account; None where nothing is. `people` are a mark and needs, `premises` area and mark."""
+    """What is said of an account; None where nothing is. `people` are a mark and needs, `premises` area and mark.
 
-    people: tuple[str, tuple[Need, ...]] | None = None
+    Of people without needs, a caller has changed the name only.
+    """
+
+    people: tuple[str, tuple[Need, ...] | None] | None = None
     premises: tuple[str, str] | None = None
     basis: str | None = None
     status: str | None = None
@@ -161,6 +164,7 @@ class Model:
     #: Entries of the log that must be erased.
     gone: set[str] = field(default_factory=set)
     networks: Networks = field(default_factory=Networks)
+    resent: set[tuple[object, ...]] = field(default_factory=set)
     #: Accounts whose networks are told of in this step.
     touched: set[str] = field(default_factory=set)
 
@@ -198,7 +202,9 @@ class Model:
         if refused:
             return refused
         assert known is not None
-        needs = statement.people[1] if statement.people else ()
+        if statement.people and statement.people[1] is None:
+            statement = statement._replace(people=(statement.people[0], tuple(known.needs.items())))
+        needs = (statement.people[1] or ()) if statement.people else ()
         if self._impossible(needs, known.needs, now) or self.newly_retired(needs, known.needs):
             return 422, "invalid-content"
         wanted = statement.points if statement.points is not None else frozenset()
@@ -335,9 +341,9 @@ class Model:
             record.lost = False  # its data are stored again
 
     def race(self, key: str, about: frozenset[str], status: str, now: datetime, *, empty: bool) -> None:
-        """A message met an erasure, and may have been put there after it: then the next look erases it."""
+        """A message met an erasure, and may have been put there after it: a later look erases it."""
         record = self.quarantine.setdefault(key, Quarantined(status, about, seen=london_day(now)))
-        record.status, record.empty = status, empty
+        record.status, record.empty, record.may_be_empty = status, empty, True
         self.raced_messages.add(key)
 
     def discard(self, key: str) -> None:
@@ -359,8 +365,11 @@ class Model:
         today = london_day(now)
         for account, known in self.registrations.items():
             if known.live:
-                needs = {code: end for code, end in known.needs.items() if end is None or end >= today}
-                self._store(account, _closed(replace(known, needs=needs), today), now)
+                after = _closed(known, today)
+                if after.live:
+                    needs = {code: end for code, end in known.needs.items() if end is None or end >= today}
+                    after = replace(after, needs=needs)
+                self._store(account, after, now)
 
     # --- erasure
 
@@ -384,11 +393,18 @@ class Model:
                     if record.about == {account} and key in self.raced_messages:
                         record.erase()
                         self.raced_messages.discard(key)
-        for account, one in list(self.registrations.items()):
-            if not one.live and not one.erased and one.ended_on and one.ended_on + KEPT <= today:
-                self._erase(account, now)
+        for account in self.due_for_erasure(today):
+            self._erase(account, now)
+        for account in self.registrations:
             for period in [period for period in self.former.get(account, []) if period.ended_on + KEPT <= today]:
                 self._erase_former(account, period)
+
+    def due_for_erasure(self, today: date) -> list[str]:
+        """The accounts that ended long enough ago."""
+        ended = [
+            (account, one.ended_on) for account, one in self.registrations.items() if not one.live and not one.erased
+        ]
+        return [account for account, ended_on in ended if ended_on and ended_on + KEPT <= today]
 
     def _erase_former(self, account: str, period: Former) -> None:
         self.former[account].remove(period)
@@ -402,7 +418,7 @@ class Model:
     def _erase(self, account: str, now: datetime) -> None:
         known = self.registrations.get(account)
         fact = Fact(_after(known, now), "erasure", "")
-        names = ("people", "premises", "basis", "status", "points")
+        names = ("people", "premises", "basis", "status", "points", "closing")
         shell = Registration("ended", "", {}, "", "", "none", {}, dict.fromkeys(names, fact), erased=True)
         self.registrations[account] = shell
         for key in self.outcomes:
@@ -465,15 +481,23 @@ class Model:
 
     def tell_everyone(self, now: datetime) -> None:
         """An operator has all networks told of everything again."""
-        for account, one in self.registrations.items():
-            if one.live:
-                self.tell_networks(account, now)
+        for account in self.registrations:
+            self._tell_again(account, "everyone", now)
         self.networks.tell_of_what_is_left(set(self.released), self.tables, london_day(now))
 
-    def tell_again(self, day: date, recipients: set[str], now: datetime) -> None:
+    def tell_of_day(self, day: date, recipients: set[str], now: datetime) -> None:
         """An operator has networks told again of what a day's files spoke of."""
         for account in {self.holder(point) for recipient, point in self.networks.sets(day) if recipient in recipients}:
             if account is not None:
+                self._tell_again(account, f"{day}", now)
+
+    def _tell_again(self, account: str, what: str, now: datetime) -> None:
+        """A command that is repeated on one day under the same tables changes nothing."""
+        one = self.registrations[account]
+        run = what, account, london_day(now), self.tables.partner, self.tables.eastern
+        if run not in self.resent and not one.erased:
+            self.resent.add(run)
+            if one.live:
                 self.tell_networks(account, now)
 
 
@@ -490,7 +514,7 @@ def _changed(known: Registration | None, said: Statement, fact: Fact, today: dat
     """A registration after a statement: each aspect keeps the newest fact."""
     before = known or Registration("live", "", {}, "", "", "none", {}, {})
     stated: dict[str, dict[str, Any] | None] = {
-        "people": {"people": said.people[0], "needs": dict(said.people[1])} if said.people else None,
+        "people": {"people": said.people[0], "needs": dict(said.people[1] or ())} if said.people else None,
         "premises": {"area": said.premises[0], "street": said.premises[1]} if said.premises else None,
         "basis": {"basis": said.basis} if said.basis else None,
         "status": {"status": said.status} if said.status else None,

@@ -101,6 +101,8 @@ class Networks:
                 self.unsure.discard(place)
             elif entry:
                 self.unsure.add(place)
+                if place[0] in self.missed:
+                    self.should[place] = self.are.get(place, NOT_OURS)
             else:
                 lost_by = lost.get(place, set())
                 ours = self.should.get(place, NOT_OURS) not in (NOT_OURS, None)
