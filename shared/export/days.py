@@ -108,11 +108,13 @@ class ExportDays:
     async def release_held(self, day: date, because: str) -> ExportDay:
         """Release a day that the gate holds, for a reason that is kept with it.
 
-        It rests on what is stored, so any version of this code and of the tables can do it.
-        Raises `NotHeld`, `ExportStopped`, `Unavailable`.
+        It rests on what is stored, so any version of this code and of the tables can do it. A repeat with the same
+        reason finishes what was interrupted. Raises `NotHeld`, `ExportStopped`, `Unavailable`.
         """
         await self._documents.check_clocks()
         kept = await self._exports.get(day)
+        if kept is not None and kept.state.released_because == because:
+            return kept.state if kept.state.stage is Stage.RELEASED else await self._finish(kept.state)
         if kept is None or kept.state.stage is not Stage.HELD:
             raise NotHeld
         plan = kept.state

@@ -48,6 +48,10 @@ async def test_a_day_unlike_those_before_it_is_written_and_waits_for_a_person(wo
     release = Released.model_validate_json(files["2026-11-24/r1/released"])
     assert release.because == "the block of flats was pulled down"
     assert verify(world.download(TUESDAY, 1), world.public_key).faults == []
+    again = await world.days.release_held(TUESDAY, "the block of flats was pulled down")
+    assert again.stage is Stage.RELEASED
+    with pytest.raises(NotHeld):
+        await world.days.release_held(TUESDAY, "another reason")
 
 
 async def test_only_a_held_day_can_be_released_and_only_an_unreleased_one_revised(world: World) -> None:
