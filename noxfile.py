@@ -16,6 +16,8 @@ nox.options.default_venv_backend = "none"
 #: Of the environment that nox runs in, whatever the PATH says.
 PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
+#: Tests run on every core; those of one file stay together, since they share what a file makes once.
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
 #: Lock files that stand alone. Every other takes its versions from dev.txt: what is tested is what is deployed.
 STANDALONE = ("checkov", "dev", "java", "security", "uv")
 #: Those that have an environment of their own, in .local/tools.
@@ -38,7 +40,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Every test, on the real emulators. Arguments after `--` go to pytest."""
-    session.run(PYTHON, "-m", "pytest", "-m", "not soak and not terraform", *session.posargs)
+    session.run(PYTHON, "-m", "pytest", "-m", "not soak and not terraform", *PARALLEL, *session.posargs)
 
 
 @nox.session

@@ -262,10 +262,11 @@ run "schedules" {
   assert {
     condition = alltrue([
       for key, job in google_cloud_scheduler_job.job :
-      job.time_zone == "Europe/London" && job.retry_config[0].retry_count >= 3 &&
+      job.time_zone == (key == "replay-parked" ? "Etc/UTC" : "Europe/London") &&
+      job.retry_config[0].retry_count >= 3 &&
       job.attempt_deadline == "${local.functions[key].manifest.resources.timeout_seconds}s"
     ])
-    error_message = "Jobs keep London time, are tried again, and are not cut off before the function is."
+    error_message = "Jobs keep their time zone (London; the retry of parked messages runs every minute, in UTC), are retried, and are not cut off before the function is."
   }
 
   assert {

@@ -28,7 +28,7 @@ IMPORTS = {
     "consume_migration": set(),
     "erase_ended": set(),
     "expire_needs": set(),
-    "export_daily": {"anyascii", "google.cloud.storage"},
+    "export_daily": {"google.cloud.storage"},
     "export_recipient": {"anyascii", "google.cloud.storage"},
     "lookup": {"jwt"},
     "quarantine_dead_letters": set(),

@@ -111,7 +111,7 @@ async def test_quarantined_messages_are_read(loaded: World) -> None:
     found: dict[str, Any] = {}
     for status in QuarantineStatus:
         records = [record async for page in quarantine.records(status) for record in page]
-        found[status] = [await quarantine.data(record.message) for record in records]
+        found[status] = [await quarantine.data(record.message) for record in records if not record.message.erased]
     assert all(found.values())
     assert all(b'"specversion"' in data for data in found[QuarantineStatus.PARKED])
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from ops.local.layout import Layout
 from tests.crashes.forks import Forks, Work
-from tests.crashes.world import BEGIN, Picture, Proxies, Snapshot, World
+from tests.crashes.picture import Picture, difference
+from tests.crashes.samples import Step, deliver
+from tests.crashes.world import BEGIN, Proxies, Snapshot, World
 from tests.firestore_proxy import Fault
 
 #: What can happen to a call that changes nothing, and to any other.
@@ -31,9 +33,9 @@ class Operation(NamedTuple):
     """
 
     name: str
-    before: Callable[[World], object]
+    before: Sequence[Step]
     work: Callable[[World], Work]
-    after: Callable[[World], object] = World.do_mail
+    after: Sequence[Step] = (deliver,)
     settings: Mapping[str, str] = {}
     expected: Callable[[Picture], object] = lambda _: None
     everyday: int = 0
@@ -91,13 +93,15 @@ class Crashes:
         """Run it whole. Raises `AssertionError` if it fails."""
         with self._world(operation) as world:
             world.at(BEGIN)
-            operation.before(world)
+            for step in operation.before:
+                step(world)
             before = world.snapshot()
         with self._world(operation) as world:
             world.restore(before)
             ended = world.run(operation.work(world))
             assert ended.done, world.log.read_text()
-            operation.after(world)
+            for step in operation.after:
+                step(world)
             return Uncut(before, ended.calls, world.picture())
 
     def differences(self, operation: Operation, uncut: Uncut, points: Sequence[CutPoint]) -> dict[CutPoint, str]:
@@ -124,7 +128,8 @@ class Crashes:
                 point = CutPoint(1, point.fault)
                 ended = world.run(work)
             assert ended.done, f"repeating it does not help: {world.log.read_text()[-4000:]}"
-            operation.after(world)
+            for step in operation.after:
+                step(world)
             return world.picture()
 
     @contextmanager
@@ -136,20 +141,3 @@ class Crashes:
         finally:
             world.forget()
             self._proxies.put(proxies)
-
-
-def difference(expected: Picture, found: Picture) -> str:
-    """What one holds and the other does not, in lines."""
-    lines = [f"- {place}: {expected[place]}" for place in sorted(expected.keys() - found.keys())]
-    lines += [f"+ {place}: {found[place]}" for place in sorted(found.keys() - expected.keys())]
-    for place in sorted(expected.keys() & found.keys()):
-        lines += _differing(place, expected[place], found[place])
-    return "\n".join(lines)
-
-
-def _differing(place: str, expected: object, found: object) -> list[str]:
-    if expected == found:
-        return []
-    if isinstance(expected, dict) and isinstance(found, dict) and expected.keys() == found.keys():
-        return [line for name in expected for line in _differing(f"{place} {name}", expected[name], found[name])]
-    return [f"~ {place}: {expected} is {found}"]

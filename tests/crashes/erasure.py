@@ -1,51 +1,65 @@
 """Operations that erase people, and are cut."""
 
 from tests.crashes.driver import Operation
-from tests.crashes.samples import closed, large, migrate, migrated, send, wrong
-from tests.crashes.world import World, ops, scheduled
+from tests.crashes.picture import EXPORTED, QUARANTINED, Picture
+from tests.crashes.samples import Step, at, closed, large, migrate, migrated, run, send, wrong
+from tests.crashes.world import ops, scheduled
 
 
-def _known_well(world: World) -> None:
-    """Two accounts with changes on a released day and on one that is not, and messages in quarantine."""
-    migrate(world, 1, 2)
-    send(world, migrated(1, "newer", "2026-11-23 08:10", needs=[{"code": "08"}]))
-    send(world, wrong(migrated(1, "wrong")), large(wrong(migrated(1, "large"))), wrong(migrated(2, "wrong")))
-    next_day(world, "2026-11-24")
-    world.at("2026-11-24 09:00")
-    send(world, migrated(1, "later", "2026-11-24 08:00", primary_contact={"name": "Person 1 B", "phones": []}))
-
-
-def next_day(world: World, day: str) -> None:
+def _night(day: str) -> tuple[Step, ...]:
     """What the platform does in the night to a day."""
-    world.at(f"{day} 02:05")
-    world.do(scheduled("export_daily", f"{day} 02:05"))
-    world.do_mail()
-    world.at(f"{day} 07:15")
-    world.do(scheduled("erase_ended", f"{day} 07:15"))
+    return run("export_daily", f"{day} 02:05"), run("erase_ended", f"{day} 07:15")
 
 
-def _days_pass(world: World, *days: str) -> None:
-    for day in days:
-        next_day(world, day)
+_IN_QUARANTINE = send(wrong(migrated(1, "wrong")), large(wrong(migrated(1, "large"))), wrong(migrated(2, "wrong")))
+#: Two accounts with changes on a released day and on one that is not, and messages in quarantine.
+_WELL_KNOWN = (
+    migrate(1, 2),
+    send(migrated(1, "newer", "2026-11-23 08:10", needs=[{"code": "08"}])),
+    _IN_QUARANTINE,
+    *_night("2026-11-24"),
+    at("2026-11-24 09:00"),
+    send(migrated(1, "later", "2026-11-24 08:00", primary_contact={"name": "Person 1 B", "phones": []})),
+)
+_ERASE = ops("subject", "erase", "A-1", "--reason", "ticket 1", "--yes")
+
+
+def _forgotten(picture: Picture, *numbers: int) -> None:
+    """Nothing but exported files names these people, and nothing large is left."""
+    kept = {place: str(what) for place, what in picture.items() if not place.startswith(EXPORTED)}
+    names = [name for n in numbers for name in (f"'A-{n}'", f"Person {n}", f"{n} Test Street")]
+    assert not [(place, name) for place, what in kept.items() for name in names if name in what]
+    assert not [place for place in picture if place.startswith(QUARANTINED)]
 
 
 OPERATIONS = [
     Operation(
         "a person is erased at their request",
-        before=_known_well,
-        work=lambda _: ops("subject", "erase", "A-1", "--reason", "ticket 1"),
-        after=lambda world: _days_pass(world, "2026-11-25", "2026-11-26", "2026-11-27"),
+        before=_WELL_KNOWN,
+        work=lambda _: _ERASE,
+        after=(*_night("2026-11-25"), *_night("2026-11-26"), *_night("2026-11-27")),
+        expected=lambda picture: _forgotten(picture, 1),
+        everyday=4,
+    ),
+    Operation(
+        "somebody is erased whom the register does not know",
+        before=(_IN_QUARANTINE,),
+        work=lambda _: _ERASE,
+        after=(*_night("2026-11-24"), *_night("2026-11-25"), send(migrated(1))),
+        expected=lambda picture: _forgotten(picture, 1),
     ),
     Operation(
         "people whose retention is over are erased",
-        before=lambda world: (
-            _known_well(world),
-            send(world, closed(1, at="2026-11-24 08:10"), closed(2, at="2026-11-24 08:10")),
-            next_day(world, "2026-11-25"),
-            world.at("2026-11-26 07:15"),
+        before=(
+            *_WELL_KNOWN,
+            send(closed(1, at="2026-11-24 08:10"), closed(2, at="2026-11-24 08:10")),
+            *_night("2026-11-25"),
+            at("2026-11-26 07:15"),
         ),
         work=lambda _: scheduled("erase_ended", "2026-11-26 07:15"),
-        after=lambda world: _days_pass(world, "2026-11-27", "2026-11-28"),
+        after=(*_night("2026-11-27"), *_night("2026-11-28")),
         settings={"PSR_ENDED_KEPT_DAYS": "2"},
+        expected=lambda picture: _forgotten(picture, 1, 2),
+        everyday=3,
     ),
 ]

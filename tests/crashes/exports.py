@@ -4,129 +4,118 @@ from collections.abc import Callable
 
 from ops.local.sample import mpan
 from tests.crashes.driver import Operation
-from tests.crashes.forks import Call
-from tests.crashes.samples import closed, migrate, send
+from tests.crashes.picture import EXPORTED, Picture
+from tests.crashes.samples import at, closed, deliver, deliver_all_but_one, do, migrate, run, send
 from tests.crashes.world import World, ops, scheduled
 
 _TUESDAY, _WEDNESDAY, _THURSDAY = "2026-11-24 02:05", "2026-11-25 02:05", "2026-11-26 02:05"
 #: A day is held that has more than twice as many supply points as the day before.
 _STRICT = {"PSR_HOLD_MULTIPLE": "2", "PSR_HOLD_SUPPLY_POINTS": "1"}
 
-
-def _monday(world: World) -> None:
-    """Two distributors and the gas shipper receive something."""
-    migrate(world, 1, 2)
-    migrate(world, 3, supply_points={"mpans": [mpan("22", 3)], "mprns": []})
-
-
-def _run(world: World, slot: str) -> None:
-    """One run of the schedule, and what comes of it."""
-    world.at(slot)
-    world.do(scheduled("export_daily", slot))
-    world.do_mail()
-
-
-def _planned(world: World) -> None:
-    """Monday is planned, its parts wait."""
-    _monday(world)
-    world.at(_TUESDAY)
-    world.do(scheduled("export_daily", _TUESDAY))
-
-
-def _last_part(world: World) -> None:
-    """All parts but one are written."""
-    _planned(world)
-    while len(world.mail) > 1:
-        world.do(world.deliver(world.mail.pop(0)))
+#: Two distributors and the gas shipper receive something.
+_MONDAY = (migrate(1, 2), migrate(3, supply_points={"mpans": [mpan("22", 3)], "mprns": []}), at(_TUESDAY))
+_PLANNED = (*_MONDAY, do(scheduled("export_daily", _TUESDAY)))
+#: Monday is released, and Tuesday is planned and has far more.
+_BUSY_TUESDAY = (
+    migrate(1),
+    run("export_daily", _TUESDAY),
+    at("2026-11-24 09:00"),
+    migrate(2, 3, 4),
+    at(_WEDNESDAY),
+    do(scheduled("export_daily", _WEDNESDAY)),
+)
+_HELD = (*_BUSY_TUESDAY, deliver)
+#: Somebody has left since Monday was released.
+_RELEASED = (
+    *_MONDAY,
+    run("export_daily", _TUESDAY),
+    at("2026-11-24 09:00"),
+    send(closed(2, at="2026-11-24 08:00")),
+    run("export_daily", _WEDNESDAY),
+    at("2026-11-25 09:00"),
+)
 
 
-def _busy_tuesday(world: World) -> None:
-    """Monday is released, and Tuesday has far more."""
-    migrate(world, 1)
-    _run(world, _TUESDAY)
-    world.at("2026-11-24 09:00")
-    migrate(world, 2, 3, 4)
-    world.at(_WEDNESDAY)
-    world.do(scheduled("export_daily", _WEDNESDAY))
+def _expect(**stages: str) -> Callable[[Picture], None]:
+    """The stage of each day of November."""
+    expected = {f"2026-11-{day[1:]}": stage for day, stage in stages.items()}
 
+    def check(picture: Picture) -> None:
+        assert {
+            p.removeprefix("exports/"): w["stage"] for p, w in picture.items() if p.startswith("exports/")
+        } == expected
+        sent = {p.removeprefix(EXPORTED).partition("/")[0] for p in picture if p.endswith("/released")}
+        assert sent == {day for day, stage in expected.items() if stage == "released"}
 
-def _held(world: World) -> None:
-    """Tuesday waits for a decision."""
-    _busy_tuesday(world)
-    world.do_mail()
-
-
-def _released(world: World) -> None:
-    """Monday is released, with somebody who has left since."""
-    _monday(world)
-    _run(world, _TUESDAY)
-    world.at("2026-11-24 09:00")
-    send(world, closed(2, at="2026-11-24 08:00"))
-    _run(world, _WEDNESDAY)
-    world.at("2026-11-25 09:00")
-
-
-def _take(world: World) -> Call:
-    return world.deliver(world.mail.pop(0))
-
-
-def _then(*slots: str) -> Callable[[World], None]:
-    """What is left of the mail, then runs of the schedule."""
-
-    def after(world: World) -> None:
-        world.do_mail()
-        for slot in slots:
-            _run(world, slot)
-
-    return after
+    return check
 
 
 OPERATIONS = [
     Operation(
         "a day is planned",
-        before=lambda world: (_monday(world), world.at(_TUESDAY)),
+        before=_MONDAY,
         work=lambda _: scheduled("export_daily", _TUESDAY),
+        expected=_expect(d23="released"),
+        everyday=2,
     ),
-    Operation("a part is written", before=_planned, work=_take),
-    Operation("the last part is written, and the day released", before=_last_part, work=_take),
+    Operation("a part is written", before=_PLANNED, work=World.take, expected=_expect(d23="released")),
+    Operation(
+        "the last part is written, and the day released",
+        before=(*_PLANNED, deliver_all_but_one),
+        work=World.take,
+        expected=_expect(d23="released"),
+        everyday=3,
+    ),
     Operation(
         "a quiet day is released",
-        before=lambda world: world.at(_TUESDAY),
+        before=(at(_TUESDAY),),
         work=lambda _: scheduled("export_daily", _TUESDAY),
+        expected=_expect(d23="released"),
     ),
     Operation(
         "the last part is written, and the day held",
-        before=lambda world: (
-            _busy_tuesday(world),
-            [world.do(world.deliver(world.mail.pop(0))) for _ in world.mail[1:]],
-        ),
-        work=_take,
+        before=(*_BUSY_TUESDAY, deliver_all_but_one),
+        work=World.take,
         settings=_STRICT,
+        expected=_expect(d23="released", d24="held"),
     ),
     Operation(
         "a held day is released",
-        before=_held,
+        before=_HELD,
         work=lambda _: ops("export", "release", "2026-11-24", "--reason", "a migration"),
-        after=_then(_THURSDAY),
+        after=(run("export_daily", _THURSDAY),),
         settings=_STRICT,
+        expected=_expect(d23="released", d24="released", d25="released"),
+        everyday=2,
     ),
     Operation(
         "a held day is revised",
-        before=_held,
+        before=_HELD,
         work=lambda _: ops("export", "revise", "2026-11-24"),
-        after=_then("2026-11-25 03:05"),
+        after=(run("export_daily", "2026-11-25 03:05"),),
         settings=_STRICT,
+        expected=_expect(d23="released", d24="held"),
+    ),
+    Operation(
+        "a revised day is planned",
+        before=(*_HELD, do(ops("export", "revise", "2026-11-24")), at("2026-11-25 03:05")),
+        work=lambda _: scheduled("export_daily", "2026-11-25 03:05"),
+        settings=_STRICT,
+        expected=_expect(d23="released", d24="held"),
     ),
     Operation(
         "a day is sent again",
-        before=_released,
+        before=_RELEASED,
         work=lambda _: ops("export", "resend", "2026-11-23"),
-        after=_then(_THURSDAY),
+        after=(run("export_daily", _THURSDAY),),
+        expected=_expect(d23="released", d24="released", d25="released"),
     ),
     Operation(
         "everything is sent again",
-        before=_released,
+        before=_RELEASED,
         work=lambda _: ops("export", "resend", "--everyone"),
-        after=_then(_THURSDAY),
+        after=(run("export_daily", _THURSDAY),),
+        expected=_expect(d23="released", d24="released", d25="released"),
+        everyday=2,
     ),
 ]

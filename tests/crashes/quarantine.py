@@ -1,66 +1,123 @@
 """Operations of the quarantine that are cut."""
 
+from collections import Counter
+from collections.abc import Callable
+
 from tests.crashes.driver import Operation
 from tests.crashes.forks import Call
-from tests.crashes.samples import closed, delivered, large, migrate, migrated, record_of, send, wrong
+from tests.crashes.picture import QUARANTINED, Picture
+from tests.crashes.samples import (
+    at,
+    closed,
+    deliver,
+    delivered,
+    do,
+    large,
+    migrate,
+    migrated,
+    record_of,
+    run,
+    send,
+    wrong,
+)
 from tests.crashes.world import World, ops, push, scheduled
 
 _PARKED = closed(1)
-_LARGE_PARKED = large(closed(1, "closed largely"))
+_LARGE_PARKED = large(closed(2))
 _HELD = wrong(migrated(1))
 _LARGE_HELD = large(wrong(migrated(1, "large")))
-
-
-def _replayed(world: World) -> None:
-    """A message that waits was published again, and the register can apply it now."""
-    migrate(world, 1)
-    world.at("2026-11-23 09:10")
-    world.do(scheduled("replay_parked", "2026-11-23 09:10"))
+_REPLAYS_AT = "2026-11-23 09:10"
+#: What waits was published again, and the register can apply it now.
+_REPLAYED = (migrate(1, 2), at(_REPLAYS_AT), do(scheduled("replay_parked", _REPLAYS_AT)))
 
 
 def _dead_letter(message: bytes) -> Call:
     given_up = {
-        "CloudPubSubDeadLetterSourceSubscription": "projects/p/subscriptions/consume-migration",
+        "CloudPubSubDeadLetterSourceSubscription": "projects/p/subscriptions/consume-account-events",
         "CloudPubSubDeadLetterSourceDeliveryCount": "20",
     }
     return push("quarantine_dead_letters", message, given_up)
 
 
+def _expect(objects: int, **statuses: int) -> Callable[[Picture], None]:
+    """How many records have which status, and how many objects are in the bucket."""
+
+    def expected(picture: Picture) -> None:
+        found = Counter(what["status"] for place, what in picture.items() if place.startswith("quarantine/"))
+        assert (found, len([place for place in picture if place.startswith(QUARANTINED)])) == (statuses, objects)
+
+    return expected
+
+
 OPERATIONS = [
-    Operation("a wrong message", before=lambda _: None, work=lambda _: delivered(_HELD)),
-    Operation("a large wrong message", before=lambda _: None, work=lambda _: delivered(_LARGE_HELD)),
-    Operation("a message that is too early", before=lambda _: None, work=lambda _: delivered(_PARKED)),
-    Operation("a dead letter", before=lambda _: None, work=lambda _: _dead_letter(migrated(1))),
-    Operation("a large dead letter", before=lambda _: None, work=lambda _: _dead_letter(large(migrated(1)))),
+    Operation("a wrong message", before=(), work=lambda _: delivered(_HELD), expected=_expect(0, held=1)),
+    Operation(
+        "a large wrong message",
+        before=(),
+        work=lambda _: delivered(_LARGE_HELD),
+        expected=_expect(1, held=1),
+        everyday=2,
+    ),
+    Operation(
+        "a message that is too early", before=(), work=lambda _: delivered(_PARKED), expected=_expect(0, parked=1)
+    ),
+    Operation("a dead letter", before=(), work=lambda _: _dead_letter(_PARKED), expected=_expect(0, held=1)),
+    Operation(
+        "a large dead letter", before=(), work=lambda _: _dead_letter(_LARGE_PARKED), expected=_expect(1, held=1)
+    ),
     Operation(
         "parked messages are published again",
-        before=lambda world: (
-            send(world, _PARKED, _LARGE_PARKED),
-            migrate(world, 1),
-            world.at("2026-11-23 09:10"),
-        ),
-        work=lambda _: scheduled("replay_parked", "2026-11-23 09:10"),
+        before=(send(_PARKED, _LARGE_PARKED), migrate(1, 2), at(_REPLAYS_AT)),
+        work=lambda _: scheduled("replay_parked", _REPLAYS_AT),
+        after=(deliver, run("replay_parked", "2026-11-23 09:30")),
+        expected=_expect(1, resolved=2),
+        everyday=2,
+    ),
+    Operation(
+        "messages that were parked too long wait for a person",
+        before=(send(_PARKED, _LARGE_PARKED), at("2026-11-25 09:10")),
+        work=lambda _: scheduled("replay_parked", "2026-11-25 09:10"),
+        after=(run("replay_parked", "2026-11-25 09:11"),),
+        settings={"PSR_PARKED_DAYS": "1"},
+        expected=_expect(1, held=2),
     ),
     Operation(
         "a parked message is applied",
-        before=lambda world: (send(world, _PARKED), _replayed(world)),
-        work=lambda world: world.deliver(world.mail.pop(0)),
+        before=(send(_PARKED), *_REPLAYED),
+        work=World.take,
+        expected=_expect(0, resolved=1),
     ),
     Operation(
         "a large parked message is applied",
-        before=lambda world: (send(world, _LARGE_PARKED), _replayed(world)),
-        work=lambda world: world.deliver(world.mail.pop(0)),
+        before=(send(_LARGE_PARKED), *_REPLAYED),
+        work=World.take,
+        expected=_expect(1, resolved=1),
+        everyday=2,
+    ),
+    Operation(
+        "a large message about somebody erased is dropped",
+        before=(
+            migrate(2),
+            do(ops("subject", "erase", "A-2", "--reason", "ticket 1")),
+            do(_dead_letter(_LARGE_PARKED)),
+            do(ops("quarantine", "replay", "--all")),
+        ),
+        work=World.take,
+        expected=_expect(0, resolved=1),
+        everyday=2,
     ),
     Operation(
         "an operator publishes messages again",
-        before=lambda world: send(world, _HELD, _LARGE_HELD),
+        before=(send(_HELD, _LARGE_HELD),),
         work=lambda _: ops("quarantine", "replay", "--all"),
+        expected=_expect(1, held=2),
     ),
     Operation(
         "an operator discards messages",
-        before=lambda world: send(world, _HELD, _LARGE_HELD),
+        before=(send(_HELD, _LARGE_HELD),),
         work=lambda _: ops(
             "quarantine", "discard", record_of(_HELD), record_of(_LARGE_HELD), "--reason", "sent by mistake"
         ),
+        expected=_expect(1, discarded=2),
     ),
 ]

@@ -1,13 +1,16 @@
-"""Customers and messages about them, small enough that a world of them is made in a moment."""
+"""Customers and messages about them, and the steps that operations are made of."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ops.local.sample import mpan, mprn
 from shared.store.quarantine import event_record_id
-from tests.crashes.forks import Call
-from tests.crashes.world import World, london, push
+from tests.crashes.forks import Call, Work
+from tests.crashes.world import World, london, push, scheduled
 from tests.messages.events import event
+
+Step = Callable[[World], None]
 
 MORNING = "2026-11-23 08:00"
 _SOURCE = "//old"
@@ -33,9 +36,9 @@ def migrated(number: int, event_id: str = "migrated", at: str = MORNING, **chang
     return _message("customer.migrated", number, f"{event_id} {number}", at, account(number, **changes))
 
 
-def closed(number: int, event_id: str = "closed", at: str = MORNING) -> bytes:
-    """An event that ends a registration."""
-    return _message("account.closed", number, f"{event_id} {number}", at, {"closed_on": "2026-11-22"})
+def closed(number: int, at: str = "2026-11-23 08:10", last_day: str = "2026-11-22") -> bytes:
+    """An event that ends a registration after a day."""
+    return _message("account.closed", number, f"closed {number}", at, {"closed_on": last_day})
 
 
 def moved(number: int, to: int, event_id: str = "moved", at: str = "2026-11-23 08:30") -> bytes:
@@ -64,22 +67,57 @@ def record_of(message: bytes) -> str:
     return event_record_id(told["source"], told["id"], message)
 
 
-def migrate(world: World, *numbers: int, **changes: Any) -> None:
-    """Register accounts."""
-    for number in numbers:
-        send(world, migrated(number, **changes))
-
-
-def send(world: World, *messages: bytes) -> None:
-    """Deliver messages, each to the function that takes it."""
-    for message in messages:
-        world.do(delivered(message))
-
-
 def delivered(message: bytes) -> Call:
     """A delivery of a message to the function that takes it."""
     kind = json.loads(message)["type"]
     return push("consume_migration" if "migrated" in kind else "consume_account_events", message)
+
+
+def at(time: str) -> Step:
+    """Let the clock jump to a London time."""
+    return lambda world: world.at(time)
+
+
+def do(work: Work) -> Step:
+    """Do a piece of work."""
+    return lambda world: world.do(work)
+
+
+def send(*messages: bytes) -> Step:
+    """Deliver messages, each to the function that takes it."""
+
+    def step(world: World) -> None:
+        for message in messages:
+            world.do(delivered(message))
+
+    return step
+
+
+def migrate(*numbers: int, **changes: Any) -> Step:
+    """Register accounts."""
+    return send(*(migrated(number, **changes) for number in numbers))
+
+
+def deliver(world: World) -> None:
+    """Deliver what was published, and what comes of it."""
+    world.do_mail()
+
+
+def deliver_all_but_one(world: World) -> None:
+    """Deliver what was published, except the last message."""
+    while len(world.mail) > 1:
+        world.do(world.take())
+
+
+def run(function: str, slot: str) -> Step:
+    """One run of the schedule at a London time, and what comes of it."""
+
+    def step(world: World) -> None:
+        world.at(slot)
+        world.do(scheduled(function, slot))
+        world.do_mail()
+
+    return step
 
 
 def _message(kind: str, number: int, event_id: str, at: str, data: dict[str, Any]) -> bytes:

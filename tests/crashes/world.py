@@ -6,7 +6,6 @@ delivers it as Pub/Sub does.
 
 import base64
 import json
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from ops.local.wiring import publisher
 from shared.clock import LONDON, SimulatedClock
 from shared.manifest import read_manifests
 from tests.crashes.forks import ROOT, Call, Command, Forks, Work
+from tests.crashes.picture import Picture, picture_of
 from tests.firestore_proxy import Cut, Fault, FirestoreProxy
 from tests.storage_proxy import StorageProxy
 
@@ -42,19 +42,6 @@ _CONSUMERS = {
     for name, manifest in read_manifests(ROOT / "functions").items()
     if manifest.trigger.pubsub
 }
-
-#: What is different each time: times (their day stays), random ids, traces.
-_DIFFERENT = (
-    (re.compile(r"(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), r"\1T<time>"),
-    (re.compile(r"\b20\d{12}\b"), "<time>"),
-    (re.compile(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-01\b"), "<trace>"),
-    (re.compile(r"\b[0-9a-f]{32}\b"), "<random>"),
-)
-
-_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
-
-#: A document's or an object's place, and what it holds.
-Picture = dict[str, Any]
 
 
 class Mail(NamedTuple):
@@ -138,8 +125,9 @@ class World:
                 client.create_topic(name=f"projects/{self.name}/topics/{topic}")
 
     def at(self, text: str) -> None:
-        """Let the clock jump to a London time."""
-        self.clock.jump_to(london(text))
+        """Let the clock jump to a London time, unless it is later already."""
+        if self.clock.now() < london(text):
+            self.clock.jump_to(london(text))
 
     def run(self, work: Work, nth: int = 0, fault: Fault = Fault.REFUSED) -> Ended:
         """Do a piece of work in a process of its own, and let its n-th call meet a fault."""
@@ -155,17 +143,15 @@ class World:
         """Do a piece of work that cannot fail."""
         assert self.run(work).done, f"{work}\n{self.log.read_text()}"
 
-    def deliver(self, mail: Mail) -> Call:
-        """The push of a message to the function that takes it."""
-        functions = {
-            m.trigger.pubsub.topic: n for n, m in read_manifests(ROOT / "functions").items() if m.trigger.pubsub
-        }
-        return push(functions[mail.topic], mail.data, mail.attributes)
+    def take(self) -> Call:
+        """The delivery of the oldest message that waits."""
+        mail = self.mail.pop(0)
+        return push(_CONSUMERS[mail.topic], mail.data, mail.attributes)
 
     def do_mail(self) -> None:
         """Deliver what waits, and what comes of that, until nothing does."""
         while self.mail:
-            self.do(self.deliver(self.mail.pop(0)))
+            self.do(self.take())
 
     def snapshot(self) -> Snapshot:
         """All that is held now."""
@@ -175,33 +161,15 @@ class World:
         """Hold what another held. Everything is as if it had been written before the world began."""
         self._firestore.write(snapshot.documents)
         for path, content in snapshot.objects.items():
-            bucket, _, name = path.partition("/")
+            bucket, _, name = path.removeprefix("gs://").partition("/")
             address = f"http://{self._layout.emulators['storage']}/upload/storage/v1/b/{self.name}-{bucket}/o"
             httpx.post(address, params={"uploadType": "media", "name": name}, content=content).raise_for_status()
         self.mail = list(snapshot.mail)
         self.clock.jump_to(snapshot.now)
 
     def picture(self) -> Picture:
-        """What is held, without what may differ: times, attempts, random ids, how often operators tried."""
-        objects = self._objects()
-        digests = {sha256(content).hexdigest(): path for path, content in objects.items() if path.startswith(EXPORTS)}
-        picture: Picture = {}
-        for path, document in self._firestore.read().items():
-            collection, _, document_id = path.partition("/")
-            fields = _fields(document)
-            fields.pop("attempts", None)
-            place = f"{collection}/{_same(document_id, digests)}"
-            if collection == "operator_actions":  # what an operator tries twice is noted twice
-                place = f"{collection}/{_same(str(fields['state']), digests)}"
-            while place in picture and collection != "operator_actions":
-                place += " again"
-            picture[place] = {name: _same_value(value, digests) for name, value in fields.items()}
-        for path, content in objects.items():
-            text = "<signature>" if path.endswith(".sig") else content.decode(errors="backslashreplace")
-            picture[path] = _same(text, digests) if len(text) < 100_000 else sha256(content).hexdigest()
-        for number, mail in enumerate(self.mail):
-            picture[f"mail/{number}"] = _same(f"{mail}", digests)
-        return picture
+        """What is held and waits."""
+        return picture_of(self._firestore.read(), self._objects(), self.mail)
 
     def forget(self) -> None:
         """Give the emulators their memory back."""
@@ -217,10 +185,10 @@ class World:
         self.mail += [Mail(topic, message.data, dict(message.attributes)) for message in request.messages]
 
     def _objects(self) -> dict[str, bytes]:
-        """Content by bucket and name."""
+        """Content by address, without the world in the bucket's name."""
         folders = {bucket: self._layout.home / f"{self.name}-{bucket}" for bucket in (EXPORTS, QUARANTINE)}
         return {
-            f"{bucket}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+            f"gs://{bucket}/{path.relative_to(folder).as_posix()}": path.read_bytes()
             for bucket, folder in folders.items()
             for path in sorted(folder.rglob("*"))
             if path.is_file()
@@ -305,35 +273,3 @@ class _Firestore:
             response_deserializer=answer.pb().FromString,
         )
         return stub(request, metadata=_OWNER, timeout=60)
-
-
-def _fields(document: bytes) -> dict[str, Any]:
-    """A document's fields; its state as what the JSON says."""
-    fields = {}
-    for name, value in types.Document.pb().FromString(document).fields.items():
-        kind = value.WhichOneof("value_type")
-        fields[name] = None if kind == "null_value" else getattr(value, kind)
-        if kind == "timestamp_value":
-            fields[name] = f"{value.timestamp_value.ToDatetime():%Y-%m-%d}T<time>"
-    if isinstance(fields.get("state"), str):
-        fields["state"] = json.loads(fields["state"])
-    return fields
-
-
-def _same_value(value: Any, digests: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {_same(name, digests): _same_value(part, digests) for name, part in value.items() if name != "attempts"}
-    if isinstance(value, list):
-        return [_same_value(part, digests) for part in value]
-    if isinstance(value, str):
-        return _same(value, digests) if len(value) < 100_000 else sha256(value.encode()).hexdigest()
-    return value
-
-
-def _same(text: str, digests: Mapping[str, str]) -> str:
-    """A text without what is different each time. A digest becomes the name of the exported object that it is of."""
-    for pattern, instead in _DIFFERENT:
-        text = pattern.sub(instead, text)
-    return re.sub(
-        r"\b[0-9a-f]{64}\b", lambda match: f"<sha256 of {digests[match[0]]}>" if match[0] in digests else match[0], text
-    )

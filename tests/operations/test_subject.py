@@ -48,11 +48,11 @@ class Person(NamedTuple):
         body = {"subscription": "projects/p/subscriptions/consume-migration", "message": message}
         return httpx.post(self.proxied.stack.function_url("consume_migration"), json=body, timeout=60).status_code
 
-    def run(self, function: str) -> dict[str, Any]:
+    def run(self, function: str, expected: int = 200) -> dict[str, Any]:
         """A run of a scheduled function, now."""
         slot = {"X-CloudScheduler-ScheduleTime": self.proxied.stack.clock.now().isoformat()}
         answer = httpx.post(self.proxied.stack.function_url(function), headers=slot, timeout=60)
-        assert answer.status_code == 200
+        assert answer.status_code == expected
         return dict(answer.json())
 
     def until_released(self, day: date) -> None:
@@ -210,6 +210,26 @@ async def test_an_ended_registration_is_erased_when_its_retention_is_over_and_no
     stored = await person.proxied.documents.get(Key("registrations", person.registration_id))
     assert stored is not None
     assert str(stored.fields[ERASE_DUE]).endswith(str(day + timedelta(days=1))), "for what raced the erasure"
+
+
+async def test_a_registration_that_cannot_be_read_does_not_keep_others_from_being_erased(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.command("erase", person.canary.account_id, "--reason", "request 7", monkeypatch=monkeypatch)
+    late = person.canary.event("customer.migrated", {**person.canary.registration(), "premises": person.canary.mark})
+    assert person.push(late) == 204
+    assert "text" in person.holding()
+    clock, documents = person.proxied.stack.clock, person.proxied.documents
+    clock.jump_to(clock.now() + timedelta(days=1))
+    broken, due = Key("registrations", "0" * 8), f"0|{london_day(clock.now())}"
+    try:
+        await documents.commit([documents.put(broken, {"state": "{}", ERASE_DUE: due})])
+        person.run("erase_ended", expected=500)
+    finally:
+        shell = await documents.get(Key("registrations", person.registration_id))
+        assert shell is not None
+        await documents.commit([documents.put(broken, {"state": shell.state})])
+    assert "text" not in person.holding()
 
 
 def test_someone_who_is_only_in_the_quarantine_is_found_and_erased(

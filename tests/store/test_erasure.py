@@ -4,18 +4,14 @@ import asyncio
 import contextlib
 import copy
 import json
-import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ops.local.sample import mpan
-from shared import data
-from shared.domain import recipients
 from shared.domain.aspects import Statement
 from shared.domain.changes import ChangeKind
 from shared.domain.feed import FeedEntry
@@ -30,9 +26,13 @@ from shared.store.erasure import Erasure
 from shared.store.quarantine import Quarantine
 from shared.store.registrations import Registrations
 from shared.store.resend import Resend
+from tests.export.conftest import Tables, tables
+from tests.export.test_tables import partner
 from tests.export.world import World, account, london
 from tests.store.calls import Calls, Crashed
 from tests.store.messages import event, migrated
+
+__all__ = ["tables"]
 
 COLLECTIONS = ("registrations", "changes", "export_feed", "supply_points", "quarantine", "exports")
 OLD, NEW = "Olivia Former", "Nora Present"
@@ -352,24 +352,20 @@ async def _superseded(world: World) -> None:
     assert outcome.change.kind is ChangeKind.SUPERSEDED
 
 
+@pytest.mark.parametrize("now", [partner("08"), ""], ids=["narrowed", "removed"])
 async def test_what_was_told_is_found_after_the_tables_have_changed(
-    world: World, erasing: Erasing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, erasing: Erasing, tables: Tables, now: str
 ) -> None:
+    tables("recipients.csv", lambda text: text + partner("02 08"))
     await world.tell(1, **named(OLD, needs=[{"code": "02"}, {"code": "08"}]))
     await world.run("2026-11-24 02:05")
-    folder = tmp_path / "data"
-    shutil.copytree(data.FOLDER, folder)
-    table = folder / "recipients.csv"
-    table.write_text("".join(line for line in table.read_text().splitlines(keepends=True) if ",EELC," not in line))
-    with monkeypatch.context() as patch:
-        patch.setattr(data, "FOLDER", folder)
-        recipients.recipients.cache_clear()
-        recipients._by_area.cache_clear()
-        told = (await erasing.erasure.subject(world._id(1))).feed
-        assert [(entry.recipient, entry.state.primary_contact.name) for entry in told if entry.state] == [("EELC", OLD)]
-        await erasing.erase(1)
-    recipients.recipients.cache_clear()
-    recipients._by_area.cache_clear()
+    world.at("2026-11-24 10:00")
+    tables("recipients.csv", lambda text: text.replace(partner("02 08"), now))
+
+    told = (await erasing.erasure.subject(world._id(1))).feed
+    assert {(entry.recipient, entry.send.value) for entry in told} == {("EELC", "set"), ("PART", "set")}
+
+    await erasing.erase(1)
     assert await erasing.holding(OLD) == []
 
 
