@@ -106,13 +106,18 @@ def _holders(model: Model, stored: Documents) -> Iterator[str]:
 
 
 def hidden_differences(model: Model, stored: Documents) -> Iterator[str]:
-    """What nobody sees and later facts depend on: who has released what."""
+    """What nobody sees and later steps depend on: who has released what, and who ended before they were live again."""
     ids, points = account_ids(), point_ids()
     found = {points[key]: json.loads(one.state) for (kind, key), one in stored.items() if kind == "supply_points"}
     for point in POINTS:
         last, claim = model.released.get(point), found.get(point, {})
         if (last.account if last else None) != ids.get(str(claim.get("released_by"))):
             yield f"{point} was released by another account"
+    for (kind, key), one in stored.items():
+        if kind == "registrations":
+            former = [period for period in json.loads(one.state)["former"] if period["erased_at"] is None]
+            if len(former) != len(model.former.get(ids[key], [])):
+                yield f"{ids[key]} has ended {len(former)} times"
 
 
 def _quarantine(model: Model, stored: Documents, records: dict[str, str]) -> Iterator[str]:

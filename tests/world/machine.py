@@ -28,7 +28,7 @@ codes = st.lists(st.sampled_from(["02", "08", "33"]), min_size=1, max_size=3, un
 what = st.sampled_from(["name", "needs", "points", "sharing", "home", "withdrawn"])
 wrong = st.sampled_from(["word", "word", "type", "field", "two", "cut off"])
 table = st.sampled_from(["partner 08", "partner 02 08", "partner none", "partner away", "name", "retired", "learnt"])
-how_long = st.sampled_from(["whole", "whole", "whole", "midnight", "without calendar"])
+how_long = st.sampled_from(["whole", "whole", "whole", "midnight", "midnight", "without calendar"])
 #: One in four meets an outage, and is given up.
 outage = st.sampled_from([False, False, False, True])
 #: Days until a temporary need ends: today, tomorrow, later.
@@ -37,7 +37,7 @@ basis = st.sampled_from(["explicit_consent", "explicit_consent", "vital_interest
 area = st.sampled_from(["BS", "BS", "M"])
 #: Minutes that a fact is older than its message.
 ago = st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 60, 1500])
-cut = st.none() | st.none() | st.none() | st.tuples(st.integers(1, 9), st.sampled_from(Cut))
+cut = st.none() | st.none() | st.none() | st.tuples(st.integers(1, 5) | st.integers(1, 14), st.sampled_from(Cut))
 written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "plainly", "escaped", "large", "given up"])
 
 

@@ -209,8 +209,8 @@ def _words(said: Said) -> str:
 
 
 def _points(points: tuple[str, ...]) -> str:
-    """Supply points by their place in the cast: `E1 E3 G1`."""
-    names = dict(zip(cast.POINTS, ("E1", "E2", "E3", "L1", "G1"), strict=True))
+    """Supply points by their place in the cast: `E1 L1 G1`."""
+    names = dict(zip(cast.POINTS, ("E1", "E2", "L1", "G1"), strict=True))
     return " ".join(names[point] for point in sorted(points)) or "nothing"
 
 
