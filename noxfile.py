@@ -58,7 +58,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def bundle(session: nox.Session) -> None:
     """Every function's bundle and the release manifest, into dist/."""
-    session.run(PYTHON, "-m", "ops.bundle")
+    session.run(PYTHON, "-m", "tools.bundle")
 
 
 @nox.session
@@ -68,7 +68,7 @@ def terraform(session: nox.Session) -> None:
     `TERRAFORM` names the program. Without a registry, or a tool that stands in for it, says what it skips.
     """
     program = os.environ.get("TERRAFORM", "terraform")
-    session.run(PYTHON, "-m", "ops.bundle")
+    session.run(PYTHON, "-m", "tools.bundle")
     folders = ["terraform", "terraform/bootstrap", *sorted(map(str, Path("terraform/environments").iterdir()))]
     if shutil.which(program) is None:
         session.warn(f"fmt, validate, test and plan were skipped: there is no program {program}")
@@ -105,7 +105,7 @@ def security(session: nox.Session) -> None:
     session.run(PYTHON, "-m", "ruff", "check", "--select", "S,PGH004", ".")
     for name in TOOLS:
         _tool(session, name)
-    session.run(PYTHON, "-m", "ops.supply_chain", *session.posargs)
+    session.run(PYTHON, "-m", "tools.supply_chain", *session.posargs)
 
 
 @nox.session
@@ -113,7 +113,7 @@ def licences(session: nox.Session) -> None:
     """Write docs/licences.md anew from what is installed."""
     for name in TOOLS:
         _tool(session, name)
-    session.run(PYTHON, "-m", "ops.supply_chain", "--write-licences")
+    session.run(PYTHON, "-m", "tools.supply_chain", "--write-licences")
 
 
 def _tool(session: nox.Session, name: str) -> Path:
@@ -130,7 +130,7 @@ def _tool(session: nox.Session, name: str) -> Path:
 @nox.session
 def resources(session: nox.Session) -> None:
     """Write docs/resources.md anew from the plans of the environments."""
-    session.run(PYTHON, "-m", "ops.bundle")
+    session.run(PYTHON, "-m", "tools.bundle")
     session.run(PYTHON, "-m", "ops", "release", "resources")
 
 
@@ -173,7 +173,7 @@ def deploy(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the pages of docs/ that are made from the code."""
-    session.run(PYTHON, "-m", "ops.pages")
+    session.run(PYTHON, "-m", "tools.pages")
 
 
 @nox.session

@@ -18,9 +18,9 @@ from rich.console import Console
 from benchmarks import measures, servers
 from benchmarks.figures import Figure, as_json, as_table
 from benchmarks.picture import as_svg
-from ops.local.layout import FUNCTIONS, new_layout
-from ops.local.stack import Stack
 from tests.api.samples import ALL_SCOPES, Caller, registration
+from tools.local.layout import FUNCTIONS, new_layout
+from tools.local.stack import Stack
 
 _RESULTS = Path(__file__).parent / "results"
 _ROUNDS = 5

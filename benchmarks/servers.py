@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from ops.local.layout import FUNCTIONS, Layout, child_environment
-from ops.local.processes import LOOPBACK, Child, free_ports
+from tools.local.layout import FUNCTIONS, Layout, child_environment
+from tools.local.processes import LOOPBACK, Child, free_ports
 
 HERE = Path(__file__).parent
 _FRAMEWORK = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")

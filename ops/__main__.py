@@ -5,9 +5,7 @@ import sys
 import typer
 
 from ops.doctor.command import doctor
-from ops.errors import CommandError
 from ops.export import app as export
-from ops.local.commands import app as local
 from ops.migrate import app as migrate
 from ops.needs import app as needs
 from ops.quarantine import app as quarantine
@@ -16,6 +14,8 @@ from ops.report import report
 from ops.schedule import app as schedule
 from ops.subject import app as subject
 from shared.settings import SettingsError
+from tools.errors import CommandError
+from tools.local.commands import app as local
 
 app = typer.Typer(
     name="ops", help="Operate the Priority Services Register.", no_args_is_help=True, pretty_exceptions_enable=False

@@ -8,18 +8,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ops.errors import CommandError
 from ops.running import operator, run
 from ops.verification import Verified, revisions, verify
 from shared.clock import last_closed_day
+from shared.domain.export_day import ExportDay, Stage
 from shared.domain.recipients import recipients
 from shared.export.days import AlreadyReleased, NotHeld, export_days
-from shared.export.plan import ExportDay, Stage
+from shared.flows.resend import Resend
 from shared.settings import settings
 from shared.store.documents import documents
 from shared.store.exports import exports
 from shared.store.identity import identity
-from shared.store.resend import Resend
+from tools.errors import CommandError
 
 app = typer.Typer(help="The daily export: status, verification, release.", no_args_is_help=True)
 

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ops.errors import CommandError
 from ops.migration.journal import Journal, only_publisher
 from ops.migration.publishing import Ramp, publish_file
 from ops.migration.reconciling import Reconciliation, reconcile
@@ -18,6 +17,7 @@ from ops.migration.records import Record
 from ops.migration.replacing import replacing
 from ops.migration.survey import Survey, physical_lines, survey
 from ops.running import run
+from tools.errors import CommandError
 
 app = typer.Typer(help="Migrate customers from an old platform.", no_args_is_help=True)
 

@@ -12,7 +12,6 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
-from ops.errors import CommandError
 from ops.running import operator, run
 from shared.clock import london_day
 from shared.domain.due_dates import ENDING_SOON
@@ -22,6 +21,7 @@ from shared.store.documents import documents
 from shared.store.due_dates import DueDate, due_dates
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.registrations import registrations
+from tools.errors import CommandError
 
 app = typer.Typer(
     help="Whom to ask: needs that end soon, reviews and follow-ups that are due. CSV, oldest first.",

@@ -15,14 +15,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ops.errors import CommandError
-from ops.local.layout import FUNCTIONS
 from ops.running import named, operator, run
 from shared.errors import NotFound, Unavailable
-from shared.manifest import read_manifests
-from shared.messages.replay import replay as replay_message
+from shared.flows.replay import replay as replay_message
+from shared.runtime.manifest import read_manifests
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.quarantine import QuarantinedMessage, QuarantineStatus, Record, quarantine
+from tools.errors import CommandError
+from tools.local.layout import FUNCTIONS
 
 app = typer.Typer(help="Messages that could not be applied: list, show, replay, discard.", no_args_is_help=True)
 

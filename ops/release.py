@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from ops.bundle.bucket import ReleaseBucket
-from ops.bundle.release import build, write
-from ops.bundle.resources import addresses, table
-from ops.errors import CommandError
+from tools.bundle.bucket import ReleaseBucket
+from tools.bundle.release import build, write
+from tools.bundle.resources import addresses, table
+from tools.errors import CommandError
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"

@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 
 from ops.chart import Bar, bar_chart
-from ops.errors import CommandError
 from ops.running import run
 from shared.clock import last_closed_day
 from shared.domain.changes import Change
@@ -24,6 +23,7 @@ from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
 from shared.settings import settings
 from shared.store.documents import documents
+from tools.errors import CommandError
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
 _FUELS = {Fuel.ELECTRICITY: "electricity", Fuel.GAS: "gas"}

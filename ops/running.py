@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import google.auth
 from google.auth.exceptions import GoogleAuthError
 
-from ops.errors import NO_CREDENTIALS, CommandError
+from shared.domain.export_day import ExportStopped
 from shared.errors import Problem
-from shared.export.plan import ExportStopped
 from shared.settings import emulator_host
+from tools.errors import NO_CREDENTIALS, CommandError
 
 _Result = TypeVar("_Result")
 

@@ -7,31 +7,23 @@ from typing import Annotated
 import requests
 import typer
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
-from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.scheduler_v1 import CloudSchedulerClient
-from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudSchedulerRestTransport
 from google.cloud.scheduler_v1.types import Job
 from google.rpc.code_pb2 import Code
 from rich.console import Console
 from rich.table import Table
 
-from ops.errors import NO_CREDENTIALS, CommandError
 from shared.clock import LONDON
 from shared.settings import emulator_host, settings
+from tools.errors import NO_CREDENTIALS, CommandError
+from tools.scheduler import LOCATION, scheduler_at
 
 app = typer.Typer(help="The scheduled functions' jobs.", no_args_is_help=True)
 
 _SECONDS = 30.0
 _Name = Annotated[str, typer.Argument(help="The function, as export_daily.")]
 _Location = Annotated[str, typer.Option(help="Where the jobs are.")]
-LOCATION = "europe-west2"
-
-
-def scheduler_at(host: str) -> CloudSchedulerClient:
-    """A client of a server that speaks Cloud Scheduler's REST API, as the local stack's does."""
-    transport = CloudSchedulerRestTransport(host=host, url_scheme="http", credentials=AnonymousCredentials())
-    return CloudSchedulerClient(transport=transport)
 
 
 @app.command("list")

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.errors import CommandError
 from ops.running import operator, run
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
-from shared.store.erasure import Erased, erasure
+from shared.flows.erasure import Erased, erasure
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.quarantine import Record, quarantine
 from shared.store.registrations import registrations
+from tools.errors import CommandError
 
 app = typer.Typer(help="What is held of one person: export it, erase it.", no_args_is_help=True)
 

@@ -1,5 +1,5 @@
 # The public HTTPS entry: a global external load balancer with Cloud Armor, whose URL map is the release's front door
-# rules (method and path, by ops/routing.py from the manifests' routes). Nothing of it exists where var.front_door is
+# rules (method and path, by tools/routing.py from the manifests' routes). Nothing of it exists where var.front_door is
 # null. Port 80 stays closed: a redirect would come after the token has crossed the network in clear.
 
 locals {

@@ -17,13 +17,13 @@ from typing import NamedTuple
 import pytest
 from rich.console import Console
 
-from ops.local.emulators import SOURCES
-from ops.local.layout import Layout, new_layout
-from ops.local.stack import Stack
 from shared.store.documents import Documents
 from shared.store.identity import Identity
 from shared.store.registrations import Registrations
 from tests.firestore_proxy import FirestoreProxy
+from tools.local.emulators import SOURCES
+from tools.local.layout import Layout, new_layout
+from tools.local.stack import Stack
 
 
 class ProxiedStack(NamedTuple):

@@ -1,9 +1,9 @@
 """Takes the account system's events. One about an account that is not registered yet waits in quarantine."""
 
+from shared.domain.delivery import Delivery
 from shared.domain.lifecycle import hear
+from shared.flows.apply_event import apply_event
 from shared.messages.account_events import ACCOUNT_EVENTS, points_named, statement_of
-from shared.messages.apply import apply_event
-from shared.messages.delivery import Delivery
 from shared.messages.events import read_event
 from shared.messages.push import Consumer
 from shared.settings import settings

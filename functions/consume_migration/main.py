@@ -1,8 +1,8 @@
 """Takes customers from the migration pipeline. A record never overwrites a newer fact."""
 
+from shared.domain.delivery import Delivery
 from shared.domain.lifecycle import migrate
-from shared.messages.apply import apply_event
-from shared.messages.delivery import Delivery
+from shared.flows.apply_event import apply_event
 from shared.messages.events import CustomerMigrated, read_event
 from shared.messages.legacy import translated
 from shared.messages.push import Consumer

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from shared.clock import london_day
 from shared.errors import InternalError, Unavailable
+from shared.flows.erasure import Erased, erasure
 from shared.log import Event, log, log_failure
-from shared.scheduled import Scheduled
+from shared.schedule.scheduled import Scheduled
 from shared.store.documents import documents
 from shared.store.due_dates import due_dates
-from shared.store.erasure import Erased, erasure
 
 job = Scheduled(__file__)
 

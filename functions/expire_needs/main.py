@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.expiry import Expiry
-from shared.scheduled import Scheduled
+from shared.flows.expiry import Expiry
+from shared.schedule.scheduled import Scheduled
 from shared.settings import settings
 from shared.store.documents import documents
 from shared.store.due_dates import due_dates

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.export.days import export_days
-from shared.scheduled import Scheduled
+from shared.schedule.scheduled import Scheduled
 
 job = Scheduled(__file__)
 

@@ -1,8 +1,8 @@
 """Writes one part of one recipient's file; the last part of a day brings the day on."""
 
+from shared.domain.delivery import Delivery
 from shared.export.parts import export_parts
 from shared.export.work import PartDue
-from shared.messages.delivery import Delivery
 from shared.messages.events import read_event
 from shared.messages.push import Consumer
 from shared.settings import settings

@@ -1,7 +1,7 @@
 """Keeps dead letters: messages that failed so often that Pub/Sub gave them up."""
 
+from shared.domain.delivery import Delivery, before_dead_letter
 from shared.errors import GivenUp
-from shared.messages.delivery import Delivery, before_dead_letter
 from shared.messages.push import Consumer
 from shared.store.quarantine import quarantine
 

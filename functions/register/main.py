@@ -22,9 +22,9 @@ from shared.errors import (
     VersionNeeded,
     VersionStale,
 )
+from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
-from shared.outcome_log import log_outcome
 from shared.settings import settings
 from shared.store.registrations import Decide, Outcome, Request, registrations
 

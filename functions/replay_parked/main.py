@@ -5,9 +5,9 @@ import time
 from collections import Counter
 from datetime import datetime, timedelta
 
+from shared.flows.replay import replay
 from shared.log import Event, log
-from shared.messages.replay import replay
-from shared.scheduled import Scheduled
+from shared.schedule.scheduled import Scheduled
 from shared.settings import settings
 from shared.store.documents import documents
 from shared.store.quarantine import Due, QuarantineStatus, Record, quarantine

@@ -28,11 +28,11 @@ from shared.domain.registration import AccountId, RegistrationInput, Status
 from shared.domain.sharing import LawfulBasis, Sharing
 from shared.domain.supply_points import Mpan, Mprn, SupplyPointsInput
 from shared.errors import NotFound, Unavailable
+from shared.flows.erasure import erasure
 from shared.messages.account_events import SupplyData, SupplyGained
 from shared.messages.events import CloudEvent, CustomerMigrated
 from shared.messages.publisher import publish
 from shared.store.documents import Key, documents
-from shared.store.erasure import erasure
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.registrations import registrations
 

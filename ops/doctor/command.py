@@ -16,16 +16,16 @@ from ops.doctor import serving, wiring, work
 from ops.doctor.canary import canary
 from ops.doctor.deployment import Deployment, environment_of, local_stack
 from ops.doctor.finding import Finding, State, failing, not_checked
-from ops.errors import CommandError
 from ops.release import Program
 from ops.running import named, run
-from ops.schedule import LOCATION
 from shared.errors import Problem
-from shared.objects import bucket
 from shared.settings import settings
 from shared.store.documents import documents
 from shared.store.exports import exports
+from shared.store.objects import bucket
 from shared.store.quarantine import quarantine
+from tools.errors import CommandError
+from tools.scheduler import LOCATION
 
 #: Of each check. The canary has limits of its own, within this one, since it must not be cut off before it is erased.
 _SECONDS, _CANARY_SECONDS = 25.0, 120.0

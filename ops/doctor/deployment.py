@@ -8,13 +8,13 @@ from typing import NamedTuple
 import httpx
 
 from ops import release
-from ops.errors import CommandError
-from ops.local.issuer import token_from
-from ops.local.layout import FUNCTIONS, Layout
-from ops.local.wiring import MAX_DELIVERY_ATTEMPTS
-from ops.routing import DEFAULT_FUNCTION
-from ops.schedule import LOCATION
-from shared.manifest import Manifest, read_manifests, read_push_subscriptions
+from shared.runtime.manifest import Manifest, read_manifests, read_push_subscriptions
+from tools.errors import CommandError
+from tools.local.issuer import token_from
+from tools.local.layout import FUNCTIONS, Layout
+from tools.local.wiring import MAX_DELIVERY_ATTEMPTS
+from tools.routing import DEFAULT_FUNCTION
+from tools.scheduler import LOCATION
 
 #: The runbook for a function that does not do its work, by what starts it (`per` in terraform/alerts.yaml).
 _RUNBOOKS = {"http": "errors", "pubsub": "backlog", "schedule": "job_missing"}

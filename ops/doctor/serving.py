@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from ops.doctor.deployment import Deployment, manifests, runbook_of
 from ops.doctor.finding import Finding, failing, not_checked, ok
 from shared.http.signing_keys import ALGORITHM, KEPT_SECONDS, IssuerFault, KeysUnavailable, fetch_keys
-from shared.manifest import Manifest
+from shared.runtime.manifest import Manifest
+from shared.runtime.status import STATUS_PATH, StatusReport
 from shared.settings import Settings
-from shared.status import STATUS_PATH, StatusReport
 
 _SECONDS = 10.0
 #: Google's answers at an address that takes calls from inside only, or from accounts that may invoke it.

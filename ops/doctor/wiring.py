@@ -14,11 +14,11 @@ from google.rpc.code_pb2 import Code
 from ops import schedule
 from ops.doctor.deployment import Deployment, manifests
 from ops.doctor.finding import Finding, failing, ok
-from ops.local.layout import FUNCTIONS
-from ops.local.wiring import dashed
 from shared.clock import LONDON
-from shared.manifest import Manifest, PushSubscriptions, Schedule, read_push_subscriptions
+from shared.runtime.manifest import Manifest, PushSubscriptions, Schedule, read_push_subscriptions
 from shared.settings import emulator_host, settings
+from tools.local.layout import FUNCTIONS
+from tools.local.wiring import dashed
 
 _SECONDS = 10.0
 

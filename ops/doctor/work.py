@@ -4,12 +4,12 @@ from datetime import date, datetime, time, timedelta
 
 from ops.doctor.finding import Finding, failing, not_checked, ok
 from shared.clock import LONDON, last_closed_day
+from shared.domain.export_day import ExportDay, Stage, folder
 from shared.errors import GivenUp
 from shared.export.manifest import MANIFEST, RELEASED
-from shared.export.plan import ExportDay, Stage, folder
-from shared.objects import Bucket
 from shared.settings import Settings
 from shared.store.exports import Exports
+from shared.store.objects import Bucket
 from shared.store.quarantine import Quarantine, QuarantineStatus, Waiting
 
 #: London time by which a day's files are out on the next (the alert `export_late`).

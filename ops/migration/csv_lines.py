@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from ops.errors import CommandError
+from tools.errors import CommandError
 
 #: Characters.
 LONGEST_CELL = 128 * 1024

@@ -11,10 +11,10 @@ from typing import Self
 
 from pydantic import Field, ValidationError
 
-from ops.errors import CommandError
 from ops.migration.replacing import replacing
 from shared.model import Model
 from shared.settings import settings
+from tools.errors import CommandError
 
 _FINGERPRINTED_BYTES = 1024 * 1024
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.errors import CommandError
 from ops.migration.csv_lines import CsvLine, csv_lines
 from shared.digest import digest
 from shared.domain.needs import YOUNG_CHILDREN, categories
 from shared.messages.legacy import code_of
 from shared.store.quarantine import event_attributes
+from tools.errors import CommandError
 
 TYPE = "uk.psr.customer.migrated.v1"
 #: Pub/Sub takes 10 MB a message and a request; some of it is the envelope.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ops.errors import CommandError
+from tools.errors import CommandError
 
 
 @contextmanager

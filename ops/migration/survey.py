@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from ops.errors import CommandError
 from ops.migration.records import Reading, Record, records
 from ops.migration.scratch import scratch_database
+from tools.errors import CommandError
 
 _BLOCK_BYTES = 1024 * 1024
 _ROWS_AT_ONCE = 1000

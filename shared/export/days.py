@@ -14,19 +14,19 @@ from typing import Any
 from pydantic_core import to_json
 
 from shared.clock import last_closed_day
+from shared.domain.export_day import ExportDay, ExportStopped, Part, Stage, configuration_of, folder
 from shared.errors import Unavailable
 from shared.export.gate import TRAILING_DAYS, why_held
 from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of, sums_of
-from shared.export.plan import ExportDay, ExportStopped, Part, Stage, configuration_of, folder
 from shared.export.planner import begun, cut, unplanned
 from shared.export.signer import Signer, signer
 from shared.export.work import part_due
 from shared.log import Event, log
 from shared.messages.publisher import publish_all
-from shared.objects import Bucket, DifferentObject, bucket
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, documents
 from shared.store.exports import Exports, Kept, exports
+from shared.store.objects import Bucket, DifferentObject, bucket
 
 #: Publishes messages together: topic, data.
 Publish = Callable[[str, Sequence[bytes]], Awaitable[list[str]]]

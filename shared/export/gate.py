@@ -7,7 +7,7 @@ of us it does not know in the next power cut: such a day is written but not rele
 from collections.abc import Iterable
 from statistics import median
 
-from shared.export.plan import Sums
+from shared.domain.export_day import Sums
 from shared.settings import Settings
 
 #: How many released days before a day it is compared with.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import sha256
 
+from shared.domain.export_day import ExportDay, ExportStopped, Part, PartResult, Sums, file_id
 from shared.domain.recipients import Withheld, recipients
-from shared.export.plan import ExportDay, ExportStopped, Part, PartResult, Sums, file_id
 from shared.model import Model
 
 MANIFEST = "manifest.json"

@@ -4,17 +4,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 
+from shared.domain.export_day import ExportDay, ExportStopped, Part, PartResult, Stage, configuration_of
 from shared.domain.feed import FeedEntry
 from shared.errors import Unavailable
 from shared.export.days import ExportDays, export_days, put_or_stop
-from shared.export.plan import ExportDay, ExportStopped, Part, PartResult, Stage, configuration_of
 from shared.export.render import PartFile, format_of, path_of
 from shared.export.work import PartWork
 from shared.log import Event, log
-from shared.objects import Bucket, bucket
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, documents
 from shared.store.exports import Exports, KeptPart, exports
+from shared.store.objects import Bucket, bucket
 
 
 class ExportParts:

@@ -9,9 +9,7 @@ from datetime import date, datetime, time, timedelta
 from time import monotonic
 
 from shared.clock import LONDON, day_closes
-from shared.domain.recipients import recipients
-from shared.errors import Unavailable
-from shared.export.plan import (
+from shared.domain.export_day import (
     HIGHEST_PART,
     HIGHEST_REVISION,
     RENDERER_VERSION,
@@ -22,6 +20,8 @@ from shared.export.plan import (
     Stage,
     configuration_of,
 )
+from shared.domain.recipients import recipients
+from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.store.exports import Exports
 

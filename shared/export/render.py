@@ -7,6 +7,7 @@ from hashlib import md5, sha256
 from typing import NamedTuple, Protocol
 
 from shared.domain.contacts import Address
+from shared.domain.export_day import ExportDay, Part, PartResult, file_id
 from shared.domain.feed import FeedEntry, SharedState
 from shared.domain.networks import Send
 from shared.domain.recipients import (
@@ -21,7 +22,6 @@ from shared.domain.recipients import (
 from shared.domain.supply_points import SupplyPoint, supply_point_of
 from shared.export import d0225, register_csv
 from shared.export.envelope import Envelope
-from shared.export.plan import ExportDay, Part, PartResult, file_id
 from shared.settings import Settings
 
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
+from shared.domain.export_day import ExportDay, Part
 from shared.domain.registration import AccountId
-from shared.export.plan import ExportDay, Part
 from shared.messages.events import CloudEvent
 from shared.model import Model
 

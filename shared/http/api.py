@@ -22,15 +22,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
-from shared.entry_point import entry_point
 from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
 from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, Shows, asked_for, purpose_of
 from shared.http.bodies import read_body, read_query
 from shared.http.callers import Caller, reach_issuer, tokens
 from shared.http.cors import allow_reading, is_preflight, preflight
-from shared.http.guard import guarded
-from shared.manifest import Route, read_manifest
-from shared.status import STATUS_PATH, Status, function_name
+from shared.runtime.entry_point import entry_point
+from shared.runtime.guard import guarded
+from shared.runtime.manifest import Route, read_manifest
+from shared.runtime.status import STATUS_PATH, Status, function_name
 from shared.store.documents import reach_firestore
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")

@@ -5,8 +5,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from shared.errors import FieldError, MalformedParameter, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import FieldError, MalformedParameter, UnsupportedMediaType
 from shared.parsing import field_errors, parse
+from shared.runtime.body import read_within
 
 LIMIT_BYTES = 256 * 1024
 
@@ -47,16 +48,3 @@ def read_query(request: Request, model: type[_Model] | None) -> _Model | None:
     except ValidationError as error:
         errors = field_errors(error)
         raise MalformedParameter(tuple(e._replace(pointer=e.pointer.removeprefix("/")) for e in errors)) from None
-
-
-async def read_within(request: Request, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes. Raises `PayloadTooLarge`."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise PayloadTooLarge
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise PayloadTooLarge
-    return bytes(body)

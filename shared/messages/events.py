@@ -11,9 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from shared.clock import Clock
 from shared.digest import digest
+from shared.domain.delivery import Delivery
 from shared.domain.registration import AccountIdField, Fact, RegistrationInput
 from shared.errors import EventFromTheFuture, InvalidContent, UnknownEventType
-from shared.messages.delivery import Delivery
 from shared.model import SUBMITTED, Model
 from shared.parsing import field_errors, json_value
 

@@ -24,15 +24,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.entry_point import entry_point
+from shared.domain.delivery import REPLAY_OF, Delivery
 from shared.errors import Disposition, Problem, UnreadableMessage
-from shared.http.bodies import read_within
-from shared.http.guard import guarded, trace_in
 from shared.log import Event, log, trace_id
-from shared.manifest import read_manifest
-from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.parsing import parse
-from shared.status import STATUS_PATH, Status, function_name
+from shared.runtime.body import read_within
+from shared.runtime.entry_point import entry_point
+from shared.runtime.guard import guarded, trace_in
+from shared.runtime.manifest import read_manifest
+from shared.runtime.status import STATUS_PATH, Status, function_name
 from shared.store.documents import reach_firestore
 from shared.store.quarantine import quarantine
 

@@ -10,9 +10,9 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from shared.domain.export_day import ExportDay, Part, PartResult, Stage
 from shared.domain.feed import feed_file
 from shared.errors import Unavailable
-from shared.export.plan import ExportDay, Part, PartResult, Stage
 from shared.store.documents import Documents, Key, Stored, Value, documents, pause
 from shared.store.rpc import CommitConflict, CommitUnanswered
 

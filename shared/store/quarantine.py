@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from shared.digest import digest
+from shared.domain.delivery import REPLAY_OF, Delivery
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import Disposition, FieldError, NotFound, Problem, Unavailable
 from shared.log import Event, log
-from shared.messages.delivery import REPLAY_OF, Delivery
 from shared.model import Model
 from shared.settings import settings
 from shared.store.documents import Documents, Key, Stored, Value, documents, pause
@@ -36,7 +36,7 @@ from shared.store.identity import Identity, identity
 from shared.store.rpc import CommitConflict, CommitUnanswered
 
 if TYPE_CHECKING:
-    from shared.objects import Bucket
+    from shared.store.objects import Bucket
 
 _RECORD_ID = re.compile(r"[0-9a-f]{40}")
 _PAGE = 100
@@ -446,7 +446,7 @@ def _maybe_instant(stored: Stored, field: str) -> datetime | None:
 
 def _bucket() -> "Bucket":
     """The quarantine's bucket. Hardly any message needs it, and its library takes longer to load than all else."""
-    from shared.objects import bucket  # noqa: PLC0415
+    from shared.store.objects import bucket  # noqa: PLC0415
 
     return bucket(str(settings().quarantine_bucket))
 

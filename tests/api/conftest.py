@@ -2,9 +2,9 @@
 
 import pytest
 
-from ops.local.stack import Stack
 from tests.api.samples import ALL_SCOPES, Caller
 from tests.conftest import ProxiedStack
+from tools.local.stack import Stack
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ops.local.layout import child_environment
-from ops.local.processes import LOOPBACK, Child, free_ports
-from ops.local.stack import Stack
+from tools.local.layout import child_environment
+from tools.local.processes import LOOPBACK, Child, free_ports
+from tools.local.stack import Stack
 
 _COMMAND = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from ops.local.stack import Stack
 from shared.domain.supply_points import mpan_check_digit, mprn_check_digits
+from tools.local.stack import Stack
 
 _unused = itertools.count(1)
 

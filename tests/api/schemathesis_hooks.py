@@ -15,8 +15,8 @@ import schemathesis
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ops.pages.api import OPENAPI
 from shared.domain.supply_points import mpan_check_digit, mprn_check_digits
+from tools.pages.api import OPENAPI
 
 #: Registrations that exist, as JSON: a list of ids.
 KNOWN = json.loads(os.environ.get("PSR_TEST_REGISTRATIONS", "[]"))

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from ops.local.log_lines import entries
-from ops.local.stack import Stack
 from tests.api.samples import PATCH, Caller, new_account, registration
+from tools.local.log_lines import entries
+from tools.local.stack import Stack
 
 #: Planted in every body, in places that look like what people write; none may come back.
 PLANTED = ("Zebediah Quillfeather", "07700900987", "SECRETPW", "9 Plumwort Mews", "quill-note")

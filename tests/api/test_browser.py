@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ops.local.stack import Stack
 from tests.api.browser import LISTED, needs_browser, shown, shown_at
 from tests.api.samples import PATCH, Caller, registration
+from tools.local.stack import Stack
 
 pytestmark = needs_browser
 

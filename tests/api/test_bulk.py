@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ops.local.stack import Stack
 from shared.domain.supply_points import distributors
 from shared.domain.text import sector_or_postcode
 from tests.api.samples import ALL_SCOPES, Caller, new_mpan, new_mprn, registration
+from tools.local.stack import Stack
 
 
 def network(stack: Stack, *distributor_ids: str) -> Caller:

@@ -13,12 +13,12 @@ import httpx
 import pytest
 import yaml
 
-from ops.errors import CommandError
-from ops.local.layout import FUNCTIONS
-from ops.local.stack import Stack
-from shared.manifest import SCOPES, Route, read_manifests
+from shared.runtime.manifest import SCOPES, Route, read_manifests
 from tests.api.functions import starting
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account, new_mpan, registration
+from tools.errors import CommandError
+from tools.local.layout import FUNCTIONS
+from tools.local.stack import Stack
 
 ROUTES = {
     route.operation: route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ops.local.stack import Stack
 from tests.api.samples import ALL_SCOPES, Caller, new_mpan, registration
+from tools.local.stack import Stack
 
 
 def count_up(caller: Caller, registration_id: str, times: int) -> int:

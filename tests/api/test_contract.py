@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator
 
-from ops.local.stack import Stack
-from ops.pages.api import OPENAPI, catalogue
 from tests.api.samples import Caller, registration
+from tools.local.stack import Stack
+from tools.pages.api import OPENAPI, catalogue
 
 
 def published() -> dict[str, Any]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.layout import ROOT
-from ops.local.stack import Stack
 from shared.errors import Problem
 from tests.api.browser import LISTED, needs_browser, shown_at
+from tools.local.layout import ROOT
+from tools.local.stack import Stack
 
 GUIDE = (ROOT / "docs" / "frontend.md").read_text(encoding="utf-8")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.layout import ROOT
-from ops.local.stack import Stack
-from ops.pages.api import OPENAPI
 from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
+from tools.local.layout import ROOT
+from tools.local.stack import Stack
+from tools.pages.api import OPENAPI
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 CALLERS = {

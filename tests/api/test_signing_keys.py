@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from starlette.requests import Request
 
-from ops.local.layout import FUNCTIONS
-from ops.local.stack import Stack
 from shared.errors import Problem, Unauthenticated, Unavailable
 from shared.http import signing_keys
 from shared.http.callers import Tokens
@@ -30,6 +28,8 @@ from shared.http.signing_keys import (
 )
 from tests.api.functions import starting
 from tests.local.servers import serving
+from tools.local.layout import FUNCTIONS
+from tools.local.stack import Stack
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ELLIPTIC = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))

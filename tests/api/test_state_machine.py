@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ops.local.stack import Stack
 from tests.api.samples import ALL_SCOPES, Caller, new_account, new_mpan, registration
+from tools.local.stack import Stack
 
 ACCOUNTS = st.integers(0, 2)
 POINTS = st.lists(st.integers(0, 3), min_size=1, max_size=2, unique=True)

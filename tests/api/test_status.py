@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from ops.local.stack import Stack
 from tests.api.samples import Caller, registration
+from tools.local.stack import Stack
 
 FRONTEND = "http://localhost:3000"
 

@@ -12,17 +12,28 @@ import httpx
 import pytest
 
 from benchmarks.counts import OPERATIONS, Callers, measured
-from ops.local.layout import FUNCTIONS, Layout, child_environment
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
 from tests.api.samples import ALL_SCOPES, Caller, registration
 from tests.conftest import ProxiedStack
 from tests.messages.events import consumer_of, event
+from tools.local.layout import FUNCTIONS, Layout, child_environment
 
 _keys = itertools.count(1)
 #: Packages that take long to import, each of which only some functions need.
 DEAR = ("anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1", "jwt")
 #: Packages that no function needs. The object layer of Pub/Sub starts threads; pandas comes with careless extras.
-FORBIDDEN = ("fastapi", "google.cloud.pubsub_v1", "httpx", "ops", "pandas", "rich", "tests", "typer", "uvicorn")
+FORBIDDEN = (
+    "fastapi",
+    "google.cloud.pubsub_v1",
+    "httpx",
+    "ops",
+    "pandas",
+    "rich",
+    "tests",
+    "tools",
+    "typer",
+    "uvicorn",
+)
 IMPORTS = {
     "consume_account_events": set(),
     "consume_migration": set(),

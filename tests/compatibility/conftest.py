@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.layout import ROOT
 from shared import data
 from shared.domain import needs, recipients, supply_points
 from shared.messages import legacy
 from tests.export.conftest import world
+from tools.local.layout import ROOT
 
 __all__ = ["world"]
 
@@ -51,7 +51,7 @@ def forget_tables() -> None:
 @pytest.fixture
 def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NextRelease]:
     release = NextRelease(tmp_path / "release")
-    for package in ("shared", "ops", "functions"):
+    for package in ("shared", "ops", "tools", "functions"):
         shutil.copytree(ROOT / package, release.root / package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(data, "FOLDER", release.tables)
     yield release

@@ -18,23 +18,23 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from ops.local.layout import new_layout
-from ops.local.sample import mpan, mprn
-from ops.local.stack import Stack
 from shared import data
 from shared.domain import lifecycle
 from shared.domain.aspects import Statement
+from shared.domain.delivery import Delivery
 from shared.domain.lifecycle import Decision, Moment
 from shared.domain.needs import YOUNG_CHILDREN, categories
 from shared.domain.registration import Fact, RegistrationState
 from shared.domain.supply_points import Mpan, supply_point_key
 from shared.errors import InvalidContent, Problem, RegistrationUnknown
-from shared.messages.delivery import Delivery
+from shared.flows.erasure import Erasure
 from shared.store.documents import Documents, Key, Value
-from shared.store.erasure import Erasure
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine, QuarantineStatus
 from tests.export.world import World, account, london
+from tools.local.layout import new_layout
+from tools.local.sample import mpan, mprn
+from tools.local.stack import Stack
 
 RELEASES = Path(__file__).parent / "releases"
 COLLECTIONS = (

@@ -12,8 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.local.layout import FUNCTIONS
-from ops.local.stack import Stack
 from shared.domain import lifecycle
 from shared.domain.aspects import Statement, told_of
 from shared.domain.lifecycle import Moment
@@ -26,6 +24,8 @@ from tests.api.functions import starting
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, registration
 from tests.compatibility.conftest import NextRelease
 from tests.export.world import World, account
+from tools.local.layout import FUNCTIONS
+from tools.local.stack import Stack
 
 ID = RegistrationId("00000000-0000-8000-8000-000000000000")
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

@@ -8,12 +8,12 @@ import pytest
 from shared.domain import lifecycle
 from shared.domain.aspects import told_of
 from shared.domain.changes import Change
+from shared.domain.export_day import ExportDay, Part
 from shared.domain.feed import FeedEntry
 from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationState
 from shared.domain.supply_points import supply_point_of
-from shared.export.plan import ExportDay, Part
 from shared.model import Model
 from shared.store.operator_actions import OperatorAction
 from shared.store.quarantine import Quarantine, QuarantinedMessage, QuarantineStatus

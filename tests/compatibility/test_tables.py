@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.layout import ROOT
 from shared import data
 from tests.compatibility.snapshot import RELEASES
+from tools.local.layout import ROOT
 
 Rows = list[dict[str, str]]
 #: What makes a row of each table what it is.

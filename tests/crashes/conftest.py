@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.local.layout import Layout
 from tests.crashes.driver import Crashes
+from tools.local.layout import Layout
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from ops.local.sample import mpan
 from tests.crashes.driver import Operation
 from tests.crashes.picture import EXPORTED, Picture
 from tests.crashes.samples import at, closed, deliver, deliver_all_but_one, do, migrate, run, send
 from tests.crashes.world import World, ops, scheduled
+from tools.local.sample import mpan
 
 _TUESDAY, _WEDNESDAY, _THURSDAY = "2026-11-24 02:05", "2026-11-25 02:05", "2026-11-26 02:05"
 #: A day is held that has more than twice as many supply points as the day before.

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ops.local.sample import mpan, mprn
 from shared.store.quarantine import event_record_id
 from tests.crashes.forks import Call, Work
 from tests.crashes.world import World, london, push, scheduled
 from tests.messages.events import event
+from tools.local.sample import mpan, mprn
 
 Step = Callable[[World], None]
 

@@ -22,13 +22,6 @@ import google.cloud.storage
 import google.pubsub_v1.services.publisher.transports  # noqa: F401
 from starlette.requests import Request
 
-import shared.export.parts
-import shared.messages.account_events
-import shared.messages.apply
-import shared.messages.legacy
-import shared.messages.push
-import shared.scheduled
-import shared.store.erasure  # noqa: F401
 from ops.__main__ import main
 from tests.crashes.forks import ROOT, Call, Command
 

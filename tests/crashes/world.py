@@ -20,14 +20,14 @@ import httpx
 from google.cloud.firestore_v1 import types
 from google.pubsub_v1.types import PublishRequest
 
-from ops.local.layout import Layout, child_environment
-from ops.local.wiring import publisher
 from shared.clock import LONDON, SimulatedClock
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
 from tests.crashes.forks import ROOT, Call, Command, Forks, Work
 from tests.crashes.picture import Picture, picture_of
 from tests.firestore_proxy import Cut, Fault, FirestoreProxy
 from tests.storage_proxy import StorageProxy
+from tools.local.layout import Layout, child_environment
+from tools.local.wiring import publisher
 
 FIRST_DAY = date(2026, 11, 23)
 BEGIN = "2026-11-23 09:00"

@@ -14,13 +14,13 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from ops.bundle.contents import requirements_file
-from ops.bundle.release import RUNTIME, Built, build
-from ops.bundle.sbom import locked_packages
-from shared.manifest import Manifest
+from shared.runtime.manifest import Manifest
+from tools.bundle.contents import requirements_file
+from tools.bundle.release import RUNTIME, Built, build
+from tools.bundle.sbom import locked_packages
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("functions", "ops", "requirements", "shared")
+COPIED = ("functions", "ops", "requirements", "shared", "tools")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def copy(tmp_path: Path) -> Path:
 
 def bundle(root: Path, python: str = sys.executable) -> dict[str, str]:
     """Bundle in a process of its own; the object of each function."""
-    done = subprocess.run((python, "-m", "ops.bundle"), cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run((python, "-m", "tools.bundle"), cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     release = json.loads((root / "dist" / "release.json").read_text())
     return {name: function["object"] for name, function in release["functions"].items()}
@@ -105,8 +105,8 @@ def test_changing_a_shared_module_renames_exactly_the_bundles_of_the_functions_t
 
 def test_a_function_may_not_import_what_is_not_deployed(copy: Path) -> None:
     main = copy / "functions/lookup/main.py"
-    main.write_text("import functions.register.main\nfrom ops.errors import CommandError\n" + main.read_text())
-    done = subprocess.run((sys.executable, "-m", "ops.bundle"), cwd=copy, capture_output=True, text=True, check=False)
+    main.write_text("import functions.register.main\nfrom tools.errors import CommandError\n" + main.read_text())
+    done = subprocess.run((sys.executable, "-m", "tools.bundle"), cwd=copy, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (
         1,
         "error: lookup imports what cannot be in its bundle: functions.register.main, ops",

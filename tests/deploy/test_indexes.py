@@ -16,20 +16,20 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from ops.local.layout import Layout
 from shared.domain.aspects import Statement
+from shared.domain.delivery import Delivery
 from shared.errors import RegistrationUnknown, UnknownEventType
-from shared.messages.delivery import Delivery
+from shared.flows.erasure import Erasure
+from shared.flows.resend import Resend
 from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
-from shared.store.erasure import Erasure
 from shared.store.identity import Identity
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine, QuarantineStatus
-from shared.store.resend import Resend
 from shared.store.rpc import Rpc
 from tests.export.world import World, account
 from tests.store.messages import event
+from tools.local.layout import Layout
 
 ROOT = Path(__file__).parents[2]
 INDEXES = yaml.safe_load((ROOT / "terraform/firestore_indexes.yaml").read_text())

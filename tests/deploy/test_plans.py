@@ -13,13 +13,13 @@ import pytest
 from google.cloud import storage
 from google.cloud.monitoring_dashboard_v1 import Dashboard
 
-from ops.bundle.resources import addresses, table
-from ops.local.layout import Layout
 from tests.operations.alerts import alerts, chart_queries
+from tools.bundle.resources import addresses, table
+from tools.local.layout import Layout
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "prod")
-COPIED = ("functions", "ops", "requirements", "shared", "terraform")
+COPIED = ("functions", "ops", "requirements", "shared", "tools", "terraform")
 PROGRAM = os.environ.get("TERRAFORM", "terraform")
 
 pytestmark = [
@@ -55,7 +55,7 @@ class Copy(NamedTuple):
 
     def bundle(self) -> Path:
         """The manifest of a release of what is in the copy now, kept beside others."""
-        subprocess.run((sys.executable, "-m", "ops.bundle"), cwd=self.root, check=True, capture_output=True)
+        subprocess.run((sys.executable, "-m", "tools.bundle"), cwd=self.root, check=True, capture_output=True)
         count = len(list(self.root.glob("release-*.json")))
         return (self.root / "dist/release.json").rename(self.root / f"release-{count}.json")
 

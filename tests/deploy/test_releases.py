@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from ops.bundle.bucket import ReleaseBucket
-from ops.bundle.release import Built, Release, build, release_text
-from ops.errors import CommandError
-from ops.local.layout import Layout
+from tools.bundle.bucket import ReleaseBucket
+from tools.bundle.release import Built, Release, build, release_text
+from tools.errors import CommandError
+from tools.local.layout import Layout
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ from zipfile import ZipFile
 import pytest
 from packaging.utils import canonicalize_name
 
-from ops.bundle.release import RUNTIME, build
-from ops.bundle.sbom import locked_packages
+from tools.bundle.release import RUNTIME, build
+from tools.bundle.sbom import locked_packages
 
 ROOT = Path(__file__).parents[2]
 BUILT = build(ROOT)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.errors import CommandError
-from ops.routing import DEFAULT_FUNCTION, Rule, front_door_rules
-from shared.manifest import Manifest, Route, read_manifests
+from shared.runtime.manifest import Manifest, Route, read_manifests
+from tools.errors import CommandError
+from tools.routing import DEFAULT_FUNCTION, Rule, front_door_rules
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = read_manifests(ROOT / "functions")

@@ -15,10 +15,10 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
-from ops.bundle.release import Built, build
-from ops.errors import CommandError
-from ops.local.processes import LOOPBACK, Child, end_all, free_ports
 from ops.release import check
+from tools.bundle.release import Built, build
+from tools.errors import CommandError
+from tools.local.processes import LOOPBACK, Child, end_all, free_ports
 
 ROOT = Path(__file__).parents[2]
 #: What a deployment gives its functions. A function whose manifest names a setting that is not here fails the test.

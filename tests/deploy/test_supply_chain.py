@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from ops.errors import CommandError
-from ops.locks import Pin, read_lock
-from ops.supply_chain import licences, requirements, secret_scan, vulnerabilities
-from ops.supply_chain.__main__ import deployed_locks, licence_rows, read_policy
-from ops.supply_chain.result import Result
+from tools.errors import CommandError
+from tools.locks import Pin, read_lock
+from tools.supply_chain import licences, requirements, secret_scan, vulnerabilities
+from tools.supply_chain.__main__ import deployed_locks, licence_rows, read_policy
+from tools.supply_chain.result import Result
 
 ROOT = Path(__file__).parents[2]
 HASH = "--hash=sha256:" + "0" * 64

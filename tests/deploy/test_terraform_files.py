@@ -10,7 +10,7 @@ import hcl2
 import pytest
 import yaml
 
-from shared.manifest import Permission, read_manifests
+from shared.runtime.manifest import Permission, read_manifests
 from shared.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.sample import mpan
 from shared import data
 from shared.domain import recipients as table
 from shared.domain.feed import FeedEntry, effects_of
@@ -17,6 +16,7 @@ from shared.domain.networks import NetworkState, Send
 from shared.domain.recipients import Withheld, recipients, recipients_of
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, distributors
 from tests.domain.samples import registration
+from tools.local.sample import mpan
 
 _WITHDRAWN = {"status": "withdrawn", "supply_points": {"mpans": [], "mprns": []}}
 DAY, DAY_BEFORE = date(2026, 11, 24), date(2026, 11, 23)

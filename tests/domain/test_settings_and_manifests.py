@@ -7,10 +7,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from ops.local.layout import FUNCTIONS
-from ops.routing import DEFAULT_FUNCTION
-from shared.manifest import Manifest, read_manifest, read_manifests
+from shared.runtime.manifest import Manifest, read_manifest, read_manifests
 from shared.settings import Settings, SettingsError, read_settings
+from tools.local.layout import FUNCTIONS
+from tools.routing import DEFAULT_FUNCTION
 
 KEY = base64.b64encode(bytes(32)).decode()
 LEAST = {"PSR_PROJECT": "p", "PSR_IDENTITY_KEY": KEY}

@@ -12,20 +12,20 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.local.layout import FUNCTIONS, Layout
-from ops.local.log_lines import entries, faults
-from ops.local.processes import LOOPBACK, Child, free_ports
 from shared import expiry
 from shared.clock import rfc3339
 from shared.domain.changes import Change
 from shared.errors import ClockOutOfStep, InternalError, Unavailable
-from shared.expiry import Expiry
+from shared.flows.expiry import Expiry
 from shared.log import Event
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import DueDate, DueDates
 from shared.store.registrations import Registrations
 from shared.store.rpc import CommitUnanswered
 from tests.export.world import ROOT, World, london
+from tools.local.layout import FUNCTIONS, Layout
+from tools.local.log_lines import entries, faults
+from tools.local.processes import LOOPBACK, Child, free_ports
 
 NOTHING = {
     "needs": 0,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.layout import Layout
 from shared import data
 from shared.domain import recipients, supply_points
 from tests.export.world import World
+from tools.local.layout import Layout
 
 #: Changes a table: its file's name, and a function from its text to another.
 Tables = Callable[[str, Callable[[str], str]], None]

@@ -12,16 +12,16 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from shared.domain.export_day import ExportDay, Part, PartResult
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
-from shared.export.plan import ExportDay, Part, PartResult
 from shared.export.signer import signer
 from shared.export.work import PartDue
 from shared.messages.publisher import publish_all
-from shared.objects import Bucket, bucket
 from shared.settings import settings
 from shared.store.documents import documents
 from shared.store.exports import Exports, Kept, KeptPart
+from shared.store.objects import Bucket, bucket
 
 WHEN, STEP = sys.argv[1].split(" ", 1)
 

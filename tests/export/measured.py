@@ -16,10 +16,10 @@ from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
 from shared.export.signer import signer
 from shared.export.work import PartDue
-from shared.objects import bucket
 from shared.settings import settings
 from shared.store.documents import documents
 from shared.store.exports import Exports
+from shared.store.objects import bucket
 
 
 async def main() -> None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from ops.local.sample import mpan, mprn
 from shared.clock import day_closes
 from shared.domain.contacts import Address, Contact
+from shared.domain.export_day import RENDERER_VERSION, ExportDay, Part, Stage
 from shared.domain.feed import FeedEntry, SharedNeed, SharedState
 from shared.domain.needs import NeedCode
 from shared.domain.networks import Send
@@ -14,9 +14,9 @@ from shared.domain.recipients import Withheld
 from shared.domain.registration import RegistrationId
 from shared.domain.sharing import LawfulBasis
 from shared.export.manifest import Manifest, manifest_of
-from shared.export.plan import RENDERER_VERSION, ExportDay, Part, Stage
 from shared.export.render import PartFile, path_of
 from shared.settings import Settings
+from tools.local.sample import mpan, mprn
 
 DAY = date(2026, 11, 23)
 SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUPP")  # type: ignore[arg-type]

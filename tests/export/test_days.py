@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from ops.local.layout import Layout
-from ops.local.sample import mpan, mprn
 from ops.verification import verify
+from shared.domain.export_day import ExportStopped, Stage
 from shared.errors import ClockOutOfStep
 from shared.export import plan as plans
 from shared.export.manifest import Manifest
-from shared.export.plan import ExportStopped, Stage
 from shared.store.documents import Key
 from tests.export.world import ROOT, World, london
+from tools.local.layout import Layout
+from tools.local.sample import mpan, mprn
 
 GOLDEN = Path(__file__).parent / "golden" / "day"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)

@@ -6,11 +6,11 @@ import uuid
 import pytest
 
 from ops.verification import verify
+from shared.domain.export_day import Stage
 from shared.errors import Unavailable
 from shared.export import d0225, days
 from shared.export import plan as plans
 from shared.export.manifest import Manifest
-from shared.export.plan import Stage
 from shared.store import exports
 from shared.store.documents import Documents, Key
 from tests.export.samples import told

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ops.local.layout import Layout
-from ops.local.sample import mpan, mprn
 from shared.domain.needs import categories
 from shared.domain.recipients import UNROUTABLE, recipients, recipients_of, why_withheld
 from shared.domain.registration import RegistrationState
 from shared.domain.supply_points import Mpan
 from shared.errors import SupplyPointHeld
 from tests.export.world import Held, World, apply_file
+from tools.local.layout import Layout
+from tools.local.sample import mpan, mprn
 
 FIRST_DAY = date(2026, 11, 23)
 ACCOUNTS = 12

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from freezegun import freeze_time
 
-from ops.local.layout import Layout
-from ops.local.sample import mpan
 from ops.verification import verify
 from shared.errors import ClockOutOfStep, SupplyPointHeld, Unavailable
 from shared.export.manifest import Manifest
@@ -18,6 +16,8 @@ from shared.store.documents import Documents
 from shared.store.registrations import Registrations
 from shared.store.rpc import CommitConflict
 from tests.export.world import World, london
+from tools.local.layout import Layout
+from tools.local.sample import mpan
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from ops.errors import CommandError
 from ops.export import release
 from ops.export import resend as export_resend
-from ops.local.layout import Layout
-from ops.local.sample import mpan
 from shared.domain.changes import ChangeKind
 from tests.export.world import ROOT, World
+from tools.errors import CommandError
+from tools.local.layout import Layout
+from tools.local.sample import mpan
 
 SUNDAY, MONDAY, TUESDAY = date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24)
 

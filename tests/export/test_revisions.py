@@ -6,16 +6,16 @@ from hashlib import sha256
 import pytest
 
 from ops.export import _row
-from ops.local.sample import mpan
 from ops.verification import verify
+from shared.domain.export_day import Stage
 from shared.errors import Unavailable
 from shared.export import plan as plans
 from shared.export import planner
 from shared.export.days import AlreadyReleased, NotHeld
 from shared.export.manifest import Released
-from shared.export.plan import Stage
-from shared.objects import Bucket
+from shared.store.objects import Bucket
 from tests.export.world import World, london
+from tools.local.sample import mpan
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from cronsim import CronSim
 
-from ops.local.layout import FUNCTIONS
-from ops.local.stack import Stack
 from shared.clock import day_closes
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
+from tools.local.layout import FUNCTIONS
+from tools.local.stack import Stack
 
 CRONS = {
     name: manifest.trigger.schedule

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ops.local.layout import Layout
+from shared.domain.export_day import Stage
 from shared.domain.feed import FeedEntry
-from shared.export.plan import Stage
 from shared.store.documents import Key
 from tests.export.samples import told
 from tests.export.world import FIRST_DAY, ROOT, World
+from tools.local.layout import Layout
 
 _WRITES = 500
 

@@ -5,13 +5,13 @@ from datetime import date
 
 import pytest
 
-from ops.local.sample import mpan
 from ops.verification import verify
+from shared.domain.export_day import ExportStopped
 from shared.export.manifest import Manifest
-from shared.export.plan import ExportStopped
 from shared.store.supply_points import Claim
 from tests.export.conftest import Tables
 from tests.export.world import World
+from tools.local.sample import mpan
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
 BASES = "explicit_consent substantial_public_interest vital_interests"

@@ -16,24 +16,24 @@ from typing import Any
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from ops.local.sample import mpan
 from shared.clock import LONDON, SimulatedClock
 from shared.domain.changes import Origin
+from shared.domain.export_day import ExportDay, Stage
 from shared.domain.lifecycle import Decision, Moment, amend, pass_day, register, withdraw
 from shared.domain.registration import AccountId, Fact, RegistrationInput, RegistrationState
 from shared.export import d0225, register_csv
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
-from shared.export.plan import ExportDay, Stage
 from shared.export.signer import signer
 from shared.export.work import PartDue
-from shared.objects import Bucket
+from shared.flows.resend import Resend
 from shared.settings import Settings, read_settings
 from shared.store.documents import Documents
 from shared.store.exports import Exports
 from shared.store.identity import Identity
+from shared.store.objects import Bucket
 from shared.store.registrations import Registrations, Request
-from shared.store.resend import Resend
+from tools.local.sample import mpan
 
 #: Contact name and needs codes, by receiver and supply point.
 Held = dict[tuple[str, str], tuple[str, tuple[str, ...]]]

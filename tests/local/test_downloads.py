@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ops.errors import CommandError
-from ops.local.downloads import Pinned, fetched
 from tests.local.servers import file_handler, serving
+from tools.errors import CommandError
+from tools.local.downloads import Pinned, fetched
 
 JAR = b"PK synthetic jar" * 5000
 QUIET = Console(quiet=True)

@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from ops.local.front_door import FrontDoor
-from ops.local.layout import FUNCTIONS
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
+from tools.local.front_door import FrontDoor
+from tools.local.layout import FUNCTIONS
 
 ANSWER = (
     b'HTTP/1.1 201 Created\r\nETag: "1"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Hop: 1\r\n'

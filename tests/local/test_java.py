@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ops.local.java import java
+from tools.local.java import java
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.errors import CommandError
-from ops.local import processes
-from ops.local.processes import Child, answers, end_all, free_ports, reports
 from tests.local.pids import all_gone, running
 from tests.local.servers import file_handler, serving
+from tools.errors import CommandError
+from tools.local import processes
+from tools.local.processes import Child, answers, end_all, free_ports, reports
 
 LISTENING = "import socket,time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen(); {then}"
 
@@ -99,7 +99,7 @@ def test_a_reserved_port_is_offered_to_nobody_else(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(processes, "_PORTS", range(min(ports), min(ports) + 1))
     with pytest.raises(CommandError, match="1 free ports are needed"):
         free_ports(1)
-    code = f"from ops.local import processes; processes._PORTS = {ports}; print(processes.free_ports(1))"
+    code = f"from tools.local import processes; processes._PORTS = {ports}; print(processes.free_ports(1))"
     root = Path(__file__).parents[2]
     other = subprocess.run([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True, check=False)
     assert other.stderr.endswith("CommandError: 1 free ports are needed on 127.0.0.1 and were not found\n")
@@ -141,7 +141,7 @@ def test_says_why_a_process_ended_at_its_start(tmp_path: Path) -> None:
 def test_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     code = (
-        "import os,sys,time; from pathlib import Path; from ops.local.processes import Child\n"
+        "import os,sys,time; from pathlib import Path; from tools.local.processes import Child\n"
         f"c = Child('c', [sys.executable, '-c', 'import time; time.sleep(60)'], {port}, Path('c.log'), os.environ, "
         "Path('.'))\n"
         "c.start(); print(c.pid, flush=True); time.sleep(60)"

@@ -17,12 +17,12 @@ import pytest
 import yaml
 from rich.console import Console
 
-from ops.local.emulators import find_jar, firestore_command, read_sources
-from ops.local.layout import FUNCTIONS, ROOT, Layout
-from ops.local.processes import Child, answers, free_ports, reports
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
 from tests.local.pids import all_gone, group_gone
 from tests.local.servers import file_handler, serving
+from tools.local.emulators import find_jar, firestore_command, read_sources
+from tools.local.layout import FUNCTIONS, ROOT, Layout
+from tools.local.processes import Child, answers, free_ports, reports
 
 Run = Callable[..., subprocess.Popen[str]]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ops.local.sample import CUSTOMERS, DUPLICATES, LATE, WRONG, recipient_of, registration, sample
 from shared.domain.needs import categories
 from shared.domain.recipients import UNROUTABLE
 from shared.domain.registration import RegistrationInput
 from shared.domain.supply_points import distributors
+from tools.local.sample import CUSTOMERS, DUPLICATES, LATE, WRONG, recipient_of, registration, sample
 
 DAY = date(2026, 11, 24)
 SAMPLE = sample(DAY)

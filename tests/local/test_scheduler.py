@@ -11,8 +11,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from ops.local.scheduler import Scheduler
 from shared.clock import SimulatedClock
+from tools.local.scheduler import Scheduler
 
 PARENT = "/v1/projects/p/locations/l/jobs"
 #: Seconds in which the scheduler looks at its jobs more than once.

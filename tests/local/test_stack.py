@@ -8,10 +8,10 @@ import httpx
 import pytest
 from rich.console import Console
 
-from ops.errors import CommandError
-from ops.local.layout import FUNCTIONS, Layout, new_layout
-from ops.local.stack import Stack
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
+from tools.errors import CommandError
+from tools.local.layout import FUNCTIONS, Layout, new_layout
+from tools.local.stack import Stack
 
 
 @pytest.mark.parametrize("name", read_manifests(FUNCTIONS))

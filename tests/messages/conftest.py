@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from ops.local.stack import Stack
+from tools.local.stack import Stack
 
 _numbers = itertools.count(1)
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ops.local.stack import Stack
 from shared.clock import london_day
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import AccountId, RegistrationState
@@ -18,6 +17,7 @@ from shared.store.quarantine import event_record_id, quarantine
 from shared.store.registrations import registrations
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
+from tools.local.stack import Stack
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 SOURCE = "//accounts"

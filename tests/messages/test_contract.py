@@ -8,11 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ops.local.layout import ROOT
 from shared.domain.registration import AccountId
 from shared.store.registrations import registrations
 from tests.messages.conftest import Push
 from tests.messages.events import consumer_of, new_mpan
+from tools.local.layout import ROOT
 
 EVENTS = ROOT / "docs" / "events"
 TYPES = sorted(path.name.removesuffix(".json") for path in (EVENTS / "examples").iterdir())

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from ops.local.stack import Stack
-from ops.local.wiring import publisher
 from shared.digest import digest
 from shared.domain.registration import AccountId
 from shared.store.documents import Documents
 from tests.conftest import ProxiedStack
 from tests.firestore_proxy import Fault
 from tests.messages.events import customer, event, new_mpan
+from tools.local.stack import Stack
+from tools.local.wiring import publisher
 
 BEGIN = datetime(2026, 10, 1, 9, tzinfo=UTC)
 CONSUMERS = ("consume_migration", "consume_account_events")

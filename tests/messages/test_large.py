@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from ops.local.stack import Stack
 from shared.digest import digest
 from shared.errors import NotFound
 from shared.messages.publisher import publish
 from shared.store.quarantine import QuarantineStatus, Record, quarantine
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
+from tools.local.stack import Stack
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 MIB = 1024 * 1024

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ops.local.stack import Stack
 from shared.domain.registration import AccountId
 from shared.domain.supply_points import Mpan, supply_point_of
 from shared.store.quarantine import QuarantineStatus, quarantine
 from shared.store.registrations import registrations
 from tests.messages.conftest import Push
 from tests.messages.events import consumer_of, customer, event, new_mpan
+from tools.local.stack import Stack
 
 ACCOUNTS = range(3)
 POINTS = range(4)

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.local.stack import Stack
 from shared.domain.registration import AccountId
 from shared.store.documents import documents
 from shared.store.registrations import registrations
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
+from tools.local.stack import Stack
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 

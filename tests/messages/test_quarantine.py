@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
 
-from ops.local.layout import Layout
+from shared.domain.delivery import REPLAY_OF, Delivery
 from shared.domain.registration import AccountId
 from shared.errors import GivenUp, InvalidContent, NotFound, Problem, RegistrationUnknown, Unavailable
-from shared.messages.delivery import REPLAY_OF, Delivery
-from shared.objects import Bucket, bucket
 from shared.settings import settings
+from shared.store.objects import Bucket, bucket
 from shared.store.quarantine import Quarantine, QuarantineStatus, event_record_id
 from tests.export.world import World, london
 from tests.firestore_proxy import Fault, FirestoreProxy
 from tests.messages.events import customer, event, new_mpan
+from tools.local.layout import Layout
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 LARGE = "x" * 1_000_000

@@ -13,16 +13,16 @@ import pytest
 
 from ops import quarantine as ops_quarantine
 from ops import schedule
-from ops.local.stack import Stack
+from shared.domain.delivery import REPLAY_OF
 from shared.domain.registration import AccountId
-from shared.messages.delivery import REPLAY_OF
-from shared.objects import bucket
 from shared.settings import settings
+from shared.store.objects import bucket
 from shared.store.quarantine import QuarantineStatus, Record, event_record_id, quarantine
 from shared.store.registrations import registrations
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
+from tools.local.stack import Stack
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 

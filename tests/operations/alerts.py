@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import promql_parser
 import yaml
 
-from ops.local.layout import FUNCTIONS, ROOT
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
+from tools.local.layout import FUNCTIONS, ROOT
 
 TABLE: Mapping[str, Any] = yaml.safe_load((ROOT / "terraform/alerts.yaml").read_text(encoding="utf-8"))
 CHARTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "terraform/dashboard.yaml").read_text(encoding="utf-8"))

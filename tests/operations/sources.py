@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ops.local.layout import ROOT
 from shared.errors import Problem
 from shared.log import Event
+from tools.local.layout import ROOT
 
 #: Everything that is deployed.
 SOURCES = [path for folder in ("shared", "functions") for path in sorted((ROOT / folder).rglob("*.py"))]

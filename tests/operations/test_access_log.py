@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.local.layout import ROOT
-from ops.local.log_lines import entries
-from ops.local.stack import Stack
 from shared.http.api import Answer
 from shared.log import ACCESS_LOG
 from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
 from tests.api.test_callers import HERE, REQUESTS, ROUTES, Target, absent, send
+from tools.local.layout import ROOT
+from tools.local.log_lines import entries
+from tools.local.stack import Stack
 
 
 class Traced:

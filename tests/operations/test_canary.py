@@ -17,16 +17,16 @@ import pytest
 import yaml
 from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, RetryPolicy, Subscription
 
-from ops.local.layout import ROOT
-from ops.local.log_lines import entries
-from ops.local.stack import Stack
-from ops.local.wiring import publisher, subscriber
 from shared.clock import LONDON, london_day
 from shared.log import ACCESS_LOG
 from shared.store.documents import Documents, Key
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account
 from tests.conftest import ProxiedStack
 from tests.operations.canary import Canary
+from tools.local.layout import ROOT
+from tools.local.log_lines import entries
+from tools.local.stack import Stack
+from tools.local.wiring import publisher, subscriber
 
 COLLECTIONS = (
     *("changes", "export_feed", "export_parts", "exports", "operator_actions", "quarantine", "registrations"),

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.errors import CommandError
-from ops.local.layout import Layout
 from ops.needs import ending
 from shared.store.operator_actions import Action, OperatorAction, OperatorActions
 from tests.export.world import ROOT, World
+from tools.errors import CommandError
+from tools.local.layout import Layout
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from ops.local.log_lines import entries
-from ops.local.stack import Stack
 from shared.store.quarantine import QuarantineStatus, quarantine
 from tests.messages.conftest import Push, push
+from tools.local.log_lines import entries
+from tools.local.stack import Stack
 
 __all__ = ["push"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops.local.layout import ROOT
-from ops.pages.__main__ import pages
+from tools.local.layout import ROOT
+from tools.pages.__main__ import pages
 
 PAGES = pages()
 

@@ -14,9 +14,6 @@ from typing import Any
 import pytest
 
 from ops.chart import Bar, bar_chart
-from ops.errors import CommandError
-from ops.local.layout import Layout
-from ops.local.sample import mpan, mprn
 from ops.report import ANY, Figures, Tally, as_chart, as_csv, report, steps_of
 from ops.report import _figures as figures
 from shared.domain.changes import Change, ChangeKind
@@ -24,6 +21,9 @@ from shared.domain.needs import categories
 from shared.store.documents import Documents, Stored
 from tests.domain.samples import registration
 from tests.export.world import ROOT, World
+from tools.errors import CommandError
+from tools.local.layout import Layout
+from tools.local.sample import mpan, mprn
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 12, 31)
 BOTH = {"mpans": ["2200999000017"], "mprns": ["9900000104"]}

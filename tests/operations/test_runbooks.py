@@ -6,9 +6,9 @@ import pytest
 from typer.main import get_command
 
 from ops.__main__ import app
-from ops.local.layout import ROOT
 from shared.log import Event
 from tests.operations.alerts import TABLE
+from tools.local.layout import ROOT
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 ALERTS = TABLE["alerts"]

@@ -12,11 +12,12 @@ from typing import ClassVar
 import pytest
 
 from ops import schedule
-from ops.errors import CommandError
-from ops.local.layout import FUNCTIONS, ROOT, child_environment
-from ops.local.processes import LOOPBACK, free_ports
-from ops.local.stack import Stack
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
+from tools.errors import CommandError
+from tools.local.layout import FUNCTIONS, ROOT, child_environment
+from tools.local.processes import LOOPBACK, free_ports
+from tools.local.stack import Stack
+from tools.scheduler import LOCATION
 
 CRONS = {
     name.replace("_", "-"): manifest.trigger.schedule.cron
@@ -43,7 +44,7 @@ def jobs(stack: Stack) -> dict[str, list[str]]:
 def outcome(name: str) -> tuple[str, str]:
     """State of a job, and what came of its last run."""
     with schedule.told() as client:
-        _, _, state, _, _, came_of_it = schedule._row(client.get_job(name=schedule._job(name, schedule.LOCATION)))
+        _, _, state, _, _, came_of_it = schedule._row(client.get_job(name=schedule._job(name, LOCATION)))
     return state, came_of_it
 
 

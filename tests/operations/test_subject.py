@@ -11,20 +11,20 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from ops.local.layout import Layout
 from shared.clock import LONDON, london_day
+from shared.domain.delivery import Delivery
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import Disposition, Erased
-from shared.messages.delivery import Delivery
+from shared.flows.erasure import Erasure
 from shared.settings import settings
 from shared.store.documents import Key
 from shared.store.due_dates import ERASE_DUE, DueDates
-from shared.store.erasure import Erasure
 from shared.store.operator_actions import OperatorActions
 from tests.api.samples import ALL_SCOPES, PATCH, Caller
 from tests.conftest import ProxiedStack
 from tests.operations.canary import Canary
 from tests.ops.commands import ops
+from tools.local.layout import Layout
 
 
 class Person(NamedTuple):

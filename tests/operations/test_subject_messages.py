@@ -9,12 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.local.stack import Stack
 from shared.clock import london_day
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
+from shared.flows.erasure import erasure
 from shared.settings import settings
-from shared.store.erasure import erasure
 from shared.store.operator_actions import operator_actions
 from shared.store.quarantine import event_record_id, quarantine
 from shared.store.registrations import registrations
@@ -22,6 +21,7 @@ from tests.api.samples import ALL_SCOPES, Caller, registration
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
+from tools.local.stack import Stack
 
 __all__ = ["push"]
 

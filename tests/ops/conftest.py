@@ -6,9 +6,9 @@ import pytest
 
 from ops import schedule
 from ops.doctor.deployment import Deployment, local_stack
-from ops.local.layout import FUNCTIONS
-from ops.local.stack import Stack
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
+from tools.local.layout import FUNCTIONS
+from tools.local.stack import Stack
 
 SCHEDULED = [name for name, manifest in read_manifests(FUNCTIONS).items() if manifest.trigger.schedule]
 

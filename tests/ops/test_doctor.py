@@ -17,8 +17,6 @@ from ops.doctor.canary import canary
 from ops.doctor.command import _within
 from ops.doctor.deployment import Deployment, environment_of
 from ops.doctor.finding import Finding, State
-from ops.errors import CommandError
-from ops.local.stack import Stack
 from shared.domain.feed import FeedEntry
 from shared.domain.needs import Need
 from shared.domain.networks import Send
@@ -33,6 +31,8 @@ from tests.local.servers import file_handler
 from tests.local.servers import serving as serving_at
 from tests.ops.commands import ops
 from tests.ops.findings import faults, until
+from tools.errors import CommandError
+from tools.local.stack import Stack
 
 ALL_IS_WELL = {
     "functions": "10 serve, what they depend on answers; build <build>",

@@ -16,12 +16,12 @@ from ops import schedule
 from ops.doctor import serving, wiring
 from ops.doctor.deployment import Deployment
 from ops.doctor.finding import State
-from ops.local.stack import Stack
-from ops.local.wiring import job_name, scheduler, subscriber
 from shared.settings import settings
 from tests.local.servers import file_handler
 from tests.local.servers import serving as serving_at
 from tests.ops.findings import faults, until
+from tools.local.stack import Stack
+from tools.local.wiring import job_name, scheduler, subscriber
 
 
 async def test_functions_that_are_not_what_they_should_be(deployment: Deployment, stack: Stack) -> None:

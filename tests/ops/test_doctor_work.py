@@ -8,16 +8,16 @@ import pytest
 
 from ops.doctor import work
 from ops.doctor.finding import Finding, State
-from ops.local.layout import Layout
+from shared.domain.delivery import Delivery
+from shared.domain.export_day import Stage
 from shared.errors import GivenUp, InvalidContent, RegistrationUnknown
-from shared.export.plan import Stage
-from shared.messages.delivery import Delivery
 from shared.settings import Settings
 from shared.store.documents import Key
 from shared.store.identity import Identity
 from shared.store.quarantine import Quarantine
 from tests.export.world import World, london
 from tests.ops.findings import faults
+from tools.local.layout import Layout
 
 
 @pytest.fixture

@@ -13,15 +13,13 @@ from typing import Any
 
 import pytest
 
-from ops.errors import CommandError
-from ops.local.layout import ROOT
 from ops.migration.journal import Journal
 from ops.migration.publishing import Ramp
 from ops.migration.records import COLUMNS, records
+from shared.domain.delivery import Delivery
 from shared.domain.needs import categories
 from shared.domain.registration import AccountId
 from shared.errors import InvalidContent
-from shared.messages.delivery import Delivery
 from shared.messages.legacy import code_of, legacy_needs, translated
 from shared.settings import settings
 from shared.store.quarantine import quarantine
@@ -29,6 +27,8 @@ from shared.store.registrations import registrations
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
+from tools.errors import CommandError
+from tools.local.layout import ROOT
 
 __all__ = ["push"]
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)

@@ -18,9 +18,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ops.local.layout import ROOT, child_environment
-from ops.local.processes import Child
-from ops.local.stack import Stack
 from ops.running import operator
 from shared.digest import digest
 from shared.domain.registration import AccountId
@@ -30,6 +27,9 @@ from shared.store.registrations import registrations
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
+from tools.local.layout import ROOT, child_environment
+from tools.local.processes import Child
+from tools.local.stack import Stack
 
 __all__ = ["push"]
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)

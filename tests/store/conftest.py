@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.layout import Layout
 from tests.export.world import World
+from tools.local.layout import Layout
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from shared.domain.aspects import Statement
 from shared.domain.changes import ChangeKind
 from shared.domain.registration import RegistrationState, Status
-from shared.expiry import Expiry
+from shared.flows.expiry import Expiry
 from shared.messages.account_events import AccountClosed, AccountClosedData, statement_of
 from shared.store.due_dates import DueDates
 from tests.export.world import World, account, london

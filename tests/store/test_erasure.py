@@ -11,26 +11,26 @@ from typing import Any
 
 import pytest
 
-from ops.local.sample import mpan
 from shared.domain.aspects import Statement
 from shared.domain.changes import ChangeKind
+from shared.domain.delivery import Delivery
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import RegistrationState, Status
 from shared.domain.supply_points import Mpan
 from shared.errors import Erased, InvalidContent, SupplyPointHeld
-from shared.messages.delivery import Delivery
+from shared.flows.erasure import Erased as Overwritten
+from shared.flows.erasure import Erasure
+from shared.flows.resend import Resend
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import ERASE_DUE, DueDates
-from shared.store.erasure import Erased as Overwritten
-from shared.store.erasure import Erasure
 from shared.store.quarantine import Quarantine
 from shared.store.registrations import Registrations
-from shared.store.resend import Resend
 from tests.export.conftest import Tables, tables
 from tests.export.test_tables import partner
 from tests.export.world import World, account, london
 from tests.store.calls import Calls, Crashed
 from tests.store.messages import event, migrated
+from tools.local.sample import mpan
 
 __all__ = ["tables"]
 

@@ -4,7 +4,7 @@ from datetime import date
 
 from shared.domain.aspects import Statement
 from shared.domain.registration import Status
-from shared.expiry import Expiry
+from shared.flows.expiry import Expiry
 from shared.store.due_dates import DueDates
 from tests.export.world import World, london
 from tests.store.messages import event

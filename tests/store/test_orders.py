@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import pytest
 
-from ops.local.sample import mpan
 from shared.domain.aspects import Statement
 from shared.domain.contacts import Address
 from shared.domain.feed import FeedEntry
@@ -21,6 +20,7 @@ from shared.store.documents import Key
 from shared.store.supply_points import Claim, SupplyPointWrites
 from tests.export.world import World, account
 from tests.store.messages import event, migrated
+from tools.local.sample import mpan
 
 #: The number of the first account.
 _NUMBERS = 10_000

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from ops.local.sample import mpan
 from shared.clock import london_day
 from shared.domain.aspects import Statement
 from shared.domain.changes import ChangeKind
@@ -15,6 +14,7 @@ from shared.errors import SupplyPointHeld
 from shared.store.registrations import Outcome
 from tests.export.world import World, account
 from tests.store.messages import event, migrated
+from tools.local.sample import mpan
 
 CLOSED = Statement(status=Status.ENDED)
 NEW_HOME = Address(address_lines=["2 New Street"], postcode="BS1 4DJ")

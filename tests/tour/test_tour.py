@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ops.local.layout import FUNCTIONS, ROOT
-from ops.local.log_lines import faults_in, lines
-from ops.local.sample import registration, sample
 from shared.domain.supply_points import distributors
-from shared.manifest import read_manifests
+from shared.runtime.manifest import read_manifests
+from tools.local.layout import FUNCTIONS, ROOT
+from tools.local.log_lines import faults_in, lines
+from tools.local.sample import registration, sample
 
 WORKING = {"consume_migration", "register", "lookup", "export_daily", "export_recipient"}
 

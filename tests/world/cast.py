@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import NamedTuple
 
-from ops.local.sample import mpan, mprn
+from tools.local.sample import mpan, mprn
 
 #: Few, so that they meet often. One's number begins another's; one has a character that JSON may escape. All their ids
 #: begin with one digit, so that what is queried by the first digit of the id is queried once (`tests.world.service`).

@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import ops.export
 import ops.quarantine
 import ops.subject
-from ops.errors import CommandError
+from shared.domain.delivery import REPLAY_OF
 from shared.domain.registration import AccountId
 from shared.errors import Problem
-from shared.messages.delivery import REPLAY_OF
 from shared.store.documents import Stored
 from shared.store.identity import identity
 from tests.world import files
@@ -38,6 +37,7 @@ from tests.world.mail import Mail, words_of
 from tests.world.model import LONDON, Model, Statement, london_day
 from tests.world.service import Message, Service, consumers, push, run_job, send
 from tests.world.tables import Tables
+from tools.errors import CommandError
 
 _MINUTE = timedelta(minutes=1)
 _JSON = {"content-type": "application/json"}

@@ -30,10 +30,10 @@ import shared.store.due_dates
 import shared.store.quarantine
 from shared.clock import Clock, machine_time, rfc3339
 from shared.http.callers import Caller
-from shared.manifest import SCOPES, read_manifests
-from shared.objects import Bucket, bucket
+from shared.runtime.manifest import SCOPES, read_manifests
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, Stored, documents
+from shared.store.objects import Bucket, bucket
 from tests.world.cuts import CutRpc, Cuts
 
 ROOT = Path(__file__).parents[2]

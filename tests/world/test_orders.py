@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import shared.data
-from ops.local.layout import Layout
 from tests.world import files, mail
 from tests.world.cast import ACCOUNTS, POINTS, Said
 from tests.world.comparison import account_ids, point_ids, shown
@@ -27,6 +26,7 @@ from tests.world.networks import FIRST_DAY
 from tests.world.play import Play
 from tests.world.service import running
 from tests.world.tables import Tables
+from tools.local.layout import Layout
 
 #: Not yet part of the everyday run: its time there is still to be measured.
 pytestmark = pytest.mark.soak

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from ops.local.layout import Layout
 from tests.world.machine import World
+from tools.local.layout import Layout
 
 #: Not yet part of the everyday run: its time there is still to be measured.
 pytestmark = pytest.mark.soak

@@ -1,0 +1,47 @@
+"""From an event to its one document in the change log."""
+
+from collections.abc import Callable, Sequence
+
+from shared.digest import digest
+from shared.domain.changes import Origin
+from shared.domain.lifecycle import Decision, Moment
+from shared.domain.registration import RegistrationState
+from shared.domain.supply_points import SupplyPoint
+from shared.errors import InvalidContent, SupplyPointHeld
+from shared.flows.outcome_log import log_outcome
+from shared.messages.events import CloudEvent
+from shared.store.registrations import Outcome, Request, registrations
+
+
+async def apply_event(
+    event: CloudEvent,
+    decide: Callable[[RegistrationState | None, Moment], Decision],
+    *,
+    points: Sequence[SupplyPoint] = (),
+    expect_new: bool = False,
+) -> Outcome:
+    """Decide on an event and store what comes of it, once however often it is delivered.
+
+    `points` are the supply points that it may take or lose. Raises what `decide` and `Registrations.apply` raise, and
+    `SupplyPointHeld` also after all was stored but supply points that another registration holds.
+    """
+    store = registrations()
+    registration_id = store.registration_id(event.subject)
+    request = Request(
+        registration_id=registration_id,
+        change_id=f"{registration_id}-{digest(event.source, event.id)}",
+        fingerprint=event.fingerprint,
+        origin=Origin(actor=event.source, source=event.source, event_id=event.id, event_time=event.time),
+        points=points,
+        gives_way=True,
+    )
+    try:
+        outcome = await store.apply(request, decide, expect_new=expect_new)
+    except InvalidContent as invalid:
+        raise InvalidContent(
+            tuple(error._replace(pointer=f"/data{error.pointer}") for error in invalid.errors)
+        ) from None
+    log_outcome(outcome)
+    if outcome.waiting:
+        raise SupplyPointHeld
+    return outcome

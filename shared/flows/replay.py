@@ -1,0 +1,17 @@
+"""Publishing a quarantined message again, as it came."""
+
+from itertools import islice
+
+from shared.domain.delivery import REPLAY_OF
+from shared.messages.publisher import publish
+from shared.store.quarantine import Record, quarantine
+
+#: Pub/Sub takes 100 attributes; two are ours (the record's id, the trace).
+_ATTRIBUTES = 98
+
+
+async def replay(record: Record, topic: str) -> None:
+    """Publish a message to a topic, marked with its record. Raises `NotFound` if its data is gone, `Unavailable`."""
+    data = await quarantine().data(record.message)
+    attributes = dict(islice(record.message.attributes.items(), _ATTRIBUTES))
+    await publish(topic, data, {**attributes, REPLAY_OF: record.record_id})

@@ -1,0 +1,76 @@
+"""Scheduled functions: Cloud Scheduler calls them, at least once for each slot.
+
+    job = Scheduled(__file__)
+
+    @job.runs
+    async def run(slot: datetime) -> dict[str, int]: ...
+
+    main = job.function()
+
+The slot is the time that the call was due, the same for every attempt: what makes a repeat harmless. Who may call is
+settled before the function is reached (internal ingress, invoker permission for the scheduler's account only).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import FieldError, MalformedHeader
+from shared.runtime.entry_point import entry_point
+from shared.runtime.guard import guarded
+from shared.runtime.manifest import read_manifest
+from shared.runtime.status import STATUS_PATH, Status, function_name
+from shared.store.documents import reach_firestore
+
+_SLOT = "X-CloudScheduler-ScheduleTime"
+
+Run = Callable[[datetime], Awaitable[Mapping[str, object]]]
+
+
+class Scheduled:
+    """The one job of a function."""
+
+    def __init__(self, main_file: str) -> None:
+        folder = Path(main_file).parent
+        self._name = function_name(folder)
+        self._manifest = read_manifest(folder)
+        self._run: Run | None = None
+
+    def runs(self, run: Run) -> Run:
+        """Make a coroutine function the job; it gets the slot (UTC), and answers a summary without personal data."""
+        self._run = run
+        return run
+
+    def function(self) -> Callable[[Request], Awaitable[Response]]:
+        """The entry point. Raises if there is no job or a setting is missing: the function does not start then."""
+        run = self._run
+        if run is None or self._manifest.trigger.schedule is None:
+            raise RuntimeError(f"{self._name}: needs a job, and a schedule trigger in function.yaml")
+
+        status = Status(self._name, {"firestore": reach_firestore})
+
+        async def serve(request: Request) -> Response:
+            if request.url.path == STATUS_PATH:
+                return await guarded("getStatus", request, status.response)
+
+            async def handle() -> Response:
+                return Response(to_json(await run(_slot(request))), media_type="application/json")
+
+            return await guarded(self._name, request, handle)
+
+        return entry_point(serve, self._manifest)
+
+
+def _slot(request: Request) -> datetime:
+    """Raises `MalformedHeader`."""
+    try:
+        slot = datetime.fromisoformat(request.headers.get(_SLOT, ""))
+    except ValueError:
+        slot = None
+    if slot is None or slot.tzinfo is None:
+        raise MalformedHeader((FieldError(_SLOT, "header_form", "the slot's time, RFC 3339"),))
+    return slot.astimezone(UTC)

@@ -1,0 +1,25 @@
+"""`python -m tools.bundle`: build every function's bundle and the release manifest into `dist/`."""
+
+import sys
+from pathlib import Path
+
+from tools.bundle.release import build, write
+from tools.errors import CommandError
+
+
+def main() -> None:
+    """Build into `dist/`."""
+    root = Path.cwd()
+    try:
+        built = build(root)
+    except CommandError as problem:
+        sys.exit(f"error: {problem}")
+    manifest = write(built, root / "dist")
+    for name, function in built.release.functions.items():
+        size = len(built.objects[function.object])
+        print(f"{name:<24} {function.sha256} {size:>8,} bytes")
+    print(f"{manifest.relative_to(root)}: {built.release.name or 'not from a clean commit, can only be tried out'}")
+
+
+if __name__ == "__main__":
+    main()

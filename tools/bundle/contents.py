@@ -1,0 +1,82 @@
+"""What a function's bundle holds: its folder, the `shared` modules that it imports, its locked requirements."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import grimp
+
+from tools.errors import CommandError
+
+SHARED = "shared"
+#: Never in a bundle: tools, tests, and what belongs to other functions.
+NOT_DEPLOYED = frozenset({"ops", "tools", "tests", "functions"})
+#: The lock file of a function that needs nothing beyond what every function needs.
+BASE_REQUIREMENTS = "function"
+
+Files = dict[str, bytes]
+
+
+class ImportGraph:
+    """Who imports whom among the functions and `shared`, wherever in a module the import stands."""
+
+    def __init__(self, root: Path, functions: Iterable[str]) -> None:
+        self._root = root
+        self._graph = grimp.build_graph(
+            SHARED, *(f"functions.{name}" for name in functions), include_external_packages=True, cache_dir=None
+        )
+
+    def shared_modules(self, name: str) -> set[str]:
+        """The modules of `shared` that a function imports, directly or not, and the packages that they are in.
+
+        Raises `CommandError` if it imports what is not deployed or belongs to another function.
+        """
+        imported = self._graph.find_upstream_modules(f"functions.{name}", as_package=True)
+        strangers = {module for module in imported if module.split(".")[0] in NOT_DEPLOYED}
+        if strangers:
+            raise CommandError(f"{name} imports what cannot be in its bundle: {', '.join(sorted(strangers))}")
+        modules = {module for module in imported if module.split(".")[0] == SHARED}
+        return {package for module in modules for package in _with_parents(module)}
+
+    def shared_files(self, name: str) -> Files:
+        """The files of those modules, and the data files beside the packages among them."""
+        files = {}
+        for module in self.shared_modules(name):
+            path = self._root.joinpath(*module.split("."))
+            if path.is_dir():
+                files.update({f"{module.replace('.', '/')}/{p.name}": p for p in path.iterdir() if _belongs(p)})
+            else:
+                files[f"{module.replace('.', '/')}.py"] = path.with_suffix(".py")
+        return {place: path.read_bytes() for place, path in files.items()}
+
+
+def bundle_files(root: Path, name: str, graph: ImportGraph) -> Files:
+    """Every file of a function's bundle by its place in it; `main.py` is at the top, as the platform wants it.
+
+    Raises `CommandError` if two files have the same place, or the graph does.
+    """
+    folder = root / "functions" / name
+    own = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    rest = {**graph.shared_files(name), "requirements.txt": requirements_file(root, name).read_bytes()}
+    if clash := own.keys() & rest.keys():
+        raise CommandError(f"{name} has files where its bundle needs others: {', '.join(sorted(clash))}")
+    return own | rest
+
+
+def requirements_file(root: Path, name: str) -> Path:
+    """The lock file of a function."""
+    own = root / "requirements" / f"{name}.txt"
+    return own if own.exists() else own.with_stem(BASE_REQUIREMENTS)
+
+
+def _with_parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def _belongs(path: Path) -> bool:
+    """Whether a file beside a package's modules comes with the package: its own `__init__.py`, and data."""
+    return path.is_file() and (path.name == "__init__.py" or path.suffix not in {".py", ".pyc"})

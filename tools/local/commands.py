@@ -1,0 +1,90 @@
+"""`ops local`: the local stack's commands."""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from shared.settings import emulator_host
+from tools.errors import CommandError
+from tools.local.emulators import SOURCES
+from tools.local.layout import ROOT, new_layout
+from tools.local.stack import Stack
+from tools.local.tour import Tour
+
+app = typer.Typer(help="The whole service on this machine, with real emulators.", no_args_is_help=True)
+
+_INTERRUPTED = 130
+
+
+@app.callback()
+def local() -> None:
+    """The whole service on this machine, with real emulators."""
+
+
+@app.command()
+def run(
+    port: Annotated[int, typer.Option(help="Port of the front door; 0 takes a free one.")] = 8080,
+    home: Annotated[Path, typer.Option(help="Folder for everything that the stack leaves.")] = ROOT / ".local",
+    emulators: Annotated[
+        Path, typer.Option(envvar="PSR_EMULATORS", help="File that says where the emulators are fetched from.")
+    ] = SOURCES,
+    *,
+    leave: Annotated[bool, typer.Option("--exit", help="End after the tour.")] = False,
+) -> None:
+    """Start the local stack, show the main job, and stay up until Ctrl-C."""
+    console = Console()
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(stop, _interrupt)
+    with _alone(home):
+        running = {"firestore": emulator_host("FIRESTORE"), "pubsub": emulator_host("PUBSUB")}
+        stack = Stack(new_layout(home, running, port or None), console, emulators)
+        try:
+            with console.status("Starting the emulators, the functions and the front door"):
+                stack.start()
+            _show(stack, console)
+            if not leave:
+                _stay_up(stack, console)
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
+        finally:
+            for stop in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(stop, signal.SIG_IGN)
+            with console.status("Stopping"):
+                stack.stop()
+
+
+def _show(stack: Stack, console: Console) -> None:
+    """The tour reads Firestore in this process, which so becomes part of the stack."""
+    stack.keep_running()
+    os.environ.update(stack.layout.environment())
+    asyncio.run(Tour(stack, console).run())
+
+
+def _stay_up(stack: Stack, console: Console) -> None:
+    console.print(f"The service runs at {stack.url}. Ctrl-C stops it.")
+    with suppress(KeyboardInterrupt):
+        signal.pause()
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the folder, so that two stacks never share one. Raises `CommandError`."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(f"a local stack already runs in {home}; stop it, or choose another --home") from None
+        yield

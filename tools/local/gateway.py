@@ -1,0 +1,67 @@
+"""The process at the stack's one public address: front door, token issuer, Cloud Scheduler, pages for people.
+
+`python -m tools.local.gateway <stack.json>`
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from shared.runtime.manifest import read_manifests
+from tools.local.front_door import FrontDoor
+from tools.local.issuer import Issuer
+from tools.local.layout import AUDIENCE, FUNCTIONS, Layout
+from tools.local.pages import Pages
+from tools.local.processes import LOOPBACK
+from tools.local.scheduler import Scheduler
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def gateway(layout: Layout) -> Starlette:
+    """The application. What is not the issuer's, the scheduler's or a page goes through the front door."""
+    issuer = Issuer(layout.issuer, AUDIENCE)
+    scheduler = Scheduler(layout.clock)
+    door = FrontDoor(
+        read_manifests(FUNCTIONS),
+        {name: layout.function_url(name) for name in layout.functions},
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        jobs = asyncio.create_task(scheduler.run())
+        yield
+        jobs.cancel()
+        await door.close()
+
+    async def status(_request: Request) -> JSONResponse:
+        return JSONResponse({"function": "gateway", "build": layout.project})
+
+    own_status = Route(urlsplit(layout.gateway_status).path, status)
+    everything_else = Route("/{path:path}", door.serve, methods=_METHODS)
+    pages = Pages(layout)
+    routes = [*issuer.routes(), *scheduler.routes(), *pages.routes(), own_status, everything_else]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+if __name__ == "__main__":
+    here = Layout.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    uvicorn.run(
+        gateway(here),
+        host=LOOPBACK,
+        port=here.port,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        # The functions' servers say these already.
+        date_header=False,
+        server_header=False,
+    )

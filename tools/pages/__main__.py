@@ -1,0 +1,27 @@
+"""`python -m tools.pages`: write every page anew."""
+
+import os
+
+from tools.local.layout import ROOT, new_layout
+from tools.pages.api import api_pages
+from tools.pages.events import event_pages
+from tools.pages.logs import log_page
+
+
+def pages() -> dict[str, str]:
+    """Text by place in docs/."""
+    return {"logs.md": log_page(), **api_pages(), **event_pages()}
+
+
+def main() -> None:
+    """Write them all."""
+    # The functions' modules check their settings when they are imported.
+    os.environ.update(new_layout(ROOT / ".local", {}).environment())
+    for place, text in pages().items():
+        path = ROOT / "docs" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
