@@ -113,7 +113,7 @@ def _surveyed(file: Path, source: str) -> Survey:
     if not found.complete and found.headers:
         _warn("the last line has no line break at its end. Check that the file is whole.")
     if found.not_utf8:
-        _warn(f"{found.not_utf8:,} records are not UTF-8. They are published, and held in quarantine for it.")
+        _warn(f"{found.not_utf8:,} records are not UTF-8. They are published, and fail into quarantine.")
     if not found.repeated:
         listing.unlink(missing_ok=True)
         return found

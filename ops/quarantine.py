@@ -39,7 +39,7 @@ _TERM = re.compile(r"[A-Za-z0-9._:/+-]{1,128}")
 
 @app.command("list")
 def list_records(
-    status: _Status = QuarantineStatus.HELD,
+    status: _Status = QuarantineStatus.FAILED,
     problem: _Reason = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to show; all are counted.")] = 50,
 ) -> None:
@@ -65,7 +65,7 @@ def replay(
     record_ids: _Ids = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every record of the status (and problem).")] = False,
-    status: _Status = QuarantineStatus.HELD,
+    status: _Status = QuarantineStatus.FAILED,
     problem: _Reason = None,
     reason: Annotated[str | None, typer.Option(help="What has been mended; kept in the audit log.")] = None,
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 from ops.running import operator, run
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
-from shared.flows.erasure import Erased, erasure
+from shared.flows.erasure import ErasureResult, erasure
 from shared.store.operator_actions import Action, operator_actions
 from shared.store.quarantine import Record, quarantine
 from shared.store.registrations import registrations
@@ -123,7 +123,9 @@ async def _data(record: Record) -> str | None:
         return None
 
 
-async def _erase(account_id: AccountId, reason: str, judged: list[str], *, yes: bool) -> tuple[Erased, list[str]]:
+async def _erase(
+    account_id: AccountId, reason: str, judged: list[str], *, yes: bool
+) -> tuple[ErasureResult, list[str]]:
     """Note it, end the registration if it is live, and overwrite everything. Raises `CommandError`, `Unavailable`."""
     registration_id = registrations().registration_id(account_id)
     known = await registrations().get(registration_id) is not None
@@ -142,7 +144,7 @@ async def _erase(account_id: AccountId, reason: str, judged: list[str], *, yes: 
     return whole, await _unjudged(erased.ambiguous, judged)
 
 
-async def _erase_unknown(registration_id: RegistrationId) -> Erased:
+async def _erase_unknown(registration_id: RegistrationId) -> ErasureResult:
     erased = await erasure().erase_unknown(registration_id)
     if erased is None:
         raise CommandError("the account has been registered meanwhile; nothing is erased. Check the number")

@@ -18,7 +18,7 @@ class FieldError(NamedTuple):
 class Disposition(StrEnum):
     """What becomes of a message: kept for a person, kept to be tried again later, given back to Pub/Sub, not kept."""
 
-    HELD = "held"
+    FAILED = "failed"
     PARKED = "parked"
     RETRIED = "retried"
     DROPPED = "dropped"
@@ -31,7 +31,7 @@ class Problem(Exception):
     status: ClassVar[int]
     title: ClassVar[str]
     detail: ClassVar[str]
-    disposition: ClassVar[Disposition] = Disposition.HELD
+    disposition: ClassVar[Disposition] = Disposition.FAILED
 
     def __init__(self, errors: tuple[FieldError, ...] = (), headers: dict[str, str] | None = None) -> None:
         super().__init__(self.code)
@@ -117,7 +117,7 @@ class SupplyPointHeld(Problem):
     detail = "Check the MPANs and MPRNs; the other registration must release the supply point first."
 
 
-class Erased(Problem):
+class RegistrationErased(Problem):
     """The person's data was erased, at their request or because its retention was over."""
 
     code, status, title = "erased", 410, "The data was erased"

@@ -52,7 +52,7 @@ FIELDS: Mapping[str, Field] = {
     "files": Field(_NUMBER, "How many files"),
     "follow_ups": Field(_NUMBER, "Follow-ups that fell due in this run"),
     "follow_ups_waiting": Field(_NUMBER, "Pending registrations whose follow-up is due and not done"),
-    "held": Field(_NUMBER, "How many messages wait for a person"),
+    "failed": Field(_NUMBER, "How many messages wait for a person"),
     "kind": Field(_NAME, "What came of the request or message (`ChangeKind`)"),
     "messages": Field(_NUMBER, "How many quarantined messages were overwritten"),
     "milliseconds": Field(_NUMBER, "From the request's arrival to its answer"),
@@ -161,7 +161,7 @@ class Event(Enum):
         "WARNING",
         "Message quarantined",
         "quarantine_id reason status",
-        "A message could not be applied and is kept: `parked` is tried again by itself, `held` waits for a person.",
+        "A message could not be applied and is kept: `parked` is tried again by itself, `failed` waits for a person.",
     )
     MESSAGE_STILL_PARKED = (
         "INFO",
@@ -178,8 +178,8 @@ class Event(Enum):
     QUARANTINE_NEGLECTED = (
         "WARNING",
         "Quarantined messages wait for a person",
-        "held",
-        "One that is held is more than three days old. `replay_parked` says so once an hour.",
+        "failed",
+        "One that has failed is more than three days old. `replay_parked` says so once an hour.",
     )
     MESSAGE_GIVEN_BACK = (
         "WARNING",

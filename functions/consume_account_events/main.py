@@ -1,7 +1,7 @@
 """Takes the account system's events. One about an account that is not registered yet waits in quarantine."""
 
 from shared.domain.delivery import Delivery
-from shared.domain.lifecycle import hear
+from shared.domain.lifecycle import apply_account_event
 from shared.flows.apply_event import apply_event
 from shared.messages.account_events import ACCOUNT_EVENTS, points_named, statement_of
 from shared.messages.events import read_event
@@ -19,7 +19,7 @@ async def consume(delivery: Delivery) -> None:
     statement = statement_of(event)
     await apply_event(
         event,
-        lambda known, moment: hear(statement, known, moment=moment, fact=event.fact, settings=here),
+        lambda known, moment: apply_account_event(statement, known, moment=moment, fact=event.fact, settings=here),
         points=points_named(event),
     )
 

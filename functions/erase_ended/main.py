@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shared.clock import london_day
 from shared.errors import InternalError, Unavailable
-from shared.flows.erasure import Erased, erasure
+from shared.flows.erasure import ErasureResult, erasure
 from shared.log import Event, log, log_failure
 from shared.schedule.scheduled import Scheduled
 from shared.store.documents import documents
@@ -41,7 +41,7 @@ async def run(slot: datetime) -> dict[str, int]:
     return {"erased": erased}
 
 
-def _log(one: Erased | None) -> bool:
+def _log(one: ErasureResult | None) -> bool:
     """Log an erasure that overwrote something, and say whether it did."""
     if one is None or not one.overwritten:
         return False

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
-from shared.errors import Erased, FieldError, InvalidContent, MalformedParameter, NotFound
+from shared.errors import FieldError, InvalidContent, MalformedParameter, NotFound, RegistrationErased
 from shared.http.access import Shown, Shows
 from shared.http.api import Answer, Api, Call
 from shared.http.bulk import (
@@ -47,7 +47,7 @@ class LookupKey(Model):
         return self
 
 
-@api.operation("getRegistration", answers=Registration, problems=(NotFound, Erased))
+@api.operation("getRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
 async def get_registration(call: Call) -> Answer:
     """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
     registration_id = call.registration_id
@@ -58,7 +58,7 @@ async def get_registration(call: Call) -> Answer:
     return registration_answer(registration, call.caller)
 
 
-@api.operation("lookUpRegistration", answers=Registration, problems=(NotFound, Erased))
+@api.operation("lookUpRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
     """One registration by account (one RPC), MPAN or MPRN (two)."""
     point = body.mpan or body.mprn
@@ -125,7 +125,7 @@ async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, 
         limit = min(2 * limit, _MOST_READ_AT_ONCE)
 
 
-@api.operation("listChanges", answers=HistoryPage, problems=(NotFound, Erased))
+@api.operation("listChanges", answers=HistoryPage, problems=(NotFound, RegistrationErased))
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     """The changes of one registration by version, newest last, page by page; one RPC.
 
@@ -152,7 +152,7 @@ def _seen(state: RegistrationState | None) -> Registration:
     if state is None:
         raise NotFound
     if state.erased_on is not None:
-        raise Erased
+        raise RegistrationErased
     return state.registration
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shared.digest import digest
 from shared.domain import lifecycle
-from shared.domain.aspects import told_of
+from shared.domain.aspects import submission_of
 from shared.domain.changes import Origin
 from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import patched
@@ -14,10 +14,10 @@ from shared.domain.registration import Fact, Registration, RegistrationId, Regis
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import (
     AlreadyRegistered,
-    Erased,
     IdempotencyKeyReused,
     NotFound,
     NotLive,
+    RegistrationErased,
     SupplyPointHeld,
     VersionNeeded,
     VersionStale,
@@ -26,7 +26,7 @@ from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
 from shared.settings import settings
-from shared.store.registrations import Decide, Outcome, Request, registrations
+from shared.store.registrations import ChangeRequest, Decide, Outcome, registrations
 
 SOURCE = "http"
 
@@ -37,7 +37,7 @@ api = Api(__file__)
     "createRegistration",
     answers=Registration,
     status=201,
-    problems=(NotFound, AlreadyRegistered, SupplyPointHeld, Erased, IdempotencyKeyReused),
+    problems=(NotFound, AlreadyRegistered, SupplyPointHeld, RegistrationErased, IdempotencyKeyReused),
 )
 async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     """Register an account, or take it up again after it was withdrawn or ended; one RPC for a new account.
@@ -60,7 +60,15 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
 @api.operation(
     "amendRegistration",
     answers=Registration,
-    problems=(NotFound, NotLive, Erased, SupplyPointHeld, VersionNeeded, VersionStale, IdempotencyKeyReused),
+    problems=(
+        NotFound,
+        NotLive,
+        RegistrationErased,
+        SupplyPointHeld,
+        VersionNeeded,
+        VersionStale,
+        IdempotencyKeyReused,
+    ),
 )
 async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     """Change a registration by JSON merge patch (RFC 7396), having read the version in If-Match; two RPCs.
@@ -74,7 +82,7 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        told = patched(told_of(known.registration), body.root)
+        told = patched(submission_of(known.registration), body.root)
         decision = lifecycle.amend(told, known, moment=moment, fact=fact, settings=settings())
         call.caller.check_supply_points(_taken(known, decision.state))
         return decision
@@ -87,7 +95,7 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
 @api.operation(
     "withdrawRegistration",
     answers=Registration,
-    problems=(NotFound, NotLive, Erased, VersionNeeded, VersionStale, IdempotencyKeyReused),
+    problems=(NotFound, NotLive, RegistrationErased, VersionNeeded, VersionStale, IdempotencyKeyReused),
 )
 async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
     """Take an account off the register, having read the version in If-Match; two RPCs.
@@ -124,7 +132,7 @@ async def _apply(
     points: Sequence[SupplyPoint] = (),
     expect_new: bool = False,
 ) -> Outcome:
-    request = Request(
+    request = ChangeRequest(
         registration_id=registration_id,
         change_id=f"{registration_id}-{fact.id}",
         fingerprint=digest(call.operation, told),
@@ -143,7 +151,7 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
     if known is None:
         raise NotFound
     if known.erased_on is not None:
-        raise Erased
+        raise RegistrationErased
     if not known.registration.status.live:
         raise NotLive
     if entity_tag(known.registration) not in tags:

@@ -19,7 +19,7 @@ _SECOND_LOOK = timedelta(seconds=30)
 _YOUNG = timedelta(minutes=2)
 #: What a look has not reached by then is due at the next.
 _RUN_SECONDS = 50
-#: A held message waits for a person; longer than over a weekend it does not.
+#: A failed message waits for a person; longer than over a weekend it does not.
 _NEGLECTED_AFTER = timedelta(days=3)
 
 job = Scheduled(__file__)
@@ -34,7 +34,7 @@ async def run(slot: datetime) -> dict[str, int]:
     if await _try_due(slot, outcomes):
         await _wait_for(slot + _SECOND_LOOK)
         await _try_due(slot + _SECOND_LOOK, outcomes)
-    return {outcome: outcomes[outcome] for outcome in ("replayed", "held", "failed")}
+    return {outcome: outcomes[outcome] for outcome in ("replayed", "failed", "not_replayed")}
 
 
 async def _wait_for(instant: datetime) -> None:
@@ -64,15 +64,15 @@ async def _try(parked: Due, at: datetime) -> str:
     """What came of one message. A failure concerns no other; it is tried again when it has waited longer."""
     try:
         if at - parked.parked_since >= timedelta(days=settings().parked_days):
-            await quarantine().hold(parked.record_id)
-            return "held"
+            await quarantine().fail(parked.record_id)
+            return "failed"
         record = await quarantine().postpone(parked.record_id, at)
         if record is None:
             return "tried meanwhile"
         await replay(record, _topic(record))
     except Exception as error:  # noqa: BLE001 - one message must not stop the others
         log(Event.MESSAGE_NOT_REPLAYED, quarantine_id=parked.record_id, exception=type(error).__name__)
-        return "failed"
+        return "not_replayed"
     return "replayed"
 
 
@@ -85,9 +85,9 @@ def _topic(record: Record) -> str:
 
 async def _tell_of_neglect(slot: datetime) -> None:
     """Note, for an alert, that a message has waited too long for a person."""
-    waiting = await quarantine().waiting(QuarantineStatus.HELD)
+    waiting = await quarantine().waiting(QuarantineStatus.FAILED)
     if waiting.oldest is not None and slot - waiting.oldest > _NEGLECTED_AFTER:
-        log(Event.QUARANTINE_NEGLECTED, held=waiting.by_reason.total())
+        log(Event.QUARANTINE_NEGLECTED, failed=waiting.by_reason.total())
 
 
 main = job.function()

@@ -21,12 +21,12 @@ _SWEEPER_PATIENCE = timedelta(days=1)
 async def quarantined(quarantine: Quarantine, settings: Settings, now: datetime) -> list[Finding]:
     """What was given up on, and how much else waits for time or for a person."""
     parked = await quarantine.waiting(QuarantineStatus.PARKED)
-    held = await quarantine.waiting(QuarantineStatus.HELD)
-    return [_dead_letters(held), _quarantine(parked, held, settings, now)]
+    failed = await quarantine.waiting(QuarantineStatus.FAILED)
+    return [_dead_letters(failed), _quarantine(parked, failed, settings, now)]
 
 
-def _dead_letters(held: Waiting) -> Finding:
-    given_up = held.by_reason[GivenUp.code]
+def _dead_letters(failed: Waiting) -> Finding:
+    given_up = failed.by_reason[GivenUp.code]
     if not given_up:
         told = "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting"
         return ok("dead letters", told)
@@ -34,11 +34,11 @@ def _dead_letters(held: Waiting) -> Finding:
     return failing("dead letters", f"{told}: `python -m ops quarantine list --problem {GivenUp.code}`", "dead_letters")
 
 
-def _quarantine(parked: Waiting, held: Waiting, settings: Settings, now: datetime) -> Finding:
-    oldest = min(filter(None, (parked.oldest, held.oldest)), default=None)
+def _quarantine(parked: Waiting, failed: Waiting, settings: Settings, now: datetime) -> Finding:
+    oldest = min(filter(None, (parked.oldest, failed.oldest)), default=None)
     if oldest is None:
         return ok("quarantine", "empty")
-    counts = f"{parked.by_reason.total():,} parked, {held.by_reason.total():,} held"
+    counts = f"{parked.by_reason.total():,} parked, {failed.by_reason.total():,} failed"
     told = f"{counts}, the oldest since {oldest.astimezone(LONDON):%Y-%m-%d %H:%M}"
     if parked.oldest and now - parked.oldest > timedelta(days=settings.parked_days) + _SWEEPER_PATIENCE:
         late = f"{told}; some are parked for more than {settings.parked_days} days"

@@ -21,7 +21,7 @@ _DIGEST_BYTES = 16
 class Survey(NamedTuple):
     """A file that can be read: `lines` == `headers` + `records` + `blank`.
 
-    `not_utf8` are records that will be held in quarantine for it. `repeated` is how many accounts have several records
+    `not_utf8` are records that will fail into quarantine. `repeated` is how many accounts have several records
     that differ, `complete` whether the last line has a line break.
     """
 

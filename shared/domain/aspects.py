@@ -61,7 +61,7 @@ class Statement(NamedTuple):
     needs: list[NeedInput] | None = None
 
 
-def whole(told: RegistrationInput, *, confirmed: bool = False, lapsed: bool = False) -> Statement:
+def full_statement(told: RegistrationInput, *, confirmed: bool = False, lapsed: bool = False) -> Statement:
     """A statement about every aspect."""
     return Statement(
         profile=Profile(told.primary_contact, told.alternate_contact, told.needs, told.services, lapsed),
@@ -73,7 +73,7 @@ def whole(told: RegistrationInput, *, confirmed: bool = False, lapsed: bool = Fa
     )
 
 
-def told_of(registration: Registration) -> RegistrationInput:
+def submission_of(registration: Registration) -> RegistrationInput:
     """A live registration as a caller would have told it, without what the register added."""
     told: dict[str, Any] = {name: getattr(registration, name) for name in RegistrationInput.model_fields}
     return RegistrationInput.model_construct(**told | {"needs": [need.told for need in registration.needs]})
@@ -88,17 +88,17 @@ def facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
     if statement.supply_points is not None and "supply_points" in moved:
         points = {key: point for key, point in points.items() if point.newer_than(fact)}
         for point in statement.supply_points.all():
-            points.setdefault(supply_point_key(point), served_by(fact, served=True))
+            points.setdefault(supply_point_key(point), point_fact(fact, served=True))
     base = moved.get("supply_points", facts.supply_points)
     for key, served in statement.served.items():
         if fact.newer_than(points.get(key, base)):
-            points[key] = served_by(fact, served=served)
+            points[key] = point_fact(fact, served=served)
     return facts.model_copy(update={**moved, "points": dict(sorted(points.items()))})
 
 
 def no_longer_waiting(facts: Facts, fact: Fact) -> Facts:
     """The facts once the supply points that wait for the message of `fact` are taken; the same if none waits."""
-    taken = {key: served_by(point, served=True) for key, point in facts.points.items() if _waits(point, fact)}
+    taken = {key: point_fact(point, served=True) for key, point in facts.points.items() if _waits(point, fact)}
     return facts.model_copy(update={"points": {**facts.points, **taken}}) if taken else facts
 
 
@@ -124,7 +124,7 @@ def after_last_day(facts: Facts, closes_on: date | None, day: date) -> Facts:
     return facts.model_copy(update={"status": closed}) if closed.newer_than(facts.status) else facts
 
 
-def differing(new: Statement, old: Statement) -> Statement:
+def changed_aspects(new: Statement, old: Statement) -> Statement:
     """The aspects of `new` that `old` does not say the same of."""
     same_points = (
         new.supply_points is not None
@@ -147,7 +147,7 @@ def receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
     return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
 
 
-def newest_of_all(fact: Fact, known: RegistrationState) -> Fact:
+def after_every_known_fact(fact: Fact, known: RegistrationState) -> Fact:
     """A caller speaks of what the register holds now, so nothing that it holds is newer."""
     facts = known.facts
     held = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, *facts.points.values()]
@@ -155,7 +155,7 @@ def newest_of_all(fact: Fact, known: RegistrationState) -> Fact:
     return fact.model_copy(update={"time": max(fact.time, newest + TICK)})
 
 
-def served_by(fact: Fact, *, served: bool) -> PointFact:
+def point_fact(fact: Fact, *, served: bool) -> PointFact:
     """The fact that we serve a supply point, or do not."""
     return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)
 

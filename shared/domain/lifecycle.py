@@ -13,17 +13,17 @@ from shared.domain.aspects import (
     TICK,
     Profile,
     Statement,
+    after_every_known_fact,
     after_last_day,
-    differing,
+    changed_aspects,
     facts_after,
-    newest_of_all,
+    full_statement,
     no_longer_waiting,
+    point_fact,
     receipt_kind,
-    served_by,
-    told_of,
+    submission_of,
     waiting,
     waits,
-    whole,
 )
 from shared.domain.changes import ChangeKind
 from shared.domain.due_dates import (
@@ -52,10 +52,10 @@ from shared.domain.sharing import recorded_in_future
 from shared.domain.supply_points import SupplyPoints, refuse_too_many, supply_point_key, supply_points_of
 from shared.errors import (
     AlreadyRegistered,
-    Erased,
     FieldError,
     InvalidContent,
     NotLive,
+    RegistrationErased,
     RegistrationUnknown,
 )
 from shared.settings import Settings
@@ -111,9 +111,9 @@ def register(
     _refuse_impossible_dates(told, None, moment.day, settings)
     _refuse_newly_retired(told, None)
     if known is None:
-        return _begin(told, registration_id, moment, fact, settings)
-    statement = whole(told, confirmed=True)
-    return _taken_up(_tell(statement, known, moment, newest_of_all(fact, known), settings), told)
+        return _new_registration(told, registration_id, moment, fact, settings)
+    statement = full_statement(told, confirmed=True)
+    return _reactivated(_apply_statement(statement, known, moment, after_every_known_fact(fact, known), settings), told)
 
 
 def amend(
@@ -126,21 +126,23 @@ def amend(
     """
     if not known.registration.status.live:
         raise NotLive
-    before = told_of(known.registration)
-    changed = differing(whole(told), whole(before))
+    before = submission_of(known.registration)
+    changed = changed_aspects(full_statement(told), full_statement(before))
     if changed == Statement():
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     _refuse_impossible_dates(told, before, moment.day, settings)
     _refuse_newly_retired(told, known)
     statement = changed._replace(confirmed=changed.sharing is not None or told.needs != before.needs)
-    return _tell(statement, known, moment, newest_of_all(fact, known), settings)
+    return _apply_statement(statement, known, moment, after_every_known_fact(fact, known), settings)
 
 
 def withdraw(reason: str, known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings) -> Decision:
     """The customer does not want to be on the register any more. Raises `NotLive`."""
     if not known.registration.status.live:
         raise NotLive
-    decision = _tell(Statement(status=Status.WITHDRAWN), known, moment, newest_of_all(fact, known), settings)
+    decision = _apply_statement(
+        Statement(status=Status.WITHDRAWN), known, moment, after_every_known_fact(fact, known), settings
+    )
     return decision._replace(reason=reason)
 
 
@@ -166,14 +168,14 @@ def migrate(
     _refuse_impossible_dates(told, None, moment.day, settings)
     _refuse_newly_retired(told, known)
     if known is None:
-        return _begin(told, registration_id, moment, fact, settings, lapsed=lapsed)
+        return _new_registration(told, registration_id, moment, fact, settings, lapsed=lapsed)
     lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
     loses = not fact.newer_than(known.facts.profile) and not waits(known.facts, fact)
     due = loses and bool(lacking) and known.registration.status.live and known.registration.review_due_on > moment.day
-    statement = whole(told, lapsed=lapsed)._replace(review=due)
+    statement = full_statement(told, lapsed=lapsed)._replace(review=due)
     if _is_another_of_its_time(fact, known):
         statement = _with_the_needs_of_both(told, known, moment)
-    return _taken_up(_tell(statement, known, moment, fact, settings), told)
+    return _reactivated(_apply_statement(statement, known, moment, fact, settings), told)
 
 
 def _is_another_of_its_time(fact: Fact, known: RegistrationState) -> bool:
@@ -184,35 +186,35 @@ def _is_another_of_its_time(fact: Fact, known: RegistrationState) -> bool:
 
 def _with_the_needs_of_both(told: RegistrationInput, known: RegistrationState, moment: Moment) -> Statement:
     """Nobody knows which of two records of one time is right: the needs of both stay, and a person asks."""
-    before = told_of(known.registration)
+    before = submission_of(known.registration)
     needs = need_rules.of_both(told.needs, before.needs)
-    differs = whole(told).profile != whole(before).profile
+    differs = full_statement(told).profile != full_statement(before).profile
     review = differs and known.registration.status.live and known.registration.review_due_on > moment.day
-    both = whole(told.model_copy(update={"needs": needs}))
+    both = full_statement(told.model_copy(update={"needs": needs}))
     return both._replace(needs=None if needs == before.needs else needs, review=review)
 
 
-def hear(
+def apply_account_event(
     statement: Statement, known: RegistrationState | None, *, moment: Moment, fact: Fact, settings: Settings
 ) -> Decision:
     """An event tells something about an account.
 
-    Raises `RegistrationUnknown` until the register knows the account, `Erased` once it knows it no more, and
+    Raises `RegistrationUnknown` until the register knows the account, `RegistrationErased` once it has been erased, and
     `InvalidContent` for what a caller could not say either: dates that cannot be, too many supply points.
     """
     if known is None:
         raise RegistrationUnknown
     if known.erased_on is not None:
-        raise Erased
+        raise RegistrationErased
     if statement.sharing and (errors := recorded_in_future(statement.sharing, max(moment.day, london_day(fact.time)))):
         raise InvalidContent(tuple(errors))
     says_nothing_else = statement == Statement(review=True)
     wins = says_nothing_else and fact.newer_than(known.facts.profile)
     wins = wins or facts_after(statement, known.facts, fact) != known.facts
-    return _tell(statement._replace(review=statement.review and wins), known, moment, fact, settings)
+    return _apply_statement(statement._replace(review=statement.review and wins), known, moment, fact, settings)
 
 
-def pass_day(known: RegistrationState | None, *, moment: Moment, settings: Settings) -> Decision:
+def apply_due_dates(known: RegistrationState | None, *, moment: Moment, settings: Settings) -> Decision:
     """What time alone does: needs whose last day has passed end, and reviews and follow-ups that fall due are noted.
 
     The facts stay: nobody told anything. A registration that has no need left is pending, and is followed up. One whose
@@ -251,7 +253,7 @@ def with_warnings_of_today(registration: Registration) -> Registration:
     return registration.model_copy(update={"warnings": [*_warnings(registration.supply_points), *others]})
 
 
-def give_way(
+def yield_supply_points(
     decision: Decision, known: RegistrationState | None, newer: Collection[str], older: Collection[str], fact: Fact
 ) -> Decision:
     """The same decision without supply points that another registration holds, or held, by a newer fact.
@@ -260,7 +262,7 @@ def give_way(
     gives way is reviewed: somebody asks where the customer lives.
     """
     state, registration = decision.state, decision.state.registration
-    points = state.facts.points | {key: served_by(state.facts.points[key], served=False) for key in newer}
+    points = state.facts.points | {key: point_fact(state.facts.points[key], served=False) for key in newer}
     facts = waiting(state.facts.model_copy(update={"points": points}), older, fact)
     update: dict[str, object] = {"supply_points": _held(facts.points, registration.status)}
     if newer:
@@ -287,7 +289,7 @@ def after_former_holders(decision: Decision, held_by: Mapping[str, Fact]) -> Dec
     return decision._replace(state=decision.state.model_copy(update={"facts": facts}))
 
 
-def _taken_up(decision: Decision, told: RegistrationInput) -> Decision:
+def _reactivated(decision: Decision, told: RegistrationInput) -> Decision:
     """The same decision; what it makes live again after an erasure has its account again."""
     state = decision.state
     if state.erased_on is None or not state.registration.status.live:
@@ -296,7 +298,7 @@ def _taken_up(decision: Decision, told: RegistrationInput) -> Decision:
     return decision._replace(state=state.model_copy(update={"registration": registration, "erased_on": None}))
 
 
-def _begin(
+def _new_registration(
     told: RegistrationInput,
     registration_id: RegistrationId,
     moment: Moment,
@@ -306,7 +308,7 @@ def _begin(
     lapsed: bool = False,
 ) -> Decision:
     """The first that the register hears of an account."""
-    points = {supply_point_key(point): served_by(fact, served=True) for point in told.supply_points.all()}
+    points = {supply_point_key(point): point_fact(fact, served=True) for point in told.supply_points.all()}
     facts = Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points=points)
     needs = _needs(told.needs, None, moment.day, settings)
     status = _status_of(Status(told.status), needs)
@@ -333,7 +335,9 @@ def _begin(
     return Decision(ChangeKind.REGISTERED, state)
 
 
-def _tell(statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, settings: Settings) -> Decision:
+def _apply_statement(
+    statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, settings: Settings
+) -> Decision:
     facts = no_longer_waiting(facts_after(statement, known.facts, fact), fact)
     if facts == known.facts and not statement.review and statement.needs is None:
         elsewhere = _elsewhere(statement, known.registration, known.registration, settings)

@@ -25,7 +25,7 @@ from shared.log import Event, log
 from shared.messages.publisher import publish_all
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, documents
-from shared.store.exports import Exports, Kept, exports
+from shared.store.exports import Exports, StoredDay, exports
 from shared.store.objects import Bucket, DifferentObject, bucket
 
 #: Publishes messages together: topic, data.
@@ -177,7 +177,7 @@ class ExportDays:
         for start in range(0, len(data), _MESSAGES_AT_ONCE):
             await self._publish(self._settings.export_work_topic, data[start : start + _MESSAGES_AT_ONCE])
 
-    async def _plan(self, day: date, kept: Kept | None, until: float) -> ExportDay:
+    async def _plan(self, day: date, kept: StoredDay | None, until: float) -> ExportDay:
         """A day's plan, or that of its next revision if this code would make other files. Of two plans one is kept.
 
         Raises `ExportStopped`, `Unavailable`.

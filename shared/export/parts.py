@@ -13,7 +13,7 @@ from shared.export.work import PartWork
 from shared.log import Event, log
 from shared.settings import Settings, settings
 from shared.store.documents import Documents, documents
-from shared.store.exports import Exports, KeptPart, exports
+from shared.store.exports import Exports, StoredPart, exports
 from shared.store.objects import Bucket, bucket
 
 
@@ -54,7 +54,7 @@ class ExportParts:
             with suppress(ExportStopped):  # noted with its day
                 await self._days.advance(work.slot)
 
-    async def _write(self, plan: ExportDay, kept: KeptPart) -> None:
+    async def _write(self, plan: ExportDay, kept: StoredPart) -> None:
         """Raises `ExportStopped`, `Unavailable`."""
         part = kept.part
         content, result = await self._render(plan, part)

@@ -10,7 +10,7 @@ from shared.domain.supply_points import SupplyPoint
 from shared.errors import InvalidContent, SupplyPointHeld
 from shared.flows.outcome_log import log_outcome
 from shared.messages.events import CloudEvent
-from shared.store.registrations import Outcome, Request, registrations
+from shared.store.registrations import ChangeRequest, Outcome, registrations
 
 
 async def apply_event(
@@ -27,13 +27,13 @@ async def apply_event(
     """
     store = registrations()
     registration_id = store.registration_id(event.subject)
-    request = Request(
+    request = ChangeRequest(
         registration_id=registration_id,
         change_id=f"{registration_id}-{digest(event.source, event.id)}",
         fingerprint=event.fingerprint,
         origin=Origin(actor=event.source, source=event.source, event_id=event.id, event_time=event.time),
         points=points,
-        gives_way=True,
+        yields=True,
     )
     try:
         outcome = await store.apply(request, decide, expect_new=expect_new)

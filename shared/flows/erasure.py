@@ -32,7 +32,7 @@ from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
 from shared.store.identity import Identity, identity
 from shared.store.quarantine import Quarantine, Record
-from shared.store.registrations import Registrations, Request, registration_fields
+from shared.store.registrations import ChangeRequest, Registrations, registration_fields
 from shared.store.rpc import CommitConflict, CommitUnanswered
 from shared.store.supply_points import feed_fields
 
@@ -57,7 +57,7 @@ class Subject(NamedTuple):
     ambiguous: list[Record]
 
 
-class Erased(NamedTuple):
+class ErasureResult(NamedTuple):
     """How many documents were overwritten; `pending` feed entries follow when their day is released.
 
     `ended` says that the registration was live. `ambiguous` are the ids of messages left to a person's judgement.
@@ -76,7 +76,7 @@ class Erased(NamedTuple):
         """How many documents were overwritten."""
         return self.changes + self.feed + self.messages
 
-    def plus(self, other: "Erased") -> "Erased":
+    def plus(self, other: "ErasureResult") -> "ErasureResult":
         """Both together."""
         return self._replace(
             changes=self.changes + other.changes,
@@ -116,7 +116,7 @@ class Erasure:
             ambiguous,
         )
 
-    async def erase(self, registration_id: RegistrationId, actor: str) -> Erased:
+    async def erase(self, registration_id: RegistrationId, actor: str) -> ErasureResult:
         """End the registration if it is live, which tells the networks to delete it, and overwrite everything.
 
         Doing it again does no harm, and finishes what was interrupted. Raises `NotFound`, `Unavailable`.
@@ -129,7 +129,7 @@ class Erasure:
             await pause(attempt)
         raise Unavailable(headers={"Retry-After": "5"})
 
-    async def erase_unknown(self, registration_id: RegistrationId) -> Erased | None:
+    async def erase_unknown(self, registration_id: RegistrationId) -> ErasureResult | None:
         """Erase the quarantined messages of an account that the register does not know, and leave a shell for it.
 
         A message from before the erasure cannot register the account then. None if the register knows it by now.
@@ -147,7 +147,7 @@ class Erasure:
                 return None
         return await self._sweep(registration_id)
 
-    async def erase_due(self, registration_id: RegistrationId, until: date) -> Erased | None:
+    async def erase_due(self, registration_id: RegistrationId, until: date) -> ErasureResult | None:
         """Erase what of a registration is due by a day; None if nothing is. What is live stays as it is.
 
         Raises `Unavailable`.
@@ -177,7 +177,7 @@ class Erasure:
         if not known.registration.status.live:
             return False
         fact = Fact(time=self._documents.clock.now(), source=SOURCE, id=uuid4().hex)
-        request = Request(
+        request = ChangeRequest(
             registration_id=registration_id,
             change_id=f"{registration_id}-{fact.id}",
             fingerprint=SOURCE,
@@ -211,23 +211,23 @@ class Erasure:
             shell = shell.model_copy(update={"erased_on": state.erased_on})
         return await self._replace(stored, shell, london_day(now))
 
-    async def _sweep(self, registration_id: RegistrationId) -> Erased:
+    async def _sweep(self, registration_id: RegistrationId) -> ErasureResult:
         """Overwrite what is left beside a shell, and note when to look again."""
         now = self._documents.clock.now()
         stored = await self._documents.get(_key(registration_id))
         shell = _state(stored) if stored is not None else None
         if stored is None or shell is None or shell.erased_on is None:  # registered again: now it is a former period
-            return Erased(registration_id, 0, 0, 0, 0)
+            return ErasureResult(registration_id, 0, 0, 0, 0)
         done = await self._overwrite(registration_id, _Extent(shell.registration.version, now))
         finished = _finished(done, erased_at(shell), now)
         await self._replace(stored, shell, None if finished else london_day(now) + timedelta(days=1))
         return done
 
-    async def _erase_former(self, state: RegistrationState, until: date) -> Erased | None:
+    async def _erase_former(self, state: RegistrationState, until: date) -> ErasureResult | None:
         """Overwrite what is left of periods that ended before the account was registered again."""
         registration_id = state.registration.registration_id
         now = self._documents.clock.now()
-        done = Erased(registration_id, 0, 0, 0, 0)
+        done = ErasureResult(registration_id, 0, 0, 0, 0)
         finished: list[FormerPeriod] = []
         due = [period for period in state.former if erase_period_on(period, self._kept) <= until]
         for period in due:
@@ -264,7 +264,7 @@ class Erasure:
             return False
         return True
 
-    async def _overwrite(self, registration_id: RegistrationId, extent: _Extent) -> Erased:
+    async def _overwrite(self, registration_id: RegistrationId, extent: _Extent) -> ErasureResult:
         """Overwrite the history, feed and messages of an account that belong to what is erased."""
         messages, ambiguous = await self._messages(registration_id)
         old = [record for record in messages if record.first_seen <= extent.seen_by]
@@ -272,7 +272,7 @@ class Erasure:
             await self._quarantine.erase(record.record_id)
         changes = await self._until_none_is_left(lambda: self._history_writes(registration_id, extent.version))
         feed, pending = await self._overwrite_feed(registration_id, extent.version)
-        return Erased(
+        return ErasureResult(
             registration_id,
             changes,
             feed,
@@ -387,7 +387,7 @@ def _is_due(stored: Stored, until: date) -> bool:
     return due is not None and str(due) <= spread(RegistrationId(stored.document_id), until)
 
 
-def _finished(done: Erased, since: datetime | None, now: datetime) -> bool:
+def _finished(done: ErasureResult, since: datetime | None, now: datetime) -> bool:
     """Whether nothing was left, and nothing can come any more from what raced the erasure."""
     return done.overwritten == 0 and done.pending == 0 and (since is None or now - since >= _RACES_LAST)
 

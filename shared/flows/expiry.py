@@ -14,15 +14,15 @@ from shared.clock import london_day, rfc3339
 from shared.digest import digest
 from shared.domain.changes import ChangeKind, Origin
 from shared.domain.due_dates import ENDING_SOON, Passed, passed
-from shared.domain.lifecycle import Decision, Moment, pass_day
+from shared.domain.lifecycle import Decision, Moment, apply_due_dates
 from shared.domain.registration import RegistrationId, RegistrationState
-from shared.errors import ClockOutOfStep, Erased, InternalError, Unavailable
+from shared.errors import ClockOutOfStep, InternalError, RegistrationErased, Unavailable
 from shared.flows.outcome_log import log_outcome
 from shared.log import Event, log, log_failure
 from shared.settings import Settings
 from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
-from shared.store.registrations import Registrations, Request
+from shared.store.registrations import ChangeRequest, Registrations
 
 SOURCE = "calendar"
 #: No registration is begun later than this after its run: the function's time-out is a minute more.
@@ -118,20 +118,20 @@ class _Run:
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             nonlocal before
             before = known
-            return pass_day(known, moment=moment, settings=self._settings)
+            return apply_due_dates(known, moment=moment, settings=self._settings)
 
         try:
             outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)
-        except Erased:
+        except RegistrationErased:
             return Passed()
         log_outcome(outcome)
         if before is None or outcome.replayed or outcome.change.kind is ChangeKind.NO_CHANGE:
             return Passed()
         return passed(before.registration, outcome.change.state.registration)
 
-    def _request(self, registration_id: RegistrationId) -> Request:
+    def _request(self, registration_id: RegistrationId) -> ChangeRequest:
         now = self._settings.clock().now()
-        return Request(
+        return ChangeRequest(
             registration_id=registration_id,
             change_id=f"{registration_id}-{digest(SOURCE, self._event_id)}",
             fingerprint=self._event_id,

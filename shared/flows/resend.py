@@ -17,10 +17,10 @@ from shared.domain.lifecycle import Decision, Moment, with_warnings_of_today
 from shared.domain.networks import NetworkState, Send, after_change, to_send
 from shared.domain.recipients import Withheld, recipients, tables
 from shared.domain.registration import RegistrationId, RegistrationState
-from shared.errors import ClockOutOfStep, Erased, RegistrationUnknown, Unavailable
+from shared.errors import ClockOutOfStep, RegistrationErased, RegistrationUnknown, Unavailable
 from shared.store.documents import Documents, pause
 from shared.store.identity import Identity
-from shared.store.registrations import Registrations, Request
+from shared.store.registrations import ChangeRequest, Registrations
 from shared.store.rpc import CommitConflict, CommitUnanswered
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of, kept_key
 
@@ -118,7 +118,7 @@ class Resend:
         event_id = f"resend {run} on {london_day(now)} by {self._tables}"
         if delete is not None:
             event_id += f", delete {self._points.claim_key(delete[0]).document_id} at {delete[1]}"
-        request = Request(
+        request = ChangeRequest(
             registration_id=registration_id,
             change_id=f"{registration_id}-{digest(SOURCE, event_id)}",
             fingerprint=event_id,
@@ -128,7 +128,7 @@ class Resend:
         async with self._at_once:
             try:
                 outcome = await self._registrations.apply(request, partial(_again, delete=delete), expect_new=False)
-            except Erased:
+            except RegistrationErased:
                 return False
         return outcome.change.kind is not ChangeKind.NO_CHANGE and not outcome.replayed
 

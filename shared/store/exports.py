@@ -32,14 +32,14 @@ _COUNT_AT_MOST = 500_000
 _RANGES = "0123456789abcdef"
 
 
-class Kept(NamedTuple):
+class StoredDay(NamedTuple):
     """A day as stored, with the version to expect when it is replaced."""
 
     state: ExportDay
     version: Any
 
 
-class KeptPart(NamedTuple):
+class StoredPart(NamedTuple):
     """A part as stored, with the version to expect when it is replaced."""
 
     part: Part
@@ -52,7 +52,7 @@ class Exports:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
-    async def get(self, day: date) -> Kept | None:
+    async def get(self, day: date) -> StoredDay | None:
         """A day; one RPC. Raises `Unavailable`."""
         return _kept(await self._documents.get(_key(day)))
 
@@ -74,7 +74,7 @@ class Exports:
             newest = days[-1] - timedelta(days=1)
         return oldest
 
-    async def put(self, state: ExportDay, replacing: Kept | None) -> bool:
+    async def put(self, state: ExportDay, replacing: StoredDay | None) -> bool:
         """Store a day if it is still as read, and say whether it was. Raises `Unavailable`."""
         fields: dict[str, Value] = {"stage": state.stage.value, "state": state.model_dump_json()}
         write = (
@@ -124,10 +124,10 @@ class Exports:
                 raise Unavailable(headers={"Retry-After": "5"}) from None
         return True
 
-    async def part(self, plan: ExportDay, recipient: str, number: int) -> KeptPart | None:
+    async def part(self, plan: ExportDay, recipient: str, number: int) -> StoredPart | None:
         """One part; one RPC. Raises `Unavailable`."""
         stored = await self._documents.get(Key(_PARTS, _part_id(plan, recipient, number)))
-        return KeptPart(Part.model_validate_json(stored.state), stored.update_time) if stored else None
+        return StoredPart(Part.model_validate_json(stored.state), stored.update_time) if stored else None
 
     async def parts(self, plan: ExportDay, recipient: str | None = None) -> list[Part]:
         """Every part of a revision that is stored, or those of one recipient, in order of recipient and number."""
@@ -144,7 +144,7 @@ class Exports:
         """How many parts nobody has written yet; one RPC. Raises `Unavailable`."""
         return await self._documents.count(_PARTS, _MISSING, [_revision(plan)])
 
-    async def note_result(self, plan: ExportDay, kept: KeptPart, result: PartResult) -> PartResult:
+    async def note_result(self, plan: ExportDay, kept: StoredPart, result: PartResult) -> PartResult:
         """Store a part's result if it has none; returns the one that it has. Raises `Unavailable`."""
         done = kept.part.model_copy(update={"result": result})
         key = _part_key(plan, done)
@@ -228,8 +228,8 @@ def _size(stored: Stored) -> int:
     return size
 
 
-def _kept(stored: Stored | None) -> Kept | None:
-    return Kept(ExportDay.model_validate_json(stored.state), stored.update_time) if stored else None
+def _kept(stored: Stored | None) -> StoredDay | None:
+    return StoredDay(ExportDay.model_validate_json(stored.state), stored.update_time) if stored else None
 
 
 @cache

@@ -53,10 +53,10 @@ _LONGEST_WAIT = timedelta(hours=6)
 
 
 class QuarantineStatus(StrEnum):
-    """`parked` is tried again by itself, `held` waits for a person, `resolved` was applied since."""
+    """`parked` is tried again by itself, `failed` waits for a person, `resolved` was applied since."""
 
     PARKED = "parked"
-    HELD = "held"
+    FAILED = "failed"
     RESOLVED = "resolved"
     DISCARDED = "discarded"
 
@@ -133,7 +133,7 @@ class Quarantine:
         now = self._documents.clock.now()
         parked = problem.disposition is Disposition.PARKED
         outcome: dict[str, Value] = {
-            **(_parked(now, now) if parked else _status_fields(QuarantineStatus.HELD)),
+            **(_parked(now, now) if parked else _status_fields(QuarantineStatus.FAILED)),
             "reason": problem.code,
             "errors": to_json([error._asdict() for error in problem.errors[:_ERRORS]]).decode(),
             "last_seen": now,
@@ -277,11 +277,13 @@ class Quarantine:
         stored = await self._get(record_id)
         return {name: value for name, value in stored.fields.items() if name != "state"}
 
-    async def hold(self, record_id: str) -> None:
+    async def fail(self, record_id: str) -> None:
         """Stop trying a message by itself: from now on it waits for a person. Raises `NotFound`, `Unavailable`."""
-        held = _status_fields(QuarantineStatus.HELD)
-        await self._change(record_id, lambda stored: None if _status(stored).settled else held)
-        log(Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason="parked-too-long", status=QuarantineStatus.HELD)
+        failed = _status_fields(QuarantineStatus.FAILED)
+        await self._change(record_id, lambda stored: None if _status(stored).settled else failed)
+        log(
+            Event.MESSAGE_QUARANTINED, quarantine_id=record_id, reason="parked-too-long", status=QuarantineStatus.FAILED
+        )
 
     async def _get(self, record_id: str) -> Stored:
         stored = await self._documents.get(Key("quarantine", record_id))

@@ -18,11 +18,18 @@ from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.due_dates import erase_due_on
 from shared.domain.erasure import erased_change
 from shared.domain.feed import effects_of
-from shared.domain.lifecycle import Decision, Moment, after_former_holders, give_way
+from shared.domain.lifecycle import Decision, Moment, after_former_holders, yield_supply_points
 from shared.domain.registration import AccountId, Fact, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector, postcode_sector
-from shared.errors import ClockOutOfStep, Erased, IdempotencyKeyReused, Problem, SupplyPointHeld, Unavailable
+from shared.errors import (
+    ClockOutOfStep,
+    IdempotencyKeyReused,
+    Problem,
+    RegistrationErased,
+    SupplyPointHeld,
+    Unavailable,
+)
 from shared.log import Event, log
 from shared.settings import settings
 from shared.store.documents import Documents, Key, Stored, Value, documents, pause
@@ -39,7 +46,7 @@ _PATIENCE_SECONDS = 20.0
 _KEYS_PER_RPC = 500
 
 
-class Known(NamedTuple):
+class Snapshot(NamedTuple):
     """What was read before deciding, with the versions to expect when writing."""
 
     registration: RegistrationState | None = None
@@ -48,10 +55,10 @@ class Known(NamedTuple):
     versions: dict[str, Any] = {}  # noqa: RUF012
 
 
-class Request(NamedTuple):
+class ChangeRequest(NamedTuple):
     """One request or message: where its outcome is kept, and what it is about.
 
-    `points` are the supply points that it may take or lose. A message `gives_way` where another registration holds, or
+    `points` are the supply points that it may take or lose. A message `yields` where another registration holds, or
     held, one by a newer fact, and waits for one that is held by an older fact; a caller is told that it is held.
     """
 
@@ -60,7 +67,7 @@ class Request(NamedTuple):
     fingerprint: str
     origin: Origin
     points: Sequence[SupplyPoint]
-    gives_way: bool = False
+    yields: bool = False
 
     @property
     def fact(self) -> Fact:
@@ -164,7 +171,7 @@ class Registrations:
         changes = [Change.model_validate_json(one.state) for one in stored[:limit]]
         return changes, (_sequence(changes[-1]), changes[-1].change_id) if len(stored) > limit else None
 
-    async def apply(self, request: Request, decide: Decide, *, expect_new: bool) -> Outcome:
+    async def apply(self, request: ChangeRequest, decide: Decide, *, expect_new: bool) -> Outcome:
         """Decide on a request and write all that comes of it in one commit.
 
         `decide` is a pure function, called again with what is true each time a commit was refused. `expect_new` bets
@@ -175,10 +182,10 @@ class Registrations:
         began = self._documents.clock.now()
         patient_until = monotonic() + _PATIENCE_SECONDS
         await self._documents.check_clocks()
-        known = Known() if expect_new else await self._look(request)
+        known = Snapshot() if expect_new else await self._read_snapshot(request)
         for attempt in range(_ATTEMPTS):
             if known.change is not None:
-                return _repeat(known.change, request)
+                return _replayed_outcome(known.change, request)
             try:
                 known, moment, decision = await self._decide(request, known, decide, looked=not expect_new)
                 if self._documents.clock.now() - began > LATEST_ATTEMPT or monotonic() > patient_until:
@@ -193,12 +200,12 @@ class Registrations:
                     raise
             if attempt:
                 await pause(attempt)
-            known, expect_new = await self._look(request), False
+            known, expect_new = await self._read_snapshot(request), False
         if known.change is not None:
-            return _repeat(known.change, request)
+            return _replayed_outcome(known.change, request)
         raise Unavailable(headers={"Retry-After": "1"})
 
-    async def _commit(self, request: Request, known: Known, decision: Decision, moment: Moment) -> Outcome:
+    async def _commit(self, request: ChangeRequest, known: Snapshot, decision: Decision, moment: Moment) -> Outcome:
         """Raises `CommitConflict`, `CommitUnanswered`."""
         change, writes = self._writes(request, known, decision, moment)
         self._note_if_late(change, await self._documents.commit(writes))
@@ -215,7 +222,7 @@ class Registrations:
         answers = await asyncio.gather(*(self._documents.batch_get(part) for part in parts))
         return [stored for answer in answers for stored in answer]
 
-    async def _look(self, request: Request) -> Known:
+    async def _read_snapshot(self, request: ChangeRequest) -> Snapshot:
         """The registration, the request's own change, and the claims it may take: one RPC."""
         keys = {supply_point_key(point): self._points.claim_key(supply_point_key(point)) for point in request.points}
         registration, change, *claims = await self._documents.batch_get(
@@ -225,7 +232,7 @@ class Registrations:
         versions = {key: stored.update_time for key, stored in found.items()}
         if registration is not None:
             versions[request.registration_id] = registration.update_time
-        return Known(
+        return Snapshot(
             _registration(registration),
             Change.model_validate_json(change.state) if change else None,
             {key: Claim.model_validate_json(stored.state) for key, stored in found.items()},
@@ -233,8 +240,8 @@ class Registrations:
         )
 
     async def _decide(
-        self, request: Request, known: Known, decide: Decide, *, looked: bool
-    ) -> tuple[Known, Moment, Decision]:
+        self, request: ChangeRequest, known: Snapshot, decide: Decide, *, looked: bool
+    ) -> tuple[Snapshot, Moment, Decision]:
         """The decision on what is known, and on the claims that it takes beyond what the request names."""
         moment = self._moment(known)
         decision = decide(known.registration, moment)
@@ -244,9 +251,9 @@ class Registrations:
         if more is not known:
             moment = self._moment(more)
             decision = decide(more.registration, moment)
-        return more, moment, await self._settle(request, more, decision)
+        return more, moment, await self._resolve_supply_point_conflicts(request, more, decision)
 
-    async def _look_at_claims(self, request: Request, known: Known, decision: Decision) -> Known:
+    async def _look_at_claims(self, request: ChangeRequest, known: Snapshot, decision: Decision) -> Snapshot:
         """Read the claims of what a decision takes or loses beyond what the request names: rare, one more RPC."""
         looked = {supply_point_key(point) for point in request.points}
         keys = [key for key in (*_taken(known, decision.state), *decision.elsewhere) if key not in looked]
@@ -260,7 +267,9 @@ class Registrations:
             versions=known.versions | {key: stored.update_time for key, stored in found.items() if stored},
         )
 
-    async def _settle(self, request: Request, known: Known, decision: Decision) -> Decision:
+    async def _resolve_supply_point_conflicts(
+        self, request: ChangeRequest, known: Snapshot, decision: Decision
+    ) -> Decision:
         """What stays of a decision where other registrations hold, or held, supply points that it takes.
 
         Raises `SupplyPointHeld` if nothing is left to do before they are released.
@@ -278,14 +287,14 @@ class Registrations:
         }
         if not holders and not former:
             return decision
-        if not request.gives_way:
+        if not request.yields:
             if holders:
                 raise SupplyPointHeld
             return after_former_holders(decision, former)
         facts = decision.state.facts.points
         newer = {key for key, fact in (former | await self._held_by(holders)).items() if fact.newer_than(facts[key])}
         older = holders.keys() - newer
-        settled = give_way(decision, known.registration, newer, older, request.fact)
+        settled = yield_supply_points(decision, known.registration, newer, older, request.fact)
         if older and not _goes_ahead(settled, known.registration):
             raise SupplyPointHeld
         return settled
@@ -297,7 +306,7 @@ class Registrations:
         held = {key: by_id[holder] for key, holder in holders.items() if holder in by_id}
         return {key: state.facts.points[key] for key, state in held.items() if key in state.registration.held()}
 
-    def _moment(self, known: Known) -> Moment:
+    def _moment(self, known: Snapshot) -> Moment:
         """Now, under a day no earlier than any day that this change builds on.
 
         Raises `ClockOutOfStep` if a stored day lies beyond tomorrow.
@@ -312,7 +321,9 @@ class Registrations:
             raise ClockOutOfStep(headers={"Retry-After": "60"})
         return Moment(now, day)
 
-    def _writes(self, request: Request, known: Known, decision: Decision, moment: Moment) -> tuple[Change, list[Any]]:
+    def _writes(
+        self, request: ChangeRequest, known: Snapshot, decision: Decision, moment: Moment
+    ) -> tuple[Change, list[Any]]:
         stated = self._stated_elsewhere(request, known, decision, moment)
         if decision.receipt:
             change = _change(request, decision, decision.state, moment)
@@ -339,7 +350,9 @@ class Registrations:
             *stated,
         ]
 
-    def _stated_elsewhere(self, request: Request, known: Known, decision: Decision, moment: Moment) -> list[Any]:
+    def _stated_elsewhere(
+        self, request: ChangeRequest, known: Snapshot, decision: Decision, moment: Moment
+    ) -> list[Any]:
         """What a message means for the claims of supply points that its registration does not hold any more."""
         return [
             write
@@ -356,7 +369,7 @@ class Registrations:
             )
         ]
 
-    def _registration_write(self, state: RegistrationState, known: Known) -> Any:
+    def _registration_write(self, state: RegistrationState, known: Snapshot) -> Any:
         registration = state.registration
         key = _registration_key(registration.registration_id)
         due = erase_due_on(state, timedelta(days=settings().ended_kept_days))
@@ -386,7 +399,7 @@ def _goes_ahead(decision: Decision, known: RegistrationState | None) -> bool:
     return known is not None and known.erased_on is None and decision.state.facts != known.facts
 
 
-def _taken(known: Known, after: RegistrationState) -> list[str]:
+def _taken(known: Snapshot, after: RegistrationState) -> list[str]:
     """The supply points that the registration holds after, and did not before."""
     before = known.registration.registration.held() if known.registration else {}
     return [key for key in after.registration.held() if key not in before]
@@ -419,7 +432,7 @@ def _sequence(change: Change) -> str:
     return f"{change.version:010d}|{int(not change.made_a_version)}|{rfc3339(change.recorded_at)}"
 
 
-def _change(request: Request, decision: Decision, state: RegistrationState, moment: Moment) -> Change:
+def _change(request: ChangeRequest, decision: Decision, state: RegistrationState, moment: Moment) -> Change:
     """A request leaves the change of its own id once nothing of it waits any more.
 
     A late message about an erased account leaves one that is erased from the start.
@@ -442,9 +455,9 @@ def _change(request: Request, decision: Decision, state: RegistrationState, mome
     return erased_change(change, moment.now) if state.erased_on else change
 
 
-def _repeat(change: Change, request: Request) -> Outcome:
+def _replayed_outcome(change: Change, request: ChangeRequest) -> Outcome:
     if change.erased:
-        raise Erased
+        raise RegistrationErased
     if change.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused
     return Outcome(change, replayed=True)

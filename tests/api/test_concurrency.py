@@ -39,8 +39,8 @@ def test_two_clients_amending_one_record_lose_no_update_and_invent_none(stack: S
         entries += page["changes"]
         if (token := page["next_page_token"]) is None:
             break
-    told_of = [(entry["version"], int(entry["registration"]["primary_contact"]["name"])) for entry in entries]
-    assert told_of == [(count + 1, count) for count in range(2 * times + 1)]
+    submission_of = [(entry["version"], int(entry["registration"]["primary_contact"]["name"])) for entry in entries]
+    assert submission_of == [(count + 1, count) for count in range(2 * times + 1)]
     for number, caller_stale in enumerate(stale):
         made = [entry for entry in entries[1:] if entry["actor"] == f"client-{number}"]
         assert len(made) == times, f"client {number} met {caller_stale} stale versions"

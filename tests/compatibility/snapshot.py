@@ -117,12 +117,12 @@ async def write_states(world: World) -> None:
     await world.days.advance(london("2026-11-25 02:05"))
     world.published.clear()  # nobody writes this day's parts yet
 
-    await world.pass_day(11)
+    await world.apply_due_dates(11)
     await world.tell(8, needs=[{"code": "22"}])
     await put(quarantine, 1, RegistrationUnknown())
     for number in (2, 3, 4):
         await put(quarantine, number, InvalidContent())
-    held = [record.record_id async for page in quarantine.records(QuarantineStatus.HELD) for record in page]
+    held = [record.record_id async for page in quarantine.records(QuarantineStatus.FAILED) for record in page]
     await quarantine.discard(held[0])
     await quarantine.erase(held[1])
     await quarantine.resolve(await put(quarantine, 5, InvalidContent()))
@@ -148,7 +148,7 @@ async def hear(world: World, number: int, statement: Statement) -> None:
     fact = Fact(time=world.clock.now(), source="//accounts", id=str(number))
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.hear(statement, known, moment=moment, fact=fact, settings=world.settings)
+        return lifecycle.apply_account_event(statement, known, moment=moment, fact=fact, settings=world.settings)
 
     await world.apply(number, decide)
 

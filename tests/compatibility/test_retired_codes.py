@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from shared.domain import lifecycle
-from shared.domain.aspects import Statement, told_of
+from shared.domain.aspects import Statement, submission_of
 from shared.domain.lifecycle import Moment
 from shared.domain.needs import NeedCode, NeedInput, categories, live_codes
 from shared.domain.patch import patched
@@ -51,7 +51,7 @@ def refusals(invalid: pytest.ExceptionInfo[InvalidContent]) -> list[tuple[str, s
 
 
 def amended(known: RegistrationState, **patch: Any) -> list[str]:
-    after = lifecycle.amend(patched(told_of(known.registration), patch), known, **RULES).state
+    after = lifecycle.amend(patched(submission_of(known.registration), patch), known, **RULES).state
     return [str(need.code) for need in after.registration.needs]
 
 
@@ -65,13 +65,15 @@ def test_a_retired_code_is_known_but_not_live() -> None:
 def test_a_registration_keeps_a_retired_code_whatever_else_changes(known: RegistrationState) -> None:
     assert amended(known, primary_contact={"name": "Changed"}) == ["02", "08"]
     assert amended(known, needs=[{"code": "08", "note": "both eyes"}, {"code": "22"}]) == ["08", "22"]
-    moved = lifecycle.hear(Statement(premises=account(2).premises, review=True), known, **RULES).state
+    moved = lifecycle.apply_account_event(Statement(premises=account(2).premises, review=True), known, **RULES).state
     assert [need.code for need in moved.registration.needs] == ["02", "08"]
     assert amended(known, needs=[{"code": "02"}]) == ["02"]
 
 
 def test_a_retired_code_is_not_added(known: RegistrationState) -> None:
-    without = lifecycle.amend(patched(told_of(known.registration), {"needs": [{"code": "02"}]}), known, **RULES).state
+    without = lifecycle.amend(
+        patched(submission_of(known.registration), {"needs": [{"code": "02"}]}), known, **RULES
+    ).state
     withdrawn = lifecycle.withdraw("asked", known, **RULES).state
     with pytest.raises(InvalidContent) as by_a_patch:
         amended(without, needs=BOTH)
@@ -106,7 +108,7 @@ async def test_a_retired_code_is_exported_as_before(world: World, next_release: 
     await world.run("2026-11-24 02:05")
     assert codes_at_networks(world) == [("EELC", ("02", "08"))]
     await world.tell(1, needs=BOTH, primary_contact={"name": "Changed", "phones": []})
-    await world.pass_day(1)
+    await world.apply_due_dates(1)
     await world.run("2026-11-25 02:05")
     assert list(world.at_networks().values()) == [("Changed", ("02", "08"))]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain import lifecycle
-from shared.domain.aspects import told_of
+from shared.domain.aspects import submission_of
 from shared.domain.changes import Change
 from shared.domain.export_day import ExportDay, Part
 from shared.domain.feed import FeedEntry
@@ -86,12 +86,12 @@ async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loade
 
         def amend(known: RegistrationState | None, moment: Moment) -> Decision:
             assert known is not None
-            told = patched(told_of(known.registration), {"primary_contact": {"name": "Changed"}})
+            told = patched(submission_of(known.registration), {"primary_contact": {"name": "Changed"}})
             fact = Fact(time=moment.now, source="http", id="amended")
             return lifecycle.amend(told, known, moment=moment, fact=fact, settings=loaded.settings)
 
         await loaded.apply(number, amend)
-        await loaded.pass_day(number)
+        await loaded.apply_due_dates(number)
         amended = await loaded.store.get(registration.registration_id)
         assert amended is not None
         assert amended.registration.primary_contact.name == "Changed"

@@ -24,8 +24,8 @@ from tests.crashes.world import World, ops, push, scheduled
 
 _PARKED = closed(1)
 _LARGE_PARKED = large(closed(2))
-_HELD = wrong(migrated(1))
-_LARGE_HELD = large(wrong(migrated(1, "large")))
+_FAILED = wrong(migrated(1))
+_LARGE_FAILED = large(wrong(migrated(1, "large")))
 _REPLAYS_AT = "2026-11-23 09:10"
 #: What waits was published again, and the register can apply it now.
 _REPLAYED = (migrate(1, 2), at(_REPLAYS_AT), do(scheduled("replay_parked", _REPLAYS_AT)))
@@ -50,20 +50,20 @@ def _expect(objects: int, **statuses: int) -> Callable[[Picture], None]:
 
 
 OPERATIONS = [
-    Operation("a wrong message", before=(), work=lambda _: delivered(_HELD), expected=_expect(0, held=1)),
+    Operation("a wrong message", before=(), work=lambda _: delivered(_FAILED), expected=_expect(0, failed=1)),
     Operation(
         "a large wrong message",
         before=(),
-        work=lambda _: delivered(_LARGE_HELD),
-        expected=_expect(1, held=1),
+        work=lambda _: delivered(_LARGE_FAILED),
+        expected=_expect(1, failed=1),
         everyday=2,
     ),
     Operation(
         "a message that is too early", before=(), work=lambda _: delivered(_PARKED), expected=_expect(0, parked=1)
     ),
-    Operation("a dead letter", before=(), work=lambda _: _dead_letter(_PARKED), expected=_expect(0, held=1)),
+    Operation("a dead letter", before=(), work=lambda _: _dead_letter(_PARKED), expected=_expect(0, failed=1)),
     Operation(
-        "a large dead letter", before=(), work=lambda _: _dead_letter(_LARGE_PARKED), expected=_expect(1, held=1)
+        "a large dead letter", before=(), work=lambda _: _dead_letter(_LARGE_PARKED), expected=_expect(1, failed=1)
     ),
     Operation(
         "parked messages are published again",
@@ -79,7 +79,7 @@ OPERATIONS = [
         work=lambda _: scheduled("replay_parked", "2026-11-25 09:10"),
         after=(run("replay_parked", "2026-11-25 09:11"),),
         settings={"PSR_PARKED_DAYS": "1"},
-        expected=_expect(1, held=2),
+        expected=_expect(1, failed=2),
     ),
     Operation(
         "a parked message is applied",
@@ -108,15 +108,15 @@ OPERATIONS = [
     ),
     Operation(
         "an operator publishes messages again",
-        before=(send(_HELD, _LARGE_HELD),),
+        before=(send(_FAILED, _LARGE_FAILED),),
         work=lambda _: ops("quarantine", "replay", "--all"),
-        expected=_expect(1, held=2),
+        expected=_expect(1, failed=2),
     ),
     Operation(
         "an operator discards messages",
-        before=(send(_HELD, _LARGE_HELD),),
+        before=(send(_FAILED, _LARGE_FAILED),),
         work=lambda _: ops(
-            "quarantine", "discard", record_of(_HELD), record_of(_LARGE_HELD), "--reason", "sent by mistake"
+            "quarantine", "discard", record_of(_FAILED), record_of(_LARGE_FAILED), "--reason", "sent by mistake"
         ),
         expected=_expect(1, discarded=2),
     ),

@@ -152,8 +152,8 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
             Delivery("psr-examples", "a-subscription", str(number), datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
             problem,
         )
-    [page async for page in quarantine.records(QuarantineStatus.HELD)]
-    await quarantine.waiting(QuarantineStatus.HELD)
+    [page async for page in quarantine.records(QuarantineStatus.FAILED)]
+    await quarantine.waiting(QuarantineStatus.FAILED)
     [page async for page in quarantine.unreadable()]
     [page async for page in quarantine.due(world.clock.now(), limit=10)]
     await world.withdraw(2)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain import lifecycle
-from shared.domain.aspects import Statement, facts_after, told_of, whole
+from shared.domain.aspects import Statement, facts_after, submission_of, whole
 from shared.domain.changes import ChangeKind
 from shared.domain.contacts import Contact
 from shared.domain.due_dates import erase_due_on
@@ -64,7 +64,7 @@ def registered(days: int = 0, **changed: Any) -> RegistrationState:
 
 
 def amended(known: RegistrationState, days: int, **patch: Any) -> Decision:
-    after = patched(lifecycle.told_of(known.registration), patch)
+    after = patched(lifecycle.submission_of(known.registration), patch)
     return lifecycle.amend(after, known, moment=at(days), fact=fact(days), settings=SETTINGS)
 
 
@@ -129,7 +129,7 @@ def stored(**changed: Any) -> RegistrationState:
     """A registration as it could be stored, whatever the rules for submissions are today."""
     known = registered()
     registration = known.registration.model_copy(update=changed)
-    facts = facts_after(whole(told_of(registration)), known.facts, fact(1))
+    facts = facts_after(whole(submission_of(registration)), known.facts, fact(1))
     return known.model_copy(update={"registration": registration, "facts": facts})
 
 
@@ -199,7 +199,9 @@ def test_a_patch_may_release_all_supply_points(patch: Any) -> None:
 
 
 def heard(known: RegistrationState, statement: Statement, days: int = 1) -> Decision:
-    return lifecycle.hear(statement, known, moment=at(days), fact=fact(days, "//accounts"), settings=SETTINGS)
+    return lifecycle.apply_account_event(
+        statement, known, moment=at(days), fact=fact(days, "//accounts"), settings=SETTINGS
+    )
 
 
 def test_an_event_may_not_lead_to_more_supply_points_than_a_caller_may_give() -> None:
@@ -224,7 +226,7 @@ def test_an_event_may_not_carry_a_lawful_basis_from_the_future(recorded_on: str,
     after_midnight = Fact(time=datetime(2026, 11, 25, 0, 1, tzinfo=UTC), source="//accounts", id="1")
     basis = Sharing(basis=LawfulBasis.NONE, recorded_on=date.fromisoformat(recorded_on), evidence="call 1")
     with nullcontext() if accepted else pytest.raises(InvalidContent):
-        lifecycle.hear(
+        lifecycle.apply_account_event(
             Statement(sharing=basis), registered(), moment=before_midnight, fact=after_midnight, settings=SETTINGS
         )
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.changes import ChangeKind
 from shared.domain.due_dates import Passed, passed
-from shared.domain.lifecycle import Decision, Moment, amend, pass_day, register, told_of, withdraw
+from shared.domain.lifecycle import Decision, Moment, amend, apply_due_dates, register, submission_of, withdraw
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState
 from shared.settings import Settings
@@ -49,7 +49,7 @@ def registered(day: str, needs: list[dict[str, str]], settings: Settings = SETTI
 
 
 def passes(state: RegistrationState, day: str) -> Decision:
-    return pass_day(state, moment=on(day), settings=SETTINGS)
+    return apply_due_dates(state, moment=on(day), settings=SETTINGS)
 
 
 def summary(decision: Decision) -> tuple[str, list[str], list[str]]:
@@ -137,7 +137,7 @@ def test_nobody_told_anything_so_what_is_told_later_about_an_earlier_time_still_
 def test_a_review_waits_until_the_customer_was_asked(patch: dict[str, Any], noted: list[str]) -> None:
     due = passes(registered("2026-11-23", [BLIND]), "2028-11-23").state
     moment = on("2028-12-01")
-    after = patched(told_of(due.registration), patch)
+    after = patched(submission_of(due.registration), patch)
     assert summary(amend(after, due, moment=moment, fact=fact(moment), settings=SETTINGS))[2] == noted
 
 

@@ -20,7 +20,7 @@ from shared.export.work import PartDue
 from shared.messages.publisher import publish_all
 from shared.settings import settings
 from shared.store.documents import documents
-from shared.store.exports import Exports, Kept, KeptPart
+from shared.store.exports import Exports, StoredDay, StoredPart
 from shared.store.objects import Bucket, bucket
 
 WHEN, STEP = sys.argv[1].split(" ", 1)
@@ -40,7 +40,7 @@ class KillingBucket(Bucket):
 
 
 class KillingExports(Exports):
-    async def put(self, state: ExportDay, replacing: Kept | None) -> bool:
+    async def put(self, state: ExportDay, replacing: StoredDay | None) -> bool:
         pass_by("before", f"store {state.stage}")
         kept = await super().put(state, replacing)
         pass_by("after", f"store {state.stage}")
@@ -52,7 +52,7 @@ class KillingExports(Exports):
         pass_by("after", "store parts")
         return added
 
-    async def note_result(self, plan: ExportDay, kept: KeptPart, result: PartResult) -> PartResult:
+    async def note_result(self, plan: ExportDay, kept: StoredPart, result: PartResult) -> PartResult:
         pass_by("before", "store result")
         noted = await super().note_result(plan, kept, result)
         pass_by("after", "store result")

@@ -151,7 +151,7 @@ async def test_the_last_need_that_ends_takes_the_registration_out_of_that_days_f
     await world.tell(1, needs=[{"code": "33", "ends_on": "2026-11-24"}])
     await world.run("2026-11-24 02:05")
     world.at("2026-11-25 00:15")
-    await world.pass_day(1)
+    await world.apply_due_dates(1)
     files = await world.run("2026-11-26 02:05")
     assert [delete_flag(files, day) for day in ("2026-11-23", "2026-11-24", "2026-11-25")] == ["F", None, "T"]
     assert world.at_networks() == {}

@@ -19,7 +19,7 @@ from google.cloud import storage
 from shared.clock import LONDON, SimulatedClock
 from shared.domain.changes import Origin
 from shared.domain.export_day import ExportDay, Stage
-from shared.domain.lifecycle import Decision, Moment, amend, pass_day, register, withdraw
+from shared.domain.lifecycle import Decision, Moment, amend, apply_due_dates, register, withdraw
 from shared.domain.registration import AccountId, Fact, RegistrationInput, RegistrationState
 from shared.export import d0225, register_csv
 from shared.export.days import ExportDays
@@ -32,7 +32,7 @@ from shared.store.documents import Documents
 from shared.store.exports import Exports
 from shared.store.identity import Identity
 from shared.store.objects import Bucket
-from shared.store.registrations import Registrations, Request
+from shared.store.registrations import ChangeRequest, Registrations
 from tools.local.sample import mpan
 
 #: Contact name and needs codes, by receiver and supply point.
@@ -128,9 +128,9 @@ class World:
 
         await self.apply(number, decide, told)
 
-    async def pass_day(self, number: int) -> None:
+    async def apply_due_dates(self, number: int) -> None:
         """Let the calendar act on an account."""
-        await self.apply(number, lambda known, moment: pass_day(known, moment=moment, settings=self.settings))
+        await self.apply(number, lambda known, moment: apply_due_dates(known, moment=moment, settings=self.settings))
 
     async def withdraw(self, number: int) -> None:
         """Withdraw an account's registration."""
@@ -148,7 +148,7 @@ class World:
         change_id = f"{registration_id}-{uuid.uuid4().hex}"
         points = told.supply_points.all() if told else []
         await self.store.apply(
-            Request(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
+            ChangeRequest(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
         )
 
     def resend(self, actor: str = "an operator") -> Resend:

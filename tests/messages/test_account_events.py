@@ -131,7 +131,7 @@ async def test_an_event_of_the_year_1_is_kept_for_a_person(moved_in: Customer) -
         assert moved_in.push("consume_account_events", message) == 204
         content = json.dumps(message).encode()
         record = await quarantine().get(event_record_id(SOURCE, message["id"], content))
-        assert (record.status, [error.code for error in record.errors]) == ("held", ["time_implausible"])
+        assert (record.status, [error.code for error in record.errors]) == ("failed", ["time_implausible"])
     assert await moved_in.holds() == moved_in.mpans
 
 

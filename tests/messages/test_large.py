@@ -57,7 +57,7 @@ async def test_is_kept_whole_wherever_it_fits(size: int, *, in_bucket: bool, sta
     await publish("psr-customer-migration", data, {"marker": "large"})
 
     record, whole = await kept(record_id(data))
-    assert (record.status, record.reason, record.errors[0].code) == ("held", "invalid-content", "extra_forbidden")
+    assert (record.status, record.reason, record.errors[0].code) == ("failed", "invalid-content", "extra_forbidden")
     assert (record.message.data is None, record.message.stored_as is not None) == (in_bucket, in_bucket)
     assert whole == data
     if in_bucket:
@@ -87,7 +87,7 @@ async def test_what_is_large_in_other_ways_is_kept_too(changes: dict[str, Any], 
 
     found = [
         record
-        async for page in quarantine().records(QuarantineStatus.HELD)
+        async for page in quarantine().records(QuarantineStatus.FAILED)
         for record in page
         if record.message.attributes.get("marker") == marker
     ]

@@ -111,7 +111,7 @@ async def kept(marker: str) -> dict[str, Any]:
     """The one quarantine record of the message that was sent with a marker."""
     found = [
         record
-        async for page in documents().pages("quarantine", equal=("status", "held"))
+        async for page in documents().pages("quarantine", equal=("status", "failed"))
         for record in page
         if json.loads(record.state)["attributes"].get("marker") == marker
     ]

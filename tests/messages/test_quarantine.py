@@ -212,7 +212,7 @@ async def test_a_replay_that_is_dead_lettered_leaves_the_record_open(quarantine:
     data = await quarantine.data((await quarantine.get(record_id)).message)
     await quarantine.put(delivery(data, **{REPLAY_OF: record_id})._replace(topic=None), GivenUp())
     record = await quarantine.get(record_id)
-    assert (record.status, record.reason, record.attempts) == (QuarantineStatus.HELD, "given-up", 2)
+    assert (record.status, record.reason, record.attempts) == (QuarantineStatus.FAILED, "given-up", 2)
 
 
 async def test_an_event_belongs_to_its_own_record_whatever_its_attributes_say(quarantine: Quarantine) -> None:
@@ -220,7 +220,7 @@ async def test_an_event_belongs_to_its_own_record_whatever_its_attributes_say(qu
     data = migrated("A-2")
     await quarantine.put(delivery(data, **{REPLAY_OF: others}), GivenUp())
     await quarantine.resolve(delivery(data, **{REPLAY_OF: others}))
-    assert (await quarantine.get(others)).status is QuarantineStatus.HELD
+    assert (await quarantine.get(others)).status is QuarantineStatus.FAILED
     assert (await quarantine.get(id_of(data))).status is QuarantineStatus.RESOLVED
 
 

@@ -100,7 +100,7 @@ async def test_a_dead_letter_of_a_replay_does_not_resolve_its_record(stack: Stac
     dead_letter(stack, data, "consume-account-events", **{REPLAY_OF: parked.record_id})
 
     kept = await record(data)
-    assert (kept.status, kept.reason, kept.attempts) == (QuarantineStatus.HELD, "given-up", 2)
+    assert (kept.status, kept.reason, kept.attempts) == (QuarantineStatus.FAILED, "given-up", 2)
 
 
 async def test_a_dead_letter_that_is_parked_after_a_replay_is_tried_until_it_applies(stack: Stack, push: Push) -> None:
@@ -108,7 +108,7 @@ async def test_a_dead_letter_that_is_parked_after_a_replay_is_tried_until_it_app
     data = gained(account_id)
     dead_letter(stack, data, "consume-account-events")
     kept = await record(data)
-    assert (kept.status, kept.message.topic) == (QuarantineStatus.HELD, None)
+    assert (kept.status, kept.message.topic) == (QuarantineStatus.FAILED, None)
 
     assert ops("quarantine", "replay", kept.record_id, "--reason", "the outage is over").returncode == 0
     await until_status(data, "parked")
@@ -128,7 +128,7 @@ async def test_a_replay_about_somebody_erased_resolves_its_record_and_erases_it(
     assert ops("subject", "erase", account_id, "--reason", "request 1").returncode == 0
     dead_letter(stack, data, "consume-migration")
     kept = await record(data)
-    assert kept.status is QuarantineStatus.HELD
+    assert kept.status is QuarantineStatus.FAILED
 
     assert ops("quarantine", "replay", kept.record_id, "--reason", "the outage is over").returncode == 0
 
@@ -153,8 +153,8 @@ async def test_a_message_whose_data_is_gone_stops_no_other(stack: Stack, push: P
     assert (await record(gone)).attempts == 1
 
     old = replay_parked(stack, timedelta(days=settings().parked_days + 1))
-    assert old["held"] >= 3
-    assert [(await record(data)).status for data in (whole, gone, full)] == ["held"] * 3
+    assert old["failed"] >= 3
+    assert [(await record(data)).status for data in (whole, gone, full)] == ["failed"] * 3
 
 
 async def test_an_operators_replay_of_many_names_each_that_failed(push: Push) -> None:
@@ -177,7 +177,7 @@ async def test_an_operators_replay_of_many_names_each_that_failed(push: Push) ->
         f"{records[1].record_id}: its data is not in the bucket; discard it",
     ]
     assert done.stderr == "error: 2 could not be published again; see above\n"
-    await until_status(whole, "held", attempts=2)
+    await until_status(whole, "failed", attempts=2)
     assert [await quarantine().get(one.record_id) for one in records[:2]] == before[:2]
     shown = [await ops_quarantine._content(one.message, reveal=False) for one in before[:2]]
     assert shown == ["(erased)", "(its data is not in the bucket)"]

@@ -24,7 +24,7 @@ async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - t
     await world.tell(5, needs=[{"code": "32", "ends_on": "2026-12-09"}])
     await world.withdraw(5)
     world.at("2026-12-07 09:00")
-    await world.pass_day(4)
+    await world.apply_due_dates(4)
     return world
 
 
@@ -73,7 +73,7 @@ async def test_reviews_are_listed_before_and_after_they_are_noted(world: World) 
     world.at("2028-11-22 09:00")
     assert ops(world, "reviews")[1].splitlines()[1:] == []
     world.at("2028-11-23 09:00")
-    await world.pass_day(2)
+    await world.apply_due_dates(2)
     listed = ops(world, "reviews")[1].splitlines()[1:]
     every = {1: "32 33", 2: "", 3: "32 34", 4: ""}
     assert listed == sorted(f"2028-11-23,{of(world, number)},•••,{codes}" for number, codes in every.items())

@@ -20,12 +20,12 @@ def run(stack: Stack, slot: datetime) -> None:
 def noted(stack: Stack) -> list[int]:
     """How many messages each note of neglect speaks of."""
     found = entries(stack.logs, ["replay_parked"])
-    return [entry["held"] for entry in found if entry["event"] == "QUARANTINE_NEGLECTED"]
+    return [entry["failed"] for entry in found if entry["event"] == "QUARANTINE_NEGLECTED"]
 
 
 async def test_what_is_held_for_more_than_three_days_is_noted_once_an_hour(stack: Stack, push: Push) -> None:
     assert push("consume_migration", b"no event at all") == 204
-    held = await quarantine().waiting(QuarantineStatus.HELD)
+    held = await quarantine().waiting(QuarantineStatus.FAILED)
     assert held.oldest is not None
     known = len(noted(stack))
     day_three = (held.oldest + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)

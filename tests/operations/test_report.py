@@ -231,7 +231,7 @@ async def some_days(world: World, model: Model, rng: random.Random) -> None:
         for number in range(12):
             live = {code: end for code, end in model.needs.get(number, {}).items() if end is None or end >= day}
             if live != model.needs.get(number, {}):
-                await world.pass_day(number)
+                await world.apply_due_dates(number)
                 model.set(day, number, model.fuels[number], live)
         for number in rng.sample(range(12), 3):
             if rng.random() < 0.25 and model.fuels.get(number):

@@ -14,7 +14,7 @@ import pytest
 from shared.clock import LONDON, london_day
 from shared.domain.delivery import Delivery
 from shared.domain.registration import AccountId, RegistrationId
-from shared.errors import Disposition, Erased
+from shared.errors import Disposition, RegistrationErased
 from shared.flows.erasure import Erasure
 from shared.settings import settings
 from shared.store.documents import Key
@@ -246,5 +246,5 @@ def test_someone_who_is_only_in_the_quarantine_is_found_and_erased(
 
 
 def test_a_message_about_the_erased_is_not_kept() -> None:
-    assert Erased.disposition is Disposition.DROPPED
+    assert RegistrationErased.disposition is Disposition.DROPPED
     assert Delivery._fields[-2:] == ("data", "delivery_attempt")

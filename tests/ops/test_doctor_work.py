@@ -47,7 +47,7 @@ async def test_what_waits_in_quarantine(world: World) -> None:
     await quarantine.put(delivery(1), RegistrationUnknown())
     world.clock.still = london("2026-11-24 09:00")
     await quarantine.put(delivery(2), InvalidContent())
-    listed = "1 parked, 1 held, the oldest since 2026-11-23 09:00: `python -m ops quarantine list`"
+    listed = "1 parked, 1 failed, the oldest since 2026-11-23 09:00: `python -m ops quarantine list`"
     assert await says() == [nothing, listed]
     world.clock.still = london("2026-12-09 09:00")
     await quarantine.put(delivery(3), GivenUp())
@@ -57,7 +57,7 @@ async def test_what_waits_in_quarantine(world: World) -> None:
             "(docs/runbooks/dead_letters.md)"
         ),
         (
-            "1 parked, 2 held, the oldest since 2026-11-23 09:00; some are parked for more than 14 days: "
+            "1 parked, 2 failed, the oldest since 2026-11-23 09:00; some are parked for more than 14 days: "
             "replay_parked does not do its work (docs/runbooks/job_missing.md)"
         ),
     ]

@@ -85,10 +85,10 @@ def test_every_record_of_a_file_is_accounted_for(tmp_path: Path) -> None:
         "sent": 5,
         "duplicate": 0,
         "stale": 1,
-        "held: invalid-content need_code_unknown": 1,
-        "held: invalid-content model_type": 1,
-        "held: malformed-json": 1,
-        "held: idempotency-key-reused": 1,
+        "failed: invalid-content need_code_unknown": 1,
+        "failed: invalid-content model_type": 1,
+        "failed: malformed-json": 1,
+        "failed: idempotency-key-reused": 1,
         "accounted for": 5,
     }
 
@@ -130,7 +130,7 @@ async def test_what_was_quarantined_and_has_been_applied_since_is_applied(tmp_pa
     assert push("consume_migration", line) == 204
     applied = await asyncio.to_thread(ops, "migrate", "status", file)
 
-    assert rows_of(held.stdout) == {"sent": 1, "duplicate": 0, "held: invalid-content": 1, "accounted for": 1}
+    assert rows_of(held.stdout) == {"sent": 1, "duplicate": 0, "failed: invalid-content": 1, "accounted for": 1}
     assert rows_of(applied.stdout) == {"sent": 1, "duplicate": 0, "applied": 1, "accounted for": 1}
 
 
@@ -153,7 +153,7 @@ def test_lines_that_no_message_can_hold_are_told_and_the_others_accounted_for(tm
         "sent": 4,
         "duplicate": 0,
         "applied": 1,
-        "held: malformed-json": 2,
+        "failed: malformed-json": 2,
         "too large for a message": 1,
         "accounted for": 4,
     }
@@ -277,7 +277,7 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
         "sent": 4,
         "duplicate": 0,
         "applied": 3,
-        "held: invalid-content need_code_unknown": 1,
+        "failed: invalid-content need_code_unknown": 1,
         "accounted for": 4,
     }
     store = registrations()
@@ -319,8 +319,8 @@ def test_rows_that_are_broken_are_quarantined_and_not_mended(tmp_path: Path) -> 
         "sent": 4,
         "duplicate": 0,
         "applied": 1,
-        "held: invalid-content extra_forbidden": 2,
-        "held: malformed-json": 1,
+        "failed: invalid-content extra_forbidden": 2,
+        "failed: malformed-json": 1,
         "accounted for": 4,
     }
 

@@ -96,7 +96,7 @@ async def test_shows_what_is_no_event_without_harm(data: bytes, masked: str, who
     assert push("consume_migration", data, marker=marker) == 204
     (record_id,) = [
         record.record_id
-        async for page in quarantine().records(QuarantineStatus.HELD)
+        async for page in quarantine().records(QuarantineStatus.FAILED)
         for record in page
         if record.message.attributes.get("marker") == marker
     ]

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from shared.domain.aspects import Statement
 from shared.domain.changes import Origin
-from shared.domain.lifecycle import hear, migrate
+from shared.domain.lifecycle import apply_account_event, migrate
 from shared.domain.registration import Fact, RegistrationInput
 from shared.domain.supply_points import SupplyPoint
-from shared.store.registrations import Outcome, Request
+from shared.store.registrations import ChangeRequest, Outcome
 from tests.export.world import World
 
 SOURCE = "//test"
@@ -28,7 +28,7 @@ async def event(
     request = _request(world, number, fact, points)
     return await world.store.apply(
         request,
-        lambda known, moment: hear(statement, known, moment=moment, fact=fact, settings=world.settings),
+        lambda known, moment: apply_account_event(statement, known, moment=moment, fact=fact, settings=world.settings),
         expect_new=False,
     )
 
@@ -48,13 +48,13 @@ async def migrated(
     )
 
 
-def _request(world: World, number: int, fact: Fact, points: Sequence[SupplyPoint]) -> Request:
+def _request(world: World, number: int, fact: Fact, points: Sequence[SupplyPoint]) -> ChangeRequest:
     registration_id = world.store.registration_id(world.account_id(number))
-    return Request(
+    return ChangeRequest(
         registration_id,
         f"{registration_id}-{fact.id}",
         fact.id,
         Origin(actor=SOURCE, source=SOURCE, event_id=fact.id, event_time=fact.time),
         points,
-        gives_way=True,
+        yields=True,
     )

@@ -17,9 +17,9 @@ from shared.domain.delivery import Delivery
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import RegistrationState, Status
 from shared.domain.supply_points import Mpan
-from shared.errors import Erased, InvalidContent, SupplyPointHeld
-from shared.flows.erasure import Erased as Overwritten
+from shared.errors import ErasureResult, InvalidContent, SupplyPointHeld
 from shared.flows.erasure import Erasure
+from shared.flows.erasure import ErasureResult as Overwritten
 from shared.flows.resend import Resend
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import ERASE_DUE, DueDates
@@ -255,7 +255,7 @@ async def test_what_came_late_about_an_erased_account_is_not_kept_and_its_repeat
     late = world.clock.now() - timedelta(days=1)
     await migrated(world, 1, account(1, **named(OLD)), late, OLD)
     assert [one for one in await erasing.holding(OLD) if OLD not in one] == []
-    with pytest.raises(Erased):
+    with pytest.raises(ErasureResult):
         await migrated(world, 1, account(1, **named(OLD)), late, OLD)
 
 
@@ -462,7 +462,7 @@ async def _registered_again(world: World, number: int) -> None:
 
 
 async def _record_of_before(world: World, number: int) -> None:
-    with contextlib.suppress(Erased):
+    with contextlib.suppress(ErasureResult):
         await migrated(world, number, account(number, **named(_name(OLD, number))), london("2026-11-22 10:00"))
 
 
@@ -471,7 +471,7 @@ async def _record_of_now(world: World, number: int) -> None:
 
 
 async def _event_of_now(world: World, number: int) -> None:
-    with contextlib.suppress(Erased):
+    with contextlib.suppress(ErasureResult):
         await event(world, number, Statement(review=True), world.clock.now())
 
 

@@ -9,7 +9,7 @@ from shared.domain.changes import ChangeKind, Origin
 from shared.domain.lifecycle import Decision, Moment, register
 from shared.domain.registration import Fact, RegistrationInput, RegistrationState, Status
 from shared.errors import IdempotencyKeyReused, InvalidContent
-from shared.store.registrations import Outcome, Request
+from shared.store.registrations import ChangeRequest, Outcome
 from tests.export.world import World, account
 from tests.store.messages import migrated
 
@@ -21,7 +21,7 @@ async def create(world: World, told: RegistrationInput, fingerprint: str = "a bo
     registration_id = world.store.registration_id(told.account_id)
     fact = Fact(time=world.clock.now(), source="http", id="key-1")
     origin = Origin(actor="test", source="http", event_id=None, event_time=fact.time)
-    request = Request(registration_id, f"{registration_id}-key-1", fingerprint, origin, told.supply_points.all())
+    request = ChangeRequest(registration_id, f"{registration_id}-key-1", fingerprint, origin, told.supply_points.all())
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         return register(told, known, registration_id, moment=moment, fact=fact, settings=world.settings)

@@ -201,22 +201,22 @@ class World(RuleBasedStateMachine):
 
     # --- the quarantine
 
-    @precondition(lambda self: self._waiting("parked", "held"))
+    @precondition(lambda self: self._waiting("parked", "failed"))
     @rule(data=st.data(), how=st.sampled_from(["job", "job", "one"]), outage=outage, cut=cut)
     def replay(self, data: st.DataObject, how: str, *, outage: bool, cut: Any) -> None:
         if how == "job":
             self.play.service.clock.move_to(self.play.now + timedelta(hours=6, minutes=1))
             step = self.play.replay_parked(outage=outage)
         else:
-            key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
+            key = data.draw(st.sampled_from(self._waiting("parked", "failed")), "message")
             step = self.play.replay(key, outage=outage)
         self.play.take(step, None if outage else cut)
 
-    @precondition(lambda self: self._waiting("parked", "held"))
+    @precondition(lambda self: self._waiting("parked", "failed"))
     @rule(data=st.data(), cut=cut)
     def lose_patience(self, data: st.DataObject, cut: Any) -> None:
         """A message is discarded, or the object of a large one lost."""
-        key = data.draw(st.sampled_from(self._waiting("parked", "held")), "message")
+        key = data.draw(st.sampled_from(self._waiting("parked", "failed")), "message")
         large = any(one.key == key and one.is_large for one in self.play.mails)
         self.play.take(self.play.lose_object(key) if large else self.play.discard(key), None if large else cut)
 

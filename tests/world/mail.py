@@ -147,7 +147,7 @@ def in_old_words(mail: Mail, said: Said, at: datetime) -> Mail:
     understood = said._replace(needs=(("02", None),))
 
     def outcome(model: Model, now: datetime) -> str:
-        return model.record(mail.key, understood, at, now) if model.tables.learnt else "held"
+        return model.record(mail.key, understood, at, now) if model.tables.learnt else "failed"
 
     return _held(mail, "in a word that the table may not know", event, outcome)
 
@@ -179,7 +179,7 @@ def cut_off(mail: Mail) -> Mail:
         data=mail.data[:-1],
         about=frozenset(),
         mark="",
-        outcome=lambda _model, _now: "held",
+        outcome=lambda _model, _now: "failed",
     )
 
 
@@ -199,7 +199,7 @@ def _held(mail: Mail, words: str, event: dict[str, Any], outcome: Outcome | None
         mail,
         words=f"{mail.words}, {words}",
         data=json.dumps(event).encode(),
-        outcome=outcome or (lambda _model, _now: "held"),
+        outcome=outcome or (lambda _model, _now: "failed"),
     )
 
 

@@ -261,7 +261,7 @@ class Model:
     # --- messages
 
     def record(self, key: str, said: Said, at: datetime, now: datetime) -> str:
-        """The old platform's record of an account at a time: `applied`, `parked`, `held` or `dropped`."""
+        """The old platform's record of an account at a time: `applied`, `parked`, `failed` or `dropped`."""
         if key in self.outcomes:
             return "applied" if self.outcomes[key] else "dropped"
         today = london_day(now)
@@ -269,7 +269,7 @@ class Model:
         statement = everything(said._replace(needs=ongoing))
         known = self.registrations.get(said.account)
         if self.newly_retired(ongoing, known.needs if known else ()):
-            return "held"
+            return "failed"
         fact = Fact(at, "//old", key)
         return self._tell(key, said.account, known, statement, fact, now, said.mark)
 
@@ -334,7 +334,7 @@ class Model:
     # --- the quarantine
 
     def put(self, key: str, outcome: str, about: Iterable[str], now: datetime) -> None:
-        """A message could not be applied: `parked`, to be tried again by itself, or `held` for a person."""
+        """A message could not be applied: `parked`, to be retried automatically, or `failed`, for a person."""
         record = self.quarantine.setdefault(key, Quarantined(outcome, frozenset(about), seen=london_day(now)))
         if not record.empty and record.status != "discarded":
             record.status = outcome
@@ -348,7 +348,7 @@ class Model:
 
     def discard(self, key: str) -> None:
         """An operator has given a message up."""
-        if self.quarantine[key].status in ("parked", "held"):
+        if self.quarantine[key].status in ("parked", "failed"):
             self.quarantine[key].status = "discarded"
 
     def resolve(self, key: str, outcome: str) -> None:
@@ -360,7 +360,7 @@ class Model:
 
     # --- time
 
-    def pass_day(self, now: datetime) -> None:
+    def apply_due_dates(self, now: datetime) -> None:
         """What the calendar alone does: needs whose last day is over end, and accounts close after their last day."""
         today = london_day(now)
         for account, known in self.registrations.items():
@@ -474,7 +474,7 @@ class Model:
         active = one.shown == "active"
         told = Told(f"Mrs {one.people}", tuple(sorted(one.needs)), one.basis, account) if active else None
         for point in {*before, *one.holds()}:
-            recipients = self.tables.told_of(point, one.area) if point in one.holds() else set()
+            recipients = self.tables.submission_of(point, one.area) if point in one.holds() else set()
             self.networks.tell(point, recipients, told, self.tables, london_day(now))
             if point in one.holds():
                 self.networks.left(point, account, london_day(now), lost=False)

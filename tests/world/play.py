@@ -380,7 +380,7 @@ class Play:
 
         def judge(model: Model, _: None) -> None:
             outcome = mail.outcome(model, self.now)
-            if outcome in ("parked", "held"):
+            if outcome in ("parked", "failed"):
                 model.put(mail.key, outcome, mail.about, self.now)
 
         return Step(f"delivered: {mail.words}", act, judge, of=mail)
@@ -393,7 +393,7 @@ class Play:
             await self._give_up(_message(mail), mail.function)
 
         def judge(model: Model, _: None) -> None:
-            model.put(mail.key, "held", mail.about, self.now)
+            model.put(mail.key, "failed", mail.about, self.now)
 
         return Step(f"given up in an outage: {mail.words}", act, judge)
 
@@ -475,8 +475,8 @@ class Play:
         mails = {self.records[mail.key]: mail for mail in self.mails}
         for record_id in delivered:
             mail = mails[record_id]
-            outcome = "held" if outage else mail.outcome(model, self.now)
-            if outcome in ("parked", "held"):
+            outcome = "failed" if outage else mail.outcome(model, self.now)
+            if outcome in ("parked", "failed"):
                 model.put(mail.key, outcome, mail.about, self.now)
             else:
                 model.resolve(mail.key, outcome)
@@ -511,7 +511,9 @@ class Play:
     def expire_needs(self) -> Step:
         """The calendar ends needs and accounts."""
         return Step(
-            "the calendar has its run", lambda: self._job("expire_needs"), lambda model, _: model.pass_day(self.now)
+            "the calendar has its run",
+            lambda: self._job("expire_needs"),
+            lambda model, _: model.apply_due_dates(self.now),
         )
 
     def erase_ended(self) -> Step:

@@ -48,7 +48,7 @@ class Tables(NamedTuple):
             rows[PARTNER] = Row(frozenset(self.partner.split()), frozenset({"explicit_consent"}))
         return rows
 
-    def told_of(self, point: str, area: str) -> set[str]:
+    def submission_of(self, point: str, area: str) -> set[str]:
         """Who should be told of a supply point at a home."""
         fuel, _, number = point.partition(":")
         if fuel == "mprn":

@@ -206,13 +206,13 @@ def check(
         with running(loop, morning - timedelta(hours=20), PSR_EXPORT_FIRST_DAY=str(FIRST_DAY)) as service:
             outcomes.append(outcome_of(Play(service, folder), before, delivered))
     one, other = outcomes
-    differing = [
+    changed_aspects = [
         f"{name}: {one.get(name)}, and in the other order: {other.get(name)}"
         for name in sorted({*one, *other})
         if one.get(name) != other.get(name)
     ]
     told = [*(f"before: {each.words}" for each in before), *(f"today: {each.words}" for each in today)]
-    assert not differing, "\n".join([*differing, *told, f"the other order: {order}"])
+    assert not changed_aspects, "\n".join([*changed_aspects, *told, f"the other order: {order}"])
 
 
 @pytest.mark.parametrize("examples", [8, pytest.param(200, marks=pytest.mark.soak)])

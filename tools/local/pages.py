@@ -156,7 +156,7 @@ async def _counts() -> list[tuple[str, str]]:
     """How many registrations there are by status, and messages in quarantine."""
     store = documents()
     wanted = [("registrations", status.value) for status in Status]
-    wanted += [("quarantine", status) for status in ("held", "parked")]
+    wanted += [("quarantine", status) for status in ("failed", "parked")]
     try:
         return [
             (f"{collection}: {status}", f"{await store.count(collection, 'status', [status]):,}")
