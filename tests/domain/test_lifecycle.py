@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain import lifecycle
-from shared.domain.aspects import Statement, facts_after, submission_of, whole
+from shared.domain.aspects import Statement, facts_after, full_statement, submission_of
 from shared.domain.changes import ChangeKind
 from shared.domain.contacts import Contact
 from shared.domain.due_dates import erase_due_on
@@ -129,7 +129,7 @@ def stored(**changed: Any) -> RegistrationState:
     """A registration as it could be stored, whatever the rules for submissions are today."""
     known = registered()
     registration = known.registration.model_copy(update=changed)
-    facts = facts_after(whole(submission_of(registration)), known.facts, fact(1))
+    facts = facts_after(full_statement(submission_of(registration)), known.facts, fact(1))
     return known.model_copy(update={"registration": registration, "facts": facts})
 
 

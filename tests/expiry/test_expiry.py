@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from shared import expiry
 from shared.clock import rfc3339
 from shared.domain.changes import Change
 from shared.errors import ClockOutOfStep, InternalError, Unavailable
+from shared.flows import expiry
 from shared.flows.expiry import Expiry
 from shared.log import Event
 from shared.store.documents import Documents, Key

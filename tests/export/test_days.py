@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ops.verification import verify
+from shared.domain import export_day as plans
 from shared.domain.export_day import ExportStopped, Stage
 from shared.errors import ClockOutOfStep
-from shared.export import plan as plans
 from shared.export.manifest import Manifest
 from shared.store.documents import Key
 from tests.export.world import ROOT, World, london

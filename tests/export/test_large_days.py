@@ -6,10 +6,10 @@ import uuid
 import pytest
 
 from ops.verification import verify
+from shared.domain import export_day as plans
 from shared.domain.export_day import Stage
 from shared.errors import Unavailable
 from shared.export import d0225, days
-from shared.export import plan as plans
 from shared.export.manifest import Manifest
 from shared.store import exports
 from shared.store.documents import Documents, Key

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.domain import export_day as plans
 from shared.domain.contacts import Address, AlternateContact, Contact, Relationship
 from shared.domain.export_day import Cut, ExportStopped, Part, Sums, file_id
 from shared.domain.feed import FeedEntry, SharedNeed, SharedState, size_of
 from shared.domain.needs import NeedCode, categories
 from shared.domain.recipients import UNROUTABLE, Withheld
 from shared.domain.sharing import LawfulBasis
-from shared.export import plan as plans
 from shared.export.gate import why_held
 from tests.export.samples import SETTINGS, deleted, export_day, manifest, told, withheld
 from tests.export.world import World

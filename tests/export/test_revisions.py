@@ -7,9 +7,9 @@ import pytest
 
 from ops.export import _row
 from ops.verification import verify
+from shared.domain import export_day as plans
 from shared.domain.export_day import Stage
 from shared.errors import Unavailable
-from shared.export import plan as plans
 from shared.export import planner
 from shared.export.days import AlreadyReleased, NotHeld
 from shared.export.manifest import Released

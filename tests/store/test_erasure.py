@@ -17,7 +17,7 @@ from shared.domain.delivery import Delivery
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import RegistrationState, Status
 from shared.domain.supply_points import Mpan
-from shared.errors import ErasureResult, InvalidContent, SupplyPointHeld
+from shared.errors import InvalidContent, RegistrationErased, SupplyPointHeld
 from shared.flows.erasure import Erasure
 from shared.flows.erasure import ErasureResult as Overwritten
 from shared.flows.resend import Resend
@@ -255,7 +255,7 @@ async def test_what_came_late_about_an_erased_account_is_not_kept_and_its_repeat
     late = world.clock.now() - timedelta(days=1)
     await migrated(world, 1, account(1, **named(OLD)), late, OLD)
     assert [one for one in await erasing.holding(OLD) if OLD not in one] == []
-    with pytest.raises(ErasureResult):
+    with pytest.raises(RegistrationErased):
         await migrated(world, 1, account(1, **named(OLD)), late, OLD)
 
 
@@ -462,7 +462,7 @@ async def _registered_again(world: World, number: int) -> None:
 
 
 async def _record_of_before(world: World, number: int) -> None:
-    with contextlib.suppress(ErasureResult):
+    with contextlib.suppress(RegistrationErased):
         await migrated(world, number, account(number, **named(_name(OLD, number))), london("2026-11-22 10:00"))
 
 
@@ -471,7 +471,7 @@ async def _record_of_now(world: World, number: int) -> None:
 
 
 async def _event_of_now(world: World, number: int) -> None:
-    with contextlib.suppress(ErasureResult):
+    with contextlib.suppress(RegistrationErased):
         await event(world, number, Statement(review=True), world.clock.now())
 
 
