@@ -127,47 +127,52 @@ def _tool(session: nox.Session, name: str) -> Path:
     return python
 
 
+def _psr(session: nox.Session, *arguments: str) -> None:
+    """Run the operators' command line, with the Python of this environment."""
+    session.run(PYTHON, "-m", "ops", *arguments)
+
+
 @nox.session
 def resources(session: nox.Session) -> None:
     """Write docs/resources.md anew from the plans of the environments."""
     session.run(PYTHON, "-m", "tools.bundle")
-    session.run(PYTHON, "-m", "ops", "release", "resources")
+    _psr(session, "release", "resources")
 
 
 @nox.session
 def upload(session: nox.Session) -> None:
     """Bundle this commit and upload it: `nox -s upload -- ENVIRONMENT`."""
-    session.run(PYTHON, "-m", "ops", "release", "upload", *session.posargs)
+    _psr(session, "release", "upload", *session.posargs)
 
 
 @nox.session
 def plan(session: nox.Session) -> None:
     """Plan a release and save the plan: `nox -s plan -- ENVIRONMENT [--release NAME]`."""
-    session.run(PYTHON, "-m", "ops", "release", "plan", *session.posargs)
+    _psr(session, "release", "plan", *session.posargs)
 
 
 @nox.session
 def save(session: nox.Session) -> None:
     """Save the plan for another machine to apply: `nox -s save -- ENVIRONMENT NAME`."""
-    session.run(PYTHON, "-m", "ops", "release", "save", *session.posargs)
+    _psr(session, "release", "save", *session.posargs)
 
 
 @nox.session
 def apply(session: nox.Session) -> None:
     """Apply the saved plan: `nox -s apply -- ENVIRONMENT [--saved NAME]`."""
-    session.run(PYTHON, "-m", "ops", "release", "apply", *session.posargs)
+    _psr(session, "release", "apply", *session.posargs)
 
 
 @nox.session
 def smoke(session: nox.Session) -> None:
     """Check a deployment from outside: `nox -s smoke -- ENVIRONMENT`."""
-    session.run(PYTHON, "-m", "ops", "release", "smoke", *session.posargs)
+    _psr(session, "release", "smoke", *session.posargs)
 
 
 @nox.session
 def deploy(session: nox.Session) -> None:
     """Release this commit, or go back to an earlier release: `nox -s deploy -- ENVIRONMENT [--release NAME]`."""
-    session.run(PYTHON, "-m", "ops", "release", "deploy", *session.posargs)
+    _psr(session, "release", "deploy", *session.posargs)
 
 
 @nox.session

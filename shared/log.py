@@ -137,13 +137,13 @@ class Event(Enum):
         "ERROR",
         "Change stored under a day that had closed",
         "registration_id day",
-        "An instance froze as it was committing; the day may be out already: `ops export resend DAY` tells it again.",
+        "An instance froze as it was committing; the day may be out already: `psr export resend DAY` tells it again.",
     )
     DAY_PASSED = (
         "INFO",
         "Needs and accounts that had run out were ended, reviews and follow-ups that fell due were noted",
         "day needs without_needs closed reviews follow_ups skipped ending_soon reviews_waiting follow_ups_waiting",
-        "A run of `expire_needs`: what it did, and what waits for people (`ops needs`) if the run came to its end.",
+        "A run of `expire_needs`: what it did, and what waits for people (`psr needs`) if the run came to its end.",
     )
     REGISTRATION_SKIPPED = (
         "ERROR",

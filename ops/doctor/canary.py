@@ -235,7 +235,7 @@ async def _erase() -> None:
     """As people are erased. Raises `Unavailable`."""
     registration_id = registrations().registration_id(ACCOUNT)
     who = operator()
-    await operator_actions().note(Action.ERASED, who, [registration_id], "ops doctor's canary")
+    await operator_actions().note(Action.ERASED, who, [registration_id], "psr doctor's canary")
     with suppress(NotFound):
         await erasure().erase(registration_id, who)
 
@@ -245,6 +245,6 @@ async def _erased() -> Finding | None:
         async with asyncio.timeout(_ERASURE_SECONDS):
             await _erase()
     except (Unavailable, TimeoutError):
-        says = f"the canary could not be erased: `python -m ops subject erase {ACCOUNT} --reason doctor`"
+        says = f"the canary could not be erased: `psr subject erase {ACCOUNT} --reason doctor`"
         return failing(_CHECK, f"{says}, or run the doctor again")
     return None

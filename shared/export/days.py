@@ -95,7 +95,7 @@ class ExportDays:
         return {"released": released, "waiting": None}
 
     async def note_stopped(self, stopped: ExportStopped) -> None:
-        """Keep why a day has stopped, for `ops export status`, and raise the alert."""
+        """Keep why a day has stopped, for `psr export status`, and raise the alert."""
         log(Event.EXPORT_STOPPED, day=stopped.day, reason=stopped.sentence)
 
         def note(state: ExportDay) -> ExportDay:
@@ -161,7 +161,7 @@ class ExportDays:
             await self._ask_for(plan, missing, slot)
             return f"{len(missing)} parts"
         if plan.stage is Stage.HELD:
-            return "a decision (ops export release)"
+            return "a decision (psr export release)"
         parts = await self._exports.parts(plan)
         manifest = manifest_of(plan, parts, str(self._settings.supplier_mpid))
         await self._check_objects(plan, parts)
@@ -169,7 +169,7 @@ class ExportDays:
         plan = plan.model_copy(update={"sums": sums_of(manifest), "manifest_sha256": digest_of(manifest)})
         if reason := await self._why_held(plan, manifest):
             await self._hold(plan, reason)
-            return "a decision (ops export release)"
+            return "a decision (psr export release)"
         return None if await self._release(plan) else "its next revision"
 
     async def _ask_for(self, plan: ExportDay, parts: list[Part], slot: datetime) -> None:
@@ -282,7 +282,7 @@ def _changed(plan: ExportDay, path: str) -> ExportStopped:
     return ExportStopped(
         plan.day,
         f"{path} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
-        f"ops export revise {plan.day}",
+        f"psr export revise {plan.day}",
     )
 
 
@@ -309,7 +309,7 @@ async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes
         raise ExportStopped(
             plan.day,
             f"{path} is there already with other content; nothing is overwritten and nothing is released. Find out who "
-            f"wrote it, then ops export revise {plan.day}",
+            f"wrote it, then psr export revise {plan.day}",
         ) from None
 
 

@@ -90,7 +90,7 @@ class ExportParts:
                 plan.day,
                 f"a feed entry of {part.recipient}-{part.number} was written after the day had closed; nothing is "
                 "released. Find the instance whose clock is wrong or that was frozen, then "
-                f"ops export revise {plan.day}, which takes it",
+                f"psr export revise {plan.day}, which takes it",
             )
         if counted != part.counted:
             raise ExportStopped(

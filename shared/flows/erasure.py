@@ -1,4 +1,4 @@
-"""Erasing people: at their request (`ops subject erase`), and when the retention of an ended registration is over.
+"""Erasing people: at their request (`psr subject erase`), and when the retention of an ended registration is over.
 
 First the registration becomes a shell, under the version read: what is live is refused, and nothing else is touched
 until it is settled. Then its history, what networks were told and its quarantined messages are overwritten in place, so

@@ -18,8 +18,8 @@ from shared.runtime.manifest import Manifest
 from tools.bundle.contents import requirements_file
 from tools.bundle.release import RUNTIME, Built, build
 from tools.bundle.sbom import locked_packages
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 COPIED = ("functions", "ops", "requirements", "shared", "tools")
 
 

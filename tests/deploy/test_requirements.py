@@ -4,7 +4,6 @@ import ast
 import sys
 from importlib.metadata import distributions
 from io import BytesIO
-from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -12,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 from tools.bundle.release import RUNTIME, build
 from tools.bundle.sbom import locked_packages
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 BUILT = build(ROOT)
 #: The installed package that each module's file belongs to.
 OWNERS = {

@@ -13,11 +13,11 @@ from packaging.utils import canonicalize_name
 
 from tools.errors import CommandError
 from tools.locks import Pin, read_lock
+from tools.places import ROOT
 from tools.supply_chain import licences, requirements, secret_scan, vulnerabilities
 from tools.supply_chain.__main__ import deployed_locks, licence_rows, read_policy
 from tools.supply_chain.result import Result
 
-ROOT = Path(__file__).parents[2]
 HASH = "--hash=sha256:" + "0" * 64
 #: In two parts, or the scan of this repository would find it.
 AWS_KEY = "AKIA" + "QYLPMN5HHHFPZAM2"

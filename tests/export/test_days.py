@@ -236,7 +236,7 @@ async def test_a_changed_byte_in_the_bucket_stops_the_day_and_those_after_it(wor
     assert not [name for name in world.files() if "manifest" in name or "released" in name]
     sentence = (
         f"{name} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
-        "ops export revise 2026-11-23"
+        "psr export revise 2026-11-23"
     )
     assert await world.stopped(MONDAY) == sentence
     with pytest.raises(ExportStopped) as stopped:
@@ -290,7 +290,7 @@ async def test_a_feed_entry_written_after_the_day_closed_stops_it(world: World) 
     assert await world.released() == []
     assert await world.stopped(MONDAY) == (
         "a feed entry of EELC-1 was written after the day had closed; nothing is released. Find the instance whose "
-        "clock is wrong or that was frozen, then ops export revise 2026-11-23, which takes it"
+        "clock is wrong or that was frozen, then psr export revise 2026-11-23, which takes it"
     )
     await world.days.revise(MONDAY)
     files = await world.run("2026-11-24 03:05")

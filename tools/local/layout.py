@@ -15,9 +15,8 @@ from shared.clock import LONDON, SimulatedClock, london_day, machine_time
 from shared.model import Model
 from shared.runtime.manifest import read_manifests
 from tools.local.processes import LOOPBACK, free_ports
+from tools.places import FUNCTIONS, ROOT
 
-ROOT = Path(__file__).parents[2]
-FUNCTIONS = ROOT / "functions"
 AUDIENCE = "psr-api"
 BUCKET = "exports"
 QUARANTINE_BUCKET = "quarantine"

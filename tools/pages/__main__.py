@@ -2,10 +2,11 @@
 
 import os
 
-from tools.local.layout import ROOT, new_layout
+from tools.local.layout import new_layout
 from tools.pages.api import api_pages
 from tools.pages.events import event_pages
 from tools.pages.logs import log_page
+from tools.places import ROOT
 
 
 def pages() -> dict[str, str]:
