@@ -18,8 +18,10 @@ PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
 #: Tests run on every core; those of one file stay together, since they share what a file makes once.
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
-#: Lock files that stand alone. Every other takes its versions from dev.txt: what is tested is what is deployed.
+#: Lock files that are resolved on their own.
 STANDALONE = ("checkov", "dev", "java", "security", "uv")
+#: Lock files that take their versions from dev.txt: what is tested is what is deployed.
+CONSTRAINED = ("functions", "peers")
 #: Those that have an environment of their own, in .local/tools.
 TOOLS = ("checkov", "java", "peers", "security")
 
@@ -184,12 +186,13 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def lock(session: nox.Session) -> None:
     """Resolve requirements/*.in into hashed lock files for Python 3.11 and later; then run `nox -s licences`."""
-    functions = sorted(p.stem for p in REQUIREMENTS.glob("*.in") if p.stem not in STANDALONE)
-    for name in (*STANDALONE, *functions):
+    for name in (*STANDALONE, *CONSTRAINED):
         constraint = [] if name in STANDALONE else ["--constraint", "dev.txt"]
+        # Bundles take their parts of functions.txt by these notes (tools/locks.py).
+        notes = ["--annotation-style", "line"] if name == "functions" else ["--no-annotate"]
         with session.chdir(REQUIREMENTS):
             session.run(
                 *(PYTHON, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
-                *("--generate-hashes", "--no-header", "--no-annotate", *constraint, *session.posargs),
+                *("--generate-hashes", "--no-header", *notes, *constraint, *session.posargs),
                 *(f"{name}.in", "--output-file", f"{name}.txt"),
             )

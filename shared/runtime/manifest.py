@@ -95,6 +95,8 @@ Permission = Literal[
 class Manifest(Model):
     """One function.
 
+    `packages` names what its bundle requires besides what every function does (requirements/functions.in).
+
     `elsewhere` has the methods that other functions serve, by path, where this one gets all requests that no route
     takes: it answers 405 with the methods of the whole API.
     """
@@ -105,6 +107,7 @@ class Manifest(Model):
     resources: Resources
     permissions: list[Permission]
     settings: list[Annotated[str, AfterValidator(_known_setting)]] = Field(default_factory=list)
+    packages: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]] = Field(default_factory=list)
     elsewhere: dict[PathTemplate, list[Method]] = Field(default_factory=dict)
 
 

@@ -63,7 +63,7 @@ def build(root: Path) -> Built:
     functions = {}
     objects = {}
     for name, manifest in manifests.items():
-        files = bundle_files(root, name, graph)
+        files = bundle_files(root, name, manifest, graph)
         content = archive(files)
         digest = sha256(content).hexdigest()
         place = f"{name}/{digest[:_NAME_DIGITS]}"
