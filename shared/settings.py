@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from shared.clock import Clock, SimulatedClock
-from shared.model import Model
+from shared.policy import Policy
 
 PREFIX = "PSR_"
 _KEY_BYTES = 32
@@ -21,8 +21,8 @@ class SettingsError(Exception):
     """The environment lacks a setting or holds one that cannot be right. Names settings, never values."""
 
 
-class Settings(Model, strict=False):
-    """Every setting; the environment variable is the name in capitals after `PSR_`."""
+class Settings(Policy):
+    """Every setting, the policy's too; the environment variable is the name in capitals after `PSR_`."""
 
     project: str = Field(min_length=1, description="Google Cloud project id")
     database: str = Field("(default)", description="Firestore database id")
@@ -61,13 +61,7 @@ class Settings(Model, strict=False):
         None, description="Bucket for quarantined messages that are too large for a document"
     )
 
-    delete_on_supply_lost: bool = Field(False, description="Tell networks to delete what another supplier now serves")
-    young_child_until_birthday: int = Field(6, ge=5, le=6, description="Code 29 ends on this birthday (5th or 6th)")
-    follow_up_days: int = Field(14, ge=1, description="Days in which a pending registration is followed up")
     parked_days: int = Field(14, ge=1, description="Days for which a parked message is tried again")
-    ended_kept_days: int = Field(730, ge=1, description="Days after which an ended registration is erased")
-    review_months: int = Field(24, ge=1, description="Months between reviews of a registration")
-    review_months_medically_dependent: int = Field(12, ge=1, description="The same with a medically dependent need")
 
     simulated_clock: Path | None = Field(None, description="Local stack only: file of the simulated clock")
 

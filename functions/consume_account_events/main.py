@@ -19,7 +19,7 @@ async def consume(delivery: Delivery) -> None:
     statement = statement_of(event)
     await apply_event(
         event,
-        lambda known, moment: apply_account_event(statement, known, moment=moment, fact=event.fact, settings=here),
+        lambda known, moment: apply_account_event(statement, known, moment=moment, fact=event.fact, policy=here),
         points=points_named(event),
     )
 

@@ -20,9 +20,7 @@ async def consume(delivery: Delivery) -> None:
     registration_id = registrations().registration_id(event.subject)
     await apply_event(
         event,
-        lambda known, moment: migrate(
-            event.data, known, registration_id, moment=moment, fact=event.fact, settings=here
-        ),
+        lambda known, moment: migrate(event.data, known, registration_id, moment=moment, fact=event.fact, policy=here),
         points=event.data.supply_points.all(),
         expect_new=True,
     )

@@ -50,7 +50,7 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     fact = _fact(call)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, settings=settings())
+        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, policy=settings())
 
     told = body.model_dump_json(exclude_defaults=True)
     outcome = await _apply(call, registration_id, fact, told, decide, points=body.supply_points.all(), expect_new=True)
@@ -83,7 +83,7 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
         told = patched(submission_of(known.registration), body.root)
-        decision = lifecycle.amend(told, known, moment=moment, fact=fact, settings=settings())
+        decision = lifecycle.amend(told, known, moment=moment, fact=fact, policy=settings())
         call.caller.check_supply_points(_taken(known, decision.state))
         return decision
 
@@ -109,7 +109,7 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, settings=settings())
+        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, policy=settings())
 
     outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
     return _answer(call, outcome, 200)

@@ -7,7 +7,7 @@ from shared.domain import needs as need_rules
 from shared.domain.aspects import Profile, Statement
 from shared.domain.needs import NeedInput
 from shared.domain.registration import FormerPeriod, Notice, Registration, RegistrationState, Status
-from shared.settings import Settings
+from shared.policy import Policy
 
 #: Warning about a date to act on: it has come.
 DATE_PASSED = "date_passed"
@@ -32,31 +32,31 @@ class Passed(NamedTuple):
 
 
 def review_due_on(
-    statement: Statement, before: Registration, profile: Profile | None, day: date, settings: Settings
+    statement: Statement, before: Registration, profile: Profile | None, day: date, policy: Policy
 ) -> date:
     """A review that is due stays due until the customer has been asked."""
     if statement.review:
         return min(day, before.review_due_on)
     needs = profile.needs if profile else [need.told for need in before.needs]
     if statement.confirmed:
-        return next_review(needs, day, settings)
+        return next_review(needs, day, policy)
     same = before.status.live and needs == [need.told for need in before.needs]
     due = before.status.live and before.review_due_on <= day
-    return before.review_due_on if profile is None or same or due else next_review(needs, day, settings)
+    return before.review_due_on if profile is None or same or due else next_review(needs, day, policy)
 
 
-def next_review(needs: list[NeedInput], day: date, settings: Settings) -> date:
+def next_review(needs: list[NeedInput], day: date, policy: Policy) -> date:
     """When to go over a registration with the customer again: sooner where electricity keeps someone alive."""
     dependent = need_rules.medically_dependent(need.code for need in needs)
-    return _months_on(day, settings.review_months_medically_dependent if dependent else settings.review_months)
+    return _months_on(day, policy.review_months_medically_dependent if dependent else policy.review_months)
 
 
-def follow_up_on(status: Status, before: Registration | None, day: date, settings: Settings) -> date | None:
+def follow_up_on(status: Status, before: Registration | None, day: date, policy: Policy) -> date | None:
     """When to ask for the needs of a pending registration; the date stays while it is pending."""
     if status is not Status.PENDING:
         return None
     waiting = before.follow_up_on if before else None
-    return waiting or day + timedelta(days=settings.follow_up_days)
+    return waiting or day + timedelta(days=policy.follow_up_days)
 
 
 def notices_of_due_dates(registration: Registration, day: date) -> list[Notice]:

@@ -11,7 +11,6 @@ from shared.digest import digest
 from shared.domain.recipients import Withheld, tables
 from shared.errors import Disposition, Problem
 from shared.model import Model
-from shared.settings import Settings
 
 #: Raised by one whenever the bytes of any file would change for the same feed; a day not yet released is made anew.
 RENDERER_VERSION = 1
@@ -206,6 +205,6 @@ def folder(day: date, revision: int) -> str:
     return f"{day.isoformat()}/r{revision}"
 
 
-def configuration_of(settings: Settings) -> str:
-    """A fingerprint of what files depend on besides the feed: the tables of recipients, and this supplier's name."""
-    return digest(tables(), str(settings.supplier_mpid), settings.test_data_flag)
+def configuration_of(supplier_mpid: str | None, test_data_flag: str) -> str:
+    """A fingerprint of what files depend on besides the feed: the recipient tables, and this supplier's name."""
+    return digest(tables(), str(supplier_mpid), test_data_flag)

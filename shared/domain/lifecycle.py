@@ -58,7 +58,7 @@ from shared.errors import (
     RegistrationErased,
     RegistrationUnknown,
 )
-from shared.settings import Settings
+from shared.policy import Policy
 
 #: Warning: needs whose last day was over when the old platform's record came were left out. Also an error's code.
 LAPSED = "need_already_ended"
@@ -100,7 +100,7 @@ def register(
     *,
     moment: Moment,
     fact: Fact,
-    settings: Settings,
+    policy: Policy,
 ) -> Decision:
     """A caller registers an account, anew or again after it was withdrawn or ended.
 
@@ -108,17 +108,15 @@ def register(
     """
     if known is not None and known.registration.status.live:
         raise AlreadyRegistered
-    _refuse_impossible_dates(told, None, moment.day, settings)
+    _refuse_impossible_dates(told, None, moment.day, policy)
     _refuse_newly_retired(told, None)
     if known is None:
-        return _new_registration(told, registration_id, moment, fact, settings)
+        return _new_registration(told, registration_id, moment, fact, policy)
     statement = full_statement(told, confirmed=True)
-    return _reactivated(_apply_statement(statement, known, moment, after_every_known_fact(fact, known), settings), told)
+    return _reactivated(_apply_statement(statement, known, moment, after_every_known_fact(fact, known), policy), told)
 
 
-def amend(
-    told: RegistrationInput, known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings
-) -> Decision:
+def amend(told: RegistrationInput, known: RegistrationState, *, moment: Moment, fact: Fact, policy: Policy) -> Decision:
     """A caller who has seen the registration states what it should be. Aspects that stay the same keep their facts.
 
     Who speaks about needs or the lawful basis has gone over them with the customer; a new phone number is no review.
@@ -130,18 +128,18 @@ def amend(
     changed = changed_aspects(full_statement(told), full_statement(before))
     if changed == Statement():
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
-    _refuse_impossible_dates(told, before, moment.day, settings)
+    _refuse_impossible_dates(told, before, moment.day, policy)
     _refuse_newly_retired(told, known)
     statement = changed._replace(confirmed=changed.sharing is not None or told.needs != before.needs)
-    return _apply_statement(statement, known, moment, after_every_known_fact(fact, known), settings)
+    return _apply_statement(statement, known, moment, after_every_known_fact(fact, known), policy)
 
 
-def withdraw(reason: str, known: RegistrationState, *, moment: Moment, fact: Fact, settings: Settings) -> Decision:
+def withdraw(reason: str, known: RegistrationState, *, moment: Moment, fact: Fact, policy: Policy) -> Decision:
     """The customer does not want to be on the register any more. Raises `NotLive`."""
     if not known.registration.status.live:
         raise NotLive
     decision = _apply_statement(
-        Statement(status=Status.WITHDRAWN), known, moment, after_every_known_fact(fact, known), settings
+        Statement(status=Status.WITHDRAWN), known, moment, after_every_known_fact(fact, known), policy
     )
     return decision._replace(reason=reason)
 
@@ -153,7 +151,7 @@ def migrate(
     *,
     moment: Moment,
     fact: Fact,
-    settings: Settings,
+    policy: Policy,
 ) -> Decision:
     """The old platform tells what it knew of an account at `fact.time`.
 
@@ -162,20 +160,20 @@ def migrate(
     left out, with a warning.
     Raises `InvalidContent` for dates that cannot be, and for retired needs codes that the registration does not have.
     """
-    ongoing = [need for need in told.needs if not _lapsed(need, moment.day, settings)]
+    ongoing = [need for need in told.needs if not _lapsed(need, moment.day, policy)]
     lapsed = len(ongoing) < len(told.needs)
     told = told.model_copy(update={"needs": ongoing})
-    _refuse_impossible_dates(told, None, moment.day, settings)
+    _refuse_impossible_dates(told, None, moment.day, policy)
     _refuse_newly_retired(told, known)
     if known is None:
-        return _new_registration(told, registration_id, moment, fact, settings, lapsed=lapsed)
+        return _new_registration(told, registration_id, moment, fact, policy, lapsed=lapsed)
     lacking = {need.code for need in told.needs} - {need.code for need in known.registration.needs}
     loses = not fact.newer_than(known.facts.profile) and not waits(known.facts, fact)
     due = loses and bool(lacking) and known.registration.status.live and known.registration.review_due_on > moment.day
     statement = full_statement(told, lapsed=lapsed)._replace(review=due)
     if _is_another_of_its_time(fact, known):
         statement = _with_the_needs_of_both(told, known, moment)
-    return _reactivated(_apply_statement(statement, known, moment, fact, settings), told)
+    return _reactivated(_apply_statement(statement, known, moment, fact, policy), told)
 
 
 def _is_another_of_its_time(fact: Fact, known: RegistrationState) -> bool:
@@ -195,7 +193,7 @@ def _with_the_needs_of_both(told: RegistrationInput, known: RegistrationState, m
 
 
 def apply_account_event(
-    statement: Statement, known: RegistrationState | None, *, moment: Moment, fact: Fact, settings: Settings
+    statement: Statement, known: RegistrationState | None, *, moment: Moment, fact: Fact, policy: Policy
 ) -> Decision:
     """An event tells something about an account.
 
@@ -211,10 +209,10 @@ def apply_account_event(
     says_nothing_else = statement == Statement(review=True)
     wins = says_nothing_else and fact.newer_than(known.facts.profile)
     wins = wins or facts_after(statement, known.facts, fact) != known.facts
-    return _apply_statement(statement._replace(review=statement.review and wins), known, moment, fact, settings)
+    return _apply_statement(statement._replace(review=statement.review and wins), known, moment, fact, policy)
 
 
-def apply_due_dates(known: RegistrationState | None, *, moment: Moment, settings: Settings) -> Decision:
+def apply_due_dates(known: RegistrationState | None, *, moment: Moment, policy: Policy) -> Decision:
     """What time alone does: needs whose last day has passed end, and reviews and follow-ups that fall due are noted.
 
     The facts stay: nobody told anything. A registration that has no need left is pending, and is followed up. One whose
@@ -234,7 +232,7 @@ def apply_due_dates(known: RegistrationState | None, *, moment: Moment, settings
         update = {
             "needs": needs,
             "status": status,
-            "follow_up_on": follow_up_on(status, before, moment.day, settings),
+            "follow_up_on": follow_up_on(status, before, moment.day, policy),
             "closes_on": _still_to_act_on(before.closes_on, facts, moment.day),
         }
         after = before.model_copy(update=update)
@@ -303,14 +301,14 @@ def _new_registration(
     registration_id: RegistrationId,
     moment: Moment,
     fact: Fact,
-    settings: Settings,
+    policy: Policy,
     *,
     lapsed: bool = False,
 ) -> Decision:
     """The first that the register hears of an account."""
     points = {supply_point_key(point): point_fact(fact, served=True) for point in told.supply_points.all()}
     facts = Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points=points)
-    needs = _needs(told.needs, None, moment.day, settings)
+    needs = _needs(told.needs, None, moment.day, policy)
     status = _status_of(Status(told.status), needs)
     registration = Registration(
         registration_id=registration_id,
@@ -326,8 +324,8 @@ def _new_registration(
         services=told.services,
         created_at=moment.now,
         updated_at=moment.now,
-        review_due_on=next_review(told.needs, moment.day, settings),
-        follow_up_on=follow_up_on(status, None, moment.day, settings),
+        review_due_on=next_review(told.needs, moment.day, policy),
+        follow_up_on=follow_up_on(status, None, moment.day, policy),
         warnings=[],
     )
     registration = _warned(registration, facts, [_LEFT_OUT] if lapsed else [])
@@ -336,17 +334,17 @@ def _new_registration(
 
 
 def _apply_statement(
-    statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, settings: Settings
+    statement: Statement, known: RegistrationState, moment: Moment, fact: Fact, policy: Policy
 ) -> Decision:
     facts = no_longer_waiting(facts_after(statement, known.facts, fact), fact)
     if facts == known.facts and not statement.review and statement.needs is None:
-        elsewhere = _elsewhere(statement, known.registration, known.registration, settings)
+        elsewhere = _elsewhere(statement, known.registration, known.registration, policy)
         return Decision(receipt_kind(statement, known.facts, fact), known, receipt=True, elsewhere=elsewhere)
     if facts.closing != known.facts.closing:
         closed = after_last_day(facts, statement.closes_on, moment.day)
         statement = statement._replace(status=statement.status if closed == facts else Status.ENDED)
         facts = closed
-    registration = _registration_after(statement, known, facts, moment, settings)
+    registration = _registration_after(statement, known, facts, moment, policy)
     refuse_too_many(known.registration.supply_points, registration.supply_points)
     kind = _kind(known.registration, registration)
     if kind is not ChangeKind.NO_CHANGE:
@@ -358,8 +356,8 @@ def _apply_statement(
         "day": moment.day,
         **_ending(known, registration, moment.day),
     }
-    lost = frozenset() if settings.delete_on_supply_lost else _lost(statement, known.registration, registration)
-    elsewhere = _elsewhere(statement, known.registration, registration, settings)
+    lost = frozenset() if policy.delete_on_supply_lost else _lost(statement, known.registration, registration)
+    elsewhere = _elsewhere(statement, known.registration, registration, policy)
     return Decision(kind, known.model_copy(update=update), lost=lost, elsewhere=elsewhere)
 
 
@@ -375,7 +373,7 @@ def _ending(known: RegistrationState, after: Registration, day: date) -> dict[st
 
 
 def _registration_after(
-    statement: Statement, known: RegistrationState, facts: Facts, moment: Moment, settings: Settings
+    statement: Statement, known: RegistrationState, facts: Facts, moment: Moment, policy: Policy
 ) -> Registration:
     """What the facts that moved make of the registration, still under its old version."""
     before = known.registration
@@ -385,7 +383,7 @@ def _registration_after(
     status = statement.status if facts.status != known.facts.status else None
     closes_on = statement.closes_on if facts.closing != known.facts.closing else before.closes_on
     stated = profile.needs if profile else statement.needs
-    needs = before.needs if stated is None else _needs(stated, before, moment.day, settings)
+    needs = before.needs if stated is None else _needs(stated, before, moment.day, policy)
     status = _status_of(status or before.status, needs)
     update = {
         "status": status,
@@ -393,8 +391,8 @@ def _registration_after(
         "needs": needs,
         "premises": premises or before.premises,
         "sharing": sharing or before.sharing,
-        "review_due_on": review_due_on(statement, before, profile, moment.day, settings),
-        "follow_up_on": follow_up_on(status, before, moment.day, settings),
+        "review_due_on": review_due_on(statement, before, profile, moment.day, policy),
+        "follow_up_on": follow_up_on(status, before, moment.day, policy),
         "closes_on": _still_to_act_on(closes_on, facts, moment.day),
     }
     if profile:
@@ -427,12 +425,12 @@ def _lost(statement: Statement, before: Registration, after: Registration) -> fr
     return frozenset(key for key, served in statement.served.items() if not served and key in gone)
 
 
-def _elsewhere(statement: Statement, before: Registration, after: Registration, settings: Settings) -> dict[str, bool]:
+def _elsewhere(statement: Statement, before: Registration, after: Registration, policy: Policy) -> dict[str, bool]:
     """The supply points that a statement names, with whether we serve them, of those that are not the registration's.
 
     Where a loss is told to networks like any release, nothing depends on them.
     """
-    if settings.delete_on_supply_lost:
+    if policy.delete_on_supply_lost:
         return {}
     every = statement.supply_points.all() if statement.supply_points else []
     stated = {**{supply_point_key(point): True for point in every}, **statement.served}
@@ -473,13 +471,13 @@ def _stamp(registration: Registration) -> dict[str, object]:
     return {"version": registration.version, "updated_at": registration.updated_at}
 
 
-def _needs(told: list[NeedInput], before: Registration | None, day: date, settings: Settings) -> list[Need]:
+def _needs(told: list[NeedInput], before: Registration | None, day: date, policy: Policy) -> list[Need]:
     began = {need.code: need.starts_on for need in before.needs} if before and before.status.live else {}
     return [
         Need(
             code=need.code,
             starts_on=began.get(need.code, day),
-            ends_on=need_rules.end_of(need, young_child_until_birthday=settings.young_child_until_birthday),
+            ends_on=need_rules.end_of(need, young_child_until_birthday=policy.young_child_until_birthday),
             youngest_child_born_on=need.youngest_child_born_on,
             note=need.note,
         )
@@ -488,7 +486,7 @@ def _needs(told: list[NeedInput], before: Registration | None, day: date, settin
 
 
 def _refuse_impossible_dates(
-    told: RegistrationInput, before: RegistrationInput | None, day: date, settings: Settings
+    told: RegistrationInput, before: RegistrationInput | None, day: date, policy: Policy
 ) -> None:
     """To repeat what the registration has is no error: a need that has ended, a lawful basis from the future."""
     repeated = before.needs if before else []
@@ -500,7 +498,7 @@ def _refuse_impossible_dates(
         born = need.youngest_child_born_on
         if born is not None and born > day:
             errors.append(FieldError(f"/needs/{index}/youngest_child_born_on", "date_in_future", "lies in the future"))
-        if _lapsed(need, day, settings):
+        if _lapsed(need, day, policy):
             field = "ends_on" if born is None else "youngest_child_born_on"
             errors.append(FieldError(f"/needs/{index}/{field}", LAPSED, "this need has already ended"))
     if errors:
@@ -514,9 +512,9 @@ def _refuse_newly_retired(told: RegistrationInput, known: RegistrationState | No
         raise InvalidContent(errors)
 
 
-def _lapsed(need: NeedInput, day: date, settings: Settings) -> bool:
+def _lapsed(need: NeedInput, day: date, policy: Policy) -> bool:
     """Whether a need's last day is over."""
-    ends = need_rules.end_of(need, young_child_until_birthday=settings.young_child_until_birthday)
+    ends = need_rules.end_of(need, young_child_until_birthday=policy.young_child_until_birthday)
     return ends is not None and ends < day
 
 

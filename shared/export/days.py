@@ -182,7 +182,9 @@ class ExportDays:
 
         Raises `ExportStopped`, `Unavailable`.
         """
-        if kept is None or not kept.state.made_like(configuration_of(self._settings)):
+        if kept is None or not kept.state.made_like(
+            configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)
+        ):
             previous = kept.state if kept else None
             plan = await begun(day, previous, self._documents.clock.now(), self._exports, self._settings)
             await self._exports.put(plan, kept)

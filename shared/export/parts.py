@@ -43,7 +43,7 @@ class ExportParts:
             return
         plan = day.state
         if kept.part.result is None:
-            if not plan.made_like(configuration_of(self._settings)):
+            if not plan.made_like(configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)):
                 raise Unavailable(headers={"Retry-After": "60"})
             try:
                 await self._write(plan, kept)

@@ -49,7 +49,7 @@ async def begun(
         created_at=_once(max(now, earliest).replace(microsecond=0)),
         closed_at=previous.closed_at if previous else day_closes(day),
         renderer=RENDERER_VERSION,
-        configuration=configuration_of(settings),
+        configuration=configuration_of(settings.supplier_mpid, settings.test_data_flag),
         counted=await exports.count(known, day),
         recipients=known,
     )

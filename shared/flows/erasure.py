@@ -27,13 +27,13 @@ from shared.domain.lifecycle import Decision, Moment, withdraw
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.errors import NotFound, Unavailable
 from shared.settings import Settings, settings
-from shared.store.documents import Documents, Key, Stored, documents, pause
+from shared.store.commits import CommitConflict, CommitUnanswered, pause
+from shared.store.documents import Documents, Key, Stored, documents
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
 from shared.store.identity import Identity, identity
 from shared.store.quarantine import Quarantine, Record
 from shared.store.registrations import ChangeRequest, Registrations, registration_fields
-from shared.store.rpc import CommitConflict, CommitUnanswered
 from shared.store.supply_points import feed_fields
 
 _PAGE = 100
@@ -188,7 +188,7 @@ class Erasure:
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             if known is None:
                 raise NotFound
-            return withdraw(SOURCE, known, moment=moment, fact=fact, settings=self._settings)
+            return withdraw(SOURCE, known, moment=moment, fact=fact, policy=self._settings)
 
         await self._registrations.apply(request, decide, expect_new=False)
         return True

@@ -118,7 +118,7 @@ class _Run:
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             nonlocal before
             before = known
-            return apply_due_dates(known, moment=moment, settings=self._settings)
+            return apply_due_dates(known, moment=moment, policy=self._settings)
 
         try:
             outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)

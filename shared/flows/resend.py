@@ -18,10 +18,10 @@ from shared.domain.networks import NetworkState, Send, after_change, to_send
 from shared.domain.recipients import Withheld, recipients, tables
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, RegistrationErased, RegistrationUnknown, Unavailable
-from shared.store.documents import Documents, pause
+from shared.store.commits import CommitConflict, CommitUnanswered, pause
+from shared.store.documents import Documents
 from shared.store.identity import Identity
 from shared.store.registrations import ChangeRequest, Registrations
-from shared.store.rpc import CommitConflict, CommitUnanswered
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of, kept_key
 
 SOURCE = "ops"

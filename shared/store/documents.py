@@ -414,11 +414,6 @@ def _instant(timestamp: Any) -> datetime:
     return timestamp.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
-async def pause(attempt: int) -> None:
-    """Between attempts that met others: none at first, then longer each time."""
-    await asyncio.sleep(min(0.02 * (2**attempt - 1), 1.0))
-
-
 @cache
 def documents() -> Documents:
     """The documents of this process's database."""

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from shared.domain.export_day import ExportDay, Part, PartResult, Stage
 from shared.domain.feed import feed_file
 from shared.errors import Unavailable
-from shared.store.documents import Documents, Key, Stored, Value, documents, pause
-from shared.store.rpc import CommitConflict, CommitUnanswered
+from shared.store.commits import CommitConflict, CommitUnanswered, pause
+from shared.store.documents import Documents, Key, Stored, Value, documents
 
 _FEED = "export_feed"
 _PARTS = "export_parts"

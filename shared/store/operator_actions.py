@@ -12,8 +12,8 @@ from functools import cache
 
 from shared.errors import Unavailable
 from shared.model import Model
+from shared.store.commits import CommitConflict, CommitUnanswered
 from shared.store.documents import Documents, Key, documents
-from shared.store.rpc import CommitConflict, CommitUnanswered
 
 _COLLECTION = "operator_actions"
 _WRITES_PER_RPC = 500

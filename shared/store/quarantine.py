@@ -31,9 +31,9 @@ from shared.errors import Disposition, FieldError, NotFound, Problem, Unavailabl
 from shared.log import Event, log
 from shared.model import Model
 from shared.settings import settings
-from shared.store.documents import Documents, Key, Stored, Value, documents, pause
+from shared.store.commits import CommitConflict, CommitUnanswered, pause
+from shared.store.documents import Documents, Key, Stored, Value, documents
 from shared.store.identity import Identity, identity
-from shared.store.rpc import CommitConflict, CommitUnanswered
 
 if TYPE_CHECKING:
     from shared.store.objects import Bucket

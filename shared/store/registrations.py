@@ -32,10 +32,10 @@ from shared.errors import (
 )
 from shared.log import Event, log
 from shared.settings import settings
-from shared.store.documents import Documents, Key, Stored, Value, documents, pause
+from shared.store.commits import CommitConflict, CommitUnanswered, pause
+from shared.store.documents import Documents, Key, Stored, Value, documents
 from shared.store.due_dates import ERASE_DUE, due_fields, spread
 from shared.store.identity import Identity, identity
-from shared.store.rpc import CommitConflict, CommitUnanswered
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of
 
 #: No attempt starts later than this after its request began: a day that closes two hours after midnight is complete.

@@ -18,6 +18,7 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 
 from shared.errors import Unavailable
 from shared.settings import emulator_host
+from shared.store.commits import CommitConflict, CommitUnanswered
 
 BatchGetDocumentsRequest: Any = types.BatchGetDocumentsRequest.pb()
 CommitRequest: Any = types.CommitRequest.pb()
@@ -44,14 +45,6 @@ _MESSAGE_BYTES = 64 * 1024 * 1024
 _OPTIONS = (("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES))
 #: As the library's client has it: a connection that was lost while the instance had no CPU is noticed.
 _KEPT_ALIVE = ("grpc.keepalive_time_ms", 30_000)
-
-
-class CommitConflict(Exception):
-    """A precondition did not hold. Either someone was faster, or our own commit was applied and its answer lost."""
-
-
-class CommitUnanswered(Exception):
-    """The commit may or may not have been applied."""
 
 
 _retried = AsyncRetry(

@@ -138,7 +138,7 @@ async def migrated(world: World, number: int, at: str, **changes: Any) -> None:
     registration_id = world.store.registration_id(told.account_id)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.migrate(told, known, registration_id, moment=moment, fact=fact, settings=world.settings)
+        return lifecycle.migrate(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
 
     await world.apply(number, decide, told)
 
@@ -148,7 +148,7 @@ async def hear(world: World, number: int, statement: Statement) -> None:
     fact = Fact(time=world.clock.now(), source="//accounts", id=str(number))
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.apply_account_event(statement, known, moment=moment, fact=fact, settings=world.settings)
+        return lifecycle.apply_account_event(statement, known, moment=moment, fact=fact, policy=world.settings)
 
     await world.apply(number, decide)
 

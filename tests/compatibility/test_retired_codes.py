@@ -1,6 +1,5 @@
 """A retired needs code stays where it is: it is read, exported and counted, and amendments leave it. Nobody adds it."""
 
-import base64
 import os
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from shared.domain.needs import NeedCode, NeedInput, categories, live_codes
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationId, RegistrationState
 from shared.errors import InvalidContent
-from shared.settings import Settings
+from shared.policy import Policy
 from tests.api.functions import starting
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, registration
 from tests.compatibility.conftest import NextRelease
@@ -33,7 +32,7 @@ BOTH = [{"code": "02"}, {"code": "08", "note": "left eye"}]
 RULES: dict[str, Any] = {
     "moment": Moment(NOW, NOW.date()),
     "fact": Fact(time=NOW, source="//old-platform", id="1"),
-    "settings": Settings(project="p", identity_key=base64.b64encode(bytes(32)).decode()),
+    "policy": Policy(),
 }
 REFUSED = [("/needs/1/code", "need_code_retired")]
 

@@ -88,7 +88,7 @@ async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loade
             assert known is not None
             told = patched(submission_of(known.registration), {"primary_contact": {"name": "Changed"}})
             fact = Fact(time=moment.now, source="http", id="amended")
-            return lifecycle.amend(told, known, moment=moment, fact=fact, settings=loaded.settings)
+            return lifecycle.amend(told, known, moment=moment, fact=fact, policy=loaded.settings)
 
         await loaded.apply(number, amend)
         await loaded.apply_due_dates(number)

@@ -1,6 +1,5 @@
 """Register, amend and withdraw as rules: dates, reviews, facts. The order of messages: tests/messages."""
 
-import base64
 import json
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
@@ -27,9 +26,9 @@ from shared.domain.registration import (
 from shared.domain.sharing import LawfulBasis, Sharing
 from shared.domain.supply_points import Mpan, SupplyPoints, mpan_check_digit
 from shared.errors import AlreadyRegistered, InvalidContent, NotLive
-from shared.settings import Settings
+from shared.policy import Policy
 
-SETTINGS = Settings(project="p", identity_key=base64.b64encode(bytes(32)).decode())
+POLICY = Policy()
 ID = RegistrationId("00000000-0000-8000-8000-000000000000")
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
@@ -60,12 +59,12 @@ def _json(value: Any) -> str:
 
 
 def registered(days: int = 0, **changed: Any) -> RegistrationState:
-    return lifecycle.register(told(**changed), None, ID, moment=at(days), fact=fact(days), settings=SETTINGS).state
+    return lifecycle.register(told(**changed), None, ID, moment=at(days), fact=fact(days), policy=POLICY).state
 
 
 def amended(known: RegistrationState, days: int, **patch: Any) -> Decision:
     after = patched(lifecycle.submission_of(known.registration), patch)
-    return lifecycle.amend(after, known, moment=at(days), fact=fact(days), settings=SETTINGS)
+    return lifecycle.amend(after, known, moment=at(days), fact=fact(days), policy=POLICY)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +199,7 @@ def test_a_patch_may_release_all_supply_points(patch: Any) -> None:
 
 def heard(known: RegistrationState, statement: Statement, days: int = 1) -> Decision:
     return lifecycle.apply_account_event(
-        statement, known, moment=at(days), fact=fact(days, "//accounts"), settings=SETTINGS
+        statement, known, moment=at(days), fact=fact(days, "//accounts"), policy=POLICY
     )
 
 
@@ -227,7 +226,7 @@ def test_an_event_may_not_carry_a_lawful_basis_from_the_future(recorded_on: str,
     basis = Sharing(basis=LawfulBasis.NONE, recorded_on=date.fromisoformat(recorded_on), evidence="call 1")
     with nullcontext() if accepted else pytest.raises(InvalidContent):
         lifecycle.apply_account_event(
-            Statement(sharing=basis), registered(), moment=before_midnight, fact=after_midnight, settings=SETTINGS
+            Statement(sharing=basis), registered(), moment=before_midnight, fact=after_midnight, policy=POLICY
         )
 
 
@@ -249,7 +248,7 @@ def test_only_the_aspects_that_an_amendment_changes_get_its_fact(patch: dict[str
 
 
 def test_a_caller_speaks_of_what_is_held_now_even_if_that_came_from_a_later_time() -> None:
-    ahead = lifecycle.migrate(told(), None, ID, moment=at(), fact=fact(1, "old"), settings=SETTINGS).state
+    ahead = lifecycle.migrate(told(), None, ID, moment=at(), fact=fact(1, "old"), policy=POLICY).state
     after = amended(ahead, 0, needs=[{"code": "02"}]).state
     assert after.facts.profile.time > ahead.facts.profile.time
     assert [need.code for need in after.registration.needs] == ["02"]
@@ -257,23 +256,23 @@ def test_a_caller_speaks_of_what_is_held_now_even_if_that_came_from_a_later_time
 
 def test_withdrawing_lets_go_of_the_supply_points_and_keeps_the_rest() -> None:
     known = registered()
-    decision = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), settings=SETTINGS)
+    decision = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), policy=POLICY)
     after = decision.state.registration
     assert (decision.kind, decision.reason) == (ChangeKind.WITHDRAWN, "asked")
     assert (after.status, after.version, after.held()) == (Status.WITHDRAWN, 2, {})
     assert after.needs == known.registration.needs
     with pytest.raises(NotLive):
-        lifecycle.withdraw("asked", decision.state, moment=at(2), fact=fact(2), settings=SETTINGS)
+        lifecycle.withdraw("asked", decision.state, moment=at(2), fact=fact(2), policy=POLICY)
     with pytest.raises(NotLive):
-        lifecycle.amend(told(), decision.state, moment=at(2), fact=fact(2), settings=SETTINGS)
+        lifecycle.amend(told(), decision.state, moment=at(2), fact=fact(2), policy=POLICY)
 
 
 def test_registering_again_begins_anew_under_the_next_version() -> None:
     known = registered()
     with pytest.raises(AlreadyRegistered):
-        lifecycle.register(told(), known, ID, moment=at(1), fact=fact(1), settings=SETTINGS)
-    gone = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), settings=SETTINGS).state
-    again = lifecycle.register(told(), gone, ID, moment=at(30), fact=fact(30), settings=SETTINGS)
+        lifecycle.register(told(), known, ID, moment=at(1), fact=fact(1), policy=POLICY)
+    gone = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), policy=POLICY).state
+    again = lifecycle.register(told(), gone, ID, moment=at(30), fact=fact(30), policy=POLICY)
     after = again.state.registration
     assert (again.kind, after.version, after.status) == (ChangeKind.REGISTERED, 3, Status.ACTIVE)
     assert [need.starts_on for need in after.needs] == [at(30).day]
@@ -295,9 +294,9 @@ def test_a_live_registration_is_pending_while_it_has_no_needs() -> None:
 
 
 def test_an_account_that_is_registered_again_after_an_erasure_is_looked_at_once_more() -> None:
-    gone = lifecycle.withdraw("asked", registered(), moment=at(1), fact=fact(1), settings=SETTINGS).state
+    gone = lifecycle.withdraw("asked", registered(), moment=at(1), fact=fact(1), policy=POLICY).state
     assert gone.ended_on == at(1).day
     shell = erased_state(gone, at(9).now)
-    again = lifecycle.register(told(), shell, ID, moment=at(30), fact=fact(30), settings=SETTINGS).state
+    again = lifecycle.register(told(), shell, ID, moment=at(30), fact=fact(30), policy=POLICY).state
     assert (again.ended_on, again.former) == (None, [FormerPeriod(ended_on=at(9).day, version=2, erased_at=at(9).now)])
     assert erase_due_on(again, timedelta(days=730)) == at(9).day

@@ -11,9 +11,9 @@ from shared.domain.due_dates import Passed, passed
 from shared.domain.lifecycle import Decision, Moment, amend, apply_due_dates, register, submission_of, withdraw
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState
-from shared.settings import Settings
+from shared.policy import Policy
 
-SETTINGS = Settings(project="p", identity_key="A" * 43 + "=")  # type: ignore[arg-type]
+POLICY = Policy()
 POST_HOSPITAL = {"code": "33", "ends_on": "2027-01-31"}
 BLIND = {"code": "08"}
 REVIEW, FOLLOW_UP = "/review_due_on", "/follow_up_on"
@@ -27,7 +27,7 @@ def fact(moment: Moment) -> Fact:
     return Fact(time=moment.now, source="http", id="1")
 
 
-def registered(day: str, needs: list[dict[str, str]], settings: Settings = SETTINGS) -> RegistrationState:
+def registered(day: str, needs: list[dict[str, str]], policy: Policy = POLICY) -> RegistrationState:
     told = {
         "account_id": "A-1",
         "status": "active" if needs else "pending",
@@ -44,12 +44,12 @@ def registered(day: str, needs: list[dict[str, str]], settings: Settings = SETTI
         RegistrationId("r"),
         moment=moment,
         fact=fact(moment),
-        settings=settings,
+        policy=policy,
     ).state
 
 
 def passes(state: RegistrationState, day: str) -> Decision:
-    return apply_due_dates(state, moment=on(day), settings=SETTINGS)
+    return apply_due_dates(state, moment=on(day), policy=POLICY)
 
 
 def summary(decision: Decision) -> tuple[str, list[str], list[str]]:
@@ -84,8 +84,8 @@ def test_a_need_holds_on_its_last_day_and_no_longer(needs: list[dict[str, str]],
     ],
 )
 def test_a_young_family_is_one_until_the_birthday(born: str, until: int, last_day: str) -> None:
-    settings = SETTINGS.model_copy(update={"young_child_until_birthday": until})
-    state = registered("2026-11-23", [BLIND, {"code": "29", "youngest_child_born_on": born}], settings)
+    policy = POLICY.model_copy(update={"young_child_until_birthday": until})
+    state = registered("2026-11-23", [BLIND, {"code": "29", "youngest_child_born_on": born}], policy)
     after = date.fromordinal(date.fromisoformat(last_day).toordinal() + 1)
     assert [summary(passes(state, day))[1] for day in (last_day, after.isoformat())] == [["08", "29"], ["08"]]
 
@@ -138,13 +138,13 @@ def test_a_review_waits_until_the_customer_was_asked(patch: dict[str, Any], note
     due = passes(registered("2026-11-23", [BLIND]), "2028-11-23").state
     moment = on("2028-12-01")
     after = patched(submission_of(due.registration), patch)
-    assert summary(amend(after, due, moment=moment, fact=fact(moment), settings=SETTINGS))[2] == noted
+    assert summary(amend(after, due, moment=moment, fact=fact(moment), policy=POLICY))[2] == noted
 
 
 def test_who_is_not_on_the_register_is_left_alone() -> None:
     moment = on("2026-12-01")
     known = registered("2026-11-23", [POST_HOSPITAL])
-    gone = withdraw("asked", known, moment=moment, fact=fact(moment), settings=SETTINGS).state
+    gone = withdraw("asked", known, moment=moment, fact=fact(moment), policy=POLICY).state
     assert passes(gone, "2031-01-01") == Decision(ChangeKind.NO_CHANGE, gone, receipt=True)
 
 

@@ -18,10 +18,10 @@ from shared.errors import ClockOutOfStep, InternalError, Unavailable
 from shared.flows import expiry
 from shared.flows.expiry import Expiry
 from shared.log import Event
+from shared.store.commits import CommitUnanswered
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import DueDate, DueDates
 from shared.store.registrations import Registrations
-from shared.store.rpc import CommitUnanswered
 from tests.export.world import ROOT, World, london
 from tools.local.layout import FUNCTIONS, Layout
 from tools.local.log_lines import entries, faults

@@ -12,9 +12,9 @@ from freezegun import freeze_time
 from ops.verification import verify
 from shared.errors import ClockOutOfStep, SupplyPointHeld, Unavailable
 from shared.export.manifest import Manifest
+from shared.store.commits import CommitConflict
 from shared.store.documents import Documents
 from shared.store.registrations import Registrations
-from shared.store.rpc import CommitConflict
 from tests.export.world import World, london
 from tools.local.layout import Layout
 from tools.local.sample import mpan

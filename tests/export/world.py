@@ -121,23 +121,21 @@ class World:
 
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             if known is None or not known.registration.status.live:
-                return register(
-                    told, known, self._id(number), moment=moment, fact=_fact(moment), settings=self.settings
-                )
-            return amend(told, known, moment=moment, fact=_fact(moment), settings=self.settings)
+                return register(told, known, self._id(number), moment=moment, fact=_fact(moment), policy=self.settings)
+            return amend(told, known, moment=moment, fact=_fact(moment), policy=self.settings)
 
         await self.apply(number, decide, told)
 
     async def apply_due_dates(self, number: int) -> None:
         """Let the calendar act on an account."""
-        await self.apply(number, lambda known, moment: apply_due_dates(known, moment=moment, settings=self.settings))
+        await self.apply(number, lambda known, moment: apply_due_dates(known, moment=moment, policy=self.settings))
 
     async def withdraw(self, number: int) -> None:
         """Withdraw an account's registration."""
 
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             assert known is not None
-            return withdraw("asked", known, moment=moment, fact=_fact(moment), settings=self.settings)
+            return withdraw("asked", known, moment=moment, fact=_fact(moment), policy=self.settings)
 
         await self.apply(number, decide)
 

@@ -28,7 +28,7 @@ async def event(
     request = _request(world, number, fact, points)
     return await world.store.apply(
         request,
-        lambda known, moment: apply_account_event(statement, known, moment=moment, fact=fact, settings=world.settings),
+        lambda known, moment: apply_account_event(statement, known, moment=moment, fact=fact, policy=world.settings),
         expect_new=False,
     )
 
@@ -42,7 +42,7 @@ async def migrated(
     return await world.store.apply(
         request,
         lambda known, moment: migrate(
-            told, known, request.registration_id, moment=moment, fact=fact, settings=world.settings
+            told, known, request.registration_id, moment=moment, fact=fact, policy=world.settings
         ),
         expect_new=True,
     )

@@ -24,7 +24,7 @@ async def create(world: World, told: RegistrationInput, fingerprint: str = "a bo
     request = ChangeRequest(registration_id, f"{registration_id}-key-1", fingerprint, origin, told.supply_points.all())
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return register(told, known, registration_id, moment=moment, fact=fact, settings=world.settings)
+        return register(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
 
     return await world.store.apply(request, decide, expect_new=True)
 
