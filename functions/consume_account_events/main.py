@@ -6,7 +6,7 @@ from shared.flows.apply_event import apply_event
 from shared.messages.account_events import ACCOUNT_EVENTS, points_named, statement_of
 from shared.messages.events import read_event
 from shared.messages.push import Consumer
-from shared.settings import settings
+from shared.store.service import service
 
 consumer = Consumer(__file__)
 
@@ -14,7 +14,7 @@ consumer = Consumer(__file__)
 @consumer.handles
 async def consume(delivery: Delivery) -> None:
     """One event; two RPCs."""
-    here = settings()
+    here = service().settings
     event = read_event(delivery, here.clock(), *ACCOUNT_EVENTS)
     statement = statement_of(event)
     await apply_event(

@@ -6,8 +6,8 @@ from shared.flows.apply_event import apply_event
 from shared.messages.events import CustomerMigrated, read_event
 from shared.messages.legacy import translated
 from shared.messages.push import Consumer
-from shared.settings import settings
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 
 consumer = Consumer(__file__)
 
@@ -15,9 +15,9 @@ consumer = Consumer(__file__)
 @consumer.handles
 async def consume(delivery: Delivery) -> None:
     """One migrated customer; one RPC for an account that the register does not know yet, three for one it does."""
-    here = settings()
+    here = service().settings
     event = read_event(delivery._replace(data=translated(delivery.data)), here.clock(), CustomerMigrated)
-    registration_id = registrations().registration_id(event.subject)
+    registration_id = service().part(Registrations).registration_id(event.subject)
     await apply_event(
         event,
         lambda known, moment: migrate(event.data, known, registration_id, moment=moment, fact=event.fact, policy=here),

@@ -26,7 +26,8 @@ from shared.http.history import HistoryPage, HistoryQuery, history_entry
 from shared.http.pages import page_token, position_in
 from shared.http.registrations import entity_tag, registration_answer, without_secrets
 from shared.model import Model
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 
 api = Api(__file__)
 
@@ -52,7 +53,7 @@ async def get_registration(call: Call) -> Answer:
     """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
-    registration = _seen(await registrations().get(registration_id))
+    registration = _seen(await service().part(Registrations).get(registration_id))
     if call.has_read(tag := entity_tag(registration)):
         return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": tag})
     return registration_answer(registration, call.caller)
@@ -67,7 +68,7 @@ async def look_up_registration(call: Call, body: LookupKey) -> Answer:
 
 async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
     """A customer's supply point is looked for in the customer's own registration: who else holds it takes no time."""
-    store = registrations()
+    store = service().part(Registrations)
     account_id = call.caller.account_id or body.account_id
     if body.account_id is not None:
         call.caller.check_account(body.account_id)
@@ -84,7 +85,7 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
 async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
     """Up to 1,000 supply points; at most four RPCs for each 500."""
     points = body.all()
-    holders = await registrations().find_all(points)
+    holders = await service().part(Registrations).find_all(points)
     seen = {
         point: at_supply_point(call.caller, state.registration, point)
         for point in points
@@ -118,7 +119,7 @@ async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, 
     found: list[FoundInArea] = []
     limit = count
     while True:
-        states, after_id = await registrations().in_area(postcode, after_id=after_id, limit=limit)
+        states, after_id = await service().part(Registrations).in_area(postcode, after_id=after_id, limit=limit)
         found += [seen for state in states if (seen := in_area(caller, state.registration))]
         if after_id is None or len(found) >= count:
             return found[:count]
@@ -136,10 +137,10 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     after = None
     if query.page_token is not None:
         after = _position(call, registration_id, query.page_token, MalformedParameter, "page_token")
-    found, last = await registrations().history(registration_id, after=after, limit=query.page_size)
+    found, last = await service().part(Registrations).history(registration_id, after=after, limit=query.page_size)
     changes = [change for change in found if not change.erased]
     if not found or len(changes) < len(found):
-        _seen(await registrations().get(registration_id))
+        _seen(await service().part(Registrations).get(registration_id))
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
         next_page_token=page_token(call, registration_id, list(last)) if last else None,

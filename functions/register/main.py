@@ -25,8 +25,8 @@ from shared.errors import (
 from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
-from shared.settings import settings
-from shared.store.registrations import ChangeRequest, Decide, Outcome, registrations
+from shared.store.registrations import ChangeRequest, Decide, Outcome, Registrations
+from shared.store.service import service
 
 SOURCE = "http"
 
@@ -46,11 +46,11 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     """
     call.caller.check_account(body.account_id)
     call.caller.check_supply_points(body.supply_points.all())
-    registration_id = registrations().registration_id(body.account_id)
+    registration_id = service().part(Registrations).registration_id(body.account_id)
     fact = _fact(call)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, policy=settings())
+        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, policy=service().settings)
 
     told = body.model_dump_json(exclude_defaults=True)
     outcome = await _apply(call, registration_id, fact, told, decide, points=body.supply_points.all(), expect_new=True)
@@ -83,7 +83,7 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
         told = patched(submission_of(known.registration), body.root)
-        decision = lifecycle.amend(told, known, moment=moment, fact=fact, policy=settings())
+        decision = lifecycle.amend(told, known, moment=moment, fact=fact, policy=service().settings)
         call.caller.check_supply_points(_taken(known, decision.state))
         return decision
 
@@ -109,7 +109,7 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, policy=settings())
+        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, policy=service().settings)
 
     outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
     return _answer(call, outcome, 200)
@@ -119,7 +119,7 @@ def _fact(call: Call) -> Fact:
     """What this request tells, at the server's time. Its id is the same for every request under one key."""
     key = call.idempotency_key
     identifier = digest(call.caller.subject, key) if key else uuid.uuid4().hex
-    return Fact(time=settings().clock().now(), source=SOURCE, id=identifier)
+    return Fact(time=service().clock.now(), source=SOURCE, id=identifier)
 
 
 async def _apply(
@@ -139,7 +139,7 @@ async def _apply(
         origin=Origin(actor=call.caller.subject, source=SOURCE, event_id=None, event_time=fact.time),
         points=points,
     )
-    outcome = await registrations().apply(request, decide, expect_new=expect_new)
+    outcome = await service().part(Registrations).apply(request, decide, expect_new=expect_new)
     log_outcome(outcome)
     return outcome
 

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from shared.flows.replay import replay
 from shared.log import Event, log
 from shared.schedule.scheduled import Scheduled
-from shared.settings import settings
-from shared.store.documents import documents
-from shared.store.quarantine import Due, QuarantineStatus, Record, quarantine
+from shared.store.quarantine import Due, Quarantine, QuarantineStatus, Record
+from shared.store.service import service
 
 #: Messages that are tried at the same time; data of each can be 10 MB.
 _PAGE = 20
@@ -40,7 +39,7 @@ async def run(slot: datetime) -> dict[str, int]:
 async def _wait_for(instant: datetime) -> None:
     """Wait until the clock shows it, at most as long as from one look to the next; a simulated clock can jump."""
     for _ in range(_SECOND_LOOK.seconds):
-        if documents().clock.now() >= instant:
+        if service().documents.clock.now() >= instant:
             return
         await asyncio.sleep(1)
 
@@ -50,7 +49,7 @@ async def _try_due(at: datetime, outcomes: Counter[str]) -> bool:
     young = False
     tried: set[str] = set()
     stop = time.monotonic() + _RUN_SECONDS
-    async for page in quarantine().due(at + _SECOND_LOOK, limit=_PAGE):
+    async for page in service().part(Quarantine).due(at + _SECOND_LOOK, limit=_PAGE):
         young |= any(at - parked.parked_since < _YOUNG for parked in page)
         due = [parked for parked in page if parked.retry_at <= at and parked.record_id not in tried]
         outcomes.update(await asyncio.gather(*(_try(parked, at) for parked in due)))
@@ -63,10 +62,10 @@ async def _try_due(at: datetime, outcomes: Counter[str]) -> bool:
 async def _try(parked: Due, at: datetime) -> str:
     """What came of one message. A failure concerns no other; it is tried again when it has waited longer."""
     try:
-        if at - parked.parked_since >= timedelta(days=settings().parked_days):
-            await quarantine().fail(parked.record_id)
+        if at - parked.parked_since >= timedelta(days=service().settings.parked_days):
+            await service().part(Quarantine).fail(parked.record_id)
             return "failed"
-        record = await quarantine().postpone(parked.record_id, at)
+        record = await service().part(Quarantine).postpone(parked.record_id, at)
         if record is None:
             return "tried meanwhile"
         await replay(record, _topic(record))
@@ -85,7 +84,7 @@ def _topic(record: Record) -> str:
 
 async def _tell_of_neglect(slot: datetime) -> None:
     """Note, for an alert, that a message has waited too long for a person."""
-    waiting = await quarantine().waiting(QuarantineStatus.FAILED)
+    waiting = await service().part(Quarantine).waiting(QuarantineStatus.FAILED)
     if waiting.oldest is not None and slot - waiting.oldest > _NEGLECTED_AFTER:
         log(Event.QUARANTINE_NEGLECTED, failed=waiting.by_reason.total())
 

@@ -10,7 +10,8 @@ from shared.domain.supply_points import SupplyPoint
 from shared.errors import InvalidContent, SupplyPointHeld
 from shared.flows.outcome_log import log_outcome
 from shared.messages.events import CloudEvent
-from shared.store.registrations import ChangeRequest, Outcome, registrations
+from shared.store.registrations import ChangeRequest, Outcome, Registrations
+from shared.store.service import service
 
 
 async def apply_event(
@@ -25,7 +26,7 @@ async def apply_event(
     `points` are the supply points that it may take or lose. Raises what `decide` and `Registrations.apply` raise, and
     `SupplyPointHeld` also after all was stored but supply points that another registration holds.
     """
-    store = registrations()
+    store = service().part(Registrations)
     registration_id = store.registration_id(event.subject)
     request = ChangeRequest(
         registration_id=registration_id,

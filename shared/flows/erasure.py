@@ -13,7 +13,6 @@ version that it ended with, while the registration stays as it is.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -26,14 +25,13 @@ from shared.domain.feed import FeedEntry
 from shared.domain.lifecycle import Decision, Moment, withdraw
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.errors import NotFound, Unavailable
-from shared.settings import Settings, settings
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, documents
+from shared.store.documents import Key, Stored
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
-from shared.store.identity import Identity, identity
 from shared.store.quarantine import Quarantine, Record
 from shared.store.registrations import ChangeRequest, Registrations, registration_fields
+from shared.store.service import Service
 from shared.store.supply_points import feed_fields
 
 _PAGE = 100
@@ -97,12 +95,12 @@ class _Extent(NamedTuple):
 class Erasure:
     """Finds and overwrites what belongs to accounts."""
 
-    def __init__(self, documents: Documents, identity: Identity, settings: Settings) -> None:
-        self._documents = documents
-        self._settings = settings
-        self._registrations = Registrations(documents, identity)
-        self._quarantine = Quarantine(documents, identity)
-        self._exports = Exports(documents)
+    def __init__(self, service: Service) -> None:
+        self._documents = service.documents
+        self._settings = service.settings
+        self._registrations = service.part(Registrations)
+        self._quarantine = service.part(Quarantine)
+        self._exports = service.part(Exports)
 
     async def subject(self, registration_id: RegistrationId) -> Subject:
         """All that is held of an account. Raises `Unavailable`."""
@@ -390,9 +388,3 @@ def _is_due(stored: Stored, until: date) -> bool:
 def _finished(done: ErasureResult, since: datetime | None, now: datetime) -> bool:
     """Whether nothing was left, and nothing can come any more from what raced the erasure."""
     return done.overwritten == 0 and done.pending == 0 and (since is None or now - since >= _RACES_LAST)
-
-
-@cache
-def erasure() -> Erasure:
-    """Of this process's database."""
-    return Erasure(documents(), identity(), settings())

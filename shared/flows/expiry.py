@@ -20,9 +20,9 @@ from shared.errors import ClockOutOfStep, InternalError, RegistrationErased, Una
 from shared.flows.outcome_log import log_outcome
 from shared.log import Event, log, log_failure
 from shared.settings import Settings
-from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
 from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.service import Service
 
 SOURCE = "calendar"
 #: No registration is begun later than this after its run: the function's time-out is a minute more.
@@ -33,11 +33,11 @@ _AT_ONCE = 16
 class Expiry:
     """Brings registrations up to the day."""
 
-    def __init__(self, documents: Documents, store: Registrations, due_dates: DueDates, settings: Settings) -> None:
-        self._documents = documents
-        self._store = store
-        self._due_dates = due_dates
-        self._settings = settings
+    def __init__(self, service: Service) -> None:
+        self._documents = service.documents
+        self._store = service.part(Registrations)
+        self._due_dates = service.part(DueDates)
+        self._settings = service.settings
 
     async def advance(self, slot: datetime) -> Mapping[str, int]:
         """Bring every registration with a date that has come up to the slot's London day, oldest date first.

@@ -19,9 +19,8 @@ from shared.domain.recipients import Withheld, recipients, tables
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, RegistrationErased, RegistrationUnknown, Unavailable
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents
-from shared.store.identity import Identity
 from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.service import Service
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of, kept_key
 
 SOURCE = "ops"
@@ -32,10 +31,10 @@ _ATTEMPTS = 8
 class Resend:
     """Puts states into today's feed. Repeating a command on the same day, with the same tables, changes nothing."""
 
-    def __init__(self, documents: Documents, identity: Identity, actor: str) -> None:
-        self._documents = documents
-        self._registrations = Registrations(documents, identity)
-        self._points = SupplyPointWrites(documents, identity)
+    def __init__(self, service: Service, actor: str) -> None:
+        self._documents = service.documents
+        self._registrations = service.part(Registrations)
+        self._points = SupplyPointWrites(service.documents, service.identity)
         self._actor = actor
         self._tables = tables()
         self._at_once = asyncio.Semaphore(_AT_ONCE)

@@ -13,7 +13,7 @@ from shared.domain.registration import RegistrationId
 from shared.errors import FieldError, MalformedHeader, Problem
 from shared.http.callers import Caller
 from shared.log import Event, log
-from shared.store.identity import identity
+from shared.store.service import service
 
 #: Says what a caller reads for, where its token does not (claim `purpose`).
 PURPOSE_HEADER = "Psr-Purpose"
@@ -108,5 +108,5 @@ def purpose_of(caller: Caller, header: str | None) -> str:
 def asked_for(path: Mapping[str, str], body: object) -> Sequence[RegistrationId]:
     """The registrations that a request names, by id or account, whether they are there or not."""
     account_id = getattr(body, "account_id", None)
-    named = identity().registration_id(account_id) if account_id else path.get("registration_id", "")
+    named = service().identity.registration_id(account_id) if account_id else path.get("registration_id", "")
     return [RegistrationId(named)] if REGISTRATION_ID.fullmatch(named) else []

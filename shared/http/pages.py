@@ -6,7 +6,6 @@ authenticated (AES-GCM), bound to operation, caller and question, and all tokens
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from functools import cache
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -15,7 +14,7 @@ from pydantic_core import from_json, to_json
 
 from shared.digest import digest
 from shared.http.api import Call
-from shared.store.identity import identity
+from shared.store.service import service
 
 _NONCE_BYTES = 12
 #: Longer than any position, so that a length tells nothing about one.
@@ -46,6 +45,5 @@ def _bound_to(call: Call, question: str) -> bytes:
     return digest(call.operation, call.caller.subject, question).encode()
 
 
-@cache
 def _cipher() -> AESGCM:
-    return AESGCM(identity().page_tokens)
+    return AESGCM(service().identity.page_tokens)

@@ -8,14 +8,12 @@ compared with this machine's.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 
 from google.cloud.firestore_v1.types import StructuredQuery
 
 from shared.clock import Clock, machine_time
 from shared.errors import ClockOutOfStep
-from shared.settings import settings
 from shared.store.rpc import (
     BatchGetDocumentsRequest,
     CommitRequest,
@@ -291,6 +289,10 @@ class Documents:
         counted = [answer.result.aggregate_fields["n"] for answer in answers]
         return sum(value.integer_value or int(value.double_value) for value in counted)
 
+    async def reach(self) -> None:
+        """Read something that need not exist, to see whether Firestore answers. Raises what reading raises."""
+        await self.batch_get([_ANYTHING])
+
     async def check_clocks(self) -> None:
         """Compare this machine's clock with Firestore's, if the last comparison is old; costs one read then.
 
@@ -412,15 +414,3 @@ def _stored(document: Any) -> Stored:
 
 def _instant(timestamp: Any) -> datetime:
     return timestamp.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]
-
-
-@cache
-def documents() -> Documents:
-    """The documents of this process's database."""
-    here = settings()
-    return Documents(here.project, here.database, here.clock())
-
-
-async def reach_firestore() -> None:
-    """Read something that need not be there. Raises what reading raises."""
-    await documents().batch_get([_ANYTHING])

@@ -11,11 +11,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from typing import Self
 
 from shared.domain.due_dates import DATE_PASSED
 from shared.domain.registration import Registration, RegistrationId
-from shared.store.documents import Documents, Value, documents
+from shared.store.documents import Documents, Value
+from shared.store.service import Service
 
 _COLLECTION = "registrations"
 _DIGITS = "0123456789abcdef"
@@ -66,6 +67,11 @@ class DueDates:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """As this process has it."""
+        return cls(service.documents)
 
     async def pages(
         self, name: DueDate, until: date, *, noted: bool = False
@@ -134,9 +140,3 @@ async def _merged(
             heapq.heappop(heads)
         else:
             heapq.heapreplace(heads, (following, index))
-
-
-@cache
-def due_dates() -> DueDates:
-    """The dates of this process's database."""
-    return DueDates(documents())

@@ -6,15 +6,15 @@ part has a document of its own, so workers do not compete for the day's, and a d
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, timedelta
-from functools import cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from shared.domain.export_day import ExportDay, Part, PartResult, Stage
 from shared.domain.feed import feed_file
 from shared.errors import Unavailable
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, Value, documents
+from shared.store.documents import Documents, Key, Stored, Value
+from shared.store.service import Service
 
 _FEED = "export_feed"
 _PARTS = "export_parts"
@@ -51,6 +51,11 @@ class Exports:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """As this process has it."""
+        return cls(service.documents)
 
     async def get(self, day: date) -> StoredDay | None:
         """A day; one RPC. Raises `Unavailable`."""
@@ -230,9 +235,3 @@ def _size(stored: Stored) -> int:
 
 def _kept(stored: Stored | None) -> StoredDay | None:
     return StoredDay(ExportDay.model_validate_json(stored.state), stored.update_time) if stored else None
-
-
-@cache
-def exports() -> Exports:
-    """The export days of this process's database."""
-    return Exports(documents())

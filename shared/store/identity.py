@@ -6,14 +6,13 @@ variant octet is the key's version. Random to Firestore (no hot spots), a point 
 
 import base64
 import hmac
-from functools import cache
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.domain.registration import AccountId, RegistrationId
-from shared.settings import Settings, settings
+from shared.settings import Settings
 
 _VERSION_OCTET, _VARIANT_OCTET = 6, 8
 
@@ -50,9 +49,3 @@ class Identity:
         octets[_VARIANT_OCTET] = octets[_VARIANT_OCTET] & 0x3E | 0x80 | self._version
         digits = octets.hex()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-@cache
-def identity() -> Identity:
-    """The ids of this process."""
-    return Identity.of(settings())

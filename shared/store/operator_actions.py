@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from typing import Self
 
 from shared.errors import Unavailable
 from shared.model import Model
 from shared.store.commits import CommitConflict, CommitUnanswered
-from shared.store.documents import Documents, Key, documents
+from shared.store.documents import Documents, Key
+from shared.store.service import Service
 
 _COLLECTION = "operator_actions"
 _WRITES_PER_RPC = 500
@@ -54,6 +55,11 @@ class OperatorActions:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """As this process has it."""
+        return cls(service.documents)
+
     async def note(self, action: Action, operator: str, about: Sequence[str | None], reason: str | None) -> None:
         """Add an entry for each of `about`, before it is done: nothing is done that is not noted.
 
@@ -78,9 +84,3 @@ class OperatorActions:
         pages = self._documents.pages(_COLLECTION, equal=("about", about))
         found = [OperatorAction.model_validate_json(stored.state) async for page in pages for stored in page]
         return sorted(found, key=lambda action: action.at)
-
-
-@cache
-def operator_actions() -> OperatorActions:
-    """The log of this process's database."""
-    return OperatorActions(documents())

@@ -18,9 +18,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pydantic_core import from_json, to_json
 
@@ -30,10 +29,10 @@ from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import Disposition, FieldError, NotFound, Problem, Unavailable
 from shared.log import Event, log
 from shared.model import Model
-from shared.settings import settings
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, Value, documents
-from shared.store.identity import Identity, identity
+from shared.store.documents import Documents, Key, Stored, Value
+from shared.store.identity import Identity
+from shared.store.service import Service
 
 if TYPE_CHECKING:
     from shared.store.objects import Bucket
@@ -122,9 +121,16 @@ class Waiting(NamedTuple):
 class Quarantine:
     """Keeps quarantine records."""
 
-    def __init__(self, documents: Documents, identity: Identity) -> None:
+    def __init__(self, documents: Documents, identity: Identity, bucket: "Callable[[], Bucket]") -> None:
+        """`bucket` is asked for when the first large message comes."""
         self._documents = documents
         self._identity = identity
+        self._bucket = bucket
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """As this process has it."""
+        return cls(service.documents, service.identity, lambda: _bucket_of(service))
 
     async def put(self, delivery: Delivery, problem: Problem) -> None:
         """Keep a message, or count one more attempt of it. Raises `Unavailable`."""
@@ -251,7 +257,7 @@ class Quarantine:
             raise NotFound
         if message.stored_as is None:
             return b64decode(message.data or "")
-        data = await _bucket().get(message.stored_as)
+        data = await self._bucket().get(message.stored_as)
         if data is None:
             raise NotFound
         return data
@@ -269,7 +275,7 @@ class Quarantine:
         """
         record = _record(await self._change(record_id, lambda stored: _erased(stored, settled_as)))
         if record.message.stored_as is not None:
-            await _bucket().delete(record.message.stored_as)
+            await self._bucket().delete(record.message.stored_as)
             await self._change(record_id, _without_object)
 
     async def fields(self, record_id: str) -> dict[str, Value]:
@@ -317,9 +323,9 @@ class Quarantine:
         Raises `NotFound`, `Unavailable`.
         """
         if not (await self.get(record_id)).status.settled:
-            await _bucket().put(record_id, data, "application/octet-stream")
+            await self._bucket().put(record_id, data, "application/octet-stream")
         if (await self.get(record_id)).message.erased:
-            await _bucket().delete(record_id)
+            await self._bucket().delete(record_id)
 
     def _names(self, data: bytes) -> dict[str, Value]:
         """The registration ids of the accounts that a message names, as fields of its record."""
@@ -446,11 +452,11 @@ def _maybe_instant(stored: Stored, field: str) -> datetime | None:
     return instant if isinstance(instant, datetime) else None
 
 
-def _bucket() -> "Bucket":
-    """The quarantine's bucket. Hardly any message needs it, and its library takes longer to load than all else."""
-    from shared.store.objects import bucket  # noqa: PLC0415
+def _bucket_of(service: Service) -> "Bucket":
+    """The quarantine's bucket. Its library loads slowly, and almost no message needs it."""
+    from shared.store.objects import Buckets  # noqa: PLC0415
 
-    return bucket(str(settings().quarantine_bucket))
+    return service.part(Buckets).get(str(service.settings.quarantine_bucket))
 
 
 def event_attributes(data: bytes) -> dict[str, str]:
@@ -480,9 +486,3 @@ def _record_id(delivery: Delivery) -> str:
 def event_record_id(source: str, event_id: str, data: bytes) -> str:
     """The id of the record that an event has if it cannot be applied."""
     return digest(source, event_id, sha256(data).hexdigest())
-
-
-@cache
-def quarantine() -> Quarantine:
-    """The quarantine of this process's database."""
-    return Quarantine(documents(), identity())

@@ -8,9 +8,8 @@ version it expects, and after a refusal or a lost answer the store looks before 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from shared.clock import day_closes, london_day, rfc3339
 from shared.digest import digest
@@ -31,11 +30,12 @@ from shared.errors import (
     Unavailable,
 )
 from shared.log import Event, log
-from shared.settings import settings
+from shared.policy import Policy
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, Value, documents
+from shared.store.documents import Documents, Key, Stored, Value
 from shared.store.due_dates import ERASE_DUE, due_fields, spread
-from shared.store.identity import Identity, identity
+from shared.store.identity import Identity
+from shared.store.service import Service
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of
 
 #: No attempt starts later than this after its request began: a day that closes two hours after midnight is complete.
@@ -92,10 +92,16 @@ Decide = Callable[[RegistrationState | None, Moment], Decision]
 class Registrations:
     """Reads and changes registrations."""
 
-    def __init__(self, documents: Documents, identity: Identity) -> None:
+    def __init__(self, documents: Documents, identity: Identity, policy: Policy) -> None:
         self._documents = documents
         self._identity = identity
+        self._policy = policy
         self._points = SupplyPointWrites(documents, identity)
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """As this process has it."""
+        return cls(service.documents, service.identity, service.settings)
 
     def registration_id(self, account_id: AccountId) -> RegistrationId:
         """The id of an account's registration, whether there is one or not."""
@@ -372,7 +378,7 @@ class Registrations:
     def _registration_write(self, state: RegistrationState, known: Snapshot) -> Any:
         registration = state.registration
         key = _registration_key(registration.registration_id)
-        due = erase_due_on(state, timedelta(days=settings().ended_kept_days))
+        due = erase_due_on(state, timedelta(days=self._policy.ended_kept_days))
         fields = registration_fields(state, due)
         version = known.versions.get(registration.registration_id)
         if version is None:
@@ -461,9 +467,3 @@ def _replayed_outcome(change: Change, request: ChangeRequest) -> Outcome:
     if change.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused
     return Outcome(change, replayed=True)
-
-
-@cache
-def registrations() -> Registrations:
-    """The register of this process's database."""
-    return Registrations(documents(), identity())

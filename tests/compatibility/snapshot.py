@@ -74,7 +74,7 @@ def every_need() -> list[dict[str, Any]]:
 
 async def write_states(world: World) -> None:
     """Leave a document of every kind that the service writes."""
-    quarantine = Quarantine(world.documents, world.identity)
+    quarantine = world.service.part(Quarantine)
     await world.tell(
         1,
         supply_points={"mpans": [mpan("10", 1)], "mprns": [mprn(1)]},
@@ -110,7 +110,7 @@ async def write_states(world: World) -> None:
     await world.withdraw(8)
     await world.tell(12)
     await world.withdraw(12)
-    erasure = Erasure(world.documents, world.identity, world.settings)
+    erasure = Erasure(world.service)
     for number in (5, 12):
         await erasure.erase(world.store.registration_id(world.account_id(number)), "operator@machine")
     world.at("2026-11-25 02:06")

@@ -107,7 +107,7 @@ async def test_days_that_were_not_released_are(loaded: World) -> None:
 
 
 async def test_quarantined_messages_are_read(loaded: World) -> None:
-    quarantine = Quarantine(loaded.documents, loaded.identity)
+    quarantine = loaded.service.part(Quarantine)
     found: dict[str, Any] = {}
     for status in QuarantineStatus:
         records = [record async for page in quarantine.records(status) for record in page]

@@ -30,9 +30,9 @@ from shared.flows.resend import Resend
 from shared.settings import Settings, read_settings
 from shared.store.documents import Documents
 from shared.store.exports import Exports
-from shared.store.identity import Identity
 from shared.store.objects import Bucket
 from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.service import Service
 from tools.local.sample import mpan
 
 #: Contact name and needs codes, by receiver and supply point.
@@ -88,10 +88,12 @@ class World:
             **changes,
         }
         self.settings: Settings = read_settings(self.environment)
-        self.documents = Documents(self.name, "(default)", self.clock)
-        self.identity = Identity.of(self.settings)
-        self.store = Registrations(self.documents, self.identity)
-        self.exports = Exports(self.documents)
+        self.service = Service(self.settings)
+        self.service.clock = self.clock
+        self.documents = self.service.documents
+        self.identity = self.service.identity
+        self.store = self.service.part(Registrations)
+        self.exports = self.service.part(Exports)
         client = storage.Client(project=self.name, credentials=AnonymousCredentials())
         self.objects = client.create_bucket(self.name)
         self.bucket = Bucket(self.objects)
@@ -100,10 +102,18 @@ class World:
         self.published: list[bytes] = []
         self.use(self.bucket)
 
+    def served_by(self, documents: Documents) -> Service:
+        """The same service over other documents."""
+        service = Service(self.settings)
+        service.clock = self.clock
+        service.documents = documents
+        return service
+
     def use(self, bucket: Bucket, **changes: Any) -> None:
         """Make the export anew, with another bucket or other settings."""
         settings = self.settings.model_copy(update=changes)
-        self.days = ExportDays(self.documents, self.exports, bucket, signer(), settings, self._publish)
+        key = signer(str(settings.signing_key))
+        self.days = ExportDays(self.documents, self.exports, bucket, key, settings, self._publish)
         self.parts = ExportParts(self.documents, self.exports, bucket, self.days, settings)
 
     async def _publish(self, topic: str, data: Sequence[bytes]) -> list[str]:
@@ -151,7 +161,7 @@ class World:
 
     def resend(self, actor: str = "an operator") -> Resend:
         """The command `ops export resend`."""
-        return Resend(self.documents, self.identity, actor)
+        return Resend(self.service, actor)
 
     def account_id(self, number: int) -> AccountId:
         """The account of a number."""

@@ -11,10 +11,10 @@ from shared.clock import london_day
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import AccountId, RegistrationState
 from shared.domain.supply_points import Mpan, distributors
-from shared.store.documents import Key, documents
-from shared.store.identity import identity
-from shared.store.quarantine import event_record_id, quarantine
-from shared.store.registrations import registrations
+from shared.store.documents import Key
+from shared.store.quarantine import Quarantine, event_record_id
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
 from tools.local.stack import Stack
@@ -38,7 +38,7 @@ class Customer(NamedTuple):
         assert self.push("consume_account_events", message) == 204
 
     async def state(self) -> RegistrationState:
-        store = registrations()
+        store = service().part(Registrations)
         state = await store.get(store.registration_id(AccountId(self.name)))
         assert state is not None
         return state
@@ -47,14 +47,14 @@ class Customer(NamedTuple):
         """Of the three supply points, those for which a lookup finds this account."""
         found = []
         for mpan in (*self.mpans, self.other):
-            state = await registrations().find(Mpan(mpan))
+            state = await service().part(Registrations).find(Mpan(mpan))
             if state is not None and state.registration.account_id == self.name:
                 found.append(mpan)
         return found
 
     async def changes(self) -> list[str]:
         """The kinds of the account's changes, in their order."""
-        store = registrations()
+        store = service().part(Registrations)
         changes, _ = await store.history(store.registration_id(AccountId(self.name)), after=None, limit=50)
         return [change.kind.value for change in changes]
 
@@ -64,8 +64,8 @@ class Customer(NamedTuple):
         said = []
         for mpan in (*self.mpans, self.other):
             recipient = distributors()[mpan[:2]].mpid
-            point = identity().supply_point_id(f"mpan:{mpan}")
-            stored = await documents().get(Key("export_feed", f"{point}-{recipient}-{day}"))
+            point = service().identity.supply_point_id(f"mpan:{mpan}")
+            stored = await service().documents.get(Key("export_feed", f"{point}-{recipient}-{day}"))
             said.append(FeedEntry.model_validate_json(stored.state).send.value if stored else "-")
         return said
 
@@ -130,7 +130,7 @@ async def test_an_event_of_the_year_1_is_kept_for_a_person(moved_in: Customer) -
         }
         assert moved_in.push("consume_account_events", message) == 204
         content = json.dumps(message).encode()
-        record = await quarantine().get(event_record_id(SOURCE, message["id"], content))
+        record = await service().part(Quarantine).get(event_record_id(SOURCE, message["id"], content))
         assert (record.status, [error.code for error in record.errors]) == ("failed", ["time_implausible"])
     assert await moved_in.holds() == moved_in.mpans
 

@@ -9,7 +9,6 @@ from shared.domain.changes import ChangeKind
 from shared.domain.registration import RegistrationState, Status
 from shared.flows.expiry import Expiry
 from shared.messages.account_events import AccountClosed, AccountClosedData, statement_of
-from shared.store.due_dates import DueDates
 from tests.export.world import World, account, london
 from tests.store.messages import event, migrated
 
@@ -45,7 +44,7 @@ async def state(world: World) -> RegistrationState:
 async def night(world: World, slot: str) -> int:
     """How many registrations a run of `expire_needs` ends."""
     world.at(slot)
-    job = Expiry(world.documents, world.store, DueDates(world.documents), world.settings)
+    job = Expiry(world.service)
     return (await job.advance(london(slot)))["closed"]
 
 
