@@ -81,6 +81,7 @@ class World:
             "PSR_PROJECT": self.name,
             "PSR_IDENTITY_KEY": base64.b64encode(bytes(32)).decode(),
             "PSR_EXPORT_BUCKET": self.name,
+            "PSR_QUARANTINE_BUCKET": os.environ["PSR_QUARANTINE_BUCKET"],
             "PSR_EXPORT_FIRST_DAY": first_day.isoformat(),
             "PSR_SIGNING_KEY": os.environ["PSR_SIGNING_KEY"],
             "PSR_SUPPLIER_MPID": "SUPP",
