@@ -161,7 +161,7 @@ def _place(path: Path) -> str:
 
 
 def _reader(path: Path) -> Any:
-    """What takes a file apart: a function from its place and text to pieces. None for a file that does not count."""
+    """The function that takes a file apart, from its place and text to pieces. None for a file that does not count."""
     if path.suffix in _MARKDOWN:
         return _markdown
     if path.suffix in _PYTHON:
