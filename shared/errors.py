@@ -25,7 +25,10 @@ class Disposition(StrEnum):
 
 
 class Problem(Exception):
-    """A request cannot be answered as asked. Subclasses are the catalogue of problem types."""
+    """A request cannot be answered as asked. Subclasses are the catalogue of problem types.
+
+    `retry_after` is in seconds; `headers` are those that HTTP prescribes for the status.
+    """
 
     code: ClassVar[str]
     status: ClassVar[int]
@@ -33,10 +36,16 @@ class Problem(Exception):
     detail: ClassVar[str]
     disposition: ClassVar[Disposition] = Disposition.FAILED
 
-    def __init__(self, errors: tuple[FieldError, ...] = (), headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        errors: tuple[FieldError, ...] = (),
+        headers: dict[str, str] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(self.code)
         self.errors = errors
         self.headers = headers or {}
+        self.retry_after = retry_after
 
 
 class MalformedJson(Problem):

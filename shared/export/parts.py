@@ -44,7 +44,7 @@ class ExportParts:
         plan = day.state
         if kept.part.result is None:
             if not plan.made_like(configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)):
-                raise Unavailable(headers={"Retry-After": "60"})
+                raise Unavailable(retry_after=60)
             try:
                 await self._write(plan, kept)
             except ExportStopped as stopped:

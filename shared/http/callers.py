@@ -122,7 +122,7 @@ class Tokens:
             until = min(claims["exp"] + _LEEWAY_SECONDS, time.time() + _REMEMBERED_SECONDS)
             return _Remembered(until, key_id, _caller(claims))
         except KeysUnavailable:
-            raise Unavailable(headers={"Retry-After": "5"}) from None
+            raise Unavailable(retry_after=5) from None
         except (jwt.PyJWTError, ValueError, TypeError):
             raise _unauthenticated(' error="invalid_token"') from None
 

@@ -35,7 +35,7 @@ async def publish_all(topic: str, data: Sequence[bytes], attributes: Mapping[str
             topic=f"projects/{settings().project}/topics/{topic}", messages=messages, timeout=_SECONDS
         )
     except exceptions.GoogleAPIError as error:
-        raise Unavailable(headers={"Retry-After": "5"}) from error
+        raise Unavailable(retry_after=5) from error
     return list(map(str, answer.message_ids))
 
 

@@ -61,9 +61,10 @@ def problem_response(problem: Problem) -> Response:
         "errors": [error._asdict() for error in problem.errors],
         "trace_id": trace_id.get(),
     }
-    return Response(
-        to_json(body), status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
-    )
+    headers = dict(problem.headers)
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    return Response(to_json(body), status_code=problem.status, headers=headers, media_type="application/problem+json")
 
 
 def trace_in(carrier: Mapping[str, str]) -> str | None:

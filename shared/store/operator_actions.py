@@ -71,7 +71,7 @@ class OperatorActions:
             for start in range(0, len(writes), _WRITES_PER_RPC):
                 await self._documents.commit(writes[start : start + _WRITES_PER_RPC])
         except (CommitConflict, CommitUnanswered) as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5) from error
 
     async def on(self, about: str) -> list[OperatorAction]:
         """Every entry about a quarantine record or a registration, oldest first. Raises `Unavailable`."""

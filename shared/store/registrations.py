@@ -203,7 +203,7 @@ class Registrations:
             known, expect_new = await self._read_snapshot(request), False
         if known.change is not None:
             return _replayed_outcome(known.change, request)
-        raise Unavailable(headers={"Retry-After": "1"})
+        raise Unavailable(retry_after=1)
 
     async def _commit(self, request: ChangeRequest, known: Snapshot, decision: Decision, moment: Moment) -> Outcome:
         """Raises `CommitConflict`, `CommitUnanswered`."""
@@ -318,7 +318,7 @@ class Registrations:
             stored.append(known.registration.day)
         day = max([today, *stored])
         if day > today + timedelta(days=1):
-            raise ClockOutOfStep(headers={"Retry-After": "60"})
+            raise ClockOutOfStep(retry_after=60)
         return Moment(now, day)
 
     def _writes(
