@@ -1,4 +1,4 @@
-"""Ends needs whose last day has passed, and notes reviews and follow-ups that fall due."""
+"""End needs after their last day, and record reviews and follow-ups that are due."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ job = Scheduled(__file__)
 
 @job.runs
 async def run(slot: datetime) -> Mapping[str, object]:
-    """Bring every registration with a date that has come up to the slot's London day."""
+    """Apply the due dates of all registrations, up to the slot's London day."""
     return await Expiry(documents(), registrations(), due_dates(), settings()).advance(slot)
 
 
