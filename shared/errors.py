@@ -124,7 +124,7 @@ class NotLive(Problem):
 
 
 class SupplyPointHeld(Problem):
-    """Another live registration has one of the supply points. A message succeeds once that one has released it."""
+    """Another live registration has one of the supply points. A message is retried until it is released."""
 
     code, status, title = "supply-point-held", 409, "A supply point belongs to another registration"
     disposition = Disposition.PARKED
@@ -164,7 +164,7 @@ class InvalidContent(Problem):
     """The body is well-formed JSON, but breaks a rule. `errors` has one entry per field."""
 
     code, status, title = "invalid-content", 422, "The content is not valid"
-    detail = "Correct the fields that `errors` lists, one entry per field."
+    detail = "Correct each field that `errors` lists."
 
 
 class VersionNeeded(Problem):

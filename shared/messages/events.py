@@ -90,8 +90,9 @@ def read_event(delivery: Delivery, clock: Clock, *models: type[_Event]) -> _Even
     by_type = {model.event_type(): model for model in models}
     if isinstance(event_type, str) and event_type not in by_type:
         raise UnknownEventType
+    model = by_type[event_type] if isinstance(event_type, str) else models[0]
     try:
-        event = by_type.get(event_type, models[0]).model_validate_json(delivery.data, context=SUBMITTED)
+        event = model.model_validate_json(delivery.data, context=SUBMITTED)
     except ValidationError as error:
         raise InvalidContent(field_errors(error)) from None
     if event.time > clock.now() + _AHEAD:
