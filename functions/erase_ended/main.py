@@ -1,4 +1,4 @@
-"""Erases registrations that ended long ago, and what an erasure had to leave until the networks were told."""
+"""Erase registrations at the end of their retention period, and complete erasures that waited for an export."""
 
 from datetime import datetime
 
@@ -15,10 +15,10 @@ job = Scheduled(__file__)
 
 @job.runs
 async def run(slot: datetime) -> dict[str, int]:
-    """Bring erasing up to the slot's London day. A run that is cut off goes on at the next.
+    """Erase the registrations that are due by the slot's London day. The next run continues an interrupted one.
 
-    Raises `ClockOutOfStep` for a slot that lies ahead, `Unavailable`, and `InternalError` if a registration met a
-    fault; the others are done then.
+    Raises `ClockOutOfStep` for a slot in the future, `Unavailable`, and `InternalError` if a registration failed; the
+    others are erased then.
     """
     await service().documents.check_clocks()
     service().documents.check_slot(slot)
@@ -30,7 +30,7 @@ async def run(slot: datetime) -> dict[str, int]:
                 one = await Erasure(service()).erase_due(registration_id, today)
             except Unavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 - one would keep all later ones waiting, every day
+            except Exception as error:  # noqa: BLE001 - one failure must not delay the later registrations
                 skipped += 1
                 log_failure("erase_ended", error)
                 log(Event.REGISTRATION_SKIPPED, registration_id=registration_id, exception=type(error).__qualname__)
@@ -42,7 +42,7 @@ async def run(slot: datetime) -> dict[str, int]:
 
 
 def _log(one: ErasureResult | None) -> bool:
-    """Log an erasure that overwrote something, and say whether it did."""
+    """Log an erasure that overwrote something; returns whether it did."""
     if one is None or not one.overwritten:
         return False
     log(

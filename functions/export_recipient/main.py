@@ -1,4 +1,4 @@
-"""Writes one part of one recipient's file; the last part of a day brings the day on."""
+"""Write one part of a recipient's data. The last part of a day advances the day."""
 
 from shared.domain.delivery import Delivery
 from shared.export.parts import ExportParts
@@ -12,7 +12,7 @@ consumer = Consumer(__file__)
 
 @consumer.handles
 async def consume(delivery: Delivery) -> None:
-    """One part: at most 20,000 supply points, under 8 MiB."""
+    """Write one part: at most 20,000 supply points and 8 MiB."""
     event = read_event(delivery, service().clock, PartDue)
     await service().part(ExportParts).write(event.data)
 

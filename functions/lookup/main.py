@@ -1,4 +1,4 @@
-"""Reads registrations. Whatever a caller may not see answers exactly like what is not there."""
+"""Read registrations. A registration that the caller may not see has the same answer as one that does not exist."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -35,7 +35,7 @@ _MOST_READ_AT_ONCE = 500
 
 
 class LookupKey(Model):
-    """Exactly one of the three."""
+    """An account or a supply point: exactly one of the three fields."""
 
     account_id: AccountIdField | None = None
     mpan: Mpan | None = None
@@ -50,7 +50,10 @@ class LookupKey(Model):
 
 @api.operation("getRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
 async def get_registration(call: Call) -> Answer:
-    """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
+    """Get a registration by id.
+
+    The answer is 304 if If-None-Match has the registration's ETag. One RPC.
+    """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
     registration = _seen(await service().part(Registrations).get(registration_id))
@@ -61,13 +64,16 @@ async def get_registration(call: Call) -> Answer:
 
 @api.operation("lookUpRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
-    """One registration by account (one RPC), MPAN or MPRN (two)."""
+    """Look up a registration by account, MPAN or MPRN.
+
+    One RPC by account, two by MPAN or MPRN.
+    """
     point = body.mpan or body.mprn
     return registration_answer(_seen(await _look_up(call, body, point)), call.caller)
 
 
 async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
-    """A customer's supply point is looked for in the customer's own registration: who else holds it takes no time."""
+    """For a customer only the customer's own registration is read, so that timing reveals nothing about others."""
     store = service().part(Registrations)
     account_id = call.caller.account_id or body.account_id
     if body.account_id is not None:
@@ -83,7 +89,10 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
 
 @api.operation("batchLookUpRegistrations", answers=Batch)
 async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
-    """Up to 1,000 supply points; at most four RPCs for each 500."""
+    """Look up registrations by up to 1,000 supply points.
+
+    At most four RPCs for each 500 supply points.
+    """
     points = body.all()
     holders = await service().part(Registrations).find_all(points)
     seen = {
@@ -100,7 +109,10 @@ async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
 
 @api.operation("searchRegistrations", answers=AreaPage)
 async def search_registrations(call: Call, body: Area) -> Answer:
-    """Live registrations in a postcode or postcode sector, page by page; one RPC if the caller may see them all."""
+    """List the live registrations in a postcode or postcode sector, page by page.
+
+    One RPC for a page if the caller may see all of them.
+    """
     after_id = None
     if body.page_token is not None:
         (after_id,) = _position(call, body.postcode, body.page_token, InvalidContent, "/page_token")
@@ -115,7 +127,7 @@ async def search_registrations(call: Call, body: Area) -> Answer:
 
 
 async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, count: int) -> list[FoundInArea]:
-    """At most `count` registrations that the caller may see, in order of id. It reads on past those it may not."""
+    """At most `count` registrations that the caller may see, in order of id. It skips those that the caller may not."""
     found: list[FoundInArea] = []
     limit = count
     while True:
@@ -128,9 +140,9 @@ async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, 
 
 @api.operation("listChanges", answers=HistoryPage, problems=(NotFound, RegistrationErased))
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
-    """The changes of one registration by version, newest last, page by page; one RPC.
+    """List the changes of a registration by version, newest last, page by page.
 
-    Erased entries of an account that was registered again are left out; such a page takes two RPCs.
+    The list omits erased entries of an account that was registered again. One RPC for a page, two with erased entries.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
@@ -158,16 +170,16 @@ def _seen(state: RegistrationState | None) -> Registration:
 
 
 def _position(
-    call: Call, question: str, token: str, problem: type[InvalidContent | MalformedParameter], pointer: str
+    call: Call, query: str, token: str, problem: type[InvalidContent | MalformedParameter], pointer: str
 ) -> Any:
     try:
-        return position_in(call, question, token)
+        return position_in(call, query, token)
     except ValueError:
-        raise problem((FieldError(pointer, "page_token", "was not given out for this request"),)) from None
+        raise problem((FieldError(pointer, "page_token", "was not issued for this request"),)) from None
 
 
 def _shown(found: Sequence[Summary]) -> Shown:
-    """A registration that was found by several of its supply points is shown once."""
+    """The access log's entry, with each registration once, even if several of its supply points were found."""
     return Shown(Shows.SUMMARY, sorted({one.registration_id for one in found}))
 
 

@@ -1,4 +1,4 @@
-"""Changes registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
+"""Change registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
 
 import json
 import uuid
@@ -40,9 +40,9 @@ api = Api(__file__)
     problems=(NotFound, AlreadyRegistered, SupplyPointHeld, RegistrationErased, IdempotencyKeyReused),
 )
 async def create_registration(call: Call, body: RegistrationInput) -> Answer:
-    """Register an account, or take it up again after it was withdrawn or ended; one RPC for a new account.
+    """Register an account, or reactivate its withdrawn or ended registration.
 
-    A repeat of the same Idempotency-Key and body gets the first answer.
+    A repeat of the request with the same Idempotency-Key and body has the first answer. One RPC for a new account.
     """
     call.caller.check_account(body.account_id)
     call.caller.check_supply_points(body.supply_points.all())
@@ -52,8 +52,9 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, policy=service().settings)
 
-    told = body.model_dump_json(exclude_defaults=True)
-    outcome = await _apply(call, registration_id, fact, told, decide, points=body.supply_points.all(), expect_new=True)
+    content = body.model_dump_json(exclude_defaults=True)
+    points = body.supply_points.all()
+    outcome = await _apply(call, registration_id, fact, content, decide, points=points, expect_new=True)
     return _answer(call, outcome, 201, {"Location": f"/v1/registrations/{registration_id}"})
 
 
@@ -71,9 +72,10 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     ),
 )
 async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
-    """Change a registration by JSON merge patch (RFC 7396), having read the version in If-Match; two RPCs.
+    """Change a registration by JSON merge patch (RFC 7396).
 
-    If nothing changes, the ETag stays as it was. Supply points are released and claimed in the same commit.
+    Send the ETag of the version that you read in If-Match. If nothing changes, the ETag stays the same. Supply points
+    are released and claimed in one commit. Two RPCs.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
@@ -82,9 +84,9 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        told = patched(submission_of(known.registration), body.root)
-        decision = lifecycle.amend(told, known, moment=moment, fact=fact, policy=service().settings)
-        call.caller.check_supply_points(_taken(known, decision.state))
+        submission = patched(submission_of(known.registration), body.root)
+        decision = lifecycle.amend(submission, known, moment=moment, fact=fact, policy=service().settings)
+        call.caller.check_supply_points(_added_points(known, decision.state))
         return decision
 
     patch = json.dumps(body.root, sort_keys=True)
@@ -98,9 +100,10 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     problems=(NotFound, NotLive, RegistrationErased, VersionNeeded, VersionStale, IdempotencyKeyReused),
 )
 async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
-    """Take an account off the register, having read the version in If-Match; two RPCs.
+    """Take an account off the register.
 
-    Its supply points are free for others, and the networks that had its needs are told to delete them.
+    Send the ETag of the version that you read in If-Match. The registration releases its supply points, and the
+    networks that have its needs are asked to delete them. Two RPCs.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
@@ -116,7 +119,7 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
 
 
 def _fact(call: Call) -> Fact:
-    """What this request tells, at the server's time. Its id is the same for every request under one key."""
+    """The fact of this request, at the server's time. All requests with one key have the same id."""
     key = call.idempotency_key
     identifier = digest(call.caller.subject, key) if key else uuid.uuid4().hex
     return Fact(time=service().clock.now(), source=SOURCE, id=identifier)
@@ -126,7 +129,7 @@ async def _apply(
     call: Call,
     registration_id: RegistrationId,
     fact: Fact,
-    told: str,
+    content: str,
     decide: Decide,
     *,
     points: Sequence[SupplyPoint] = (),
@@ -135,7 +138,7 @@ async def _apply(
     request = ChangeRequest(
         registration_id=registration_id,
         change_id=f"{registration_id}-{fact.id}",
-        fingerprint=digest(call.operation, told),
+        fingerprint=digest(call.operation, content),
         origin=Origin(actor=call.caller.subject, source=SOURCE, event_id=None, event_time=fact.time),
         points=points,
     )
@@ -145,8 +148,10 @@ async def _apply(
 
 
 def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> RegistrationState:
-    """The registration as the caller has read it. A precondition counts only where the request could succeed without
-    it (RFC 9110 §13.2.1). Raises `NotFound`, `NotLive`, `VersionStale`.
+    """The registration, in the version that the caller has read.
+
+    The version is checked last: a precondition applies only if the request could succeed without it (RFC 9110 §13.2.1).
+    Raises `NotFound`, `RegistrationErased`, `NotLive`, `VersionStale`.
     """
     if known is None:
         raise NotFound
@@ -159,8 +164,8 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
     return known
 
 
-def _taken(known: RegistrationState | None, after: RegistrationState) -> list[SupplyPoint]:
-    """The supply points held after a change that were not held before."""
+def _added_points(known: RegistrationState | None, after: RegistrationState) -> list[SupplyPoint]:
+    """The supply points that a change adds."""
     before = known.registration.held() if known else {}
     return [point for key, point in after.registration.held().items() if key not in before]
 

@@ -70,7 +70,7 @@ class ExportDays:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         settings = service.settings
         return cls(
             service.documents,
@@ -163,7 +163,7 @@ class ExportDays:
     async def _advance(self, day: date, slot: datetime, until: float) -> str | None:
         """What the day waits for; None if it is released now."""
         if monotonic() > until:
-            raise Unavailable(headers={"Retry-After": "5"})
+            raise Unavailable(retry_after=5)
         kept = await self._exports.get(day)
         if kept is not None and kept.state.decided:
             await self._finish(kept.state)
@@ -218,7 +218,7 @@ class ExportDays:
             return plan
         stored = await self._exports.get(day)
         if stored is None or stored.state.revision != plan.revision or not stored.state.planned:
-            raise Unavailable(headers={"Retry-After": "5"})  # a revision was asked for meanwhile
+            raise Unavailable(retry_after=5)  # a revision was asked for meanwhile
         return stored.state  # another run was faster
 
     async def _write_manifest(self, plan: ExportDay, manifest: Manifest) -> None:

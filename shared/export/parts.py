@@ -32,7 +32,7 @@ class ExportParts:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         return cls(
             service.documents,
             service.part(Exports),
@@ -56,7 +56,7 @@ class ExportParts:
         plan = day.state
         if kept.part.result is None:
             if not plan.made_like(configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)):
-                raise Unavailable(headers={"Retry-After": "60"})
+                raise Unavailable(retry_after=60)
             try:
                 await self._write(plan, kept)
             except ExportStopped as stopped:

@@ -131,7 +131,7 @@ async def _cut(plan: ExportDay, recipient: str, exports: Exports, until: float) 
         if not await _store(plan, ended, exports):
             return False
         if monotonic() > until:
-            raise Unavailable(headers={"Retry-After": "5"})
+            raise Unavailable(retry_after=5)
     end = cut.end()
     return await _store(plan, [end] if end else [], exports)
 

@@ -125,7 +125,7 @@ class Erasure:
             if await self._make_shell(registration_id):
                 return (await self._sweep(registration_id))._replace(ended=ended)
             await pause(attempt)
-        raise Unavailable(headers={"Retry-After": "5"})
+        raise Unavailable(retry_after=5)
 
     async def erase_unknown(self, registration_id: RegistrationId) -> ErasureResult | None:
         """Erase the quarantined messages of an account that the register does not know, and leave a shell for it.
@@ -140,7 +140,7 @@ class Erasure:
         except (CommitConflict, CommitUnanswered) as error:
             known = await self._registrations.get(registration_id)
             if known is None:
-                raise Unavailable(headers={"Retry-After": "5"}) from error
+                raise Unavailable(retry_after=5) from error
             if known.erased_on is None:
                 return None
         return await self._sweep(registration_id)
@@ -162,7 +162,7 @@ class Erasure:
             if await self._make_shell(registration_id):
                 return await self._sweep(registration_id)
             await pause(attempt)
-        raise Unavailable(headers={"Retry-After": "5"})
+        raise Unavailable(retry_after=5)
 
     async def _end(self, registration_id: RegistrationId, actor: str) -> bool:
         """End a live registration: the networks are told to delete it. Whether it was live.
@@ -293,7 +293,7 @@ class Erasure:
                 await pause(attempt)
             else:
                 return len(overwritten)
-        raise Unavailable(headers={"Retry-After": "5"})
+        raise Unavailable(retry_after=5)
 
     async def _history_writes(self, registration_id: RegistrationId, version: int) -> dict[str, Any]:
         """Entries of the log never change but by erasing, so they are written whatever is there."""

@@ -47,7 +47,7 @@ class Expiry:
         """
         today = london_day(slot)
         if today > london_day(self._documents.clock.now()):
-            raise ClockOutOfStep(headers={"Retry-After": "60"})
+            raise ClockOutOfStep(retry_after=60)
         await self._documents.check_clocks()
         run = _Run(self._store, self._settings, slot)
         async with aclosing(self._due(today)) as due:
@@ -59,7 +59,7 @@ class Expiry:
         done = {**run.passed._asdict(), "skipped": run.skipped, **waiting}
         _log(today, done)
         if run.stopped:
-            raise Unavailable(headers={"Retry-After": "30"})
+            raise Unavailable(retry_after=30)
         if run.skipped:
             raise InternalError
         return done

@@ -177,13 +177,13 @@ class Resend:
                 await pause(attempt + 1)
             else:
                 return entry.send is Send.DELETE
-        raise Unavailable(headers={"Retry-After": "1"})
+        raise Unavailable(retry_after=1)
 
     def _day(self, released_on: date) -> date:
         """Today, or the day of release if that is later. Raises `ClockOutOfStep` if it lies beyond tomorrow."""
         today = london_day(self._documents.clock.now())
         if released_on > today + timedelta(days=1):
-            raise ClockOutOfStep(headers={"Retry-After": "60"})
+            raise ClockOutOfStep(retry_after=60)
         return max(today, released_on)
 
 

@@ -1,6 +1,6 @@
-"""Publishing: one RPC, answered when Pub/Sub has the messages.
+"""Publish messages in one RPC, which returns when Pub/Sub has them.
 
-The library's batching client holds messages back on a thread that a function's idle instance would freeze.
+The library's batching client delays messages on a thread, and an idle instance of a function would freeze that thread.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,17 +29,20 @@ class Publisher:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         return cls(service.settings.project)
 
     async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str] | None = None) -> str:
-        """Publish one message under the trace of this request; its message id. Raises `Unavailable`."""
+        """Publish a message with the trace of this request; the result is the message's id. Raises `Unavailable`."""
         return (await self.publish_all(topic, [data], attributes))[0]
 
     async def publish_all(
         self, topic: str, data: Sequence[bytes], attributes: Mapping[str, str] | None = None
     ) -> list[str]:
-        """Publish messages together, at most 1,000 and 10 MB; their ids in the same order. Raises `Unavailable`."""
+        """Publish messages together, at most 1,000 and 10 MB; the result is their ids, in order.
+
+        Raises `Unavailable`.
+        """
         carried = {"traceparent": f"00-{trace_id.get()}-{trace_id.get()[:16]}-01"} if trace_id.get() else {}
         all_attributes = {**carried, **(attributes or {})}
         messages = [{"data": one, "attributes": all_attributes} for one in data]

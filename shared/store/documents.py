@@ -303,12 +303,12 @@ class Documents:
             await self.batch_get([_ANYTHING])
         if self._difference > CLOCK_TOLERANCE:
             self._compared_at = None
-            raise ClockOutOfStep(headers={"Retry-After": "60"})
+            raise ClockOutOfStep(retry_after=60)
 
     def check_slot(self, slot: datetime) -> None:
         """A scheduled time cannot lie ahead. Raises `ClockOutOfStep`."""
         if slot > self.clock.now() + CLOCK_TOLERANCE:
-            raise ClockOutOfStep(headers={"Retry-After": "60"})
+            raise ClockOutOfStep(retry_after=60)
 
     def create(self, key: Key, fields: dict[str, Value]) -> Any:
         """A write that conflicts if the document exists."""

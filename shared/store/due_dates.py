@@ -70,7 +70,7 @@ class DueDates:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         return cls(service.documents)
 
     async def pages(

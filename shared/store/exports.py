@@ -54,7 +54,7 @@ class Exports:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         return cls(service.documents)
 
     async def get(self, day: date) -> StoredDay | None:
@@ -95,7 +95,7 @@ class Exports:
         except CommitUnanswered:
             kept = await self.get(state.day)
             if kept is None or kept.state != state:
-                raise Unavailable(headers={"Retry-After": "5"}) from None
+                raise Unavailable(retry_after=5) from None
         return True
 
     async def change(self, day: date, change: Callable[[ExportDay], ExportDay | None]) -> ExportDay | None:
@@ -111,7 +111,7 @@ class Exports:
             if wanted == kept.state or await self.put(wanted, kept):
                 return wanted
             await pause(attempt)
-        raise Unavailable(headers={"Retry-After": "5"})
+        raise Unavailable(retry_after=5)
 
     async def add_parts(self, plan: ExportDay, parts: Sequence[Part]) -> bool:
         """Store parts that nobody has written yet; False if one of these numbers is stored already.
@@ -126,7 +126,7 @@ class Exports:
             except CommitConflict:
                 return False
             except CommitUnanswered:
-                raise Unavailable(headers={"Retry-After": "5"}) from None
+                raise Unavailable(retry_after=5) from None
         return True
 
     async def part(self, plan: ExportDay, recipient: str, number: int) -> StoredPart | None:
@@ -158,7 +158,7 @@ class Exports:
         except (CommitConflict, CommitUnanswered):
             stored = await self.part(plan, done.recipient, done.number)
             if stored is None or stored.part.result is None:
-                raise Unavailable(headers={"Retry-After": "5"}) from None
+                raise Unavailable(retry_after=5) from None
             return stored.part.result
         return result
 

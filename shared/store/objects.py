@@ -70,7 +70,7 @@ class Bucket:
         try:
             return await asyncio.to_thread(work, *arguments)
         except (exceptions.GoogleAPIError, OSError) as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5) from error
 
     def _create(self, path: str, content: bytes, content_type: str) -> bool:
         try:
@@ -111,7 +111,7 @@ class Buckets:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         anonymous = AnonymousCredentials() if emulator_host("STORAGE") else None
         return cls(storage.Client(project=service.settings.project, credentials=anonymous))
 

@@ -57,7 +57,7 @@ class OperatorActions:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         return cls(service.documents)
 
     async def note(self, action: Action, operator: str, about: Sequence[str | None], reason: str | None) -> None:
@@ -77,7 +77,7 @@ class OperatorActions:
             for start in range(0, len(writes), _WRITES_PER_RPC):
                 await self._documents.commit(writes[start : start + _WRITES_PER_RPC])
         except (CommitConflict, CommitUnanswered) as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5) from error
 
     async def on(self, about: str) -> list[OperatorAction]:
         """Every entry about a quarantine record or a registration, oldest first. Raises `Unavailable`."""

@@ -129,7 +129,7 @@ class Quarantine:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         return cls(service.documents, service.identity, lambda: _bucket_of(service))
 
     async def put(self, delivery: Delivery, problem: Problem) -> None:
@@ -158,7 +158,7 @@ class Quarantine:
             stored = await self._change(record_id, lambda stored: _again(stored, outcome, now, delivery.topic))
             status, still_parked = _status(stored), stored.fields["parked_since"] not in (None, now)
         except CommitUnanswered as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5) from error
         if message.stored_as is not None:
             await self._put_object(record_id, delivery.data)
         if still_parked:
@@ -315,7 +315,7 @@ class Quarantine:
                 await pause(attempt)
             else:
                 return stored._replace(fields=fields)
-        raise Unavailable(headers={"Retry-After": "5"})
+        raise Unavailable(retry_after=5)
 
     async def _put_object(self, record_id: str, data: bytes) -> None:
         """Write the data of a large message, unless its record is erased or discarded, even meanwhile.

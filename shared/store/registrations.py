@@ -100,7 +100,7 @@ class Registrations:
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """As this process has it."""
+        """Create the one of a process."""
         return cls(service.documents, service.identity, service.settings)
 
     def registration_id(self, account_id: AccountId) -> RegistrationId:
@@ -209,7 +209,7 @@ class Registrations:
             known, expect_new = await self._read_snapshot(request), False
         if known.change is not None:
             return _replayed_outcome(known.change, request)
-        raise Unavailable(headers={"Retry-After": "1"})
+        raise Unavailable(retry_after=1)
 
     async def _commit(self, request: ChangeRequest, known: Snapshot, decision: Decision, moment: Moment) -> Outcome:
         """Raises `CommitConflict`, `CommitUnanswered`."""
@@ -324,7 +324,7 @@ class Registrations:
             stored.append(known.registration.day)
         day = max([today, *stored])
         if day > today + timedelta(days=1):
-            raise ClockOutOfStep(headers={"Retry-After": "60"})
+            raise ClockOutOfStep(retry_after=60)
         return Moment(now, day)
 
     def _writes(

@@ -104,7 +104,7 @@ class Rpc:
         try:
             return await answer
         except (*_UNANSWERED, exceptions.Aborted) as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5) from error
 
     @_retried  # type: ignore[untyped-decorator]
     async def _one(self, stub: Any, request: Any) -> Any:

@@ -46,6 +46,11 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
         "invalid-content",
         "missing",
     ),
+    "a type that is a list": (
+        lambda name: json.dumps(right(name) | {"type": ["uk.psr.customer.migrated.v1"]}).encode(),
+        "invalid-content",
+        "literal_error",
+    ),
     "unknown type": (
         lambda name: json.dumps(right(name) | {"type": "uk.psr.x.v1"}).encode(),
         "unknown-event-type",
