@@ -5,8 +5,6 @@ from datetime import datetime
 
 from shared.flows.expiry import Expiry
 from shared.schedule.scheduled import Scheduled
-from shared.store.due_dates import DueDates
-from shared.store.registrations import Registrations
 from shared.store.service import service
 
 job = Scheduled(__file__)
@@ -15,9 +13,7 @@ job = Scheduled(__file__)
 @job.runs
 async def run(slot: datetime) -> Mapping[str, object]:
     """Apply the due dates of all registrations, up to the slot's London day."""
-    return await Expiry(
-        service().documents, service().part(Registrations), service().part(DueDates), service().settings
-    ).advance(slot)
+    return await Expiry(service()).advance(slot)
 
 
 main = job.function()
