@@ -25,7 +25,8 @@ from shared.errors import (
 from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
-from shared.store.registrations import ChangeRequest, Decide, Outcome, Registrations
+from shared.store.change_requests import ChangeRequest
+from shared.store.registrations import Decide, Outcome, Registrations
 from shared.store.service import service
 
 SOURCE = "http"

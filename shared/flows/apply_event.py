@@ -10,7 +10,8 @@ from shared.domain.supply_points import SupplyPoint
 from shared.errors import InvalidContent, SupplyPointHeld
 from shared.flows.outcome_log import log_outcome
 from shared.messages.events import CloudEvent
-from shared.store.registrations import ChangeRequest, Outcome, Registrations
+from shared.store.change_requests import ChangeRequest
+from shared.store.registrations import Outcome, Registrations
 from shared.store.service import service
 
 

@@ -25,12 +25,13 @@ from shared.domain.feed import FeedEntry
 from shared.domain.lifecycle import Decision, Moment, withdraw
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.errors import NotFound, Unavailable
+from shared.store.change_requests import ChangeRequest, registration_fields
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
 from shared.store.documents import Key, Stored
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
 from shared.store.quarantine import Quarantine, Record
-from shared.store.registrations import ChangeRequest, Registrations, registration_fields
+from shared.store.registrations import Registrations
 from shared.store.service import Service
 from shared.store.supply_points import feed_fields
 

@@ -20,8 +20,9 @@ from shared.errors import ClockOutOfStep, InternalError, RegistrationErased, Una
 from shared.flows.outcome_log import log_outcome
 from shared.log import Event, log, log_failure
 from shared.settings import Settings
+from shared.store.change_requests import ChangeRequest
 from shared.store.due_dates import DueDate, DueDates
-from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.registrations import Registrations
 from shared.store.service import Service
 
 SOURCE = "calendar"

@@ -18,8 +18,9 @@ from shared.domain.networks import NetworkState, Send, after_change, to_send
 from shared.domain.recipients import Withheld, recipients, tables
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, RegistrationErased, RegistrationUnknown, Unavailable
+from shared.store.change_requests import ChangeRequest
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.registrations import Registrations
 from shared.store.service import Service
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of, kept_key
 

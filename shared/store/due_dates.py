@@ -15,8 +15,9 @@ from typing import Self
 
 from shared.domain.due_dates import DATE_PASSED
 from shared.domain.registration import Registration, RegistrationId
-from shared.store.documents import Documents, Value
+from shared.store.documents import Documents
 from shared.store.service import Service
+from shared.store.values import Value
 
 _COLLECTION = "registrations"
 _DIGITS = "0123456789abcdef"

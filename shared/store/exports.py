@@ -13,8 +13,9 @@ from shared.domain.export_day import ExportDay, Part, PartResult, Stage
 from shared.domain.feed import feed_file
 from shared.errors import Unavailable
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, Value
+from shared.store.documents import Documents, Key, Stored
 from shared.store.service import Service
+from shared.store.values import Value
 
 _FEED = "export_feed"
 _PARTS = "export_parts"

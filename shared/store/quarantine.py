@@ -30,9 +30,10 @@ from shared.errors import Disposition, FieldError, NotFound, Problem, Unavailabl
 from shared.log import Event, log
 from shared.model import Model
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, Value
+from shared.store.documents import Documents, Key, Stored
 from shared.store.identity import Identity
 from shared.store.service import Service
+from shared.store.values import Value
 
 if TYPE_CHECKING:
     from shared.store.objects import Bucket

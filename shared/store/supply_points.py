@@ -14,8 +14,9 @@ from shared.domain.networks import NetworkState, taken_over
 from shared.domain.recipients import recipients
 from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationState
 from shared.model import Model
-from shared.store.documents import Documents, Key, Stored, Value
+from shared.store.documents import Documents, Key, Stored
 from shared.store.identity import Identity
+from shared.store.values import Value
 
 #: Feed documents are deleted this long after their day.
 _FEED_KEPT = timedelta(days=90)

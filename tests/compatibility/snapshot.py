@@ -28,9 +28,10 @@ from shared.domain.registration import Fact, RegistrationState
 from shared.domain.supply_points import Mpan, supply_point_key
 from shared.errors import InvalidContent, Problem, RegistrationUnknown
 from shared.flows.erasure import Erasure
-from shared.store.documents import Documents, Key, Value
+from shared.store.documents import Documents, Key
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.values import Value
 from tests.export.world import World, account, london
 from tools.local.layout import new_layout
 from tools.local.sample import mpan, mprn

@@ -28,10 +28,11 @@ from shared.export.signer import signer
 from shared.export.work import PartDue
 from shared.flows.resend import Resend
 from shared.settings import Settings, read_settings
+from shared.store.change_requests import ChangeRequest
 from shared.store.documents import Documents
 from shared.store.exports import Exports
 from shared.store.objects import Bucket
-from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.registrations import Registrations
 from shared.store.service import Service
 from tools.local.sample import mpan
 
