@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from shared.flows.replay import replay
 from shared.log import Event, log
 from shared.schedule.scheduled import Scheduled
-from shared.store.quarantine import Due, Quarantine, QuarantineStatus, Record
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Due, QuarantineStatus, Record
 from shared.store.service import service
 
 #: Messages that are retried at the same time. Each can have 10 MB of data.

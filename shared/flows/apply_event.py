@@ -22,7 +22,7 @@ async def apply_event(
     points: Sequence[SupplyPoint] = (),
     expect_new: bool = False,
 ) -> Outcome:
-    """Decide on an event and store what comes of it, once however often it is delivered.
+    """Decide on an event and store what follows, once however often it is delivered.
 
     `points` are the supply points that it may take or lose. Raises what `decide` and `Registrations.apply` raise, and
     `SupplyPointHeld` also after all was stored but supply points that another registration holds.

@@ -1,14 +1,14 @@
-"""Erasing people: at their request (`ops subject erase`), and when the retention of an ended registration is over.
+"""Erase a person's data: at their request (`psr subject erase`), and when an ended registration's retention is over.
 
-First the registration becomes a shell, under the version read: what is live is refused, and nothing else is touched
-until it is settled. Then its history, what networks were told and its quarantined messages are overwritten in place, so
-counts stay true. All of it is found by the registration's id, and each step can be repeated: an erasure that was
-interrupted goes on at the next command or run, which finds what is left.
+First a shell replaces the registration, under the version read; a live registration is refused before anything else
+changes. Then the history, the feed entries and the quarantined messages are overwritten in place, so that counts stay
+true. All of these are found by the registration's id, and each step can be repeated: the next command or run continues
+an interrupted erasure.
 
-The date of the next look, `erase_due`, is stored with the shell: the same day while work is left, then the day after,
-for what raced the erasure and for states in files that are not released yet. A look that finds nothing, a day or more
-after the erasure, removes it. What ended before an account was registered again is erased in the same way, up to the
-version that it ended with, while the registration stays as it is.
+The date of the next check, `erase_due`, is stored with the shell: the same day while work remains, then the next day,
+for changes that raced the erasure and for states in files that are not released yet. A check that finds nothing, a day
+or more after the erasure, removes it. A period that ended before the account was registered again is erased in the same
+way, up to the version that it ended with, while the registration stays as it is.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,10 +27,11 @@ from shared.domain.registration import Fact, FormerPeriod, RegistrationId, Regis
 from shared.errors import NotFound, Unavailable
 from shared.store.change_requests import ChangeRequest, registration_fields
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Key, Stored
+from shared.store.documents import Collection, Key, Stored
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
-from shared.store.quarantine import Quarantine, Record
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Record
 from shared.store.registrations import Registrations
 from shared.store.service import Service
 from shared.store.supply_points import feed_fields
@@ -45,7 +46,7 @@ _RACES_LAST = timedelta(hours=20)
 class Subject(NamedTuple):
     """All that the register holds of one account. `state` is None if it does not know the account.
 
-    `ambiguous` are messages that name another account, too: a person judges whom they are about.
+    `ambiguous` are messages that name another account, too: a person must judge whose they are.
     """
 
     registration_id: RegistrationId
@@ -87,7 +88,7 @@ class ErasureResult(NamedTuple):
 
 
 class _Extent(NamedTuple):
-    """What is erased: history and feed up to a version, messages that were first seen by an instant."""
+    """The extent of an erasure: history and feed up to a version, messages that were first seen by an instant."""
 
     version: int
     seen_by: datetime
@@ -116,7 +117,7 @@ class Erasure:
         )
 
     async def erase(self, registration_id: RegistrationId, actor: str) -> ErasureResult:
-        """End the registration if it is live, which tells the networks to delete it, and overwrite everything.
+        """End the registration if it is live, which sends deletes to the networks, and overwrite everything.
 
         Doing it again does no harm, and finishes what was interrupted. Raises `NotFound`, `Unavailable`.
         """
@@ -147,7 +148,7 @@ class Erasure:
         return await self._sweep(registration_id)
 
     async def erase_due(self, registration_id: RegistrationId, until: date) -> ErasureResult | None:
-        """Erase what of a registration is due by a day; None if nothing is. What is live stays as it is.
+        """Erase the parts of a registration that are due by a day; None if there is none. A live one stays as it is.
 
         Raises `Unavailable`.
         """
@@ -166,7 +167,7 @@ class Erasure:
         raise Unavailable(retry_after=5)
 
     async def _end(self, registration_id: RegistrationId, actor: str) -> bool:
-        """End a live registration: the networks are told to delete it. Whether it was live.
+        """End a live registration: the networks get deletes. Returns whether it was live.
 
         Raises `NotFound`, `Unavailable`.
         """
@@ -211,7 +212,7 @@ class Erasure:
         return await self._replace(stored, shell, london_day(now))
 
     async def _sweep(self, registration_id: RegistrationId) -> ErasureResult:
-        """Overwrite what is left beside a shell, and note when to look again."""
+        """Overwrite the rest of the data of a shell, and store when to check again."""
         now = self._documents.clock.now()
         stored = await self._documents.get(_key(registration_id))
         shell = _state(stored) if stored is not None else None
@@ -297,11 +298,11 @@ class Erasure:
         raise Unavailable(retry_after=5)
 
     async def _history_writes(self, registration_id: RegistrationId, version: int) -> dict[str, Any]:
-        """Entries of the log never change but by erasing, so they are written whatever is there."""
+        """Only an erasure changes entries of the log, so they are written without a precondition."""
         now = self._documents.clock.now()
         return {
             change.change_id: self._documents.merge(
-                Key("changes", change.change_id), {"state": erased_change(change, now).model_dump_json()}
+                Key(Collection.CHANGES, change.change_id), {"state": erased_change(change, now).model_dump_json()}
             )
             async for change in self._changes(registration_id, version)
             if not change.erased
@@ -317,18 +318,20 @@ class Erasure:
 
         async def writes() -> dict[str, Any]:
             nonlocal pending
-            told = [
+            shown = [
                 (stored, entry)
                 for stored, entry in await self._feed(registration_id)
                 if entry.state is not None and entry.version <= version
             ]
-            released = await self._released({entry.day for _, entry in told})
-            pending = sum(entry.day not in released for _, entry in told)
+            released = await self._released({entry.day for _, entry in shown})
+            pending = sum(entry.day not in released for _, entry in shown)
             return {
                 stored.document_id: self._documents.replace(
-                    Key("export_feed", stored.document_id), feed_fields(erased_entry(entry)), stored.update_time
+                    Key(Collection.EXPORT_FEED, stored.document_id),
+                    feed_fields(erased_entry(entry)),
+                    stored.update_time,
                 )
-                for stored, entry in told
+                for stored, entry in shown
                 if entry.day in released
             }
 
@@ -357,8 +360,8 @@ class Erasure:
                 return
 
     async def _feed(self, registration_id: RegistrationId) -> list[tuple[Stored, FeedEntry]]:
-        """What networks were told by an account's changes, as far as it has not expired."""
-        pages = self._documents.pages("export_feed", equal=("registration_id", registration_id), limit=_PAGE)
+        """The feed entries of an account's changes that have not expired."""
+        pages = self._documents.pages(Collection.EXPORT_FEED, equal=("registration_id", registration_id), limit=_PAGE)
         return [(stored, FeedEntry.model_validate_json(stored.state)) async for page in pages for stored in page]
 
     async def _released(self, days: set[date]) -> set[date]:
@@ -374,7 +377,7 @@ class Erasure:
 
 
 def _key(registration_id: RegistrationId) -> Key:
-    return Key("registrations", registration_id)
+    return Key(Collection.REGISTRATIONS, registration_id)
 
 
 def _state(stored: Stored) -> RegistrationState:

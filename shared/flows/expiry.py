@@ -1,7 +1,7 @@
-"""What time alone does: needs and accounts end after their last day, reviews and follow-ups that fall due are noted.
+"""The calendar: needs and accounts end after their last day, and reviews and follow-ups that are due are recorded.
 
-Each registration is one commit, so whatever cuts a run off, the next one goes on with what is left: what is done does
-not stand in the index any more. A change's id comes from the slot, so runs that overlap write each change once.
+Each registration is one commit, and it leaves the index when it is done, so the next run continues one that was cut
+off. A change's id comes from the slot, so runs that overlap write each change once.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class Expiry:
         return done
 
     async def _due(self, today: date) -> AsyncGenerator[list[RegistrationId], None]:
-        """What is to be done, first what networks are told. Needs and accounts stay on their last day."""
+        """The registrations that are due, those that change a feed first. Needs and accounts stay on their last day."""
         for name in DueDate:
             until = today - timedelta(days=1) if name in (DueDate.CLOSES, DueDate.NEED_ENDS) else today
             async for page in self._due_dates.pages(name, until):
@@ -97,14 +97,14 @@ class _Run:
         self._until = monotonic() + STOPS_AFTER_SECONDS
 
     async def bring_up(self, registration_id: RegistrationId) -> None:
-        """Do one registration, unless the run has stopped. What is wrong with it stops nobody else."""
+        """Update one registration, unless the run has stopped. A fault of one does not stop the others."""
         async with self._at_once:
             self.stopped = self.stopped or monotonic() > self._until
             if self.stopped:
                 return
             try:
-                came_of_it = await self._pass_day(registration_id)
-                self.passed = self.passed.plus(came_of_it)
+                counts = await self._pass_day(registration_id)
+                self.passed = self.passed.plus(counts)
             except Unavailable:
                 self.stopped = True
             except Exception as error:  # noqa: BLE001 - the oldest would keep all later ones waiting, every day

@@ -4,7 +4,8 @@ from itertools import islice
 
 from shared.domain.delivery import REPLAY_OF
 from shared.messages.publisher import Publisher
-from shared.store.quarantine import Quarantine, Record
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Record
 from shared.store.service import service
 
 #: Pub/Sub takes 100 attributes; two are ours (the record's id, the trace).

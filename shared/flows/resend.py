@@ -1,7 +1,7 @@
-"""Resending: the current state of what files of an earlier day said goes into today's feed.
+"""Resend: put the current state of the supply points in an earlier day's files into today's feed.
 
-What was sent is never made again: a file of an old day would undo what later days have said. So today's file repairs a
-fault of an old file, and tells a new recipient of everyone.
+A released file is never recreated: a file of an old day would undo later days. Today's file repairs a fault of an old
+one, and gives a new recipient every registration.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, RegistrationErased, RegistrationUnknown, Unavailable
 from shared.store.change_requests import ChangeRequest
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
+from shared.store.documents import Collection
 from shared.store.registrations import Registrations
 from shared.store.service import Service
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of, kept_key
@@ -57,10 +58,10 @@ class Resend:
         """
         await self._documents.check_clocks()
         resent = 0
-        async for page in self._documents.pages("registrations", fields=["status"]):
+        async for page in self._documents.pages(Collection.REGISTRATIONS, fields=["status"]):
             ids = [RegistrationId(stored.document_id) for stored in page]
             resent += sum(await asyncio.gather(*(self._registration(each, "everyone") for each in ids)))
-        async for page in self._documents.pages("supply_points"):
+        async for page in self._documents.pages(Collection.SUPPLY_POINTS):
             waiting = [point for stored in page if (point := Claim.model_validate_json(stored.state).supply_point)]
             resent += sum(await asyncio.gather(*(self._waiting(point) for point in waiting)))
         return resent
@@ -73,7 +74,7 @@ class Resend:
 
     async def _entries(self, recipient: str, day: date) -> AsyncIterator[list[FeedEntry]]:
         """The feed entries of a day that were written, in pages."""
-        async for page in self._documents.pages("export_feed", equal=("file", feed_file(recipient, day))):
+        async for page in self._documents.pages(Collection.EXPORT_FEED, equal=("file", feed_file(recipient, day))):
             entries = [FeedEntry.model_validate_json(stored.state) for stored in page]
             yield [entry for entry in entries if entry.send is not Send.NOTHING]
 
@@ -99,7 +100,7 @@ class Resend:
         """Whether a recipient was sent a delete of a supply point last, and the supply has not been lost since."""
         prefix = f"{self._points.claim_key(point).document_id}-{recipient}"
         deleted = False
-        pages = self._documents.pages("export_feed", from_id=f"{prefix}-", before_id=f"{prefix}.")
+        pages = self._documents.pages(Collection.EXPORT_FEED, from_id=f"{prefix}-", before_id=f"{prefix}.")
         async for page in pages:  # in order of days
             for stored in page:
                 entry = FeedEntry.model_validate_json(stored.state)
@@ -181,7 +182,7 @@ class Resend:
         raise Unavailable(retry_after=1)
 
     def _day(self, released_on: date) -> date:
-        """Today, or the day of release if that is later. Raises `ClockOutOfStep` if it lies beyond tomorrow."""
+        """Today, or the day of release if that is later. Raises `ClockOutOfStep` if it is after tomorrow."""
         today = london_day(self._documents.clock.now())
         if released_on > today + timedelta(days=1):
             raise ClockOutOfStep(retry_after=60)

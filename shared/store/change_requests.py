@@ -18,7 +18,7 @@ from shared.domain.registration import Fact, RegistrationId, RegistrationState
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import postcode_sector
 from shared.errors import ClockOutOfStep
-from shared.store.documents import Documents, Key, Stored
+from shared.store.documents import Collection, Documents, Key, Stored
 from shared.store.due_dates import ERASE_DUE, due_fields, spread
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of
 from shared.store.values import Value
@@ -89,7 +89,7 @@ class Snapshots:
         registration, change, *claims = await self._documents.batch_get(
             [
                 registration_key(request.registration_id),
-                Key("changes", request.change_id),
+                Key(Collection.CHANGES, request.change_id),
                 *map(self._points.claim_key, keys),
             ]
         )
@@ -153,7 +153,7 @@ class ChangeWrites:
     def _stated_elsewhere(
         self, request: ChangeRequest, snapshot: Snapshot, decision: Decision, moment: Moment
     ) -> list[Any]:
-        """What a message means for the claims of supply points that its registration released earlier."""
+        """The writes of claims of supply points that the message names and its registration released earlier."""
         return [
             write
             for key, served in sorted(decision.elsewhere.items())
@@ -186,12 +186,12 @@ class ChangeWrites:
             "day": change.day.isoformat(),
             "state": change.model_dump_json(),
         }
-        return self._documents.create(Key("changes", change.change_id), fields)
+        return self._documents.create(Key(Collection.CHANGES, change.change_id), fields)
 
 
 def registration_key(registration_id: RegistrationId) -> Key:
     """Where a registration is stored."""
-    return Key("registrations", registration_id)
+    return Key(Collection.REGISTRATIONS, registration_id)
 
 
 def registration_of(stored: Stored | None) -> RegistrationState | None:

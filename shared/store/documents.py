@@ -8,6 +8,7 @@ compared with this machine's.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from shared.clock import Clock, machine_time
@@ -18,6 +19,19 @@ from shared.store.rpc import BatchGetDocumentsRequest, CommitRequest, GetDocumen
 from shared.store.values import Value, decode, encode, instant_of
 
 PAGE_SIZE = 5000
+
+
+class Collection(StrEnum):
+    """The collections of the database. Each is described in the module that writes it."""
+
+    REGISTRATIONS = "registrations"
+    CHANGES = "changes"
+    SUPPLY_POINTS = "supply_points"
+    EXPORT_FEED = "export_feed"
+    EXPORTS = "exports"
+    EXPORT_PARTS = "export_parts"
+    QUARANTINE = "quarantine"
+    OPERATOR_ACTIONS = "operator_actions"
 
 
 class Stored(NamedTuple):
@@ -223,7 +237,7 @@ class Documents:
         self._clocks.check()
 
     def check_slot(self, slot: datetime) -> None:
-        """A scheduled time cannot lie ahead. Raises `ClockOutOfStep`."""
+        """Check that a scheduled time has come. Raises `ClockOutOfStep`."""
         if slot > self.clock.now() + CLOCK_TOLERANCE:
             raise ClockOutOfStep(retry_after=60)
 
@@ -240,7 +254,7 @@ class Documents:
         return write
 
     def put(self, key: Key, fields: dict[str, Value]) -> Any:
-        """A write of the whole document, whatever is there."""
+        """A write of the whole document without a precondition."""
         write = Write()
         write.update.name = self._name(key)
         for name, value in fields.items():

@@ -30,7 +30,7 @@ from shared.store.change_requests import (
     sequence_of,
 )
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored
+from shared.store.documents import Collection, Documents, Key, Stored
 from shared.store.identity import Identity
 from shared.store.service import Service
 from shared.store.supply_points import SupplyPointWrites, claim_of
@@ -38,7 +38,7 @@ from shared.store.supply_points import SupplyPointWrites, claim_of
 #: No attempt starts later than this after its request: a day that closes two hours after midnight is complete.
 LATEST_ATTEMPT = timedelta(minutes=10)
 _ATTEMPTS = 8
-#: A caller is told to retry before its function is cut off: after this long and the calls of one more attempt.
+#: A caller gets a 503 before its function is cut off: after this long and the calls of one more attempt.
 _PATIENCE_SECONDS = 20.0
 _KEYS_PER_RPC = 500
 
@@ -78,7 +78,7 @@ class Registrations:
 
     async def get(self, registration_id: str) -> RegistrationState | None:
         """One registration; one RPC. Raises `Unavailable`."""
-        stored = await self._documents.get(Key("registrations", registration_id))
+        stored = await self._documents.get(Key(Collection.REGISTRATIONS, registration_id))
         return registration_of(stored)
 
     async def get_all(self, registration_ids: Sequence[RegistrationId]) -> list[RegistrationState]:
@@ -89,7 +89,7 @@ class Registrations:
     async def find(self, point: SupplyPoint) -> RegistrationState | None:
         """The live registration that holds a supply point; two RPCs, four if it changes hands meanwhile."""
         key = supply_point_key(point)
-        claim_key = Key("supply_points", self._identity.supply_point_id(key))
+        claim_key = self._points.claim_key(key)
         for _ in range(2):
             claim = claim_of(await self._documents.get(claim_key))
             if claim is None or claim.registration_id is None:
@@ -102,7 +102,7 @@ class Registrations:
     async def find_all(self, points: Sequence[SupplyPoint]) -> dict[str, RegistrationState]:
         """The live registrations that hold supply points, by key: at most four RPCs for each 500.
 
-        Those that change hands meanwhile are looked for once more. Raises `Unavailable`.
+        Those that change hands meanwhile are looked up again. Raises `Unavailable`.
         """
         found: dict[str, RegistrationState] = {}
         missing = [supply_point_key(point) for point in points]
@@ -128,10 +128,10 @@ class Registrations:
     async def in_area(
         self, postcode: str, *, after_id: str | None, limit: int
     ) -> tuple[list[RegistrationState], str | None]:
-        """Live registrations by the premises' postcode or sector, and the id to go on after; one RPC."""
+        """Live registrations by the premises' postcode or sector, and the id to continue after; one RPC."""
         field = "sector" if is_sector(postcode) else "postcode"
         stored = await self._documents.page(
-            "registrations", equal=(field, postcode), after_id=after_id, limit=limit + 1
+            Collection.REGISTRATIONS, equal=(field, postcode), after_id=after_id, limit=limit + 1
         )
         states = [RegistrationState.model_validate_json(one.state) for one in stored[:limit]]
         return states, stored[limit - 1].document_id if len(stored) > limit else None
@@ -139,9 +139,9 @@ class Registrations:
     async def history(
         self, registration_id: RegistrationId, *, after: tuple[str, str] | None, limit: int
     ) -> tuple[list[Change], tuple[str, str] | None]:
-        """Changes of a registration by version, and where to go on after; one RPC."""
+        """Changes of a registration by version, and where to continue; one RPC."""
         stored = await self._documents.ordered_page(
-            "changes", ("registration_id", registration_id), order_by="sequence", after=after, limit=limit + 1
+            Collection.CHANGES, ("registration_id", registration_id), order_by="sequence", after=after, limit=limit + 1
         )
         changes = [Change.model_validate_json(one.state) for one in stored[:limit]]
         return changes, (sequence_of(changes[-1]), changes[-1].change_id) if len(stored) > limit else None

@@ -13,7 +13,7 @@ from shared.store.identity import Identity
 
 
 class Part(Protocol):
-    """What a process has one of. It knows what it is made of."""
+    """A class of which a process has one instance."""
 
     @classmethod
     def of(cls, service: "Service") -> Self:

@@ -30,7 +30,8 @@ from shared.errors import InvalidContent, Problem, RegistrationUnknown
 from shared.flows.erasure import Erasure
 from shared.store.documents import Documents, Key
 from shared.store.operator_actions import Action, OperatorActions
-from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
 from shared.store.values import Value
 from tests.export.world import World, account, london
 from tools.local.layout import new_layout

@@ -16,7 +16,8 @@ from shared.domain.registration import Fact, RegistrationState
 from shared.domain.supply_points import supply_point_of
 from shared.model import Model
 from shared.store.operator_actions import OperatorAction
-from shared.store.quarantine import Quarantine, QuarantinedMessage, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantinedMessage, QuarantineStatus
 from shared.store.supply_points import Claim
 from tests.compatibility.snapshot import (
     COLLECTIONS,

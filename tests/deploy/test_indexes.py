@@ -24,7 +24,8 @@ from shared.flows.resend import Resend
 from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
 from shared.store.operator_actions import Action, OperatorActions
-from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
 from shared.store.rpc import Rpc
 from tests.export.world import World, account
 from tests.store.messages import event

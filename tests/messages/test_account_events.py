@@ -12,7 +12,8 @@ from shared.domain.feed import FeedEntry
 from shared.domain.registration import AccountId, RegistrationState
 from shared.domain.supply_points import Mpan, distributors
 from shared.store.documents import Key
-from shared.store.quarantine import Quarantine, event_record_id
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.messages.conftest import Push

@@ -12,7 +12,8 @@ import pytest
 from shared.digest import digest
 from shared.errors import NotFound
 from shared.messages.publisher import Publisher
-from shared.store.quarantine import Quarantine, QuarantineStatus, Record
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus, Record
 from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan

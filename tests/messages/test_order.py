@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from shared.domain.registration import AccountId
 from shared.domain.supply_points import Mpan, supply_point_of
-from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.messages.conftest import Push

@@ -14,7 +14,8 @@ from shared.domain.registration import AccountId
 from shared.errors import GivenUp, InvalidContent, NotFound, Problem, RegistrationUnknown, Unavailable
 from shared.settings import settings
 from shared.store.objects import Bucket, Buckets
-from shared.store.quarantine import Quarantine, QuarantineStatus, event_record_id
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus, event_record_id
 from shared.store.service import service
 from tests.export.world import World, london
 from tests.firestore_proxy import Fault, FirestoreProxy

@@ -17,7 +17,8 @@ from shared.domain.delivery import REPLAY_OF
 from shared.domain.registration import AccountId
 from shared.settings import settings
 from shared.store.objects import Buckets
-from shared.store.quarantine import Quarantine, QuarantineStatus, Record, event_record_id
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus, Record, event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.messages.conftest import Push

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
 from shared.store.service import service
 from tests.messages.conftest import Push, push
 from tools.local.log_lines import entries

@@ -15,7 +15,8 @@ from shared.errors import NotFound
 from shared.flows.erasure import Erasure
 from shared.settings import settings
 from shared.store.operator_actions import OperatorActions
-from shared.store.quarantine import Quarantine, event_record_id
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.api.samples import ALL_SCOPES, Caller, registration

@@ -22,7 +22,8 @@ from ops.running import operator
 from shared.digest import digest
 from shared.domain.registration import AccountId
 from shared.store.operator_actions import OperatorActions
-from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.messages.conftest import Push, push

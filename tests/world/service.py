@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import shared.store.due_dates
-import shared.store.quarantine
+import shared.store.quarantine_records
 from shared.clock import Clock, machine_time, rfc3339
 from shared.http.callers import Caller, Tokens
 from shared.messages.publisher import Publisher
@@ -196,7 +196,7 @@ def running(loop: asyncio.AbstractEventLoop, at: datetime, **changes: str) -> It
             patch.setenv(variable, value)
         patch.setattr(Settings, "clock", lambda _: clock)
         patch.setattr(shared.store.due_dates, "_DIGITS", "0")  # of every account here: sixteen times fewer queries
-        patch.setattr(shared.store.quarantine, "_STATE_BYTES", LARGE_BYTES)  # what is large is small here
+        patch.setattr(shared.store.quarantine_records, "_STATE_BYTES", LARGE_BYTES)  # what is large is small here
         forget_everything()
         client = storage.Client(project=name, credentials=AnonymousCredentials())
         service = Service(clock, loop, client)
