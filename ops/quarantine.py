@@ -20,7 +20,8 @@ from shared.errors import NotFound, Unavailable
 from shared.flows.replay import replay as replay_message
 from shared.runtime.manifest import read_manifests
 from shared.store.operator_actions import Action, OperatorActions
-from shared.store.quarantine import Quarantine, QuarantinedMessage, QuarantineStatus, Record
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantinedMessage, QuarantineStatus, Record
 from shared.store.service import service
 from tools.errors import CommandError
 from tools.local.layout import FUNCTIONS

@@ -13,7 +13,8 @@ from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
 from shared.flows.erasure import Erasure, ErasureResult
 from shared.store.operator_actions import Action, OperatorActions
-from shared.store.quarantine import Quarantine, Record
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Record
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tools.errors import CommandError

@@ -20,9 +20,10 @@ from shared.domain.registration import AccountId
 from shared.errors import MalformedJson
 from shared.messages.events import CustomerMigrated
 from shared.messages.legacy import translated
-from shared.store import quarantine as quarantined
+from shared.store import quarantine_records as quarantined
 from shared.store.documents import Key, Stored
-from shared.store.quarantine import Quarantine, event_record_id
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
 
