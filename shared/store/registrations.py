@@ -13,13 +13,13 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from shared.clock import day_closes, london_day, rfc3339
-from shared.digest import digest
-from shared.domain.changes import Change, ChangeKind, Origin
-from shared.domain.due_dates import erase_due_on
+from shared.domain.changes import Change, ChangeKind, Origin, waiting_change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.erasure import erased_change
 from shared.domain.feed import effects_of
-from shared.domain.lifecycle import Decision, Moment, after_former_holders, yield_supply_points
-from shared.domain.registration import AccountId, Fact, RegistrationId, RegistrationState
+from shared.domain.registration import AccountId, Fact, RegistrationId, RegistrationState, newly_assigned
+from shared.domain.retention import erase_due_on
+from shared.domain.supply_point_conflicts import after_former_holders, yield_supply_points
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector, postcode_sector
 from shared.errors import (
@@ -120,7 +120,7 @@ class Registrations:
             if claim is None or claim.registration_id is None:
                 return None
             state = await self.get(claim.registration_id)
-            if state is not None and key in state.registration.held():
+            if state is not None and key in state.registration.assigned():
                 return state
         return None
 
@@ -143,7 +143,7 @@ class Registrations:
             states = dict(zip(ids, map(_registration, stored), strict=True))
             for key, holder in holders.items():
                 state = states[holder]
-                if state is not None and key in state.registration.held():
+                if state is not None and key in state.registration.assigned():
                     found[key] = state
             missing = [key for key in holders if key not in found]
             if not missing:
@@ -256,7 +256,8 @@ class Registrations:
     async def _look_at_claims(self, request: ChangeRequest, known: Snapshot, decision: Decision) -> Snapshot:
         """Read the claims of what a decision takes or loses beyond what the request names: rare, one more RPC."""
         looked = {supply_point_key(point) for point in request.points}
-        keys = [key for key in (*_taken(known, decision.state), *decision.elsewhere) if key not in looked]
+        named = (*newly_assigned(known.registration, decision.state), *decision.elsewhere)
+        keys = [key for key in named if key not in looked]
         if not keys:
             return known
         found = dict(
@@ -274,7 +275,8 @@ class Registrations:
 
         Raises `SupplyPointHeld` if nothing is left to do before they are released.
         """
-        claims = {key: claim for key in _taken(known, decision.state) if (claim := known.claims.get(key))}
+        taken = newly_assigned(known.registration, decision.state)
+        claims = {key: claim for key in taken if (claim := known.claims.get(key))}
         holders = {
             key: claim.registration_id
             for key, claim in claims.items()
@@ -304,7 +306,7 @@ class Registrations:
         states = await self.get_all(sorted(set(holders.values())))
         by_id = {state.registration.registration_id: state for state in states}
         held = {key: by_id[holder] for key, holder in holders.items() if holder in by_id}
-        return {key: state.facts.points[key] for key, state in held.items() if key in state.registration.held()}
+        return {key: state.facts.points[key] for key, state in held.items() if key in state.registration.assigned()}
 
     def _moment(self, known: Snapshot) -> Moment:
         """Now, under a day no earlier than any day that this change builds on.
@@ -334,11 +336,11 @@ class Registrations:
         before = known.registration
         taken = {
             key: self._points.taken_over(claim, request.registration_id) if (claim := known.claims.get(key)) else {}
-            for key in _taken(known, decision.state)
+            for key in newly_assigned(known.registration, decision.state)
         }
         handed_over = {**decision.state.networks, **taken}
         effects = effects_of(decision.state.registration, handed_over, moment.day, decision.lost)
-        state = decision.state.model_copy(update={"networks": effects.held})
+        state = decision.state.model_copy(update={"networks": effects.retained})
         losses = dict.fromkeys(decision.lost, request.fact)
         change = _change(request, decision, state, moment)
         return change, [
@@ -399,12 +401,6 @@ def _goes_ahead(decision: Decision, known: RegistrationState | None) -> bool:
     return known is not None and known.erased_on is None and decision.state.facts != known.facts
 
 
-def _taken(known: Snapshot, after: RegistrationState) -> list[str]:
-    """The supply points that the registration holds after, and did not before."""
-    before = known.registration.registration.held() if known.registration else {}
-    return [key for key in after.registration.held() if key not in before]
-
-
 def _registration_key(registration_id: RegistrationId) -> Key:
     return Key("registrations", registration_id)
 
@@ -439,7 +435,7 @@ def _change(request: ChangeRequest, decision: Decision, state: RegistrationState
     """
     change_id = request.change_id
     if decision.waiting:
-        change_id = f"{request.registration_id}-{digest(change_id, 'waiting', str(len(decision.waiting)))}"
+        change_id = waiting_change_id(request.registration_id, change_id, len(decision.waiting))
     change = Change(
         change_id=change_id,
         registration_id=request.registration_id,
