@@ -1,7 +1,7 @@
 """Apply the account system's events. An event about an account that is not registered yet waits in quarantine."""
 
+from shared.domain.account_events import apply_account_event
 from shared.domain.delivery import Delivery
-from shared.domain.lifecycle import apply_account_event
 from shared.flows.apply_event import apply_event
 from shared.messages.account_events import ACCOUNT_EVENTS, points_named, statement_of
 from shared.messages.events import read_event

@@ -1,7 +1,7 @@
 """Register customers from the migration pipeline. A record never overwrites a newer fact."""
 
 from shared.domain.delivery import Delivery
-from shared.domain.lifecycle import migrate
+from shared.domain.migration import migrate
 from shared.flows.apply_event import apply_event
 from shared.messages.events import CustomerMigrated, read_event
 from shared.messages.legacy import translated

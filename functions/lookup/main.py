@@ -83,7 +83,7 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
     if account_id is None:
         return await store.find(point) if point else None
     state = await store.get(store.registration_id(account_id))
-    holds = point is None or (state is not None and supply_point_key(point) in state.registration.held())
+    holds = point is None or (state is not None and supply_point_key(point) in state.registration.assigned())
     return state if holds else None
 
 

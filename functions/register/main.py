@@ -1,16 +1,23 @@
-"""Change registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
+"""Change registrations. Wiring only: the rules are in `shared.domain.requests`, the storage in `shared.store`."""
 
 import json
 import uuid
 from collections.abc import Sequence
 
 from shared.digest import digest
-from shared.domain import lifecycle
+from shared.domain import requests
 from shared.domain.aspects import submission_of
-from shared.domain.changes import Origin
-from shared.domain.lifecycle import Decision, Moment
+from shared.domain.changes import Origin, change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.patch import patched
-from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationInput, RegistrationState
+from shared.domain.registration import (
+    Fact,
+    Registration,
+    RegistrationId,
+    RegistrationInput,
+    RegistrationState,
+    newly_assigned,
+)
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import (
     AlreadyRegistered,
@@ -51,7 +58,7 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     fact = _fact(call)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, policy=service().settings)
+        return requests.register(body, known, registration_id, moment=moment, fact=fact, policy=service().settings)
 
     content = body.model_dump_json(exclude_defaults=True)
     points = body.supply_points.all()
@@ -86,8 +93,8 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
         submission = patched(submission_of(known.registration), body.root)
-        decision = lifecycle.amend(submission, known, moment=moment, fact=fact, policy=service().settings)
-        call.caller.check_supply_points(_added_points(known, decision.state))
+        decision = requests.amend(submission, known, moment=moment, fact=fact, policy=service().settings)
+        call.caller.check_supply_points(list(newly_assigned(known, decision.state).values()))
         return decision
 
     patch = json.dumps(body.root, sort_keys=True)
@@ -113,7 +120,7 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, policy=service().settings)
+        return requests.withdraw(body.reason, known, moment=moment, fact=fact, policy=service().settings)
 
     outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
     return _answer(call, outcome, 200)
@@ -138,7 +145,7 @@ async def _apply(
 ) -> Outcome:
     request = ChangeRequest(
         registration_id=registration_id,
-        change_id=f"{registration_id}-{fact.id}",
+        change_id=change_id(registration_id, fact.id),
         fingerprint=digest(call.operation, content),
         origin=Origin(actor=call.caller.subject, source=SOURCE, event_id=None, event_time=fact.time),
         points=points,
@@ -163,12 +170,6 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
     if entity_tag(known.registration) not in tags:
         raise VersionStale
     return known
-
-
-def _added_points(known: RegistrationState | None, after: RegistrationState) -> list[SupplyPoint]:
-    """The supply points that a change adds."""
-    before = known.registration.held() if known else {}
-    return [point for key, point in after.registration.held().items() if key not in before]
 
 
 def _answer(call: Call, outcome: Outcome, status: int, headers: dict[str, str] | None = None) -> Answer:

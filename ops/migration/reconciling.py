@@ -15,7 +15,7 @@ from ops.migration.journal import Journal
 from ops.migration.records import Record, records
 from ops.migration.scratch import scratch_database
 from shared.digest import digest
-from shared.domain.changes import Change
+from shared.domain.changes import Change, event_change_id
 from shared.domain.registration import AccountId
 from shared.errors import MalformedJson
 from shared.messages.events import CustomerMigrated
@@ -119,7 +119,7 @@ def _change_id(record: Record) -> str:
     if not record.named or record.account_id is None:
         return "none"
     registration_id = service().part(Registrations).registration_id(AccountId(record.account_id))
-    return f"{registration_id}-{digest(str(record.source), str(record.event_id))}"
+    return event_change_id(registration_id, str(record.source), str(record.event_id))
 
 
 def _record_id(record: Record, nameless: Iterator[str]) -> str:

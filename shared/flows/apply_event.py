@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from shared.digest import digest
-from shared.domain.changes import Origin
-from shared.domain.lifecycle import Decision, Moment
+from shared.domain.changes import Origin, event_change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.registration import RegistrationState
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import InvalidContent, SupplyPointHeld
@@ -31,7 +30,7 @@ async def apply_event(
     registration_id = store.registration_id(event.subject)
     request = ChangeRequest(
         registration_id=registration_id,
-        change_id=f"{registration_id}-{digest(event.source, event.id)}",
+        change_id=event_change_id(registration_id, event.source, event.id),
         fingerprint=event.fingerprint,
         origin=Origin(actor=event.source, source=event.source, event_id=event.id, event_time=event.time),
         points=points,

@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from shared.clock import day_begins, london_day
-from shared.domain.changes import Change, Origin
-from shared.domain.due_dates import erase_due_on, erase_period_on
+from shared.domain.changes import Change, Origin, change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.erasure import SOURCE, erased_at, erased_change, erased_entry, erased_state, tombstone
 from shared.domain.export_day import Stage
 from shared.domain.feed import FeedEntry
-from shared.domain.lifecycle import Decision, Moment, withdraw
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
+from shared.domain.requests import withdraw
+from shared.domain.retention import erase_due_on, erase_period_on
 from shared.errors import NotFound, Unavailable
 from shared.store.change_requests import ChangeRequest, registration_fields
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
@@ -179,7 +180,7 @@ class Erasure:
         fact = Fact(time=self._documents.clock.now(), source=SOURCE, id=uuid4().hex)
         request = ChangeRequest(
             registration_id=registration_id,
-            change_id=f"{registration_id}-{fact.id}",
+            change_id=change_id(registration_id, fact.id),
             fingerprint=SOURCE,
             origin=Origin(actor=actor, source=SOURCE, event_id=None, event_time=fact.time),
             points=[],

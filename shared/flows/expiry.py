@@ -11,10 +11,9 @@ from datetime import date, datetime, timedelta
 from time import monotonic
 
 from shared.clock import london_day, rfc3339
-from shared.digest import digest
-from shared.domain.changes import ChangeKind, Origin
-from shared.domain.due_dates import ENDING_SOON, Passed, passed
-from shared.domain.lifecycle import Decision, Moment, apply_due_dates
+from shared.domain.changes import ChangeKind, Origin, event_change_id
+from shared.domain.decision import Decision, Moment
+from shared.domain.due_dates import ENDING_SOON, DueDateCounts, apply_due_dates, due_date_counts
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, InternalError, RegistrationErased, Unavailable
 from shared.flows.outcome_log import log_outcome
@@ -87,7 +86,7 @@ class _Run:
     """One run: what it did so far. A repeat of what an earlier run did is not counted."""
 
     def __init__(self, store: Registrations, settings: Settings, slot: datetime) -> None:
-        self.passed = Passed()
+        self.passed = DueDateCounts()
         self.skipped = 0
         self.stopped = False
         self._store = store
@@ -112,7 +111,7 @@ class _Run:
                 log_failure("expire_needs", error)
                 log(Event.REGISTRATION_SKIPPED, registration_id=registration_id, exception=type(error).__qualname__)
 
-    async def _pass_day(self, registration_id: RegistrationId) -> Passed:
+    async def _pass_day(self, registration_id: RegistrationId) -> DueDateCounts:
         """A second run of the slot finds the first one's entry in the log, or that it has been erased since."""
         before: RegistrationState | None = None
 
@@ -124,17 +123,17 @@ class _Run:
         try:
             outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)
         except RegistrationErased:
-            return Passed()
+            return DueDateCounts()
         log_outcome(outcome)
         if before is None or outcome.replayed or outcome.change.kind is ChangeKind.NO_CHANGE:
-            return Passed()
-        return passed(before.registration, outcome.change.state.registration)
+            return DueDateCounts()
+        return due_date_counts(before.registration, outcome.change.state.registration)
 
     def _request(self, registration_id: RegistrationId) -> ChangeRequest:
         now = self._settings.clock().now()
         return ChangeRequest(
             registration_id=registration_id,
-            change_id=f"{registration_id}-{digest(SOURCE, self._event_id)}",
+            change_id=event_change_id(registration_id, SOURCE, self._event_id),
             fingerprint=self._event_id,
             origin=Origin(actor=SOURCE, source=SOURCE, event_id=self._event_id, event_time=now),
             points=[],

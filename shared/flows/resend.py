@@ -10,11 +10,11 @@ from datetime import date, timedelta
 from functools import partial
 
 from shared.clock import london_day
-from shared.digest import digest
-from shared.domain.changes import ChangeKind, Origin
+from shared.domain.changes import ChangeKind, Origin, event_change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.feed import FeedEntry, Networks, feed_file
-from shared.domain.lifecycle import Decision, Moment, with_warnings_of_today
 from shared.domain.networks import NetworkState, Send, after_change, to_send
+from shared.domain.notices import with_warnings_of_today
 from shared.domain.recipients import Withheld, recipients, tables
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, RegistrationErased, RegistrationUnknown, Unavailable
@@ -121,7 +121,7 @@ class Resend:
             event_id += f", delete {self._points.claim_key(delete[0]).document_id} at {delete[1]}"
         request = ChangeRequest(
             registration_id=registration_id,
-            change_id=f"{registration_id}-{digest(SOURCE, event_id)}",
+            change_id=event_change_id(registration_id, SOURCE, event_id),
             fingerprint=event_id,
             origin=Origin(actor=self._actor, source=SOURCE, event_id=event_id, event_time=now),
             points=[],

@@ -8,13 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from shared.clock import london_day, rfc3339
-from shared.digest import digest
-from shared.domain.changes import Change, ChangeKind, Origin
-from shared.domain.due_dates import erase_due_on
+from shared.domain.changes import Change, ChangeKind, Origin, waiting_change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.erasure import erased_change
 from shared.domain.feed import effects_of
-from shared.domain.lifecycle import Decision, Moment
-from shared.domain.registration import Fact, RegistrationId, RegistrationState
+from shared.domain.registration import Fact, RegistrationId, RegistrationState, newly_assigned
+from shared.domain.retention import erase_due_on
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import postcode_sector
 from shared.errors import ClockOutOfStep
@@ -58,8 +57,7 @@ class Snapshot(NamedTuple):
 
     def taken(self, decision: Decision) -> list[str]:
         """The keys of supply points that the registration has after a decision and did not have before."""
-        before = self.registration.registration.held() if self.registration else {}
-        return [key for key in decision.state.registration.held() if key not in before]
+        return list(newly_assigned(self.registration, decision.state))
 
     def moment(self, now: datetime) -> Moment:
         """The instant and the day of a change, a day no earlier than any that the change builds on.
@@ -138,7 +136,7 @@ class ChangeWrites:
         }
         networks = {**decision.state.networks, **taken}
         effects = effects_of(decision.state.registration, networks, moment.day, decision.lost)
-        state = decision.state.model_copy(update={"networks": effects.held})
+        state = decision.state.model_copy(update={"networks": effects.retained})
         losses = dict.fromkeys(decision.lost, request.fact)
         change = _change(request, decision, state, moment)
         return change, [
@@ -226,7 +224,7 @@ def _change(request: ChangeRequest, decision: Decision, state: RegistrationState
     """
     change_id = request.change_id
     if decision.waiting:
-        change_id = f"{request.registration_id}-{digest(change_id, 'waiting', str(len(decision.waiting)))}"
+        change_id = waiting_change_id(request.registration_id, change_id, len(decision.waiting))
     change = Change(
         change_id=change_id,
         registration_id=request.registration_id,

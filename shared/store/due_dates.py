@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Self
 
-from shared.domain.due_dates import DATE_PASSED
+from shared.domain.notices import DATE_PASSED
 from shared.domain.registration import Registration, RegistrationId
 from shared.store.documents import Collection, Documents
 from shared.store.service import Service

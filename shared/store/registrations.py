@@ -13,8 +13,9 @@ from typing import NamedTuple, Self
 
 from shared.clock import Clock, day_closes
 from shared.domain.changes import Change
-from shared.domain.lifecycle import Decision, Moment, after_former_holders, yield_supply_points
+from shared.domain.decision import Decision, Moment
 from shared.domain.registration import AccountId, Fact, RegistrationId, RegistrationState
+from shared.domain.supply_point_conflicts import after_former_holders, yield_supply_points
 from shared.domain.supply_points import SupplyPoint, supply_point_key
 from shared.domain.text import is_sector
 from shared.errors import IdempotencyKeyReused, Problem, RegistrationErased, SupplyPointHeld, Unavailable
@@ -95,7 +96,7 @@ class Registrations:
             if claim is None or claim.registration_id is None:
                 return None
             state = await self.get(claim.registration_id)
-            if state is not None and key in state.registration.held():
+            if state is not None and key in state.registration.assigned():
                 return state
         return None
 
@@ -118,7 +119,7 @@ class Registrations:
             states = dict(zip(ids, map(registration_of, stored), strict=True))
             for key, holder in holders.items():
                 state = states[holder]
-                if state is not None and key in state.registration.held():
+                if state is not None and key in state.registration.assigned():
                     found[key] = state
             missing = [key for key in holders if key not in found]
             if not missing:
@@ -242,7 +243,7 @@ class Registrations:
         states = await self.get_all(sorted(set(holders.values())))
         by_id = {state.registration.registration_id: state for state in states}
         held = {key: by_id[holder] for key, holder in holders.items() if holder in by_id}
-        return {key: state.facts.points[key] for key, state in held.items() if key in state.registration.held()}
+        return {key: state.facts.points[key] for key, state in held.items() if key in state.registration.assigned()}
 
     async def _commit(self, request: ChangeRequest, snapshot: Snapshot, decision: Decision, moment: Moment) -> Outcome:
         """Raises `CommitConflict`, `CommitUnanswered`."""

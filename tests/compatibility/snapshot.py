@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from shared import data
-from shared.domain import lifecycle
+from shared.domain import account_events, migration
 from shared.domain.aspects import Statement
+from shared.domain.decision import Decision, Moment
 from shared.domain.delivery import Delivery
-from shared.domain.lifecycle import Decision, Moment
 from shared.domain.needs import YOUNG_CHILDREN, categories
-from shared.domain.registration import Fact, RegistrationState
+from shared.domain.registration import Fact, RegistrationState, Status
 from shared.domain.supply_points import Mpan, supply_point_key
 from shared.errors import InvalidContent, Problem, RegistrationUnknown
 from shared.flows.erasure import Erasure
@@ -100,7 +100,7 @@ async def write_states(world: World) -> None:
     await world.tell(9, supply_points={"mpans": [mpan("39", 9)], "mprns": []})
     await migrated(world, 10, "2026-11-01 09:00")
     await world.withdraw(3)
-    await hear(world, 4, Statement(status=lifecycle.Status.ENDED))
+    await hear(world, 4, Statement(status=Status.ENDED))
     await world.withdraw(5)
     await world.run("2026-11-24 02:05")
 
@@ -140,7 +140,7 @@ async def migrated(world: World, number: int, at: str, **changes: Any) -> None:
     registration_id = world.store.registration_id(told.account_id)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.migrate(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
+        return migration.migrate(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
 
     await world.apply(number, decide, told)
 
@@ -150,7 +150,7 @@ async def hear(world: World, number: int, statement: Statement) -> None:
     fact = Fact(time=world.clock.now(), source="//accounts", id=str(number))
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.apply_account_event(statement, known, moment=moment, fact=fact, policy=world.settings)
+        return account_events.apply_account_event(statement, known, moment=moment, fact=fact, policy=world.settings)
 
     await world.apply(number, decide)
 

@@ -18,9 +18,11 @@ from google.cloud import storage
 
 from shared.clock import LONDON, SimulatedClock
 from shared.domain.changes import Origin
+from shared.domain.decision import Decision, Moment
+from shared.domain.due_dates import apply_due_dates
 from shared.domain.export_day import ExportDay, Stage
-from shared.domain.lifecycle import Decision, Moment, amend, apply_due_dates, register, withdraw
 from shared.domain.registration import AccountId, Fact, RegistrationInput, RegistrationState
+from shared.domain.requests import amend, register, withdraw
 from shared.export import d0225, register_csv
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts

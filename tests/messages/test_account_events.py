@@ -86,7 +86,7 @@ async def test_an_account_that_is_closed_ends_and_its_networks_are_told(moved_in
     moved_in.tell("account.closed", {"closed_on": "2026-10-01"})
 
     registration = (await moved_in.state()).registration
-    assert (registration.status, registration.version, registration.held()) == ("ended", 2, {})
+    assert (registration.status, registration.version, registration.assigned()) == ("ended", 2, {})
     assert await moved_in.holds() == []
     # Set and deleted on one day: the network has never had it, so there is nothing to say.
     assert await moved_in.send(stack) == ["nothing", "nothing", "-"]
@@ -149,17 +149,17 @@ async def test_customers_who_swap_homes_both_get_the_others(moved_in: Customer, 
 
     moved_in.tell("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
     between = (await moved_in.state()).registration
-    assert (between.held(), between.premises.address_lines) == ({}, ["2 New Street"])
+    assert (between.assigned(), between.premises.address_lines) == ({}, ["2 New Street"])
     assert [notice.code for notice in between.warnings] == ["supply_point_waiting"]
     assert await moved_in.send(stack) == ["nothing", "nothing", "-"]
 
     other.tell("account.moved_home", {"supply_points": ours, **home}, minutes=2)
     assert await other.holds() == []
-    assert list((await other.state()).registration.held()) == [f"mpan:{moved_in.mpans[0]}"]
+    assert list((await other.state()).registration.assigned()) == [f"mpan:{moved_in.mpans[0]}"]
 
     moved_in.tell("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
     after = (await moved_in.state()).registration
-    assert (list(after.held()), after.warnings) == ([f"mpan:{other.mpans[0]}"], [])
+    assert (list(after.assigned()), after.warnings) == ([f"mpan:{other.mpans[0]}"], [])
     kinds = await moved_in.changes()
     assert kinds == ["registered", "amended", "amended"]
 

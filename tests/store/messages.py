@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+from shared.domain.account_events import apply_account_event
 from shared.domain.aspects import Statement
 from shared.domain.changes import Origin
-from shared.domain.lifecycle import apply_account_event, migrate
+from shared.domain.migration import migrate
 from shared.domain.registration import Fact, RegistrationInput
 from shared.domain.supply_points import SupplyPoint
 from shared.store.change_requests import ChangeRequest

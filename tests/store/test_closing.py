@@ -76,7 +76,7 @@ async def test_a_registration_stays_on_its_accounts_last_day_and_ends_after_it(w
 
     after = await state(world)
     assert (after.registration.status, after.registration.closes_on) == (Status.ENDED, None)
-    assert (after.registration.held(), after.ended_on) == ({}, WEDNESDAY + timedelta(days=1))
+    assert (after.registration.assigned(), after.ended_on) == ({}, WEDNESDAY + timedelta(days=1))
     await world.run("2026-11-26 02:05")
     assert len(world.at_networks()) == 1
     await world.run("2026-11-27 02:05")
