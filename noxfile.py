@@ -28,9 +28,10 @@ TOOLS = ("checkov", "java", "peers", "security")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, with ruff: rules and format."""
+    """Style (ruff: rules and format), and who may import whom (import-linter: pyproject.toml)."""
     session.run(PYTHON, "-m", "ruff", "check", ".")
     session.run(PYTHON, "-m", "ruff", "format", "--check", ".")
+    session.run(PYTHON, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
 
 
 @nox.session

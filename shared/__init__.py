@@ -1,1 +1,1 @@
-"""What the functions share. Each function's bundle carries only the modules that it imports."""
+"""Code that the functions share. Each function's bundle has only the modules that it imports."""

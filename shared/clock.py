@@ -1,6 +1,6 @@
 """Time: one clock, UTC instants, and London days.
 
-Days in the register (a need's end, an export's day) are calendar days in London, 23, 24 or 25 hours long.
+Days in the register (the end of a need, the day of an export) are calendar days in London, 23, 24 or 25 hours long.
 """
 
 import json
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
 
-#: A day closes at this London time on the next day: late enough for every request that began before midnight.
+#: A day closes at this London time on the next day, when every request that began before midnight has ended.
 DAY_CLOSES_AT = time(2, 0)
 
 
@@ -23,45 +23,45 @@ class Clock:
         return self.at(machine_time())
 
     def at(self, instant: datetime) -> datetime:
-        """What this clock showed when real time (Firestore's commit and read times) was `instant`."""
+        """The time on this clock at the real instant (a commit or read time of Firestore)."""
         return instant
 
 
 class SimulatedClock(Clock):
-    """Real time plus an offset read from a file, for the local stack: several processes share it, and it can jump.
+    """Real time plus an offset from a file, for the local stack: several processes share the clock, and it can jump.
 
     The file holds `[[since, offset], …]` in seconds, ascending: from the real instant `since` (POSIX) on, the clock
-    shows real time plus `offset`. Keeping every past offset lets server times of earlier writes be read as they were.
+    shows real time plus `offset`. The file keeps all past offsets, to convert Firestore's times of earlier writes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def at(self, instant: datetime) -> datetime:
-        """What this clock showed at the real instant."""
+        """The time on this clock at the real instant."""
         steps: list[tuple[float, float]] = [(since, offset) for since, offset in json.loads(self.path.read_text())]
         index = bisect_right([since for since, _ in steps], instant.timestamp()) - 1
         return instant + timedelta(seconds=steps[max(index, 0)][1])
 
     def jump_to(self, target: datetime) -> None:
-        """From now on the clock runs from `target`. It cannot go back: stored facts would lie in the future."""
+        """Set the clock to `target`. It cannot go back, or stored facts would be in the future."""
         real = machine_time()
         steps = json.loads(self.path.read_text()) if self.path.exists() else []
         if steps and target < self.at(real):
             raise ValueError("the simulated clock only moves forward")
         steps.append((real.timestamp(), (target - real).total_seconds()))
-        whole = self.path.with_suffix(".new")
-        whole.write_text(json.dumps(steps))
-        whole.replace(self.path)
+        new_file = self.path.with_suffix(".new")
+        new_file.write_text(json.dumps(steps))
+        new_file.replace(self.path)
 
 
 def machine_time() -> datetime:
-    """Real time by this machine, UTC; only for comparing with Firestore's time. Everything else asks a clock."""
+    """The machine's real time, UTC; only to compare with Firestore's time. All other code uses a `Clock`."""
     return datetime.now(UTC)
 
 
 def london_day(instant: datetime) -> date:
-    """The London calendar day that an instant falls in."""
+    """The London calendar day of an instant."""
     return instant.astimezone(LONDON).date()
 
 
@@ -71,7 +71,7 @@ def day_begins(day: date) -> datetime:
 
 
 def day_closes(day: date) -> datetime:
-    """The instant (UTC) from which no change is stored under `day` any more."""
+    """The instant (UTC) from which `day` gets no more changes."""
     return datetime.combine(day + timedelta(days=1), DAY_CLOSES_AT, LONDON).astimezone(UTC)
 
 

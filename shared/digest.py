@@ -1,13 +1,13 @@
-"""Fingerprints: whether two requests are the same, and ids made of what identifies them."""
+"""Fingerprints, to compare requests and to derive ids."""
 
 from hashlib import sha256
 
 
 def digest(*parts: str) -> str:
-    """SHA-256 of the parts, told apart by their lengths; 40 hex digits."""
-    whole = sha256()
+    """SHA-256 of the parts and their lengths, so that each list of parts has its own digest; 40 hex digits."""
+    combined = sha256()
     for part in parts:
-        octets = part.encode()
-        whole.update(len(octets).to_bytes(8, "big"))
-        whole.update(octets)
-    return whole.hexdigest()[:40]
+        content = part.encode()
+        combined.update(len(content).to_bytes(8, "big"))
+        combined.update(content)
+    return combined.hexdigest()[:40]

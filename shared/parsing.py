@@ -1,4 +1,4 @@
-"""JSON text as models; what is wrong is told per field, from the kind of error and its place, never with the value."""
+"""Parse JSON text into models. Errors name the field and the rule that it breaks, and never hold the value."""
 
 import re
 from typing import Any, TypeVar, get_args
@@ -13,10 +13,10 @@ from shared.model import SUBMITTED
 _Model = TypeVar("_Model", bound=BaseModel)
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
-#: The kind of an error about a field that a model does not have.
+#: The type of pydantic's error for a field that a model does not have.
 UNKNOWN_FIELD = "extra_forbidden"
 
-#: pydantic's own errors whose text may be shown as it is: it speaks of the rule, never of the value.
+#: Types of pydantic's errors whose text is shown: it describes the rule and never holds the value.
 _PLAIN = frozenset(
     {
         "bool_type",
@@ -41,18 +41,18 @@ _PLAIN = frozenset(
         "too_short",
     }
 )
-#: Of the others the text is not shown; a kind that is not pydantic's is one of our rules, whose texts are fixed.
+#: The other types of pydantic's errors, whose text is hidden. All further types are of our own rules, with fixed texts.
 _OPAQUE = frozenset(get_args(ErrorType)) - _PLAIN
 
 
 def parse(text: bytes, model: type[_Model]) -> _Model:
-    """JSON text as a model, by the rules for submissions. Raises `MalformedJson`, `InvalidContent`."""
+    """Parse JSON text into a model, by the rules for submissions. Raises `MalformedJson`, `InvalidContent`."""
     json_value(text)
     return validate(text, model)
 
 
 def validate(text: bytes, model: type[_Model], context: Any = SUBMITTED) -> _Model:
-    """The same of JSON text that is known to be well-formed. Raises `InvalidContent`."""
+    """Parse JSON text that is known to be well-formed. Raises `InvalidContent`."""
     try:
         return model.model_validate_json(text, context=context)
     except ValidationError as error:
@@ -60,7 +60,7 @@ def validate(text: bytes, model: type[_Model], context: Any = SUBMITTED) -> _Mod
 
 
 def json_value(text: bytes) -> Any:
-    """Any JSON value. Raises `MalformedJson`."""
+    """Parse JSON text into plain Python values. Raises `MalformedJson`."""
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError:
@@ -68,7 +68,7 @@ def json_value(text: bytes) -> Any:
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    """What is wrong, per field, from types and places only."""
+    """The errors per field, from error types and places only."""
     return tuple(
         FieldError(json_pointer(entry["loc"], entry["type"]), entry["type"], _detail(entry["type"], entry["msg"]))
         for entry in error.errors(include_url=False, include_context=False, include_input=False)
@@ -76,7 +76,7 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
 
 
 def json_pointer(place: tuple[int | str, ...], kind: str) -> str:
-    """A JSON Pointer. An unknown field's name is the caller's text, repeated only if it looks like a name."""
+    """A JSON Pointer. An unknown field's name is the caller's text, so it is shown only if it looks like a name."""
     if kind == UNKNOWN_FIELD and not _FIELD_NAME.fullmatch(str(place[-1])):
         place = place[:-1]
     return "".join(f"/{part}" for part in place)

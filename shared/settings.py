@@ -1,4 +1,7 @@
-"""The one place that reads the environment. Validated at start; a function that lacks what it needs does not start."""
+"""The settings, from environment variables; no other module reads the environment.
+
+They are validated at the start. A function does not start without the settings that it requires.
+"""
 
 import base64
 import os
@@ -11,63 +14,65 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from shared.clock import Clock, SimulatedClock
-from shared.model import Model
+from shared.policy import Policy
 
 PREFIX = "PSR_"
 _KEY_BYTES = 32
 
 
 class SettingsError(Exception):
-    """The environment lacks a setting or holds one that cannot be right. Names settings, never values."""
+    """The environment lacks a setting, or has one that is not valid. The text names settings, never values."""
 
 
-class Settings(Model, strict=False):
-    """Every setting; the environment variable is the name in capitals after `PSR_`."""
+class Settings(Policy):
+    """All settings, with those of the policy. The environment variable is `PSR_` and the name in capitals."""
 
     project: str = Field(min_length=1, description="Google Cloud project id")
     database: str = Field("(default)", description="Firestore database id")
-    identity_key: SecretStr = Field(description="Base64 of 32 random bytes; every document id is keyed by it")
-    identity_key_version: int = Field(0, ge=0, le=1, description="Version bit that is written into the ids")
+    identity_key: SecretStr = Field(description="Base64 of 32 random bytes, the key from which document ids are made")
+    identity_key_version: int = Field(0, ge=0, le=1, description="Version bit of the key, which the ids contain")
 
-    function: str | None = Field(None, description="Name of the function; where it is deployed its folder has another")
-    build: str = Field("source", description="The bundle that this process runs, by its content hash")
+    function: str | None = Field(None, description="Name of the deployed function; default: the name of its folder")
+    build: str = Field("source", description="Content hash of the bundle that this process runs")
 
-    token_issuer: str | None = Field(None, description="`iss` that access tokens must have")
-    token_audience: str | None = Field(None, description="`aud` that access tokens must have")
-    token_jwks_uri: str | None = Field(None, description="Where the issuer publishes its signing keys")
+    token_issuer: str | None = Field(None, description="Required claim `iss` of access tokens")
+    token_audience: str | None = Field(None, description="Required claim `aud` of access tokens")
+    token_jwks_uri: str | None = Field(None, description="URI of the token issuer's signing keys (a JWK set)")
 
     cors_origins: str = Field(
         "",
         pattern=r"^(https?://[a-z0-9.-]+(:[0-9]+)?( |$))*$",
-        description="Origins whose pages may call the API, separated by spaces",
+        description="Allowed origins of web pages that call the API, separated by spaces",
     )
 
-    export_bucket: str | None = Field(None, description="Bucket that the daily export is written to")
-    export_first_day: date | None = Field(None, description="The first London day that is exported")
+    export_bucket: str | None = Field(None, description="Bucket for the files of the daily export")
+    export_first_day: date | None = Field(None, description="First London day of the export")
     export_work_topic: str = Field("psr-export-work", description="Topic of the export's work messages")
     supplier_mpid: str | None = Field(
         None, pattern=r"^[A-Z0-9]{4}$", description="This supplier's Market Participant Id"
     )
-    test_data_flag: str = Field("OPER", pattern=r"^[A-Z0-9]{4}$", description="DTC J1063; OPER means live data")
+    test_data_flag: str = Field(
+        "OPER", pattern=r"^[A-Z0-9]{4}$", description="Test data flag of the files (DTC J1063); OPER for live data"
+    )
 
     signing_key: str | None = Field(
-        None, description="Key that signs manifests: a version in Cloud KMS (projects/…), locally a PEM file"
+        None, description="Key that signs day manifests: a key version in Cloud KMS (projects/…), locally a PEM file"
     )
-    hold_multiple: float = Field(5, gt=1, description="A day is held if it has more than so many times the usual")
-    hold_supply_points: int = Field(1000, ge=1, description="A day with fewer supply points is not held for them")
-    hold_deletes: int = Field(100, ge=1, description="A day with fewer deletes is not held for them")
+    hold_multiple: float = Field(
+        5, gt=1, description="An export day is put on hold above this multiple of the usual supply points or deletes"
+    )
+    hold_supply_points: int = Field(
+        1000, ge=1, description="Supply points below which an export day is not put on hold for their number"
+    )
+    hold_deletes: int = Field(
+        100, ge=1, description="Deletes below which an export day is not put on hold for their number"
+    )
 
     quarantine_bucket: str | None = Field(
         None, description="Bucket for quarantined messages that are too large for a document"
     )
 
-    delete_on_supply_lost: bool = Field(False, description="Tell networks to delete what another supplier now serves")
-    young_child_until_birthday: int = Field(6, ge=5, le=6, description="Code 29 ends on this birthday (5th or 6th)")
-    follow_up_days: int = Field(14, ge=1, description="Days in which a pending registration is followed up")
-    parked_days: int = Field(14, ge=1, description="Days for which a parked message is tried again")
-    ended_kept_days: int = Field(730, ge=1, description="Days after which an ended registration is erased")
-    review_months: int = Field(24, ge=1, description="Months between reviews of a registration")
-    review_months_medically_dependent: int = Field(12, ge=1, description="The same with a medically dependent need")
+    parked_days: int = Field(14, ge=1, description="Days for which a parked message is retried")
 
     simulated_clock: Path | None = Field(None, description="Local stack only: file of the simulated clock")
 
@@ -81,29 +86,29 @@ class Settings(Model, strict=False):
     @model_validator(mode="after")
     def _simulated_time_is_never_deployed(self) -> Self:
         if self.simulated_clock is not None and not _only_emulators():
-            raise ValueError("simulated_clock is for the local stack: production tells the true time")
+            raise ValueError("simulated_clock is for the local stack only: remove it from this environment")
         return self
 
     def clock(self) -> Clock:
-        """The clock that everything in this process uses."""
+        """The clock for all code in this process."""
         return SimulatedClock(self.simulated_clock) if self.simulated_clock else Clock()
 
     def require(self, names: list[str]) -> None:
-        """Raise `SettingsError` naming each of these settings that has no value."""
+        """Check that these settings have values. Raises `SettingsError`, which names those without."""
         missing = [PREFIX + name.upper() for name in names if getattr(self, name) is None]
         if missing:
-            raise SettingsError(f"these settings are needed and not set: {', '.join(missing)}")
+            raise SettingsError(f"these required settings have no value: {', '.join(missing)}")
 
 
 def _only_emulators() -> bool:
-    """Whether this process can only reach emulators. Cloud Run sets K_REVISION on everything that it runs."""
+    """Whether this process can only reach emulators. Cloud Run sets K_REVISION in every container."""
     emulated = "FIRESTORE_EMULATOR_HOST" in os.environ
     deployed = "K_REVISION" in os.environ
     return emulated and not deployed
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Settings from environment variables. Raises `SettingsError`, which names what is wrong without its value."""
+    """Settings from environment variables. Raises `SettingsError`, which names the settings that are not valid."""
     given = {
         name: environment[PREFIX + name.upper()]
         for name in Settings.model_fields
@@ -125,5 +130,5 @@ def settings() -> Settings:
 
 
 def emulator_host(name: str) -> str | None:
-    """Where a Google Cloud emulator listens (`FIRESTORE`, `PUBSUB`, …), None for the real service."""
+    """The address of a Google Cloud emulator (`FIRESTORE`, `PUBSUB`, …); None for the real service."""
     return os.environ.get(f"{name}_EMULATOR_HOST")

@@ -1,36 +1,36 @@
-"""Erases registrations that ended long ago, and what an erasure had to leave until the networks were told."""
+"""Erase registrations at the end of their retention period, and complete erasures that waited for an export."""
 
 from datetime import datetime
 
 from shared.clock import london_day
 from shared.errors import InternalError, Unavailable
-from shared.flows.erasure import ErasureResult, erasure
+from shared.flows.erasure import Erasure, ErasureResult
 from shared.log import Event, log, log_failure
 from shared.schedule.scheduled import Scheduled
-from shared.store.documents import documents
-from shared.store.due_dates import due_dates
+from shared.store.due_dates import DueDates
+from shared.store.service import service
 
 job = Scheduled(__file__)
 
 
 @job.runs
 async def run(slot: datetime) -> dict[str, int]:
-    """Bring erasing up to the slot's London day. A run that is cut off goes on at the next.
+    """Erase the registrations that are due by the slot's London day. The next run continues an interrupted one.
 
-    Raises `ClockOutOfStep` for a slot that lies ahead, `Unavailable`, and `InternalError` if a registration met a
-    fault; the others are done then.
+    Raises `ClockOutOfStep` for a slot in the future, `Unavailable`, and `InternalError` if a registration failed; the
+    others are erased then.
     """
-    await documents().check_clocks()
-    documents().check_slot(slot)
+    await service().documents.check_clocks()
+    service().documents.check_slot(slot)
     today = london_day(slot)
     erased = skipped = 0
-    async for page in due_dates().to_erase(today):
+    async for page in service().part(DueDates).to_erase(today):
         for registration_id in page:
             try:
-                one = await erasure().erase_due(registration_id, today)
+                one = await Erasure(service()).erase_due(registration_id, today)
             except Unavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 - one would keep all later ones waiting, every day
+            except Exception as error:  # noqa: BLE001 - one failure must not delay the later registrations
                 skipped += 1
                 log_failure("erase_ended", error)
                 log(Event.REGISTRATION_SKIPPED, registration_id=registration_id, exception=type(error).__qualname__)
@@ -42,7 +42,7 @@ async def run(slot: datetime) -> dict[str, int]:
 
 
 def _log(one: ErasureResult | None) -> bool:
-    """Log an erasure that overwrote something, and say whether it did."""
+    """Log an erasure that overwrote something; returns whether it did."""
     if one is None or not one.overwritten:
         return False
     log(

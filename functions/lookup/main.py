@@ -1,4 +1,4 @@
-"""Reads registrations. Whatever a caller may not see answers exactly like what is not there."""
+"""Read registrations. A registration that the caller may not see has the same answer as one that does not exist."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -26,7 +26,8 @@ from shared.http.history import HistoryPage, HistoryQuery, history_entry
 from shared.http.pages import page_token, position_in
 from shared.http.registrations import entity_tag, registration_answer, without_secrets
 from shared.model import Model
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 
 api = Api(__file__)
 
@@ -34,7 +35,7 @@ _MOST_READ_AT_ONCE = 500
 
 
 class LookupKey(Model):
-    """Exactly one of the three."""
+    """An account or a supply point: exactly one of the three fields."""
 
     account_id: AccountIdField | None = None
     mpan: Mpan | None = None
@@ -49,10 +50,13 @@ class LookupKey(Model):
 
 @api.operation("getRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
 async def get_registration(call: Call) -> Answer:
-    """One registration by id; one RPC. 304 if If-None-Match names its ETag."""
+    """Get a registration by id.
+
+    The answer is 304 if If-None-Match has the registration's ETag. One RPC.
+    """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
-    registration = _seen(await registrations().get(registration_id))
+    registration = _seen(await service().part(Registrations).get(registration_id))
     if call.has_read(tag := entity_tag(registration)):
         return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": tag})
     return registration_answer(registration, call.caller)
@@ -60,14 +64,17 @@ async def get_registration(call: Call) -> Answer:
 
 @api.operation("lookUpRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
-    """One registration by account (one RPC), MPAN or MPRN (two)."""
+    """Look up a registration by account, MPAN or MPRN.
+
+    One RPC by account, two by MPAN or MPRN.
+    """
     point = body.mpan or body.mprn
     return registration_answer(_seen(await _look_up(call, body, point)), call.caller)
 
 
 async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
-    """A customer's supply point is looked for in the customer's own registration: who else holds it takes no time."""
-    store = registrations()
+    """For a customer only the customer's own registration is read, so that timing reveals nothing about others."""
+    store = service().part(Registrations)
     account_id = call.caller.account_id or body.account_id
     if body.account_id is not None:
         call.caller.check_account(body.account_id)
@@ -76,15 +83,18 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
     if account_id is None:
         return await store.find(point) if point else None
     state = await store.get(store.registration_id(account_id))
-    holds = point is None or (state is not None and supply_point_key(point) in state.registration.held())
+    holds = point is None or (state is not None and supply_point_key(point) in state.registration.assigned())
     return state if holds else None
 
 
 @api.operation("batchLookUpRegistrations", answers=Batch)
 async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
-    """Up to 1,000 supply points; at most four RPCs for each 500."""
+    """Look up registrations by up to 1,000 supply points.
+
+    At most four RPCs for each 500 supply points.
+    """
     points = body.all()
-    holders = await registrations().find_all(points)
+    holders = await service().part(Registrations).find_all(points)
     seen = {
         point: at_supply_point(call.caller, state.registration, point)
         for point in points
@@ -99,7 +109,10 @@ async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
 
 @api.operation("searchRegistrations", answers=AreaPage)
 async def search_registrations(call: Call, body: Area) -> Answer:
-    """Live registrations in a postcode or postcode sector, page by page; one RPC if the caller may see them all."""
+    """List the live registrations in a postcode or postcode sector, page by page.
+
+    One RPC for a page if the caller may see all of them.
+    """
     after_id = None
     if body.page_token is not None:
         (after_id,) = _position(call, body.postcode, body.page_token, InvalidContent, "/page_token")
@@ -114,11 +127,11 @@ async def search_registrations(call: Call, body: Area) -> Answer:
 
 
 async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, count: int) -> list[FoundInArea]:
-    """At most `count` registrations that the caller may see, in order of id. It reads on past those it may not."""
+    """At most `count` registrations that the caller may see, in order of id. It skips those that the caller may not."""
     found: list[FoundInArea] = []
     limit = count
     while True:
-        states, after_id = await registrations().in_area(postcode, after_id=after_id, limit=limit)
+        states, after_id = await service().part(Registrations).in_area(postcode, after_id=after_id, limit=limit)
         found += [seen for state in states if (seen := in_area(caller, state.registration))]
         if after_id is None or len(found) >= count:
             return found[:count]
@@ -127,19 +140,19 @@ async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, 
 
 @api.operation("listChanges", answers=HistoryPage, problems=(NotFound, RegistrationErased))
 async def list_changes(call: Call, query: HistoryQuery) -> Answer:
-    """The changes of one registration by version, newest last, page by page; one RPC.
+    """List the changes of a registration by version, newest last, page by page.
 
-    Erased entries of an account that was registered again are left out; such a page takes two RPCs.
+    The list omits erased entries of an account that was registered again. One RPC for a page, two with erased entries.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
     after = None
     if query.page_token is not None:
         after = _position(call, registration_id, query.page_token, MalformedParameter, "page_token")
-    found, last = await registrations().history(registration_id, after=after, limit=query.page_size)
+    found, last = await service().part(Registrations).history(registration_id, after=after, limit=query.page_size)
     changes = [change for change in found if not change.erased]
     if not found or len(changes) < len(found):
-        _seen(await registrations().get(registration_id))
+        _seen(await service().part(Registrations).get(registration_id))
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
         next_page_token=page_token(call, registration_id, list(last)) if last else None,
@@ -157,16 +170,16 @@ def _seen(state: RegistrationState | None) -> Registration:
 
 
 def _position(
-    call: Call, question: str, token: str, problem: type[InvalidContent | MalformedParameter], pointer: str
+    call: Call, query: str, token: str, problem: type[InvalidContent | MalformedParameter], pointer: str
 ) -> Any:
     try:
-        return position_in(call, question, token)
+        return position_in(call, query, token)
     except ValueError:
-        raise problem((FieldError(pointer, "page_token", "was not given out for this request"),)) from None
+        raise problem((FieldError(pointer, "page_token", "was not issued for this request"),)) from None
 
 
 def _shown(found: Sequence[Summary]) -> Shown:
-    """A registration that was found by several of its supply points is shown once."""
+    """The access log's entry, with each registration once, even if several of its supply points were found."""
     return Shown(Shows.SUMMARY, sorted({one.registration_id for one in found}))
 
 

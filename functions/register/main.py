@@ -1,16 +1,23 @@
-"""Changes registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
+"""Change registrations. Wiring only: the rules are in `shared.domain.requests`, the storage in `shared.store`."""
 
 import json
 import uuid
 from collections.abc import Sequence
 
 from shared.digest import digest
-from shared.domain import lifecycle
+from shared.domain import requests
 from shared.domain.aspects import submission_of
-from shared.domain.changes import Origin
-from shared.domain.lifecycle import Decision, Moment
+from shared.domain.changes import Origin, change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.patch import patched
-from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationInput, RegistrationState
+from shared.domain.registration import (
+    Fact,
+    Registration,
+    RegistrationId,
+    RegistrationInput,
+    RegistrationState,
+    newly_assigned,
+)
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import (
     AlreadyRegistered,
@@ -25,8 +32,9 @@ from shared.errors import (
 from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
-from shared.settings import settings
-from shared.store.registrations import ChangeRequest, Decide, Outcome, registrations
+from shared.store.change_requests import ChangeRequest
+from shared.store.registrations import Decide, Outcome, Registrations
+from shared.store.service import service
 
 SOURCE = "http"
 
@@ -40,20 +48,21 @@ api = Api(__file__)
     problems=(NotFound, AlreadyRegistered, SupplyPointHeld, RegistrationErased, IdempotencyKeyReused),
 )
 async def create_registration(call: Call, body: RegistrationInput) -> Answer:
-    """Register an account, or take it up again after it was withdrawn or ended; one RPC for a new account.
+    """Register an account, or reactivate its withdrawn or ended registration.
 
-    A repeat of the same Idempotency-Key and body gets the first answer.
+    A repeat of the request with the same Idempotency-Key and body has the first answer. One RPC for a new account.
     """
     call.caller.check_account(body.account_id)
     call.caller.check_supply_points(body.supply_points.all())
-    registration_id = registrations().registration_id(body.account_id)
+    registration_id = service().part(Registrations).registration_id(body.account_id)
     fact = _fact(call)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, settings=settings())
+        return requests.register(body, known, registration_id, moment=moment, fact=fact, policy=service().settings)
 
-    told = body.model_dump_json(exclude_defaults=True)
-    outcome = await _apply(call, registration_id, fact, told, decide, points=body.supply_points.all(), expect_new=True)
+    content = body.model_dump_json(exclude_defaults=True)
+    points = body.supply_points.all()
+    outcome = await _apply(call, registration_id, fact, content, decide, points=points, expect_new=True)
     return _answer(call, outcome, 201, {"Location": f"/v1/registrations/{registration_id}"})
 
 
@@ -71,9 +80,10 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     ),
 )
 async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
-    """Change a registration by JSON merge patch (RFC 7396), having read the version in If-Match; two RPCs.
+    """Change a registration by JSON merge patch (RFC 7396).
 
-    If nothing changes, the ETag stays as it was. Supply points are released and claimed in the same commit.
+    Send the ETag of the version that you read in If-Match. If nothing changes, the ETag stays the same. Supply points
+    are released and claimed in one commit. Two RPCs.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
@@ -82,9 +92,9 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        told = patched(submission_of(known.registration), body.root)
-        decision = lifecycle.amend(told, known, moment=moment, fact=fact, settings=settings())
-        call.caller.check_supply_points(_taken(known, decision.state))
+        submission = patched(submission_of(known.registration), body.root)
+        decision = requests.amend(submission, known, moment=moment, fact=fact, policy=service().settings)
+        call.caller.check_supply_points(list(newly_assigned(known, decision.state).values()))
         return decision
 
     patch = json.dumps(body.root, sort_keys=True)
@@ -98,9 +108,10 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     problems=(NotFound, NotLive, RegistrationErased, VersionNeeded, VersionStale, IdempotencyKeyReused),
 )
 async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
-    """Take an account off the register, having read the version in If-Match; two RPCs.
+    """Take an account off the register.
 
-    Its supply points are free for others, and the networks that had its needs are told to delete them.
+    Send the ETag of the version that you read in If-Match. The registration releases its supply points, and the
+    networks that have its needs are asked to delete them. Two RPCs.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
@@ -109,24 +120,24 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, settings=settings())
+        return requests.withdraw(body.reason, known, moment=moment, fact=fact, policy=service().settings)
 
     outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
     return _answer(call, outcome, 200)
 
 
 def _fact(call: Call) -> Fact:
-    """What this request tells, at the server's time. Its id is the same for every request under one key."""
+    """The fact of this request, at the server's time. All requests with one key have the same id."""
     key = call.idempotency_key
     identifier = digest(call.caller.subject, key) if key else uuid.uuid4().hex
-    return Fact(time=settings().clock().now(), source=SOURCE, id=identifier)
+    return Fact(time=service().clock.now(), source=SOURCE, id=identifier)
 
 
 async def _apply(
     call: Call,
     registration_id: RegistrationId,
     fact: Fact,
-    told: str,
+    content: str,
     decide: Decide,
     *,
     points: Sequence[SupplyPoint] = (),
@@ -134,19 +145,21 @@ async def _apply(
 ) -> Outcome:
     request = ChangeRequest(
         registration_id=registration_id,
-        change_id=f"{registration_id}-{fact.id}",
-        fingerprint=digest(call.operation, told),
+        change_id=change_id(registration_id, fact.id),
+        fingerprint=digest(call.operation, content),
         origin=Origin(actor=call.caller.subject, source=SOURCE, event_id=None, event_time=fact.time),
         points=points,
     )
-    outcome = await registrations().apply(request, decide, expect_new=expect_new)
+    outcome = await service().part(Registrations).apply(request, decide, expect_new=expect_new)
     log_outcome(outcome)
     return outcome
 
 
 def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> RegistrationState:
-    """The registration as the caller has read it. A precondition counts only where the request could succeed without
-    it (RFC 9110 §13.2.1). Raises `NotFound`, `NotLive`, `VersionStale`.
+    """The registration, in the version that the caller has read.
+
+    The version is checked last: a precondition applies only if the request could succeed without it (RFC 9110 §13.2.1).
+    Raises `NotFound`, `RegistrationErased`, `NotLive`, `VersionStale`.
     """
     if known is None:
         raise NotFound
@@ -157,12 +170,6 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
     if entity_tag(known.registration) not in tags:
         raise VersionStale
     return known
-
-
-def _taken(known: RegistrationState | None, after: RegistrationState) -> list[SupplyPoint]:
-    """The supply points held after a change that were not held before."""
-    before = known.registration.held() if known else {}
-    return [point for key, point in after.registration.held().items() if key not in before]
 
 
 def _answer(call: Call, outcome: Outcome, status: int, headers: dict[str, str] | None = None) -> Answer:

@@ -1,4 +1,4 @@
-"""The industry's tables as data files, so that a change of the market is a change of a row."""
+"""The industry's tables as data files, so that a change in the market is a change of a row."""
 
 import csv
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ FOLDER = Path(__file__).parent
 
 
 def text(name: str) -> str:
-    """A table in this folder as it is."""
+    """The text of a table in this folder."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 

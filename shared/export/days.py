@@ -7,9 +7,8 @@ A run that has worked for long stops of its own accord, and the next one continu
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from pydantic_core import to_json
 
@@ -22,11 +21,12 @@ from shared.export.planner import begun, cut, unplanned
 from shared.export.signer import Signer, signer
 from shared.export.work import part_due
 from shared.log import Event, log
-from shared.messages.publisher import publish_all
-from shared.settings import Settings, settings
-from shared.store.documents import Documents, documents
-from shared.store.exports import Exports, StoredDay, exports
-from shared.store.objects import Bucket, DifferentObject, bucket
+from shared.messages.publisher import Publisher
+from shared.settings import Settings
+from shared.store.documents import Documents
+from shared.store.exports import Exports, StoredDay
+from shared.store.objects import Bucket, Buckets, DifferentObject
+from shared.store.service import Service
 
 #: Publishes messages together: topic, data.
 Publish = Callable[[str, Sequence[bytes]], Awaitable[list[str]]]
@@ -67,6 +67,19 @@ class ExportDays:
         self._signer = signer
         self._settings = settings
         self._publish = publish
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        settings = service.settings
+        return cls(
+            service.documents,
+            service.part(Exports),
+            service.part(Buckets).get(str(settings.export_bucket)),
+            signer(settings.signing_key or ""),
+            settings,
+            service.part(Publisher).publish_all,
+        )
 
     async def advance(self, slot: datetime) -> dict[str, Any]:
         """Do whatever comes next for the days that were closed at a schedule time; says what that was.
@@ -150,7 +163,7 @@ class ExportDays:
     async def _advance(self, day: date, slot: datetime, until: float) -> str | None:
         """What the day waits for; None if it is released now."""
         if monotonic() > until:
-            raise Unavailable(headers={"Retry-After": "5"})
+            raise Unavailable(retry_after=5)
         kept = await self._exports.get(day)
         if kept is not None and kept.state.decided:
             await self._finish(kept.state)
@@ -182,7 +195,9 @@ class ExportDays:
 
         Raises `ExportStopped`, `Unavailable`.
         """
-        if kept is None or not kept.state.made_like(configuration_of(self._settings)):
+        if kept is None or not kept.state.made_like(
+            configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)
+        ):
             previous = kept.state if kept else None
             plan = await begun(day, previous, self._documents.clock.now(), self._exports, self._settings)
             await self._exports.put(plan, kept)
@@ -203,7 +218,7 @@ class ExportDays:
             return plan
         stored = await self._exports.get(day)
         if stored is None or stored.state.revision != plan.revision or not stored.state.planned:
-            raise Unavailable(headers={"Retry-After": "5"})  # a revision was asked for meanwhile
+            raise Unavailable(retry_after=5)  # a revision was asked for meanwhile
         return stored.state  # another run was faster
 
     async def _write_manifest(self, plan: ExportDay, manifest: Manifest) -> None:
@@ -311,9 +326,3 @@ async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes
             f"{path} is there already with other content; nothing is overwritten and nothing is released. Find out who "
             f"wrote it, then psr export revise {plan.day}",
         ) from None
-
-
-@cache
-def export_days() -> ExportDays:
-    """The export of this process."""
-    return ExportDays(documents(), exports(), bucket(str(settings().export_bucket)), signer(), settings(), publish_all)

@@ -2,19 +2,20 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from typing import Self
 
 from shared.domain.export_day import ExportDay, ExportStopped, Part, PartResult, Stage, configuration_of
 from shared.domain.feed import FeedEntry
 from shared.errors import Unavailable
-from shared.export.days import ExportDays, export_days, put_or_stop
+from shared.export.days import ExportDays, put_or_stop
 from shared.export.render import PartFile, format_of, path_of
 from shared.export.work import PartWork
 from shared.log import Event, log
-from shared.settings import Settings, settings
-from shared.store.documents import Documents, documents
-from shared.store.exports import Exports, StoredPart, exports
-from shared.store.objects import Bucket, bucket
+from shared.settings import Settings
+from shared.store.documents import Documents
+from shared.store.exports import Exports, StoredPart
+from shared.store.objects import Bucket, Buckets
+from shared.store.service import Service
 
 
 class ExportParts:
@@ -28,6 +29,17 @@ class ExportParts:
         self._bucket = bucket
         self._days = days
         self._settings = settings
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        return cls(
+            service.documents,
+            service.part(Exports),
+            service.part(Buckets).get(str(service.settings.export_bucket)),
+            service.part(ExportDays),
+            service.settings,
+        )
 
     async def write(self, work: PartWork) -> None:
         """Write a part, and bring its day on if it was the last. A repeat finds the same and changes nothing.
@@ -43,8 +55,8 @@ class ExportParts:
             return
         plan = day.state
         if kept.part.result is None:
-            if not plan.made_like(configuration_of(self._settings)):
-                raise Unavailable(headers={"Retry-After": "60"})
+            if not plan.made_like(configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)):
+                raise Unavailable(retry_after=60)
             try:
                 await self._write(plan, kept)
             except ExportStopped as stopped:
@@ -103,9 +115,3 @@ class ExportParts:
 
 def _wanted(plan: ExportDay, work: PartWork) -> bool:
     return plan.revision == work.revision and plan.planned and plan.stage is not Stage.RELEASED
-
-
-@cache
-def export_parts() -> ExportParts:
-    """The part writer of this process."""
-    return ExportParts(documents(), exports(), bucket(str(settings().export_bucket)), export_days(), settings())

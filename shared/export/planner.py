@@ -49,7 +49,7 @@ async def begun(
         created_at=_once(max(now, earliest).replace(microsecond=0)),
         closed_at=previous.closed_at if previous else day_closes(day),
         renderer=RENDERER_VERSION,
-        configuration=configuration_of(settings),
+        configuration=configuration_of(settings.supplier_mpid, settings.test_data_flag),
         counted=await exports.count(known, day),
         recipients=known,
     )
@@ -131,7 +131,7 @@ async def _cut(plan: ExportDay, recipient: str, exports: Exports, until: float) 
         if not await _store(plan, ended, exports):
             return False
         if monotonic() > until:
-            raise Unavailable(headers={"Retry-After": "5"})
+            raise Unavailable(retry_after=5)
     end = cut.end()
     return await _store(plan, [end] if end else [], exports)
 

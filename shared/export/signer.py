@@ -5,7 +5,6 @@ Anyone with the public key can check one:
 """
 
 import asyncio
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from google.api_core import exceptions
 
 from shared.errors import Unavailable
-from shared.settings import settings
 
 if TYPE_CHECKING:
     from google.cloud.kms_v1 import KeyManagementServiceClient
@@ -66,10 +64,10 @@ class KmsKey:
         try:
             answer = self._client.asymmetric_sign(request=request, timeout=_SECONDS)
         except exceptions.GoogleAPIError as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5) from error
         signature: bytes = answer.signature
         if not answer.verified_digest_crc32c or answer.signature_crc32c != google_crc32c.value(signature):
-            raise Unavailable(headers={"Retry-After": "5"})
+            raise Unavailable(retry_after=5)
         return signature
 
 
@@ -85,10 +83,8 @@ def is_signed(content: bytes, signature: bytes, public_key: bytes) -> bool:
     return True
 
 
-@cache
-def signer() -> Signer:
-    """The signer of this process. Made inside the first request."""
-    name = settings().signing_key or ""
+def signer(name: str) -> Signer:
+    """The signer with the key of that name: a version in Cloud KMS (`projects/…`), or a PEM file."""
     if not name.startswith(_KMS):
         return LocalKey(Path(name))
     from google.cloud.kms_v1 import KeyManagementServiceClient  # noqa: PLC0415 - a tenth of a start; signing ends a day

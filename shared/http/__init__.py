@@ -1,1 +1,1 @@
-"""HTTP: one way to declare an operation, to check a token, to answer a problem."""
+"""HTTP: operations, access tokens, and responses."""

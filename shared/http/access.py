@@ -1,7 +1,7 @@
-"""The access log: who was shown which registrations, how much of them, for what; and who was refused.
+"""The access log: who saw which registrations, which fields and for which purpose; and who was refused.
 
-It is written where answers are sent (`shared.http.api`), from what each answer must say that it shows, so that no
-operation can forget it. Reads and writes alike: a write's answer shows the registration.
+`shared.http.api` writes an entry when it sends an answer. Each answer must name what it shows, so no operation can omit
+the entry. This includes writes, whose answers show the registration.
 """
 
 import re
@@ -13,16 +13,16 @@ from shared.domain.registration import RegistrationId
 from shared.errors import FieldError, MalformedHeader, Problem
 from shared.http.callers import Caller
 from shared.log import Event, log
-from shared.store.identity import identity
+from shared.store.service import service
 
-#: Says what a caller reads for, where its token does not (claim `purpose`).
+#: The header for the purpose of reading, for tokens without the claim `purpose`.
 PURPOSE_HEADER = "Psr-Purpose"
 REGISTRATION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REFUSALS = (401, 403, 404, 410)
 
 
 class Purpose(StrEnum):
-    """What a caller can read for. A fixed list: free text would end up holding what it should not."""
+    """Purposes of reading. The list is fixed, because free text could hold personal data."""
 
     CUSTOMER_CONTACT = "customer_contact"
     OUTAGE = "outage"
@@ -33,7 +33,7 @@ class Purpose(StrEnum):
 
 
 class Shows(StrEnum):
-    """Which class of fields an answer shows."""
+    """Classes of fields that an answer can show."""
 
     VERSION = "version"
     SUMMARY = "summary"
@@ -44,24 +44,24 @@ class Shows(StrEnum):
 
 
 class Shown(NamedTuple):
-    """What an answer shows of which registrations."""
+    """The fields that an answer shows, and of which registrations."""
 
     fields: Shows
     registration_ids: Sequence[RegistrationId]
 
 
 class AccessEntry:
-    """The entry of one request, filled in as the request is understood; written at the end of a `with` block.
+    """The entry of one request: filled in while the request is read, written at the end of a `with` block.
 
-    `shown` must be set by then if the request is answered. A request that fails, or is refused for something else than
-    the caller's rights, leaves no entry: nothing was shown.
+    An answered request must set `shown` before that. A request that fails, or is refused for a reason other than the
+    caller's rights, has no entry, because it shows nothing.
     """
 
     def __init__(self, operation: str) -> None:
         self._operation = operation
         self.caller: Caller | None = None
         self.purpose: str | None = None
-        self.asked: Sequence[RegistrationId] = ()
+        self.requested: Sequence[RegistrationId] = ()
         self.shown: Shown | None = None
 
     def __enter__(self) -> Self:
@@ -90,12 +90,12 @@ class AccessEntry:
                 caller_kind=caller_kind,
                 purpose=self.purpose,
                 problem=problem.code,
-                registration_ids=list(self.asked),
+                registration_ids=list(self.requested),
             )
 
 
 def purpose_of(caller: Caller, header: str | None) -> str:
-    """What a caller reads for: its token's claim, else the header, else `not_given`. Raises `MalformedHeader`."""
+    """The caller's purpose: its token's claim, else the header, else `not_given`. Raises `MalformedHeader`."""
     if caller.purpose is not None:
         return caller.purpose if caller.purpose in set(Purpose) else "other"
     if header is None:
@@ -105,8 +105,8 @@ def purpose_of(caller: Caller, header: str | None) -> str:
     return header
 
 
-def asked_for(path: Mapping[str, str], body: object) -> Sequence[RegistrationId]:
-    """The registrations that a request names, by id or account, whether they are there or not."""
+def requested_ids(path: Mapping[str, str], body: object) -> Sequence[RegistrationId]:
+    """The registrations that a request names, by id or account, whether they exist or not."""
     account_id = getattr(body, "account_id", None)
-    named = identity().registration_id(account_id) if account_id else path.get("registration_id", "")
-    return [RegistrationId(named)] if REGISTRATION_ID.fullmatch(named) else []
+    registration_id = service().identity.registration_id(account_id) if account_id else path.get("registration_id", "")
+    return [RegistrationId(registration_id)] if REGISTRATION_ID.fullmatch(registration_id) else []

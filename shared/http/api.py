@@ -1,4 +1,4 @@
-"""HTTP operations: declared in the manifest, implemented by one decorated function each.
+"""HTTP operations: the manifest declares them, and one decorated function implements each.
 
     api = Api(__file__)
 
@@ -7,7 +7,7 @@
 
     main = api.function()
 
-Routes and scopes stand in `function.yaml` only. A function whose manifest and operations differ does not start.
+Routes and scopes are in `function.yaml` only. A function whose manifest and operations differ does not start.
 """
 
 import inspect
@@ -23,15 +23,15 @@ from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
 from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
-from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, Shows, asked_for, purpose_of
+from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, Shows, purpose_of, requested_ids
 from shared.http.bodies import read_body, read_query
-from shared.http.callers import Caller, reach_issuer, tokens
+from shared.http.callers import Caller, Tokens, reach_issuer
 from shared.http.cors import allow_reading, is_preflight, preflight
 from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded
 from shared.runtime.manifest import Route, read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
-from shared.store.documents import reach_firestore
+from shared.store.service import reach_firestore, service
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _ENTITY_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
@@ -48,7 +48,7 @@ class Call(NamedTuple):
 
     @property
     def registration_id(self) -> RegistrationId:
-        """The registration in the path. Raises `NotFound` for what cannot be an id."""
+        """The registration in the path. Raises `NotFound` if the path has no valid id."""
         given = self.path["registration_id"]
         if not REGISTRATION_ID.fullmatch(given):
             raise NotFound
@@ -80,7 +80,7 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What an operation answers: `body` is JSON text, `shown` is what it shows of whom, for the access log."""
+    """The result of an operation. `body` is JSON text; `shown` is for the access log."""
 
     status: int
     body: str
@@ -92,9 +92,9 @@ Handler = Callable[..., Awaitable[Answer]]
 
 
 class Operation(NamedTuple):
-    """What is behind a route: its handler, the models of what it takes, and of what it answers with which status.
+    """An operation: its handler, the models of its request and its answer, and the status of its answer.
 
-    `problems` are those that its rules raise, beside those that every operation can meet.
+    `problems` are those of its own rules. The problems that every operation can have are not among them.
     """
 
     handler: Handler
@@ -126,10 +126,10 @@ class Api:
         status: int = 200,
         problems: tuple[type[Problem], ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """Make a coroutine function the implementation of an operation of the manifest.
+        """Decorate a coroutine function as the implementation of an operation of the manifest.
 
-        The models of its arguments `body` and `query`, where it has them, are what the request must hold; the rest
-        says what it answers, for the published description.
+        A request must match the models of the function's arguments `body` and `query`, if it has them. `answers`,
+        `status` and `problems` describe its answers, for the OpenAPI description.
         """
 
         def declare(handler: Handler) -> Handler:
@@ -142,13 +142,18 @@ class Api:
         return declare
 
     def function(self) -> Callable[[Request], Awaitable[Response]]:
-        """The entry point. Raises if an operation lacks its route (and so its scope), a route its operation, or a
-        setting is missing: the function does not start then.
+        """The entry point.
+
+        Raises, so that the function does not start, if an operation has no route (and so no scope), a route has no
+        operation, or a setting has no value.
         """
         declared = {route.operation for route in self.routes}
         if declared != set(self.operations):
-            differing = ", ".join(sorted(declared ^ set(self.operations)))
-            raise RuntimeError(f"{self._name}: operations not both in function.yaml and in main.py: {differing}")
+            unmatched = ", ".join(sorted(declared ^ set(self.operations)))
+            raise RuntimeError(
+                f"{self._name}: these operations are not in both function.yaml and main.py: {unmatched}. Add or remove "
+                "them in one of the two"
+            )
         return entry_point(self._serve, self._manifest)
 
     async def _serve(self, request: Request) -> Response:
@@ -170,7 +175,7 @@ class Api:
         return response
 
     def _refusal(self, path: str) -> Problem:
-        """405 where the path has other methods, here or in another function; else 404."""
+        """405 if the path has other methods, in this function or another; else 404."""
         methods: set[str] = {route.method for route, pattern in self._patterns if pattern.fullmatch(path)}
         methods |= {method for pattern, others in self._elsewhere if pattern.fullmatch(path) for method in others}
         if path == STATUS_PATH:
@@ -181,43 +186,43 @@ class Api:
 
     async def _answer(self, request: Request, route: Route, parameters: dict[str, str]) -> Response:
         operation = self.operations[route.operation]
-        told: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         with AccessEntry(route.operation) as entry:
-            entry.asked = asked_for(parameters, None)
-            entry.caller = caller = await tokens().caller(request)
+            entry.requested = requested_ids(parameters, None)
+            entry.caller = caller = await service().part(Tokens).caller(request)
             caller.check_scope(route.scope)
             entry.purpose = purpose_of(caller, single_header(request.headers, PURPOSE_HEADER))
             query = read_query(request, operation.query)
             if query is not None:
-                told["query"] = query
+                arguments["query"] = query
             if operation.body is not None:
-                told["body"] = await read_body(request, operation.body)
-                entry.asked = asked_for(parameters, told["body"])
-            answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **told)
+                arguments["body"] = await read_body(request, operation.body)
+                entry.requested = requested_ids(parameters, arguments["body"])
+            answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **arguments)
             entry.shown = answer.shown._replace(fields=Shows.VERSION) if request.method == "HEAD" else answer.shown
         return Response(answer.body, answer.status, answer.headers, media_type="application/json")
 
 
 def _method(request: Request) -> str:
-    """The method whose operation answers: HEAD is answered as GET is, and the server leaves out the body."""
+    """The method of the operation that answers. HEAD has the answer of GET; the server omits the body."""
     return "GET" if request.method == "HEAD" else request.method
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """`/v1/registrations/{registration_id}` as a pattern whose names match within one segment."""
+    """A path such as `/v1/registrations/{registration_id}` as a pattern whose names match within one segment."""
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(path)))
 
 
 def single_header(headers: Headers, name: str) -> str | None:
-    """The value of a header that may be sent once; None without it. Raises `MalformedHeader`."""
+    """The value of a header that may occur once; None without it. Raises `MalformedHeader`."""
     values = headers.getlist(name)
     if len(values) > 1:
-        raise MalformedHeader((FieldError(name, "header_repeated", "may be sent once"),))
+        raise MalformedHeader((FieldError(name, "header_repeated", "may occur once only"),))
     return values[0] if values else None
 
 
 def _list_header(headers: Headers, name: str) -> str | None:
-    """All lines of a header whose value is a list, as one (RFC 9110 §5.3); None without it."""
+    """All lines of a header whose value is a list, joined (RFC 9110 §5.3); None without it."""
     values = headers.getlist(name)
     return ", ".join(values) if values else None
 

@@ -1,4 +1,4 @@
-"""Request bodies, of the right type and within the limit; query parameters."""
+"""Read request bodies, of a supported type and size, and query parameters."""
 
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from shared.runtime.body import read_within
 
 LIMIT_BYTES = 256 * 1024
 
-#: What a body may be declared as. A patch has one meaning here, so plain JSON is taken for a merge patch (RFC 7396).
+#: Content types of a body, by method. All patches are merge patches (RFC 7396), so plain JSON is accepted for one.
 MEDIA_TYPES = {
     "POST": ("application/json",),
     "PATCH": ("application/merge-patch+json", "application/json"),
@@ -21,7 +21,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 async def read_body(request: Request, model: type[_Model]) -> _Model:
-    """The body as a model.
+    """Read the body into a model.
 
     Raises `UnsupportedMediaType`, `PayloadTooLarge`, `MalformedJson`, `InvalidContent`.
     """
@@ -34,14 +34,14 @@ async def read_body(request: Request, model: type[_Model]) -> _Model:
 
 
 def read_query(request: Request, model: type[_Model] | None) -> _Model | None:
-    """The query parameters as a model; None where an operation takes none. Raises `MalformedParameter`."""
+    """Read the query parameters into a model; None if the operation has none. Raises `MalformedParameter`."""
     given = request.query_params
     names = [name for name, _ in given.multi_items()]
     if len(names) != len(set(names)):
-        raise MalformedParameter((FieldError("", "repeated", "each parameter may stand once"),))
+        raise MalformedParameter((FieldError("", "repeated", "each parameter may occur once only"),))
     if model is None:
         if names:
-            raise MalformedParameter((FieldError("", "extra_forbidden", "this operation takes no parameters"),))
+            raise MalformedParameter((FieldError("", "extra_forbidden", "this operation has no parameters"),))
         return None
     try:
         return model.model_validate(dict(given))

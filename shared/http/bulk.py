@@ -1,7 +1,7 @@
-"""Many registrations at once, for who keeps people supplied: by supply point, by postcode.
+"""Many registrations at once, by supply point or postcode, for people who restore the supply.
 
-An agent or back end sees every live registration. A network sees what its own copy may hold, by the rules of the
-export: supply points of its area, lawful basis, allowed codes. A customer sees its own account.
+An agent or back end sees every live registration. A network sees the same as the export sends it: supply points of its
+area, with a lawful basis, and allowed codes. A customer sees their own account.
 """
 
 from typing import Annotated, Any, Self
@@ -24,7 +24,7 @@ _PAGE_SIZE = 100
 
 
 class SupplyPointList(Model):
-    """Up to 1,000 supply points, none twice."""
+    """Up to 1,000 supply points, without repetition."""
 
     mpans: list[Mpan] = Field(default_factory=list, json_schema_extra={"maxItems": _MOST_AT_ONCE})
     mprns: list[Mprn] = Field(default_factory=list, json_schema_extra={"maxItems": _MOST_AT_ONCE})
@@ -35,7 +35,7 @@ class SupplyPointList(Model):
         if not points:
             raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
         if len(points) > _MOST_AT_ONCE:
-            raise PydanticCustomError("supply_points_too_many", "takes at most 1,000 supply points")
+            raise PydanticCustomError("supply_points_too_many", "may have at most 1,000 supply points")
         if len({*self.mpans}) + len({*self.mprns}) != len(points):
             raise PydanticCustomError("supply_point_repeated", "names the same supply point twice")
         return self
@@ -46,7 +46,7 @@ class SupplyPointList(Model):
 
 
 class Area(Model):
-    """A postcode (`BS1 4DJ`) or a postcode sector (`BS1 4`), and where in the answer to go on."""
+    """A postcode (`BS1 4DJ`) or a postcode sector (`BS1 4`), and the page of the answer."""
 
     postcode: Annotated[
         str,
@@ -59,7 +59,7 @@ class Area(Model):
 
 
 class Summary(Model):
-    """What matters when the supply fails. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other."""
+    """The details that matter in a power cut. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other."""
 
     registration_id: RegistrationId
     status: Status
@@ -71,43 +71,40 @@ class Summary(Model):
 
 
 class FoundAtMpan(Summary):
-    """A registration by the MPAN that was asked for."""
+    """A registration that was found by its MPAN."""
 
     mpan: Mpan
 
 
 class FoundAtMprn(Summary):
-    """A registration by the MPRN that was asked for."""
+    """A registration that was found by its MPRN."""
 
     mprn: Mprn
 
 
 class Batch(Model):
-    """What was found, in the order asked, and the supply points with nothing that the caller may see."""
+    """Registrations in the order of the request, and the supply points without one that the caller may see."""
 
     found: list[FoundAtMpan | FoundAtMprn]
     not_found: list[str]
 
 
 class FoundInArea(Summary):
-    """A registration with those of its supply points that the caller may know of."""
+    """A registration, with those of its supply points that the caller may see."""
 
     mpans: list[Mpan]
     mprns: list[Mprn]
 
 
 class AreaPage(Model):
-    """Registrations in an area that the caller may see: as many as asked for, unless the page is the last.
-
-    The last page has no token.
-    """
+    """Registrations in an area that the caller may see. Only the last page can be short; it has no token."""
 
     registrations: list[FoundInArea]
     next_page_token: str | None
 
 
 def at_supply_point(caller: Caller, registration: Registration, point: SupplyPoint) -> FoundAtMpan | FoundAtMprn | None:
-    """What a caller sees of a registration that holds a supply point; None if nothing."""
+    """A registration as a caller sees it by one of its supply points; None if the caller may not see it."""
     needs = _needs_seen(caller, registration, point)
     if needs is None:
         return None
@@ -116,7 +113,7 @@ def at_supply_point(caller: Caller, registration: Registration, point: SupplyPoi
 
 
 def in_area(caller: Caller, registration: Registration) -> FoundInArea | None:
-    """What a caller sees of a registration by its premises; None if nothing."""
+    """A registration as a caller sees it by its premises; None if the caller may not see it."""
     seen = {
         point: needs
         for point in registration.supply_points.all()
@@ -134,20 +131,20 @@ def in_area(caller: Caller, registration: Registration) -> FoundInArea | None:
 
 
 def _is_own(caller: Caller, registration: Registration) -> bool:
-    """Whether the caller may see the whole registration: agents and back ends any, customers that of their account."""
+    """Whether the caller may see the whole registration: any agent or back end, and the account's customer."""
     return caller.mpids is None and caller.account_id in (None, registration.account_id)
 
 
 def _needs_seen(caller: Caller, registration: Registration, point: SupplyPoint) -> list[Need] | None:
-    """The needs that a caller may know by a supply point; None if it may not even know of the registration."""
+    """The needs that a caller may see by a supply point; None if it may not see the registration at all."""
     if caller.mpids is None:
         return registration.needs if _is_own(caller, registration) else None
-    told = [
+    allowed = [
         recipient
         for recipient in recipients_of(point, registration.premises.postcode)
         if recipient.recipient_id in caller.mpids - {UNROUTABLE} and why_withheld(registration, recipient) is None
     ]
-    return allowed_needs(registration, told[0]) if told else None
+    return allowed_needs(registration, allowed[0]) if allowed else None
 
 
 def _summary(registration: Registration, needs: list[Need]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""Who is calling: access tokens (JWT, RS256, RFC 9068 style) checked against the issuer's published keys."""
+"""Callers: access tokens (JWT, RS256, RFC 9068 style) are checked against the issuer's published keys."""
 
 import hashlib
 import time
 from collections import OrderedDict
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jwt
 from starlette.requests import Request
@@ -14,18 +13,17 @@ from shared.domain.registration import AccountId, RegistrationId
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import InsufficientScope, NotFound, Unauthenticated, Unavailable
 from shared.http.signing_keys import ALGORITHM, KeysUnavailable, SigningKeys
-from shared.settings import settings
-from shared.store.identity import identity
+from shared.store.service import Service, service
 
 _LEEWAY_SECONDS = 60
-#: A checked token is believed this long without checking it again, as long as its key counts.
-_REMEMBERED_SECONDS = 60
-_REMEMBERED_TOKENS = 1000
+#: A checked token is accepted for this long without another check, unless its key is no longer published.
+_CACHED_SECONDS = 60
+_CACHED_TOKENS = 1000
 _BEARER = "bearer "
 
 
 class Caller(NamedTuple):
-    """Who holds the token. Exactly one kind: an agent or back end, a customer (`account_id`), a network (`mpids`)."""
+    """The holder of a token, of exactly one kind: agent or back end, customer (`account_id`) or network (`mpids`)."""
 
     subject: str
     scopes: frozenset[str]
@@ -36,14 +34,14 @@ class Caller(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """`customer`, `network` or `agent`. A claim makes the kind even if it is empty: no token gains by lacking."""
+        """`customer`, `network` or `agent`. An empty claim decides the kind too, so that it never grants more."""
         if self.account_id is not None:
             return "customer"
         return "agent" if self.mpids is None else "network"
 
     @property
     def group(self) -> str:
-        """One of 256 groups, by subject: metrics tell unusual reading by it, without telling who reads."""
+        """One of 256 groups of callers, by subject. Metrics show unusual reading by group, without the caller."""
         return digest(self.subject)[:2]
 
     def check_scope(self, scope: str) -> None:
@@ -52,14 +50,18 @@ class Caller(NamedTuple):
             raise InsufficientScope(headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'})
 
     def check_account(self, account_id: AccountId) -> None:
-        """Customers reach their own account, networks none. Raises `NotFound`, as if there were no such thing."""
+        """Customers may use their own account, networks none. Raises `NotFound`, as for an account that is absent."""
         self._check(own=account_id == self.account_id)
 
     def check_registration(self, registration_id: RegistrationId) -> None:
-        """The same by id. A customer's own id follows from its account, so nothing need be read to refuse another's:
-        what is not there and what is another's take the same path. Raises `NotFound`.
+        """Customers may use their own registration, networks none. Raises `NotFound`.
+
+        The id of a customer's registration is computed from the account, without a read, so that the refusal of an
+        absent registration takes the same path as that of another customer's.
         """
-        self._check(own=self.account_id is not None and registration_id == identity().registration_id(self.account_id))
+        self._check(
+            own=self.account_id is not None and registration_id == service().identity.registration_id(self.account_id)
+        )
 
     def check_supply_points(self, points: list[SupplyPoint]) -> None:
         """Customers may use the supply points of their claim, networks none. Raises `NotFound`."""
@@ -70,8 +72,8 @@ class Caller(NamedTuple):
             raise NotFound
 
 
-class _Remembered(NamedTuple):
-    """A token that was checked: until when that is believed (POSIX seconds), the key that signed it, its holder."""
+class _CachedToken(NamedTuple):
+    """A token that was checked: its expiry from the cache (POSIX seconds), the key that signed it, its holder."""
 
     until: float
     key_id: str
@@ -79,13 +81,19 @@ class _Remembered(NamedTuple):
 
 
 class Tokens:
-    """Checks access tokens by the issuer's keys."""
+    """Checks access tokens against the issuer's keys."""
 
     def __init__(self, issuer: str, audience: str, keys: SigningKeys) -> None:
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
-        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._cache: OrderedDict[bytes, _CachedToken] = OrderedDict()
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the token checker of a process."""
+        config = service.settings
+        return cls(str(config.token_issuer), str(config.token_audience), SigningKeys(str(config.token_jwks_uri)))
 
     async def caller(self, request: Request) -> Caller:
         """The holder of the request's token. Raises `Unauthenticated`, `Unavailable` (the keys cannot be fetched)."""
@@ -94,17 +102,17 @@ class Tokens:
             raise _unauthenticated("")
         token = authorization[len(_BEARER) :].strip()
         fingerprint = hashlib.sha256(token.encode()).digest()
-        known = self._remembered.get(fingerprint)
-        if known is None or known.until < time.time() or not self._keys.counts(known.key_id):
-            known = await self._check(token)
-            self._remember(fingerprint, known)
-        return known.caller
+        cached = self._cache.get(fingerprint)
+        if cached is None or cached.until < time.time() or not self._keys.has(cached.key_id):
+            cached = await self._check(token)
+            self._add_to_cache(fingerprint, cached)
+        return cached.caller
 
     async def reach_issuer(self) -> None:
         """Fetch the issuer's keys, unless they are fresh. Raises `KeysUnavailable`."""
         await self._keys.check()
 
-    async def _check(self, token: str) -> _Remembered:
+    async def _check(self, token: str) -> _CachedToken:
         try:
             key_id = _key_id(token)
             key = await self._keys.find(key_id)
@@ -119,21 +127,21 @@ class Tokens:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "sub"]},
             )
-            until = min(claims["exp"] + _LEEWAY_SECONDS, time.time() + _REMEMBERED_SECONDS)
-            return _Remembered(until, key_id, _caller(claims))
+            until = min(claims["exp"] + _LEEWAY_SECONDS, time.time() + _CACHED_SECONDS)
+            return _CachedToken(until, key_id, _caller(claims))
         except KeysUnavailable:
-            raise Unavailable(headers={"Retry-After": "5"}) from None
+            raise Unavailable(retry_after=5) from None
         except (jwt.PyJWTError, ValueError, TypeError):
             raise _unauthenticated(' error="invalid_token"') from None
 
-    def _remember(self, fingerprint: bytes, known: _Remembered) -> None:
-        self._remembered[fingerprint] = known
-        if len(self._remembered) > _REMEMBERED_TOKENS:
-            self._remembered.popitem(last=False)
+    def _add_to_cache(self, fingerprint: bytes, token: _CachedToken) -> None:
+        self._cache[fingerprint] = token
+        if len(self._cache) > _CACHED_TOKENS:
+            self._cache.popitem(last=False)
 
 
 def _key_id(token: str) -> str:
-    """The id of the key that a token says it is signed with. Raises `PyJWTError` for what cannot be a token."""
+    """The id of the key that signed a token, by its header. Raises `PyJWTError` if the text is not a token."""
     header = jwt.get_unverified_header(token)
     if header.get("alg") != ALGORITHM or "kid" not in header:
         raise jwt.InvalidAlgorithmError("another algorithm, or no key id")
@@ -168,13 +176,6 @@ def _unauthenticated(reason: str) -> Unauthenticated:
     return Unauthenticated(headers={"WWW-Authenticate": f"Bearer{reason}"})
 
 
-@cache
-def tokens() -> Tokens:
-    """The token checker of this process."""
-    config = settings()
-    return Tokens(str(config.token_issuer), str(config.token_audience), SigningKeys(str(config.token_jwks_uri)))
-
-
 async def reach_issuer() -> None:
-    """See whether the token issuer answers. Raises what asking raises."""
-    await tokens().reach_issuer()
+    """Check that the token issuer responds. Raises `KeysUnavailable`."""
+    await service().part(Tokens).reach_issuer()

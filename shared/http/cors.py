@@ -1,14 +1,14 @@
 """Cross-origin calls from web frontends: pages of the listed origins may call, and read the headers that they need.
 
-A preflight is answered for every method of the API whatever function it reaches: one path's methods are spread over
-functions, and a load balancer sends OPTIONS to one of them.
+Each function answers a preflight request for all methods of the API. Several functions serve the methods of one path,
+and the load balancer sends OPTIONS to one of them.
 """
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import OriginRefused
-from shared.settings import settings
+from shared.store.service import service
 
 _VARY = {"Vary": "Origin"}
 _PREFLIGHT = {
@@ -22,13 +22,13 @@ _READABLE = "ETag, Idempotent-Replayed, Location, Retry-After, WWW-Authenticate"
 
 
 def is_preflight(request: Request) -> bool:
-    """Whether a browser asks what a page may do (Fetch standard, CORS-preflight request)."""
+    """Whether a request is a CORS-preflight request (Fetch standard)."""
     headers = request.headers
     return request.method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
 
 
 async def preflight(request: Request) -> Response:
-    """What pages of the request's origin may do. Raises `OriginRefused`."""
+    """The answer to a preflight request. Raises `OriginRefused`."""
     origin = request.headers["origin"]
     if not _is_listed(origin):
         raise OriginRefused(headers=_VARY)
@@ -36,7 +36,7 @@ async def preflight(request: Request) -> Response:
 
 
 def allow_reading(request: Request, response: Response) -> None:
-    """Let a page of a listed origin read an answer. Others' pages never see it: the browser keeps it from them."""
+    """Let pages of the listed origins read an answer. The browser hides the answer from other pages."""
     response.headers.add_vary_header("Origin")
     origin = request.headers.get("origin", "")
     if _is_listed(origin):
@@ -45,4 +45,4 @@ def allow_reading(request: Request, response: Response) -> None:
 
 
 def _is_listed(origin: str) -> bool:
-    return origin in settings().cors_origins.split()
+    return origin in service().settings.cors_origins.split()

@@ -1,4 +1,4 @@
-"""The history of a registration as callers get it."""
+"""The history of a registration, as callers see it."""
 
 from datetime import date, datetime
 from typing import Any
@@ -13,14 +13,14 @@ from shared.model import Model
 
 
 class HistoryQuery(Model, strict=False):
-    """Which page of a history."""
+    """The page of a history that a request asks for."""
 
     page_size: int = Field(50, ge=1, le=100)
     page_token: str | None = Field(None, max_length=500)
 
 
 class HistoryEntry(Model):
-    """One change: what came of a request or message, who asked, and the registration after it."""
+    """One change: the outcome of a request or message, its actor, and the registration after it."""
 
     change_id: str
     kind: ChangeKind
@@ -36,19 +36,19 @@ class HistoryEntry(Model):
 
 
 class HistoryPage(Model):
-    """Changes by version, newest last. A page can be short, even empty, and not the last. Ends without token."""
+    """Changes by version, newest last. A page with a token is not the last, even if it is short or empty."""
 
     changes: list[HistoryEntry]
     next_page_token: str | None
 
     def json_for(self, caller: Caller) -> str:
-        """JSON text, less what the caller may not see."""
+        """JSON text, without the fields that the caller may not see."""
         hidden: dict[str, Any] = without_secrets(caller)
         return self.model_dump_json(exclude={"changes": {"__all__": {"registration": hidden}}} if hidden else {})
 
 
 def history_entry(change: Change) -> HistoryEntry:
-    """A change as callers get it."""
+    """A change, as callers see it."""
     return HistoryEntry(
         change_id=change.change_id,
         kind=change.kind,

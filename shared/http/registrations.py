@@ -1,4 +1,4 @@
-"""Registrations as callers send and get them."""
+"""Registrations, as callers send and see them."""
 
 from contextlib import suppress
 from typing import Any
@@ -17,10 +17,10 @@ _PASSWORD_SCOPE = "psr:caller_password"  # noqa: S105 - a scope's name
 
 
 class RegistrationPatch(RootModel[dict[str, JsonValue]]):
-    """A JSON merge patch (RFC 7396) of what was told at registration: any part of it, null to remove."""
+    """A JSON merge patch (RFC 7396) of what was submitted at registration: any part of it, null to remove."""
 
     def supply_points(self) -> list[SupplyPoint]:
-        """The supply points that the patch names and that can be some; the rest is found wrong with the whole."""
+        """The valid supply points that the patch names. The others are refused when the whole patch is checked."""
         given = self.root.get("supply_points")
         points: list[SupplyPoint] = []
         for name, kind in (("mpans", Mpan), ("mprns", Mprn)):
@@ -32,20 +32,20 @@ class RegistrationPatch(RootModel[dict[str, JsonValue]]):
 
 
 class Withdrawal(Model):
-    """Why an account leaves the register, in the words of whoever asked; kept in its history."""
+    """The reason for taking an account off the register, as the requester states it. The history keeps the reason."""
 
     reason: Note = Field(examples=["The customer asked to be removed"])
 
 
 def without_secrets(caller: Caller) -> dict[str, Any]:
-    """What to leave out of a registration for this caller: the caller password, unless its scope is there."""
+    """The fields to omit from a registration for this caller: the caller password, unless the token has its scope."""
     return {} if _PASSWORD_SCOPE in caller.scopes else {"services": {"caller_password"}}
 
 
 def registration_answer(
     registration: Registration, caller: Caller, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
-    """A registration with its entity tag, the version."""
+    """The answer with a registration and its entity tag."""
     body = registration.model_dump_json(exclude=without_secrets(caller))
     shows = Shows.REGISTRATION if without_secrets(caller) else Shows.REGISTRATION_AND_PASSWORD
     shown = Shown(shows, [registration.registration_id])
@@ -53,5 +53,5 @@ def registration_answer(
 
 
 def entity_tag(registration: Registration) -> str:
-    """The version as an entity tag. What a caller may not see is left out of its bytes only: see `Vary`."""
+    """The version as an entity tag. It is the same for callers who see different fields, which `Vary` allows."""
     return f'"{registration.version}"'

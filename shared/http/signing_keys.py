@@ -1,7 +1,7 @@
-"""The token issuer's signing keys, kept in memory and refreshed in the background.
+"""The token issuer's signing keys, cached in memory and refreshed in the background.
 
-A known key is found without waiting for anything: the issuer can be slow or away, and any number of requests can name
-keys that do not exist. See docs/decisions/issuer-keys.md.
+Finding a known key does not wait, even if the issuer is slow or unavailable and many requests name keys that do not
+exist. See docs/decisions/issuer-keys.md.
 """
 
 import asyncio
@@ -15,30 +15,30 @@ import jwt
 from shared.log import Event, log
 
 ALGORITHM = "RS256"
-#: Older keys are refreshed in the background while they count.
+#: Keys older than this are refreshed in the background, and stay in use meanwhile.
 FRESH_SECONDS = 300.0
-#: Keys that nobody has asked for this long are refreshed before they count, unless the issuer is known to be away.
-UNASKED_SECONDS = 600.0
-#: While the issuer is away, its last keys count this long.
+#: Keys older than this are refreshed before use, unless the issuer is known to be unavailable.
+STALE_SECONDS = 600.0
+#: While the issuer is unavailable, its last keys stay in use for this long.
 KEPT_SECONDS = 24 * 3600.0
-#: Between the end of one fetch and the start of the next; without any keys there is nothing to protect.
+#: The pause between two fetches; shorter while there are no keys, because every request then needs a fetch.
 COOLDOWN_SECONDS = 10.0
 _COOLDOWN_WITHOUT_KEYS_SECONDS = 1.0
 _FETCH_SECONDS = 5.0
-#: How long a request waits for a fetch that it needs.
-_PATIENCE_SECONDS = 6.0
+#: The longest wait of a request for a fetch that it needs.
+_WAIT_SECONDS = 6.0
 
 
 class IssuerFault(StrEnum):
-    """Why the issuer's keys could not be fetched."""
+    """Reasons why the issuer's keys could not be fetched."""
 
-    NO_ANSWER = "the issuer does not answer"
-    NO_KEYS = "the issuer's answer is not a set of signing keys"
+    NO_ANSWER = "the issuer does not respond"
+    NO_KEYS = "the issuer's response is not a set of signing keys"
     OTHER_ALGORITHMS = f"none of the issuer's keys is for {ALGORITHM}"
 
 
 class KeysUnavailable(Exception):
-    """The keys could not be fetched, so it is not known whether a token is valid."""
+    """The keys could not be fetched, so a token cannot be checked."""
 
     def __init__(self, fault: IssuerFault) -> None:
         super().__init__(fault)
@@ -46,7 +46,7 @@ class KeysUnavailable(Exception):
 
 
 def fetch_keys(uri: str) -> Mapping[str, jwt.PyJWK]:
-    """The keys that an issuer publishes for `ALGORITHM`, by id; at least one. Blocks. Raises `KeysUnavailable`."""
+    """Fetch the issuer's keys for `ALGORITHM`, at least one, by id. Blocks. Raises `KeysUnavailable`."""
     try:
         keys = jwt.PyJWKClient(uri, cache_jwk_set=False, timeout=_FETCH_SECONDS).get_signing_keys()
     except (jwt.PyJWKClientConnectionError, OSError):
@@ -60,7 +60,7 @@ def fetch_keys(uri: str) -> Mapping[str, jwt.PyJWK]:
 
 
 class SigningKeys:
-    """The keys of one issuer. At most one fetch is underway, however many requests ask."""
+    """The keys of one issuer. At most one fetch is in progress, for any number of requests."""
 
     def __init__(self, uri: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._uri = uri
@@ -71,18 +71,18 @@ class SigningKeys:
         self._fault: IssuerFault | None = None
         self._fetching: asyncio.Task[None] | None = None
 
-    def counts(self, key_id: str) -> bool:
-        """Whether the issuer published a key with this id when it last answered."""
+    def has(self, key_id: str) -> bool:
+        """Whether the issuer's last response had a key with this id."""
         return key_id in self._keys
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """The key with this id; None if the issuer publishes none. Raises `KeysUnavailable` if that cannot be known."""
+        """The key with this id; None if the issuer does not publish it. Raises `KeysUnavailable` if that is unknown."""
         age = self._age()
-        if age > FRESH_SECONDS or not self.counts(key_id):
+        if age > FRESH_SECONDS or not self.has(key_id):
             self._start_fetch()
             if self._must_wait(key_id, age):
-                await self._fetched()
-            if self._age() > KEPT_SECONDS or (self._fault and not self.counts(key_id)):
+                await self._wait_for_fetch()
+            if self._age() > KEPT_SECONDS or (self._fault and not self.has(key_id)):
                 raise KeysUnavailable(self._fault or IssuerFault.NO_ANSWER)
         return self._keys.get(key_id)
 
@@ -90,18 +90,19 @@ class SigningKeys:
         """Fetch the keys, unless they are fresh and the last fetch succeeded. Raises `KeysUnavailable`."""
         if self._age() > FRESH_SECONDS or self._fault:
             self._start_fetch()
-            await self._fetched()
+            await self._wait_for_fetch()
         if self._fault:
             raise KeysUnavailable(self._fault)
 
     def _must_wait(self, key_id: str, age: float) -> bool:
-        """A known key waits only if nobody has asked for a while, an unknown one only if the issuer last answered.
+        """Whether a request for a key must wait for the fetch.
 
-        Without keys every request fails, so each waits for the fetch that is underway.
+        A known key waits only if the keys are stale, and an unknown key only if the last fetch succeeded. Without keys
+        every request would fail, so all wait for the fetch in progress.
         """
         if age > KEPT_SECONDS:
             return True
-        return self._fault is None and (age > UNASKED_SECONDS or not self.counts(key_id))
+        return self._fault is None and (age > STALE_SECONDS or not self.has(key_id))
 
     def _age(self) -> float:
         return self._monotonic() - self._fetched_at
@@ -110,10 +111,10 @@ class SigningKeys:
         if self._fetching is None and self._monotonic() >= self._next_fetch_at:
             self._fetching = asyncio.create_task(self._fetch())
 
-    async def _fetched(self) -> None:
-        """Wait for the fetch that is underway, if there is one. It goes on if the waiting request ends."""
+    async def _wait_for_fetch(self) -> None:
+        """Wait for the fetch in progress, if there is one. The fetch continues if the waiting request ends."""
         if self._fetching is not None:
-            done, _ = await asyncio.wait((self._fetching,), timeout=_PATIENCE_SECONDS)
+            done, _ = await asyncio.wait((self._fetching,), timeout=_WAIT_SECONDS)
             if not done:
                 self._fault = IssuerFault.NO_ANSWER
 

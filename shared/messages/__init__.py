@@ -1,1 +1,1 @@
-"""Messages: CloudEvents that arrive by Pub/Sub push, and what becomes of each. Nothing is lost."""
+"""Messages: CloudEvents that arrive by Pub/Sub push. Each is applied, retried or quarantined; none is lost."""

@@ -1,4 +1,4 @@
-"""What the account system tells: moves, closures, bereavement, supply gained or lost; and what each event states."""
+"""Events of the account system (moves, closures, bereavement, supply gained or lost), and the statement of each."""
 
 from datetime import date
 from typing import Literal
@@ -14,13 +14,13 @@ from shared.model import Model
 
 
 class AccountClosedData(Model):
-    """`closed_on` is the account's last London day. If it is announced before, the registration ends after that day."""
+    """`closed_on` is the account's last London day. If it is in the future, the registration ends after that day."""
 
     closed_on: date
 
 
 class MovedHomeData(Model):
-    """The new home. Until the customer confirms `sharing` for it, nothing is shared with its networks."""
+    """The new home. Nothing is shared with its networks until the customer confirms `sharing` for it."""
 
     supply_points: SupplyPointsInput
     premises: Address
@@ -28,44 +28,44 @@ class MovedHomeData(Model):
 
 
 class SupplyData(Model):
-    """The supply points that we serve from now on, or no longer serve."""
+    """The supply points that the supplier has gained or lost."""
 
     supply_points: SupplyPointsInput
 
 
 class CustomerDeceasedData(Model):
-    """`account_continues` for others who live there: the registration stays, and is reviewed with them."""
+    """`account_continues` if other people live there: the registration stays live, and is reviewed with them."""
 
     account_continues: bool
 
 
 class AccountEvent(CloudEvent):
-    """What the account system publishes."""
+    """An event of the account system."""
 
 
 class AccountClosed(AccountEvent):
-    """The account is closed, or will be: the registration ends, and the networks are told to delete it."""
+    """The account is closed, or will be: the registration ends, and the networks are asked to delete its data."""
 
     type: Literal["uk.psr.account.closed.v1"]
     data: AccountClosedData
 
 
 class AccountMovedHome(AccountEvent):
-    """The customer lives elsewhere: the old supply points are released, the new ones taken."""
+    """The customer has moved: the registration releases the old supply points and gets the new ones."""
 
     type: Literal["uk.psr.account.moved_home.v1"]
     data: MovedHomeData
 
 
 class SupplyGained(AccountEvent):
-    """We serve more supply points of this account."""
+    """The supplier has gained supply points of the account."""
 
     type: Literal["uk.psr.account.supply_gained.v1"]
     data: SupplyData
 
 
 class SupplyLost(AccountEvent):
-    """Another supplier serves these supply points now. It tells the networks; a delete from us could undo that."""
+    """Another supplier serves these supply points now, and sends the networks their data. A delete could undo that."""
 
     type: Literal["uk.psr.account.supply_lost.v1"]
     data: SupplyData
@@ -88,7 +88,7 @@ ACCOUNT_EVENTS: tuple[type[AccountEvent], ...] = (
 
 
 def statement_of(event: AccountEvent) -> Statement:
-    """What an event says about the registration."""
+    """The statement of an event about the registration."""
     match event:
         case AccountMovedHome(data=data):
             unconfirmed = Sharing(
@@ -115,5 +115,5 @@ def statement_of(event: AccountEvent) -> Statement:
 
 
 def points_named(event: AccountEvent) -> list[SupplyPoint]:
-    """The supply points that an event is about."""
+    """The supply points that an event names."""
     return event.data.supply_points.all() if isinstance(event, AccountMovedHome | SupplyGained | SupplyLost) else []

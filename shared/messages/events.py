@@ -1,10 +1,10 @@
-"""The events that the consumers take: CloudEvents 1.0 in JSON, structured mode.
+"""The events that the consumers read: CloudEvents 1.0 in JSON, structured mode.
 
-`source` and `id` identify an event, `time` orders its fact among others, `subject` is the account.
+`source` and `id` identify an event, `time` orders its fact among other facts, `subject` is the account.
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,15 +17,15 @@ from shared.errors import EventFromTheFuture, InvalidContent, UnknownEventType
 from shared.model import SUBMITTED, Model
 from shared.parsing import field_errors, json_value
 
-#: How far a producer's clock may run ahead of ours.
+#: The tolerance for producers whose clocks are ahead of this service's clock.
 _AHEAD = timedelta(minutes=5)
-#: No fact about a customer is older.
+#: No fact about a customer is from before this year.
 _FIRST_YEAR = 1900
 
 
 def _plausible(time: datetime) -> datetime:
     if time.year < _FIRST_YEAR:
-        raise PydanticCustomError("time_implausible", "lies before 1900")
+        raise PydanticCustomError("time_implausible", "is before 1900")
     return time
 
 
@@ -34,7 +34,7 @@ _Event = TypeVar("_Event", bound="CloudEvent")
 
 
 class CloudEvent(Model):
-    """The attributes that every event has. Extension attributes are allowed and ignored, unknown data is not."""
+    """The attributes of every event. Extension attributes are allowed and ignored; unknown data is refused."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -47,45 +47,52 @@ class CloudEvent(Model):
     datacontenttype: Literal["application/json"] = "application/json"
     data: Model
 
+    @classmethod
+    def event_type(cls) -> str:
+        """The `type` of this class's events."""
+        (name,) = get_args(cls.model_fields["type"].annotation)
+        return str(name)
+
     @property
     def fact(self) -> Fact:
-        """What orders this event among the facts about an account."""
+        """The fact that orders this event among the others about an account."""
         return Fact(time=self.time, source=self.source, id=self.id)
 
     @property
     def fingerprint(self) -> str:
-        """Equal for two deliveries of one event; different if an id was used again for another.
+        """Equal for two deliveries of one event, different for two events with the same id.
 
-        Without defaults, so that a field that the model gains later does not make an old event a new one.
+        Defaults are left out, so that a new field of the model does not change the fingerprint of an old event.
         """
         return digest(self.type, self.subject, self.time.isoformat(), self.data.model_dump_json(exclude_defaults=True))
 
 
 class CustomerMigrated(CloudEvent):
-    """What the old platform knew of a customer at `time`; `data` is a registration as the API takes it."""
+    """The old platform's data about a customer at `time`; `data` has the form of a registration in the API."""
 
     type: Literal["uk.psr.customer.migrated.v1"]
     data: RegistrationInput
 
     @model_validator(mode="after")
-    def _speaks_of_its_subject(self) -> Self:
+    def _is_about_its_subject(self) -> Self:
         if self.subject != self.data.account_id:
             raise PydanticCustomError("subject_differs", "subject and data.account_id differ")
         return self
 
 
 def read_event(delivery: Delivery, clock: Clock, *models: type[_Event]) -> _Event:
-    """The event in a message, as the one of `models` that its type names.
+    """Read the event in a message, as the one of `models` that its type names.
 
     Raises `MalformedJson`, `UnknownEventType`, `InvalidContent`, `EventFromTheFuture`.
     """
     value = json_value(delivery.data)
-    named = value.get("type") if isinstance(value, dict) else None
-    types = {model.model_fields["type"].annotation.__args__[0]: model for model in models}  # type: ignore[union-attr]
-    if isinstance(named, str) and named not in types:
+    event_type = value.get("type") if isinstance(value, dict) else None
+    by_type = {model.event_type(): model for model in models}
+    if isinstance(event_type, str) and event_type not in by_type:
         raise UnknownEventType
+    model = by_type[event_type] if isinstance(event_type, str) else models[0]
     try:
-        event = types.get(named, models[0]).model_validate_json(delivery.data, context=SUBMITTED)
+        event = model.model_validate_json(delivery.data, context=SUBMITTED)
     except ValidationError as error:
         raise InvalidContent(field_errors(error)) from None
     if event.time > clock.now() + _AHEAD:

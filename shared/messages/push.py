@@ -1,4 +1,4 @@
-"""Push consumers: one way to take a Pub/Sub message, and one answer to everything that can happen to it.
+"""Push consumers: one way to receive a Pub/Sub message, and one response to each outcome.
 
     consumer = Consumer(__file__)
 
@@ -7,13 +7,13 @@
 
     main = consumer.function()
 
-The handler returns: done (204). It raises a `Problem`: what can never succeed, or only later, becomes a quarantine
-record (204), unless keeping it would bring back what was erased; anything else is given back to Pub/Sub (503, 500),
-which tries again and dead-letters in the end. The push body is read here because the framework's own adapter drops the
-delivery attempt, refuses empty data and echoes headers.
+If the handler returns, the message is done (204). If it raises a `Problem`, the problem's disposition decides: a
+message that can never succeed, or only later, is quarantined (204), and one about erased data is dropped (204). Any
+other message is returned to Pub/Sub (503, 500), which retries it and finally dead-letters it. This module reads the
+push body because the framework's adapter drops the delivery attempt, refuses empty data and echoes headers.
 
-A message that was published again out of quarantine settles its record: applied, it is resolved; dropped, it is erased
-too. Only a consumer that applies messages does that, so not `quarantine_dead_letters`, which merely keeps them.
+A message that was replayed from quarantine closes its record: the record is resolved if the message is applied, and
+erased if it is dropped. Only consumers that apply messages do this; `quarantine_dead_letters` only stores them.
 """
 
 from base64 import b64decode
@@ -33,15 +33,15 @@ from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded, trace_in
 from shared.runtime.manifest import read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
-from shared.store.documents import reach_firestore
-from shared.store.quarantine import quarantine
+from shared.store.quarantine import Quarantine
+from shared.store.service import reach_firestore, service
 
-#: Pub/Sub's own limit is 10 MB a message, a third more in Base64.
+#: Pub/Sub's limit is 10 MB for a message; Base64 adds a third.
 _BODY_BYTES = 16 * 1024 * 1024
 
 
 class _Envelope(BaseModel):
-    """Parts of a push body. Pub/Sub adds fields over time, and repeats some in another spelling: both are ignored."""
+    """A part of a push body. Pub/Sub adds fields over time, and repeats some in another spelling; they are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -63,7 +63,7 @@ Handler = Callable[[Delivery], Awaitable[None]]
 
 
 class Consumer:
-    """The one message handler of a function. `applies` is False if it keeps messages instead of applying them."""
+    """The message handler of a function. `applies` is False for a handler that only stores messages."""
 
     def __init__(self, main_file: str, *, applies: bool = True) -> None:
         folder = Path(main_file).parent
@@ -73,16 +73,16 @@ class Consumer:
         self._handler: Handler | None = None
 
     def handles(self, handler: Handler) -> Handler:
-        """Make a coroutine function the handler."""
+        """Decorate a coroutine function as the handler."""
         self._handler = handler
         return handler
 
     def function(self) -> Callable[[Request], Awaitable[Response]]:
-        """The entry point. Raises if there is no handler or a setting is missing: the function does not start then."""
+        """The entry point. Raises, so that the function does not start, without a handler or a required setting."""
         handler = self._handler
         subscription = self._manifest.trigger.pubsub
         if handler is None or subscription is None:
-            raise RuntimeError(f"{self._name}: needs a handler, and a pubsub trigger in function.yaml")
+            raise RuntimeError(f"{self._name}: add a handler to main.py, and a pubsub trigger to function.yaml")
 
         status = Status(self._name, {"firestore": reach_firestore})
 
@@ -105,19 +105,19 @@ class Consumer:
                 log(Event.MESSAGE_GIVEN_BACK, problem=problem.code, attempt=delivery.delivery_attempt)
                 raise
             if problem.disposition is not Disposition.DROPPED:
-                await quarantine().put(delivery, problem)
+                await service().part(Quarantine).put(delivery, problem)
             else:
                 if replayed:
-                    await quarantine().drop(delivery)
+                    await service().part(Quarantine).drop(delivery)
                 log(Event.MESSAGE_DROPPED, problem=problem.code)
         else:
             if replayed:
-                await quarantine().resolve(delivery)
+                await service().part(Quarantine).resolve(delivery)
         return Response(status_code=204)
 
 
 def _delivery(topic: str, body: bytes) -> Delivery:
-    """The message as it came, its data still Base64. Raises `MalformedJson`, `InvalidContent`."""
+    """The message as it arrived, with its data in Base64. Raises `MalformedJson`, `InvalidContent`."""
     push = parse(body, _Push)
     message = push.message
     return Delivery(
@@ -132,7 +132,7 @@ def _delivery(topic: str, body: bytes) -> Delivery:
 
 
 def _decoded(delivery: Delivery) -> Delivery:
-    """Raises `UnreadableMessage`."""
+    """The message with its data decoded. Raises `UnreadableMessage`."""
     try:
         return delivery._replace(data=b64decode(delivery.data, validate=True))
     except ValueError:

@@ -1,1 +1,1 @@
-"""What every function has: its manifest, entry point, outermost handler, status and request body."""
+"""The parts that every function has: manifest, entry point, guard, status, request body."""

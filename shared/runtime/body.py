@@ -1,4 +1,4 @@
-"""Reading a request body, no further than a limit."""
+"""Read a request body up to a limit."""
 
 from starlette.requests import Request
 

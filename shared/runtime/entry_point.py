@@ -10,19 +10,19 @@ from starlette.responses import Response
 from shared.runtime.manifest import Manifest
 from shared.settings import settings
 
-#: How many new objects make the collector look at them. A request leaves hardly any behind that refer to one another,
-#: and at the usual 700 the collector looks dozens of times in each: a twelfth of the CPU of registering.
-_NEW_OBJECTS = 20_000
+#: The garbage collector runs after this many new objects. A request leaves almost no cycles, and with the default of
+#: 700 the collector runs dozens of times in each request: a twelfth of the CPU time of a registration.
+_GC_THRESHOLD = 20_000
 
 
 def entry_point(
     serve: Callable[[Request], Awaitable[Response]], manifest: Manifest
 ) -> Callable[[Request], Awaitable[Response]]:
-    """What the framework calls. Raises if a setting that the manifest names is missing: the function does not start.
+    """The function that the framework calls. Raises, so that the function does not start, if a setting is missing.
 
-    What was imported stays for good, so the collector need not look at it.
+    Imported modules stay in memory, so the garbage collector skips them.
     """
     settings().require(manifest.settings)
     gc.freeze()
-    gc.set_threshold(_NEW_OBJECTS)
+    gc.set_threshold(_GC_THRESHOLD)
     return functions_framework.aio.http(serve)  # type: ignore[no-any-return]

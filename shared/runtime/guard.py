@@ -1,4 +1,4 @@
-"""The outermost handler of every function: nothing escapes it, since the framework's own would log exception text."""
+"""The outermost handler of every function. It catches every exception, because the framework would log its text."""
 
 import re
 import secrets
@@ -13,15 +13,15 @@ from shared.errors import InternalError, Problem
 from shared.log import Event, execution_id, log, log_failure, trace_id
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-#: Made by the platform, or by the framework where LOG_EXECUTION_ID is set.
+#: From the platform, or from the framework if LOG_EXECUTION_ID is set.
 _EXECUTION_ID = re.compile(r"[0-9A-Za-z]{12}")
 _ALWAYS = {"Cache-Control": "no-store", "Vary": "Authorization", "X-Content-Type-Options": "nosniff"}
 
 
 async def guarded(operation: str, request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
-    """Run a handler under the request's trace; turn every exception into problem details, and log the outcome.
+    """Run a handler under the request's trace, turn each exception into problem details, and log the outcome.
 
-    A client that disconnects before its request is complete is no fault of anybody's: it gets no answer.
+    A client that disconnects before its request is complete gets no response. That is not an error.
     """
     trace_id.set(trace_in(request.headers) or secrets.token_hex(16))
     execution_id.set(_execution_in(request.headers))
@@ -35,7 +35,7 @@ async def guarded(operation: str, request: Request, handler: Callable[[], Awaita
     except ClientDisconnect:
         log(Event.CLIENT_DISCONNECTED, operation=operation)
         return Response(status_code=400)  # reaches nobody
-    except Exception as error:  # noqa: BLE001 - the last resort, by design
+    except Exception as error:  # noqa: BLE001 - by design, the last handler
         log_failure(operation, error)
         problem = InternalError()
         response = problem_response(problem)
@@ -61,9 +61,10 @@ def problem_response(problem: Problem) -> Response:
         "errors": [error._asdict() for error in problem.errors],
         "trace_id": trace_id.get(),
     }
-    return Response(
-        to_json(body), status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
-    )
+    headers = dict(problem.headers)
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    return Response(to_json(body), status_code=problem.status, headers=headers, media_type="application/problem+json")
 
 
 def trace_in(carrier: Mapping[str, str]) -> str | None:

@@ -1,6 +1,6 @@
-"""The manifest of a function (`function.yaml`): what it is, what starts it, what it needs. Everything reads it.
+"""The manifest of a function (`function.yaml`): its description, its trigger and its requirements.
 
-The function itself takes its routes and scopes from it, Terraform its resources, the local stack its wiring.
+The function reads its routes and scopes from the manifest, Terraform its resources, and the local stack its wiring.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ PathTemplate = Annotated[str, StringConstraints(pattern=r"^/v1/[a-z/{}_:A-Z]+$")
 
 
 class Route(Model):
-    """One HTTP operation. `path` may hold `{names}`; `scope` is what the access token must have."""
+    """One HTTP operation. `path` may have `{names}`; `scope` is the required scope of the access token."""
 
     operation: Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z]+$")]
     method: Method
@@ -41,20 +41,20 @@ class Route(Model):
 
 
 class Subscription(Model):
-    """A push subscription of the function's own on a topic."""
+    """The function's own push subscription to a topic."""
 
     topic: Annotated[str, StringConstraints(pattern=r"^psr-[a-z-]+$")]
 
 
 class Schedule(Model):
-    """A Cloud Scheduler job. `cron` in unix-cron form; UTC for a job that runs at every hour."""
+    """A Cloud Scheduler job. `cron` is in unix-cron form. Use UTC for a job that runs every hour."""
 
     cron: str
     time_zone: Literal["Europe/London", "Etc/UTC"]
 
 
 class Trigger(Model):
-    """Exactly one of the three."""
+    """The start of a function: HTTP routes, a subscription or a schedule; exactly one of the three."""
 
     http: list[Route] | None = None
     pubsub: Subscription | None = None
@@ -68,7 +68,7 @@ class Trigger(Model):
 
 
 class Resources(Model):
-    """What an instance gets, and how many there may be."""
+    """The resources of one instance, and the number of instances."""
 
     memory: Annotated[str, StringConstraints(pattern=r"^[0-9]+(Mi|Gi)$")]
     cpu: int = Field(ge=1, le=4)
@@ -95,10 +95,10 @@ Permission = Literal[
 class Manifest(Model):
     """One function.
 
-    `packages` names what its bundle requires besides what every function does (requirements/functions.in).
+    `packages` names what its bundle requires in addition to requirements/base.in.
 
-    `elsewhere` has the methods that other functions serve, by path, where this one gets all requests that no route
-    takes: it answers 405 with the methods of the whole API.
+    `elsewhere` is for the function that gets all requests without a route: the methods that other functions serve, by
+    path. With it the function can answer 405 with the methods of the whole API.
     """
 
     description: str
@@ -112,7 +112,7 @@ class Manifest(Model):
 
 
 class PushSubscriptions(Model):
-    """What all push subscriptions share (`functions/pubsub.yaml`); the bounds are Pub/Sub's own."""
+    """Settings of all push subscriptions (`functions/pubsub.yaml`), within the limits of Pub/Sub."""
 
     ack_deadline_seconds: int = Field(ge=10, le=600)
     minimum_backoff_seconds: int = Field(ge=0, le=600)
@@ -123,17 +123,17 @@ class PushSubscriptions(Model):
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a function's folder. Raises pydantic's `ValidationError`."""
+    """Read the manifest in a function's folder. Raises pydantic's `ValidationError`."""
     return Manifest.model_validate(_read_yaml(folder / "function.yaml"))
 
 
 def read_manifests(functions: Path) -> dict[str, Manifest]:
-    """Every function's manifest by name."""
+    """Read the manifests of all functions, by name."""
     return {path.parent.name: read_manifest(path.parent) for path in sorted(functions.glob("*/function.yaml"))}
 
 
 def read_push_subscriptions(functions: Path) -> PushSubscriptions:
-    """What all push subscriptions share. Raises pydantic's `ValidationError`."""
+    """Read the settings of all push subscriptions. Raises pydantic's `ValidationError`."""
     return PushSubscriptions.model_validate(_read_yaml(functions / "pubsub.yaml"))
 
 

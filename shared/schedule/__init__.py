@@ -1,1 +1,1 @@
-"""Functions that Cloud Scheduler calls."""
+"""Functions that Cloud Scheduler starts."""

@@ -1,4 +1,4 @@
-"""Scheduled functions: Cloud Scheduler calls them, at least once for each slot.
+"""Scheduled functions: Cloud Scheduler calls each at least once for each slot.
 
     job = Scheduled(__file__)
 
@@ -7,8 +7,8 @@
 
     main = job.function()
 
-The slot is the time that the call was due, the same for every attempt: what makes a repeat harmless. Who may call is
-settled before the function is reached (internal ingress, invoker permission for the scheduler's account only).
+The slot is the scheduled time, the same for every attempt, which makes a repeat idempotent. The platform decides on
+access before the function runs: internal ingress, and invoker permission for the scheduler's account only.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded
 from shared.runtime.manifest import read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
-from shared.store.documents import reach_firestore
+from shared.store.service import reach_firestore
 
 _SLOT = "X-CloudScheduler-ScheduleTime"
 
@@ -41,15 +41,15 @@ class Scheduled:
         self._run: Run | None = None
 
     def runs(self, run: Run) -> Run:
-        """Make a coroutine function the job; it gets the slot (UTC), and answers a summary without personal data."""
+        """Decorate a coroutine function as the job: slot (UTC) in, summary without personal data out."""
         self._run = run
         return run
 
     def function(self) -> Callable[[Request], Awaitable[Response]]:
-        """The entry point. Raises if there is no job or a setting is missing: the function does not start then."""
+        """The entry point. Raises, so that the function does not start, if there is no job or a setting is missing."""
         run = self._run
         if run is None or self._manifest.trigger.schedule is None:
-            raise RuntimeError(f"{self._name}: needs a job, and a schedule trigger in function.yaml")
+            raise RuntimeError(f"{self._name}: add a job to main.py, and a schedule trigger to function.yaml")
 
         status = Status(self._name, {"firestore": reach_firestore})
 

@@ -1,8 +1,8 @@
 """The RPCs of Firestore that the service makes: raw protobuf over the client library's channel.
 
-The library's client around that channel spends twice the CPU of the call itself (docs/decisions/bare-rpcs.md). What it
-does that matters is done here: credentials and channel are the library's own, calls say which database they are for,
-and what failed for the moment is tried again.
+The library's client around that channel spends twice the CPU of the call itself (docs/decisions/bare-rpcs.md). This
+module does the part of it that matters: it uses the library's credentials and channel, names the database in each call,
+and retries transient failures.
 """
 
 from collections.abc import Awaitable, Iterator
@@ -18,6 +18,7 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 
 from shared.errors import Unavailable
 from shared.settings import emulator_host
+from shared.store.commits import CommitConflict, CommitUnanswered
 
 BatchGetDocumentsRequest: Any = types.BatchGetDocumentsRequest.pb()
 CommitRequest: Any = types.CommitRequest.pb()
@@ -30,7 +31,7 @@ Write: Any = types.Write.pb()
 _SECONDS = 10.0
 _QUERY_SECONDS = 60.0
 _TRANSIENT = (exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.InternalServerError)
-#: What leaves open whether a call was carried out. Any other error means that the call itself is wrong.
+#: Errors that leave open whether a call was carried out. Any other error means that the call itself is wrong.
 _UNANSWERED = (
     *_TRANSIENT,
     exceptions.DeadlineExceeded,
@@ -46,14 +47,6 @@ _OPTIONS = (("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send
 _KEPT_ALIVE = ("grpc.keepalive_time_ms", 30_000)
 
 
-class CommitConflict(Exception):
-    """A precondition did not hold. Either someone was faster, or our own commit was applied and its answer lost."""
-
-
-class CommitUnanswered(Exception):
-    """The commit may or may not have been applied."""
-
-
 _retried = AsyncRetry(
     predicate=if_exception_type(*_TRANSIENT), initial=0.05, maximum=2.0, multiplier=2.0, timeout=_SECONDS
 )
@@ -62,7 +55,7 @@ _retried = AsyncRetry(
 class Rpc:
     """The calls for one database (`projects/…/databases/…`), with raw messages. Reading raises `Unavailable`.
 
-    What else Firestore refuses, which is a defect or a missing right, is raised as the library's `GoogleAPICallError`.
+    Any other refusal, a defect or a missing permission, is raised as the library's `GoogleAPICallError`.
     Made inside the first request: gRPC does not survive a fork.
     """
 
@@ -104,14 +97,14 @@ class Rpc:
         return await self._read(self._all(self._run_query, request, _QUERY_SECONDS))
 
     async def run_aggregation_query(self, request: Any) -> list[Any]:
-        """What a query counts."""
+        """The counts of a query."""
         return await self._read(self._all(self._aggregate, request, _QUERY_SECONDS))
 
     async def _read(self, answer: Awaitable[_Answer]) -> _Answer:
         try:
             return await answer
         except (*_UNANSWERED, exceptions.Aborted) as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5) from error
 
     @_retried  # type: ignore[untyped-decorator]
     async def _one(self, stub: Any, request: Any) -> Any:

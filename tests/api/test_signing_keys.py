@@ -22,7 +22,7 @@ from shared.http.signing_keys import (
     COOLDOWN_SECONDS,
     FRESH_SECONDS,
     KEPT_SECONDS,
-    UNASKED_SECONDS,
+    STALE_SECONDS,
     KeysUnavailable,
     SigningKeys,
 )
@@ -192,11 +192,11 @@ async def test_a_withdrawn_key_stops_counting_also_for_tokens_that_were_checked(
 async def test_an_instance_that_nobody_has_asked_for_a_while_asks_before_it_accepts(world: World) -> None:
     assert await world.send(world.token()) is None
     world.answer = Answer(published("2"))
-    world.clock.seconds += UNASKED_SECONDS + 1
+    world.clock.seconds += STALE_SECONDS + 1
     assert await world.send(world.token("1")) is Unauthenticated
 
 
-NO_KEYS = "the issuer's answer is not a set of signing keys"
+NO_KEYS = "the issuer's response is not a set of signing keys"
 WRONG = {
     "a maintenance page": (Answer(b"<html>maintenance</html>"), NO_KEYS),
     "an empty answer": (Answer(b""), NO_KEYS),
@@ -210,8 +210,8 @@ WRONG = {
         Answer(json.dumps({"keys": [{**ELLIPTIC, "kid": "1"}]}).encode()),
         "none of the issuer's keys is for RS256",
     ),
-    "an error": (Answer(published("1"), status=503), "the issuer does not answer"),
-    "nothing for too long": (Answer(published("1"), seconds=2), "the issuer does not answer"),
+    "an error": (Answer(published("1"), status=503), "the issuer does not respond"),
+    "nothing for too long": (Answer(published("1"), seconds=2), "the issuer does not respond"),
 }
 
 
@@ -221,7 +221,7 @@ async def test_a_wrong_answer_takes_no_known_key_away(
 ) -> None:
     assert await world.send(world.token()) is None
     world.answer = answer
-    world.clock.seconds += UNASKED_SECONDS + 1
+    world.clock.seconds += STALE_SECONDS + 1
     assert await world.send(world.token()) is None
     assert logged(capfd) == [(reason, 601)]
     began = time.monotonic()

@@ -1,6 +1,5 @@
 """Records of one account and one time: no need is lost, in whatever order they come."""
 
-import base64
 import itertools
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -10,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain import lifecycle
+from shared.domain import migration
 from shared.domain.changes import ChangeKind
-from shared.domain.lifecycle import Decision, Moment
+from shared.domain.decision import Decision, Moment
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState, Status
-from shared.settings import Settings
+from shared.policy import Policy
 
-SETTINGS = Settings(project="p", identity_key=base64.b64encode(bytes(32)).decode())
+POLICY = Policy()
 ID = RegistrationId("00000000-0000-8000-8000-000000000000")
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 RECORDED = datetime(2026, 11, 1, tzinfo=UTC)
@@ -47,7 +46,7 @@ class Record(NamedTuple):
 def migrate(record: Record, known: RegistrationState | None) -> Decision:
     fact = Fact(time=RECORDED + timedelta(days=record.days), source="//old-platform", id=record.event_id)
     moment = Moment(NOW, NOW.date())
-    return lifecycle.migrate(record.told, known, ID, moment=moment, fact=fact, settings=SETTINGS)
+    return migration.migrate(record.told, known, ID, moment=moment, fact=fact, policy=POLICY)
 
 
 def after(*records: Record) -> RegistrationState:

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from shared.domain.aspects import submission_of
 from shared.domain.changes import ChangeKind
-from shared.domain.due_dates import Passed, passed
-from shared.domain.lifecycle import Decision, Moment, amend, apply_due_dates, register, submission_of, withdraw
+from shared.domain.decision import Decision, Moment
+from shared.domain.due_dates import DueDateCounts, apply_due_dates, due_date_counts
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState
-from shared.settings import Settings
+from shared.domain.requests import amend, register, withdraw
+from shared.policy import Policy
 
-SETTINGS = Settings(project="p", identity_key="A" * 43 + "=")  # type: ignore[arg-type]
+POLICY = Policy()
 POST_HOSPITAL = {"code": "33", "ends_on": "2027-01-31"}
 BLIND = {"code": "08"}
 REVIEW, FOLLOW_UP = "/review_due_on", "/follow_up_on"
@@ -27,7 +29,7 @@ def fact(moment: Moment) -> Fact:
     return Fact(time=moment.now, source="http", id="1")
 
 
-def registered(day: str, needs: list[dict[str, str]], settings: Settings = SETTINGS) -> RegistrationState:
+def registered(day: str, needs: list[dict[str, str]], policy: Policy = POLICY) -> RegistrationState:
     told = {
         "account_id": "A-1",
         "status": "active" if needs else "pending",
@@ -44,12 +46,12 @@ def registered(day: str, needs: list[dict[str, str]], settings: Settings = SETTI
         RegistrationId("r"),
         moment=moment,
         fact=fact(moment),
-        settings=settings,
+        policy=policy,
     ).state
 
 
 def passes(state: RegistrationState, day: str) -> Decision:
-    return apply_due_dates(state, moment=on(day), settings=SETTINGS)
+    return apply_due_dates(state, moment=on(day), policy=POLICY)
 
 
 def summary(decision: Decision) -> tuple[str, list[str], list[str]]:
@@ -84,8 +86,8 @@ def test_a_need_holds_on_its_last_day_and_no_longer(needs: list[dict[str, str]],
     ],
 )
 def test_a_young_family_is_one_until_the_birthday(born: str, until: int, last_day: str) -> None:
-    settings = SETTINGS.model_copy(update={"young_child_until_birthday": until})
-    state = registered("2026-11-23", [BLIND, {"code": "29", "youngest_child_born_on": born}], settings)
+    policy = POLICY.model_copy(update={"young_child_until_birthday": until})
+    state = registered("2026-11-23", [BLIND, {"code": "29", "youngest_child_born_on": born}], policy)
     after = date.fromordinal(date.fromisoformat(last_day).toordinal() + 1)
     assert [summary(passes(state, day))[1] for day in (last_day, after.isoformat())] == [["08", "29"], ["08"]]
 
@@ -138,33 +140,33 @@ def test_a_review_waits_until_the_customer_was_asked(patch: dict[str, Any], note
     due = passes(registered("2026-11-23", [BLIND]), "2028-11-23").state
     moment = on("2028-12-01")
     after = patched(submission_of(due.registration), patch)
-    assert summary(amend(after, due, moment=moment, fact=fact(moment), settings=SETTINGS))[2] == noted
+    assert summary(amend(after, due, moment=moment, fact=fact(moment), policy=POLICY))[2] == noted
 
 
 def test_who_is_not_on_the_register_is_left_alone() -> None:
     moment = on("2026-12-01")
     known = registered("2026-11-23", [POST_HOSPITAL])
-    gone = withdraw("asked", known, moment=moment, fact=fact(moment), settings=SETTINGS).state
+    gone = withdraw("asked", known, moment=moment, fact=fact(moment), policy=POLICY).state
     assert passes(gone, "2031-01-01") == Decision(ChangeKind.NO_CHANGE, gone, receipt=True)
 
 
 @pytest.mark.parametrize(
     ("needs", "day", "counted"),
     [
-        pytest.param([BLIND], "2026-12-01", Passed(), id="nothing"),
-        pytest.param([BLIND, POST_HOSPITAL], "2027-02-01", Passed(needs=1), id="a need"),
+        pytest.param([BLIND], "2026-12-01", DueDateCounts(), id="nothing"),
+        pytest.param([BLIND, POST_HOSPITAL], "2027-02-01", DueDateCounts(needs=1), id="a need"),
         pytest.param(
             [POST_HOSPITAL, {"code": "32", "ends_on": "2027-01-30"}],
             "2027-02-01",
-            Passed(needs=2, without_needs=1),
+            DueDateCounts(needs=2, without_needs=1),
             id="the last needs",
         ),
         pytest.param(
-            [BLIND, POST_HOSPITAL], "2028-11-23", Passed(needs=1, reviews=1), id="a need and a review in one go"
+            [BLIND, POST_HOSPITAL], "2028-11-23", DueDateCounts(needs=1, reviews=1), id="a need and a review in one go"
         ),
-        pytest.param([], "2026-12-07", Passed(follow_ups=1), id="a follow-up"),
+        pytest.param([], "2026-12-07", DueDateCounts(follow_ups=1), id="a follow-up"),
     ],
 )
-def test_what_passed_is_counted(needs: list[dict[str, str]], day: str, counted: Passed) -> None:
+def test_what_passed_is_counted(needs: list[dict[str, str]], day: str, counted: DueDateCounts) -> None:
     before = registered("2026-11-23", needs)
-    assert passed(before.registration, passes(before, day).state.registration) == counted
+    assert due_date_counts(before.registration, passes(before, day).state.registration) == counted

@@ -53,7 +53,7 @@ def test_production_refuses_to_simulate_time(environment: dict[str, str], monkey
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match="production tells the true time"):
+    with pytest.raises(SettingsError, match="is for the local stack only"):
         read_settings({**LEAST, "PSR_SIMULATED_CLOCK": "/clock.json"})
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from shared.domain.changes import ChangeKind, Origin
-from shared.domain.lifecycle import Decision, Moment, register
+from shared.domain.decision import Decision, Moment
 from shared.domain.registration import Fact, RegistrationInput, RegistrationState, Status
+from shared.domain.requests import register
 from shared.errors import IdempotencyKeyReused, InvalidContent
-from shared.store.registrations import ChangeRequest, Outcome
+from shared.store.change_requests import ChangeRequest
+from shared.store.registrations import Outcome
 from tests.export.world import World, account
 from tests.store.messages import migrated
 
@@ -24,7 +26,7 @@ async def create(world: World, told: RegistrationInput, fingerprint: str = "a bo
     request = ChangeRequest(registration_id, f"{registration_id}-key-1", fingerprint, origin, told.supply_points.all())
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return register(told, known, registration_id, moment=moment, fact=fact, settings=world.settings)
+        return register(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
 
     return await world.store.apply(request, decide, expect_new=True)
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from shared.errors import Unavailable
-from shared.store.rpc import CommitUnanswered
+from shared.store.commits import CommitUnanswered
 
 
 class Cut(Enum):

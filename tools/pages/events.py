@@ -109,7 +109,7 @@ def event_pages() -> dict[str, str]:
 
 def type_of(model: type[CloudEvent]) -> str:
     """The value of an event's `type`."""
-    return str(model.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
+    return model.event_type()
 
 
 def example_of(model: type[CloudEvent]) -> Json:
