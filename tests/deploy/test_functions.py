@@ -132,8 +132,8 @@ def test_the_default_function_has_to_name_the_methods_of_the_others(functions: P
     lookup.write_text(lookup.read_text().replace(NAMED, "elsewhere:\n  /v1/sums: [GET]\n"))
     assert faults(functions) == [
         (
-            "functions/lookup/function.yaml: `elsewhere` must be `/v1/registrations:count: [GET]`, as the other functions "
-            "serve it"
+            "functions/lookup/function.yaml: `elsewhere` must be `/v1/registrations:count: [GET]`, as the other "
+            "functions serve it"
         ),
         "functions/lookup/function.yaml: `elsewhere` must not name /v1/sums, as the other functions serve it",
     ]

@@ -24,9 +24,11 @@ def all_commands() -> dict[tuple[str, ...], Any]:
 
 
 def unknown_commands(text: str) -> list[str]:
-    """What a text calls a command and is none, such as `psr export explode`."""
-    named = re.findall(r"\bpsr ([a-z][a-z-]*(?: [a-z][a-z-]*)*)", text)
-    return [line for line in named if not any(tuple(line.split())[: len(words)] == words for words in all_commands())]
+    """What a text calls a command or a group of commands and is none, such as `psr export explode`."""
+    named = [tuple(line.split()) for line in re.findall(r"\bpsr ([a-z][a-z-]*(?: [a-z][a-z-]*)*)", text)]
+    groups = {words[:length] for words in all_commands() for length in range(1, len(words))}
+    starts = [(line, {line[:length] for length in range(1, len(line) + 1)}) for line in named]
+    return [" ".join(line) for line, start in starts if line not in groups and not start & all_commands().keys()]
 
 
 def _commands(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
