@@ -84,7 +84,7 @@ def _tracked() -> list[str]:
 @cache
 def _code() -> set[str]:
     """Every name in capitals in code and configuration."""
-    sources = [ROOT / place for place in _tracked() if re.search(r"\.(py|tf|yaml|toml)$|^Makefile$|^bin/", place)]
+    sources = [ROOT / place for place in _tracked() if re.search(r"^(?!tests/).*\.(py|tf|yaml)$", place)]
     names = set().union(*(_found(r"\b[A-Z]+(?:_[A-Z0-9]+)+\b", path.read_text()) for path in sources if path.exists()))
     return names | {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 
