@@ -1,1 +1,1 @@
-"""`psr doctor`: is a deployment, or the local stack, well? Every check is made from the manifests."""
+"""`psr doctor`: does a deployment, or the local stack, work? Every check compares it with the manifests."""

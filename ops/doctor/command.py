@@ -1,4 +1,4 @@
-"""`psr doctor`: every check at once, each within its time, and what they find on one screen."""
+"""`psr doctor`: run every check at once, each within its time limit, and show the findings."""
 
 import asyncio
 import json
@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ops.doctor import serving, wiring, work
-from ops.doctor.canary import canary
 from ops.doctor.deployment import Deployment, environment_of, local_stack
 from ops.doctor.finding import Finding, State, failing, not_checked
+from ops.doctor.probe import probe
 from ops.release import Program
 from ops.running import named, run
 from shared.errors import Problem
@@ -26,8 +26,8 @@ from shared.store.service import service
 from tools.errors import CommandError
 from tools.scheduler import LOCATION
 
-#: Of each check. The canary has limits of its own, within this one, since it must not be cut off before it is erased.
-_SECONDS, _CANARY_SECONDS = 25.0, 120.0
+#: For each check. The probe has limits of its own, within this one, since its erasure must not be cut off.
+_SECONDS, _PROBE_SECONDS = 25.0, 120.0
 _STYLES = {State.OK: "green", State.FAILING: "bold red", State.NOT_CHECKED: "yellow"}
 
 Check = Callable[[], Awaitable[list[Finding]]]
@@ -38,16 +38,16 @@ def doctor(
         str | None, typer.Argument(help="A folder of terraform/environments; without one, the local stack.")
     ] = None,
     *,
-    without_canary: Annotated[bool, typer.Option("--without-canary", help="Register nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    without_probe: Annotated[bool, typer.Option("--without-probe", help="Register nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     token: Annotated[
         str | None,
         typer.Option(
             envvar="PSR_TOKEN",
-            help="Access token with psr:read and psr:write; the local stack's is asked of its issuer.",
+            help="Access token with psr:read and psr:write; default for the local stack: a token of its issuer.",
         ),
     ] = None,
-    location: Annotated[str, typer.Option(help="Where the scheduled jobs are.")] = LOCATION,
+    location: Annotated[str, typer.Option(help="The region of the scheduled jobs.")] = LOCATION,
     terraform: Program = "terraform",
     stack: Annotated[Path | None, typer.Option(envvar="PSR_STACK", help="The local stack's stack.json.")] = None,
 ) -> None:
@@ -58,7 +58,7 @@ def doctor(
     """
     examined = environment_of(environment, terraform, token, location) if environment else local_stack(stack, token)
     with Console(stderr=True).status("Examining") as status:
-        found = run(lambda: examine(examined, with_canary=not without_canary, show=status.update))
+        found = run(lambda: examine(examined, with_probe=not without_probe, show=status.update))
     if as_json:
         print(json.dumps([finding._asdict() for finding in found], indent=2))
     else:
@@ -68,9 +68,9 @@ def doctor(
 
 
 async def examine(
-    deployment: Deployment, *, with_canary: bool = True, show: Callable[[str], None] = lambda _: None
+    deployment: Deployment, *, with_probe: bool = True, show: Callable[[str], None] = lambda _: None
 ) -> list[Finding]:
-    """What every check finds, in the order of the chain. `show` is told what is still being looked at."""
+    """Run every check; the findings in the order of the checks. `show` gets the names of those that still run."""
     checks: dict[str, Check] = {
         "functions": lambda: serving.functions(deployment),
         "callers": lambda: _callers(deployment),
@@ -81,12 +81,12 @@ async def examine(
         ),
         "export": _export,
     }
-    if with_canary:
-        checks["canary"] = lambda: canary(deployment)
+    if with_probe:
+        checks["probe"] = lambda: probe(deployment)
     going = dict.fromkeys(checks)
 
     async def checked(name: str, check: Check) -> list[Finding]:
-        found = await _within(_CANARY_SECONDS if name == "canary" else _SECONDS, name, check)
+        found = await _within(_PROBE_SECONDS if name == "probe" else _SECONDS, name, check)
         del going[name]
         show(f"Examining: {', '.join(going)}")
         return found
@@ -102,16 +102,19 @@ async def _callers(deployment: Deployment) -> list[Finding]:
 
 
 async def _export() -> list[Finding]:
-    here = service().settings
-    if here.export_bucket is None:
+    config = service().settings
+    if config.export_bucket is None:
         return [not_checked("export", "PSR_EXPORT_BUCKET is not set here")]
     return await work.last_export(
-        service().part(Exports), service().part(Buckets).get(here.export_bucket), here, service().documents.clock.now()
+        service().part(Exports),
+        service().part(Buckets).get(config.export_bucket),
+        config,
+        service().documents.clock.now(),
     )
 
 
 async def _within(seconds: float, name: str, check: Check) -> list[Finding]:
-    """What a check finds. What keeps it from finding anything is a finding too. Raises `GoogleAuthError`."""
+    """The findings of a check. A reason why it finds nothing is a finding too. Raises `GoogleAuthError`."""
     try:
         async with asyncio.timeout(seconds):
             return await check()
@@ -122,9 +125,9 @@ async def _within(seconds: float, name: str, check: Check) -> list[Finding]:
     except Problem as problem:
         return [failing(name, f"cannot be read: {named(problem)}", "errors")]
     except Forbidden:
-        return [not_checked(name, "your account may not do this: docs/runbooks/README.md has the roles")]
+        return [not_checked(name, "your account lacks a role: docs/runbooks/README.md lists them")]
     except GoogleAPIError as error:
-        return [not_checked(name, f"Google Cloud does not answer this: {type(error).__name__}")]
+        return [not_checked(name, f"Google Cloud does not answer: {type(error).__name__}")]
     except CommandError as error:
         return [not_checked(name, str(error))]
 
@@ -137,5 +140,5 @@ def _show(found: list[Finding]) -> None:
         console.print(state.append(f"{finding.check:<{width}}  {finding.line}", "none"))
     wrong = sum(finding.state is State.FAILING for finding in found)
     unknown = sum(finding.state is State.NOT_CHECKED for finding in found)
-    known = f"{wrong} of {len(found)} findings are failing." if wrong else "Nothing is found wrong."
+    known = f"{wrong} of {len(found)} findings are failing." if wrong else "Nothing is wrong."
     console.print(f"{known} {unknown} could not be checked." if unknown else known)

@@ -1,4 +1,4 @@
-"""What is examined: the local stack as it was laid out, or an environment as its Terraform tells it."""
+"""The deployment that the doctor checks: the local stack by its layout, or an environment by its Terraform outputs."""
 
 import json
 from contextlib import suppress
@@ -17,15 +17,15 @@ from tools.places import FUNCTIONS
 from tools.routing import DEFAULT_FUNCTION
 from tools.scheduler import LOCATION
 
-#: The runbook for a function that does not do its work, by what starts it (`per` in terraform/alerts.yaml).
+#: The runbook for a function that does not work, by its trigger (`per` in terraform/alerts.yaml).
 _RUNBOOKS = {"http": "errors", "pubsub": "backlog", "schedule": "job_missing"}
 
 
 class Deployment(NamedTuple):
-    """Where everything is and how it should be.
+    """The addresses of a deployment, and what it should be.
 
-    `url` is where callers start, `functions` has each function's own address, `builds` what each should run, as far as
-    it is known here. `environment` is the folder of terraform/environments, None for the local stack.
+    `url` is the API's address, `functions` has each function's own, `builds` the build that each should run, where it
+    is known. `environment` is the folder of terraform/environments, None for the local stack.
     """
 
     url: str
@@ -38,12 +38,12 @@ class Deployment(NamedTuple):
     location: str = LOCATION
 
     @property
-    def mend(self) -> str:
-        """How what was made from the manifests is made so again."""
+    def fix(self) -> str:
+        """How to make the deployment agree with the manifests again."""
         if self.environment is None:
             return "start the local stack again"
         return (
-            f"`nox -s plan -- {self.environment}` shows the difference, `nox -s apply -- {self.environment}` mends it"
+            f"`nox -s plan -- {self.environment}` shows the difference, `nox -s apply -- {self.environment}` fixes it"
         )
 
     def api(self, function: str) -> str:
@@ -51,7 +51,7 @@ class Deployment(NamedTuple):
         return self.url if self.front_door else self.functions[function]
 
     def address(self, function: str) -> str | None:
-        """Where a function answers for itself, None if it is not deployed. A cloud's front door hides the others."""
+        """The address of a function itself, None if it is not deployed or hidden by the front door of a cloud."""
         hidden = self.front_door and self.environment is not None
         return self.url if hidden and function == DEFAULT_FUNCTION else self.functions.get(function)
 
@@ -79,13 +79,13 @@ def local_stack(layout_file: Path | None, token: str | None) -> Deployment:
 
 def environment_of(name: str, terraform: str, token: str | None, location: str) -> Deployment:
     """An environment. `token` is an access token of its issuer. Raises `CommandError`."""
-    told = release.outputs(name, terraform)
+    output = release.outputs(name, terraform)
     manifest = release.manifest_path(name)
     functions = json.loads(manifest.read_text(encoding="utf-8"))["functions"] if manifest.exists() else {}
     return Deployment(
-        url=told["url"],
-        front_door=told["address"] is not None,
-        functions={key.replace("-", "_"): address for key, address in told["functions"].items()},
+        url=output["url"],
+        front_door=output["address"] is not None,
+        functions={key.replace("-", "_"): address for key, address in output["functions"].items()},
         builds={function: bundled["sha256"] for function, bundled in functions.items()},
         max_delivery_attempts=read_push_subscriptions(FUNCTIONS).max_delivery_attempts,
         environment=name,
@@ -100,5 +100,5 @@ def manifests() -> dict[str, Manifest]:
 
 
 def runbook_of(manifest: Manifest) -> str:
-    """The runbook for when a function does not do its work."""
+    """The runbook for a function that does not work."""
     return next(page for trigger, page in _RUNBOOKS.items() if getattr(manifest.trigger, trigger) is not None)

@@ -1,11 +1,11 @@
-"""What a check finds: one line each."""
+"""The findings of checks: one line each."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class State(StrEnum):
-    """`not checked`: nothing is known, for the reason given."""
+    """The outcome of a check. `not checked`: it could not find out, for the reason given."""
 
     OK = "ok"
     FAILING = "failing"
@@ -13,7 +13,7 @@ class State(StrEnum):
 
 
 class Finding(NamedTuple):
-    """A sentence that says what is true and, unless it is well, what to do next.
+    """A sentence that says what is true and, if something is wrong, what to do next.
 
     `runbook` is a page of docs/runbooks.
     """
@@ -25,12 +25,12 @@ class Finding(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The sentence, and where to read on."""
+        """The sentence, and the runbook."""
         return f"{self.says} (docs/runbooks/{self.runbook}.md)" if self.runbook else self.says
 
 
 def ok(check: str, says: str) -> Finding:
-    """All is as it should be."""
+    """Nothing is wrong."""
     return Finding(check, State.OK, says)
 
 
@@ -40,5 +40,5 @@ def failing(check: str, says: str, runbook: str | None = None) -> Finding:
 
 
 def not_checked(check: str, says: str) -> Finding:
-    """Whether it is well is not known."""
+    """The check could not find out."""
     return Finding(check, State.NOT_CHECKED, says)

@@ -26,7 +26,7 @@ _HOURS_KEPT = round(KEPT_SECONDS / 3600)
 
 
 async def functions(deployment: Deployment) -> list[Finding]:
-    """Each function of a manifest answers for itself, with what it depends on, and runs the build that it should."""
+    """Check that each function and its dependencies answer, and that it runs the build of the release."""
     known = manifests()
     async with httpx.AsyncClient(timeout=_SECONDS) as client:
         asked = (_status(client, deployment, name, manifest) for name, manifest in known.items())
@@ -41,7 +41,7 @@ async def functions(deployment: Deployment) -> list[Finding]:
     return [ok("functions", f"{len(reports)} serve, what they depend on answers; {which}")]
 
 
-_UNKNOWN_BUILDS = "builds are not compared (`nox -s plan` leaves the release manifest in dist/)"
+_UNKNOWN_BUILDS = "builds are not compared (`nox -s plan` leaves the release file in dist/)"
 
 
 async def _status(
@@ -50,7 +50,7 @@ async def _status(
     address = deployment.address(name)
     runbook = runbook_of(manifest)
     if address is None:
-        return failing("functions", f"{name} is not deployed: {deployment.mend}", runbook)
+        return failing("functions", f"{name} is not deployed: {deployment.fix}", runbook)
     try:
         answer = await client.get(f"{address}{STATUS_PATH}")
     except httpx.TransportError as error:
@@ -58,14 +58,14 @@ async def _status(
             "functions", f"{name} does not answer at {address} ({type(error).__name__}): look at its log", runbook
         )
     if deployment.environment is not None and answer.status_code in _NOT_FROM_HERE:
-        why = "the canary shows whether it serves" if manifest.trigger.schedule is None else "its job shows it"
-        return not_checked("functions", f"{name} takes no calls from here ({answer.status_code}): {why}")
+        why = "the probe shows whether it serves" if manifest.trigger.schedule is None else "its job shows it"
+        return not_checked("functions", f"{name} accepts no calls from here ({answer.status_code}): {why}")
     try:
         report = StatusReport.model_validate_json(answer.content)
     except ValidationError:
         return failing("functions", f"{name} answers {answer.status_code} and no status: look at its log", runbook)
     if report.function != name:
-        return failing("functions", f"{report.function} answers at {name}'s address: {deployment.mend}", runbook)
+        return failing("functions", f"{report.function} answers at {name}'s address: {deployment.fix}", runbook)
     return report
 
 
@@ -77,12 +77,12 @@ def _faults(name: str, report: StatusReport, manifest: Manifest, deployment: Dep
     build = deployment.builds.get(name, report.build)
     if report.build != build:
         yield failing(
-            "functions", f"{name} runs build {report.build:.16}, not {build:.16} like the release: {deployment.mend}"
+            "functions", f"{name} runs build {report.build:.16}, not {build:.16} like the release: {deployment.fix}"
         )
 
 
 async def issuer(settings: Settings) -> tuple[list[Finding], str]:
-    """The issuer publishes a key that tokens can be checked with; and that key's id, empty if there is none."""
+    """Check that the issuer publishes a usable signing key; the second value is its id, empty if there is none."""
     uri = settings.token_jwks_uri
     if uri is None:
         return [not_checked("issuer's keys", "PSR_TOKEN_JWKS_URI is not set here")], ""
@@ -90,7 +90,7 @@ async def issuer(settings: Settings) -> tuple[list[Finding], str]:
         keys = await asyncio.to_thread(fetch_keys, uri)
     except KeysUnavailable as unavailable:
         says = _ISSUER_FAULTS[unavailable.fault].format(uri=uri)
-        return [failing("issuer's keys", f"{says}; tell the owner of the issuer", "issuer_keys")], ""
+        return [failing("issuer's keys", f"{says}; contact the owner of the issuer", "issuer_keys")], ""
     return [ok("issuer's keys", f"{len(keys)} for {ALGORITHM} at {uri}")], next(iter(keys))
 
 
@@ -98,7 +98,7 @@ _ISSUER_FAULTS = {
     IssuerFault.NO_ANSWER: (
         f"nothing answers at {{uri}}: functions refuse callers once the keys that they know are {_HOURS_KEPT} hours old"
     ),
-    IssuerFault.NO_KEYS: "what {uri} answers is no set of signing keys: functions cannot learn of new keys",
+    IssuerFault.NO_KEYS: "the answer of {uri} is no set of signing keys: functions cannot learn of new keys",
     IssuerFault.OTHER_ALGORITHMS: (
         f"no key at {{uri}} is for {ALGORITHM}, the only algorithm that is accepted: functions cannot learn of new keys"
     ),
@@ -106,7 +106,7 @@ _ISSUER_FAULTS = {
 
 
 async def tokens(deployment: Deployment, settings: Settings, key_id: str) -> list[Finding]:
-    """A token of the issuer is taken; one that somebody else has signed under the issuer's name is not."""
+    """Check that the API accepts a token of the issuer, and refuses one with another signature."""
     url = f"{deployment.api('lookup')}/v1/registrations/{_NOBODY}"
     async with httpx.AsyncClient(timeout=_SECONDS) as client:
         try:
@@ -123,9 +123,9 @@ NO_TOKEN = "there is no token of the issuer to try (PSR_TOKEN, scopes psr:read a
 
 
 def _verdict(status: int) -> Finding:
-    """On a token of the issuer, by the answer to a lookup of what is not there."""
+    """The finding on a token of the issuer, by the answer to a lookup of a registration that does not exist."""
     if status == httpx.codes.NOT_FOUND:
-        return ok("tokens", "the issuer's is taken, a forged one is refused")
+        return ok("tokens", "the issuer's is accepted, a forged one is refused")
     if status == httpx.codes.FORBIDDEN:
         return not_checked("tokens", "a forged one is refused; the token given lacks the scope psr:read")
     if status == httpx.codes.UNAUTHORIZED:
@@ -138,16 +138,16 @@ def _forged_token_taken(answer: httpx.Response) -> Finding:
     if answer.is_server_error:
         return failing("tokens", f"no token can be checked: the API answers {answer.status_code}", "errors")
     says = f"a token that the issuer has not signed is answered with {answer.status_code}, not refused"
-    return failing("tokens", f"{says}: whoever asks can read the register; take it off the network (SECURITY.md)")
+    return failing("tokens", f"{says}: anyone can read the register; take it off the network (SECURITY.md)")
 
 
 def _forged(settings: Settings, key_id: str) -> str:
-    """Right in everything but the key."""
+    """A token that is right except for its key."""
     now = int(time.time())
     claims = {
         "iss": str(settings.token_issuer),
         "aud": str(settings.token_audience),
-        "sub": f"ops-doctor-{uuid.uuid4().hex}",
+        "sub": f"psr-doctor-{uuid.uuid4().hex}",
         "iat": now,
         "exp": now + 60,
         "scope": "psr:read",

@@ -1,4 +1,4 @@
-"""Are the functions started: scheduled jobs, push subscriptions, the way of dead letters?"""
+"""Is every function started: scheduled jobs, push subscriptions, the dead-letter topic?"""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _SECONDS = 10.0
 
 
 async def schedules(deployment: Deployment) -> list[Finding]:
-    """Each scheduled function has its job, which runs when the manifest says and has succeeded."""
+    """Check that each scheduled function has its job, on the manifest's schedule, and that its last run succeeded."""
     wanted = {name: m.trigger.schedule for name, m in manifests().items() if m.trigger.schedule}
     jobs = await asyncio.to_thread(schedule.jobs, deployment.location)
     faults = [
@@ -38,13 +38,13 @@ async def schedules(deployment: Deployment) -> list[Finding]:
 
 def _job_faults(name: str, wanted: Schedule, job: Any, deployment: Deployment) -> Iterator[str]:
     if job is None:
-        yield f"has no job: {deployment.mend}"
+        yield f"has no job: {deployment.fix}"
         return
     if (job.schedule, job.time_zone) != (wanted.cron, wanted.time_zone):
-        told = f"runs at `{job.schedule}` ({job.time_zone}), not `{wanted.cron}` ({wanted.time_zone})"
-        yield f"{told}: {deployment.mend}"
+        difference = f"runs at `{job.schedule}` ({job.time_zone}), not `{wanted.cron}` ({wanted.time_zone})"
+        yield f"{difference}: {deployment.fix}"
     if job.http_target.uri.rstrip("/") != deployment.functions.get(name, "").rstrip("/"):
-        yield f"is called at {job.http_target.uri}, which is not its address: {deployment.mend}"
+        yield f"is called at {job.http_target.uri}, which is not its address: {deployment.fix}"
     if job.state != Job.State.ENABLED:
         yield f"is {Job.State(job.state).name.lower()}: `psr schedule resume {name}`"
     if job.last_attempt_time and job.status.code:
@@ -54,7 +54,7 @@ def _job_faults(name: str, wanted: Schedule, job: Any, deployment: Deployment) -
 
 
 async def subscriptions(deployment: Deployment) -> list[Finding]:
-    """Each function that a topic triggers has its subscription, which pushes to it and gives up as it should."""
+    """Check that each function with a topic has its subscription, which pushes to it and dead-letters as it should."""
     shared = read_push_subscriptions(FUNCTIONS)
     wanted = {name: m for name, m in manifests().items() if m.trigger.pubsub}
     async with _subscriber() as client:
@@ -82,20 +82,20 @@ def _subscription_faults(
         yield _fault(name, f"has its subscription on {other}, not on {topic}: nothing reaches it", runbook, deployment)
     endpoint = subscription.push_config.push_endpoint
     if endpoint.rstrip("/") != deployment.functions.get(name, "").rstrip("/"):
-        told = f"is not where its subscription pushes to ({endpoint or 'nowhere'})"
-        yield _fault(name, told, runbook, deployment)
+        fault = f"is not where its subscription pushes to ({endpoint or 'nowhere'})"
+        yield _fault(name, fault, runbook, deployment)
     if fault := _dead_letter_fault(topic, subscription.dead_letter_policy, shared, deployment):
         yield _fault(name, fault, "dead_letters", deployment)
 
 
 def _dead_letter_fault(topic: str, policy: Any, shared: PushSubscriptions, deployment: Deployment) -> str | None:
-    """What has been given up on is not given up on again: the dead letters' own subscription has no policy."""
+    """The fault of a dead-letter policy. The dead-letter topic's own subscription has none: it never gives up."""
     gives_up = bool(policy.dead_letter_topic)
     if topic == shared.dead_letter_topic:
         return "gives up on dead letters, so they can be lost" if gives_up else None
     if not gives_up:
         days = shared.message_retention_days
-        return f"has no dead-letter policy: what it cannot take is tried for {days} days and then lost"
+        return f"has no dead-letter policy: a message that it cannot apply is retried for {days} days and then lost"
     wanted = (_topic(shared.dead_letter_topic), deployment.max_delivery_attempts)
     if (policy.dead_letter_topic, policy.max_delivery_attempts) == wanted:
         return None
@@ -107,7 +107,7 @@ def _dead_letter_fault(topic: str, policy: Any, shared: PushSubscriptions, deplo
 
 
 def _fault(name: str, fault: str, runbook: str, deployment: Deployment) -> Finding:
-    return failing("subscriptions", f"{name} {fault}; {deployment.mend}", runbook)
+    return failing("subscriptions", f"{name} {fault}; {deployment.fix}", runbook)
 
 
 async def _subscription(client: SubscriberAsyncClient, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Is the work done: messages that wait for a person, and the last day's export?"""
+"""Is the work done: messages that wait for a person, and the export of the last day?"""
 
 from datetime import date, datetime, time, timedelta
 
@@ -13,14 +13,14 @@ from shared.store.objects import Bucket
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus, Waiting
 
-#: London time by which a day's files are out on the next (the alert `export_late`).
+#: London time on the next day at which a day's files are due (the alert `export_late`).
 DELIVERED_BY = time(6, 0)
 #: `replay_parked` runs every minute.
 _SWEEPER_PATIENCE = timedelta(days=1)
 
 
 async def quarantined(quarantine: Quarantine, settings: Settings, now: datetime) -> list[Finding]:
-    """What was given up on, and how much else waits for time or for a person."""
+    """Check for dead letters, and count the messages that wait for time or for a person."""
     parked = await quarantine.waiting(QuarantineStatus.PARKED)
     failed = await quarantine.waiting(QuarantineStatus.FAILED)
     return [_dead_letters(failed), _quarantine(parked, failed, settings, now)]
@@ -29,10 +29,14 @@ async def quarantined(quarantine: Quarantine, settings: Settings, now: datetime)
 def _dead_letters(failed: Waiting) -> Finding:
     given_up = failed.by_reason[GivenUp.code]
     if not given_up:
-        told = "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting"
-        return ok("dead letters", told)
-    told = f"{given_up:,} given up on and not applied"
-    return failing("dead letters", f"{told}: `psr quarantine list --problem {GivenUp.code}`", "dead_letters")
+        return ok(
+            "dead letters", "none waits for a person; the alert dead_letters_waiting covers those still in Pub/Sub"
+        )
+    return failing(
+        "dead letters",
+        f"{given_up:,} given up on and not applied: `psr quarantine list --problem {GivenUp.code}`",
+        "dead_letters",
+    )
 
 
 def _quarantine(parked: Waiting, failed: Waiting, settings: Settings, now: datetime) -> Finding:
@@ -40,15 +44,15 @@ def _quarantine(parked: Waiting, failed: Waiting, settings: Settings, now: datet
     if oldest is None:
         return ok("quarantine", "empty")
     counts = f"{parked.by_reason.total():,} parked, {failed.by_reason.total():,} failed"
-    told = f"{counts}, the oldest since {oldest.astimezone(LONDON):%Y-%m-%d %H:%M}"
+    state = f"{counts}, the oldest since {oldest.astimezone(LONDON):%Y-%m-%d %H:%M}"
     if parked.oldest and now - parked.oldest > timedelta(days=settings.parked_days) + _SWEEPER_PATIENCE:
-        late = f"{told}; some are parked for more than {settings.parked_days} days"
-        return failing("quarantine", f"{late}: replay_parked does not do its work", "job_missing")
-    return ok("quarantine", f"{told}: `psr quarantine list`")
+        late = f"{state}; some are parked for more than {settings.parked_days} days"
+        return failing("quarantine", f"{late}: replay_parked does not work", "job_missing")
+    return ok("quarantine", f"{state}: `psr quarantine list`")
 
 
 async def last_export(exports: Exports, bucket: Bucket, settings: Settings, now: datetime) -> list[Finding]:
-    """The last day that has closed is released, and every one before it; else why not."""
+    """Check that the last closed day and every day before it are released."""
     first, last = settings.export_first_day, last_closed_day(now)
     if first is None:
         return [not_checked("export", "PSR_EXPORT_FIRST_DAY is not set here")]
@@ -65,9 +69,13 @@ async def last_export(exports: Exports, bucket: Bucket, settings: Settings, now:
 async def _released(bucket: Bucket, state: ExportDay) -> Finding:
     place = folder(state.day, state.revision)
     if await bucket.get(f"{place}/{RELEASED}") is None:
-        return failing("export", f"{state.day} is released, but {place}/{RELEASED} is gone: who deletes objects?")
+        return failing(
+            "export", f"{state.day} is released, but {place}/{RELEASED} is gone: find out who deletes objects"
+        )
     if await bucket.sha256(f"{place}/{MANIFEST}") != state.manifest_sha256:
-        return failing("export", f"{place}/{MANIFEST} is not the one that was released: who writes to the bucket?")
+        return failing(
+            "export", f"{place}/{MANIFEST} is not the one that was released: find out who writes to the bucket"
+        )
     files = state.sums.files if state.sums else 0
     return ok("export", f"{state.day} is released: {files:,} files, {state.counted:,} supply points")
 
@@ -77,7 +85,7 @@ def _unreleased(day: date, state: ExportDay | None, missing: int, now: datetime)
         return failing("export", f"{day} has stopped: {state.stopped_because}", "export_stopped")
     if state is not None and state.stage is Stage.HELD:
         decide = f"`psr export release {day}` or `revise {day}`"
-        return failing("export", f"{day} is held: {state.held_because}; {decide}", "export_stopped")
+        return failing("export", f"{day} is on hold: {state.held_because}; {decide}", "export_stopped")
     due = datetime.combine(day + timedelta(days=1), DELIVERED_BY, LONDON)
     waits = f"waits for {missing:,} of {state.parts:,} parts" if state and state.planned else "is not planned"
     if now < due:

@@ -43,7 +43,7 @@ def _mprn(body: int) -> str:
     return digits + mprn_check_digits(f"{digits}00")
 
 
-# The last numbers that there can be are those of the doctor's canary (ops/doctor/canary.py).
+# The last numbers that there can be are those of the doctor's probe (ops/doctor/probe.py).
 schemathesis.openapi.format("mpan", st.integers(0, 10**10 - 2).map(_mpan))
 schemathesis.openapi.format("mprn", st.integers(0, 10**8 - 2).map(_mprn))
 schemathesis.openapi.format("phone", st.integers(900000, 900999).map("07700{}".format))

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from google.api_core.exceptions import BadRequest, Forbidden
 
-from ops.doctor import canary as canaries
+from ops.doctor import probe as probes
 from ops.doctor import serving
-from ops.doctor.canary import canary
 from ops.doctor.command import _within
 from ops.doctor.deployment import Deployment, environment_of
 from ops.doctor.finding import Finding, State
+from ops.doctor.probe import probe
 from shared.domain.feed import FeedEntry
 from shared.domain.needs import Need
 from shared.domain.networks import Send
@@ -37,12 +37,12 @@ from tools.local.stack import Stack
 ALL_IS_WELL = {
     "functions": "10 serve, what they depend on answers; build <build>",
     "issuer's keys": "1 for RS256 at <front door>/dev/jwks.json",
-    "tokens": "the issuer's is taken, a forged one is refused",
+    "tokens": "the issuer's is accepted, a forged one is refused",
     "schedules": "4 jobs run as the manifests say, no last run failed",
     "subscriptions": "4 push to their functions; dead letters go to psr-dead-letters",
-    "dead letters": "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting",
+    "dead letters": "none waits for a person; the alert dead_letters_waiting covers those still in Pub/Sub",
     "export": "no day has closed yet; the first is <first day>",
-    "canary": "registered, read, found, told by two topics, amended, withdrawn and erased in <time>",
+    "probe": "registered, read, found, changed through two topics, amended, withdrawn and erased in <time>",
 }
 
 
@@ -54,39 +54,39 @@ async def test_all_is_well_on_the_local_stack(stack: Stack) -> None:
     says = {check: finding["says"].replace(stack.url, "<front door>") for check, finding in found.items()}
     says["functions"] = says["functions"].replace(stack.layout.project, "<build>")
     says["export"] = says["export"].replace(str(stack.layout.first_day), "<first day>")
-    says["canary"] = re.sub(r"[0-9.]+ s$", "<time>", says["canary"])
+    says["probe"] = re.sub(r"[0-9.]+ s$", "<time>", says["probe"])
     assert says == ALL_IS_WELL
     assert {finding["state"] for finding in found.values()} == {"ok"}
     assert done.returncode == 0
-    await check_that_nothing_of_the_canary_is_left()
+    await check_that_nothing_of_the_probe_is_left()
 
 
-async def test_a_canary_that_takes_too_long_is_erased_all_the_same(
+async def test_a_probe_that_takes_too_long_is_erased_all_the_same(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canaries, "_FLIGHT_SECONDS", 0.2)
-    assert faults(await canary(deployment)) == ["not through the chain in 0 s (docs/runbooks/latency.md)"]
-    await check_that_nothing_of_the_canary_is_left()
+    monkeypatch.setattr(probes, "_RUN_SECONDS", 0.2)
+    assert faults(await probe(deployment)) == ["not through the service in 0 s (docs/runbooks/latency.md)"]
+    await check_that_nothing_of_the_probe_is_left()
 
 
-async def check_that_nothing_of_the_canary_is_left() -> None:
-    """Only shells, and feed entries that tell the networks nothing."""
+async def check_that_nothing_of_the_probe_is_left() -> None:
+    """Only shells, and feed entries that send the networks nothing."""
     for collection in ("registrations", "changes", "quarantine", "operator_actions", "supply_points"):
         async for page in service().documents.pages(collection):
             for stored in page:
                 whole = f"{stored.document_id} {stored.fields}"
-                assert not re.search(f"{canaries.ACCOUNT}|Ops Doctor Canary|{canaries.MPAN}|{canaries.MPRN}", whole)
+                assert not re.search(f"{probes.ACCOUNT}|Doctor Probe|{probes.MPAN}|{probes.MPRN}", whole)
     entries = [
         FeedEntry.model_validate_json(one.state)
         async for page in service().documents.pages("export_feed")
         for one in page
     ]
-    told = [entry for entry in entries if entry.supply_point.endswith((canaries.MPAN, canaries.MPRN))]
-    assert {(entry.recipient, entry.send, entry.state) for entry in told} == {
+    sent = [entry for entry in entries if entry.supply_point.endswith((probes.MPAN, probes.MPRN))]
+    assert {(entry.recipient, entry.send, entry.state) for entry in sent} == {
         ("EELC", Send.NOTHING, None),
         ("SHPR", Send.NOTHING, None),
     }
-    state = await service().part(Registrations).get(service().part(Registrations).registration_id(canaries.ACCOUNT))
+    state = await service().part(Registrations).get(service().part(Registrations).registration_id(probes.ACCOUNT))
     assert state is not None
     assert state.erased_on is not None
 
@@ -99,19 +99,19 @@ async def check_that_nothing_of_the_canary_is_left() -> None:
         pytest.param({"status": Status.ACTIVE}, Withheld.NO_LAWFUL_BASIS, id="if it were active"),
     ],
 )
-def test_no_recipient_is_told_of_the_canary(changes: dict[str, Any], reason: Withheld) -> None:
-    told = canaries.registration()
-    sharing = told.sharing.model_copy(update={"basis": changes.get("basis", told.sharing.basis)})
+def test_no_recipient_gets_the_probe(changes: dict[str, Any], reason: Withheld) -> None:
+    submitted = probes.registration()
+    sharing = submitted.sharing.model_copy(update={"basis": changes.get("basis", submitted.sharing.basis)})
     registered = Registration.model_construct(
-        status=changes.get("status", told.status),
+        status=changes.get("status", submitted.status),
         needs=[Need.model_construct(code="02")],
         sharing=sharing,
     )
     assert {why_withheld(registered, recipient) for recipient in recipients().values()} == {reason}
 
 
-def test_the_canarys_supply_points_are_nobodys_and_raise_no_alert() -> None:
-    points = (canaries.MPAN, canaries.MPRN)
+def test_the_probes_supply_points_are_nobodys_and_raise_no_alert() -> None:
+    points = (probes.MPAN, probes.MPRN)
     assert [point.warning for point in points] == [None, None]
     assert [recipient.recipient_id for point in points for recipient in recipients_of(point, "GIR 0AA")] == [
         "EELC",
@@ -129,10 +129,10 @@ async def test_a_consumer_that_is_down(deployment: Deployment, stack: Stack) -> 
                 "(docs/runbooks/backlog.md)"
             )
         ]
-        assert faults(await canary(deployment, patience_seconds=1)) == [
-            f"a message to {name} has not come through in 1 s (docs/runbooks/backlog.md)"
+        assert faults(await probe(deployment, patience_seconds=1)) == [
+            f"a message to {name} has not arrived in 1 s (docs/runbooks/backlog.md)"
         ]
-        done = await asyncio.to_thread(psr, "doctor", "--without-canary")
+        done = await asyncio.to_thread(psr, "doctor", "--without-probe")
     finally:
         stack.restart(name)
     assert done.returncode == 1
@@ -143,37 +143,37 @@ async def test_a_consumer_that_is_down(deployment: Deployment, stack: Stack) -> 
         return '"MESSAGE_DROPPED"' in (stack.logs / f"{name}.log").read_text()
 
     await until(dropped)
-    await check_that_nothing_of_the_canary_is_left()
+    await check_that_nothing_of_the_probe_is_left()
 
 
 async def test_an_api_that_is_down(deployment: Deployment, stack: Stack) -> None:
     stack.kill("register")
     try:
-        assert faults(await canary(deployment)) == [
-            "POST /v1/registrations is answered by register with 502 (docs/runbooks/errors.md)"
+        assert faults(await probe(deployment)) == [
+            "POST /v1/registrations gets 502 from register (docs/runbooks/errors.md)"
         ]
     finally:
         stack.restart("register")
 
 
-async def test_what_a_doctor_that_was_killed_has_left_is_erased_first(deployment: Deployment, stack: Stack) -> None:
+async def test_a_probe_that_a_killed_doctor_left_is_erased_first(deployment: Deployment, stack: Stack) -> None:
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {deployment.token}"}) as client:
-        await canaries._Flight(deployment, client, 0).there()
+        await probes._Run(deployment, client, 0).there()
 
-    (busy,) = await canary(deployment)
+    (busy,) = await probe(deployment)
     assert (busy.state, busy.says) == (
         State.NOT_CHECKED,
         "another doctor is at work, or was stopped just now: try again in a minute",
     )
     stack.clock.jump_to(stack.clock.now() + timedelta(seconds=61))
-    (found,) = await canary(deployment)
+    (found,) = await probe(deployment)
     assert found.state is State.OK
-    await check_that_nothing_of_the_canary_is_left()
+    await check_that_nothing_of_the_probe_is_left()
 
 
 async def test_without_a_token_it_says_what_it_could_not_check(deployment: Deployment) -> None:
     without = deployment._replace(token=None)
-    found = [*await serving.tokens(without, settings(), ""), *await canary(without)]
+    found = [*await serving.tokens(without, settings(), ""), *await probe(without)]
     no_token = "there is no token of the issuer to try (PSR_TOKEN, scopes psr:read and psr:write)"
     assert [(finding.state, finding.says) for finding in found] == [
         (State.NOT_CHECKED, f"a forged one is refused; {no_token}"),
@@ -186,7 +186,7 @@ async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving_at(file_handler(b"")) as gone:
         pass
     monkeypatch.setenv("PSR_TOKEN_JWKS_URI", f"{gone}/jwks.json")
-    done = await asyncio.to_thread(psr, "doctor", "--without-canary")
+    done = await asyncio.to_thread(psr, "doctor", "--without-probe")
     assert done.returncode == 1
     assert f"failing     issuer's keys  nothing answers at {gone}/jwks.json: functions refuse callers" in done.stdout
 
@@ -195,7 +195,7 @@ async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_whole_command_is_red_when_a_day_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     yesterday = settings().clock().now().date() - timedelta(days=1)
     monkeypatch.setenv("PSR_EXPORT_FIRST_DAY", yesterday.isoformat())
-    done = await asyncio.to_thread(psr, "doctor", "--without-canary")
+    done = await asyncio.to_thread(psr, "doctor", "--without-probe")
     assert done.returncode == 1
     assert f"failing     export         {yesterday} is not planned; it was due on" in done.stdout
 
@@ -204,14 +204,14 @@ async def test_the_whole_command_is_red_when_a_day_is_late(monkeypatch: pytest.M
     ("hindrance", "state", "says"),
     [
         (Unavailable(), State.FAILING, "cannot be read: Temporarily unavailable"),
-        (Forbidden("no"), State.NOT_CHECKED, "your account may not do this: docs/runbooks/README.md has the roles"),
-        (BadRequest("no"), State.NOT_CHECKED, "Google Cloud does not answer this: BadRequest"),
+        (Forbidden("no"), State.NOT_CHECKED, "your account lacks a role: docs/runbooks/README.md lists them"),
+        (BadRequest("no"), State.NOT_CHECKED, "Google Cloud does not answer: BadRequest"),
         (CommandError("no such job"), State.NOT_CHECKED, "no such job"),
         (None, State.NOT_CHECKED, "not done in 0 s"),
     ],
-    ids=["Firestore down", "no right", "refused", "told by another command", "too slow"],
+    ids=["Firestore down", "no right", "refused", "reported by another command", "too slow"],
 )
-async def test_what_keeps_a_check_from_finding_anything_is_told(
+async def test_the_reason_why_a_check_finds_nothing_is_a_finding(
     hindrance: Exception | None, state: State, says: str
 ) -> None:
     async def check() -> list[Finding]:
@@ -224,14 +224,14 @@ async def test_what_keeps_a_check_from_finding_anything_is_told(
     assert (found.state, found.says) == (state, says)
 
 
-def test_an_environment_is_as_its_terraform_tells_it(tmp_path: Path) -> None:
-    told = {
+def test_an_environment_is_read_from_its_terraform_outputs(tmp_path: Path) -> None:
+    outputs = {
         "address": None,
         "url": "https://lookup.example",
         "functions": {"lookup": "https://lookup.example", "export-daily": "https://export.example"},
     }
     program = tmp_path / "terraform"
-    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(told)}\nEND\n")
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(outputs)}\nEND\n")
     program.chmod(0o755)
     found = environment_of("dev", str(program), "token", "europe-west1")
     assert found == Deployment(

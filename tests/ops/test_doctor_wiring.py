@@ -41,7 +41,7 @@ async def test_functions_that_are_not_what_they_should_be(deployment: Deployment
     (outside,) = await serving.functions(cases[1]._replace(environment="dev"))
     assert (outside.state, outside.says) == (
         State.NOT_CHECKED,
-        "expire_needs takes no calls from here (404): its job shows it",
+        "expire_needs accepts no calls from here (404): its job shows it",
     )
 
 
@@ -75,7 +75,7 @@ def _jwks(*keys: dict[str, Any]) -> bytes:
 
 
 ELLIPTIC = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
-TELL = "functions cannot learn of new keys; tell the owner of the issuer (docs/runbooks/issuer_keys.md)"
+TELL = "functions cannot learn of new keys; contact the owner of the issuer (docs/runbooks/issuer_keys.md)"
 NO_KEYS = f"is no set of signing keys: {TELL}"
 
 
@@ -120,7 +120,7 @@ def changed(stack: Stack, **changes: Any) -> Iterator[None]:
     [
         pytest.param(
             {"dead_letter_policy": None},
-            "has no dead-letter policy: what it cannot take is tried for 7 days and then lost; "
+            "has no dead-letter policy: a message that it cannot apply is retried for 7 days and then lost; "
             "start the local stack again (docs/runbooks/dead_letters.md)",
             id="no dead-letter policy",
         ),

@@ -25,8 +25,8 @@ async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - t
 
 
 async def exported(world: World, **changes: Any) -> Finding:
-    here: Settings = world.settings.model_copy(update=changes)
-    (found,) = await work.last_export(world.exports, world.bucket, here, world.clock.now())
+    config: Settings = world.settings.model_copy(update=changes)
+    (found,) = await work.last_export(world.exports, world.bucket, config, world.clock.now())
     faults([found])
     return found
 
@@ -40,7 +40,7 @@ async def test_what_waits_in_quarantine(world: World) -> None:
     def delivery(number: int) -> Delivery:
         return Delivery("t", "s", str(number), london("2026-11-23 09:00"), {}, b"{}", 1)
 
-    nothing = "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting"
+    nothing = "none waits for a person; the alert dead_letters_waiting covers those still in Pub/Sub"
     assert await says() == [nothing, "empty"]
     world.clock.still = london("2026-11-23 09:00")
     await quarantine.put(delivery(1), RegistrationUnknown())
@@ -54,7 +54,7 @@ async def test_what_waits_in_quarantine(world: World) -> None:
         ("1 given up on and not applied: `psr quarantine list --problem given-up` (docs/runbooks/dead_letters.md)"),
         (
             "1 parked, 2 failed, the oldest since 2026-11-23 09:00; some are parked for more than 14 days: "
-            "replay_parked does not do its work (docs/runbooks/job_missing.md)"
+            "replay_parked does not work (docs/runbooks/job_missing.md)"
         ),
     ]
 
@@ -122,7 +122,7 @@ async def test_an_export_that_is_held(world: World) -> None:
     assert kept.state.stage is Stage.HELD
     assert faults([await exported(world)]) == [
         (
-            f"2026-11-24 is held: {kept.state.held_because}; `psr export release 2026-11-24` or "
+            f"2026-11-24 is on hold: {kept.state.held_because}; `psr export release 2026-11-24` or "
             "`revise 2026-11-24` (docs/runbooks/export_stopped.md)"
         )
     ]
@@ -131,10 +131,10 @@ async def test_an_export_that_is_held(world: World) -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("released", "2026-11-23 is released, but 2026-11-23/r1/released is gone: who deletes objects?"),
+        ("released", "2026-11-23 is released, but 2026-11-23/r1/released is gone: find out who deletes objects"),
         (
             "manifest.json",
-            "2026-11-23/r1/manifest.json is not the one that was released: who writes to the bucket?",
+            "2026-11-23/r1/manifest.json is not the one that was released: find out who writes to the bucket",
         ),
     ],
 )

@@ -1,8 +1,8 @@
-"""A registration through the whole chain and out again: HTTP, both consumers' topics, withdrawal, erasure.
+"""A registration that goes through the whole service and out again: HTTP, both consumers' topics, withdrawal, erasure.
 
-It tells no network of a person who does not exist, for two reasons that each suffice: it is `pending`, and its lawful
-basis allows no sharing (`shared.domain.recipients`). Account, name and supply points are nobody's. The account is the
-same in all runs: what one that was killed has left, the next one erases first.
+No network receives it, for two reasons that each suffice: it is `pending`, and its lawful basis allows no sharing
+(`shared.domain.recipients`). Account, name and supply points belong to nobody. The account is the same in all runs: a
+run first erases the registration that a killed run left.
 """
 
 import asyncio
@@ -37,27 +37,27 @@ from shared.store.operator_actions import Action, OperatorActions
 from shared.store.registrations import Registrations
 from shared.store.service import service
 
-ACCOUNT = AccountId("OPS-DOCTOR-CANARY")
-SOURCE = "//ops/doctor"
-#: Numbers that nobody has: no distributor's and no transporter's have come near the end of what there can be.
+ACCOUNT = AccountId("PSR-DOCTOR-PROBE")
+SOURCE = "//psr/doctor"
+#: Numbers of no supply point: they are at the end of the range, which no distributor or transporter has reached.
 MPAN = Mpan("1099999999990")
 MPRN = Mprn("9999999905")
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _SECONDS = 10.0
-#: For the way through the chain, and for the erasure, which begins whatever has become of the way.
-_FLIGHT_SECONDS, _ERASURE_SECONDS = 45.0, 30.0
+#: For the way through the service, and for the erasure, which follows in any case.
+_RUN_SECONDS, _ERASURE_SECONDS = 45.0, 30.0
 #: For two messages on their way through Pub/Sub, to functions that may have to start.
 _MESSAGES_SECONDS = 15.0
-_LOOKS_EVERY_SECONDS = 0.2
-#: A canary that has changed this lately is another doctor's.
+_POLL_SECONDS = 0.2
+#: A probe that has changed this recently belongs to another doctor.
 _OTHER_DOCTOR = timedelta(seconds=60)
 _ATTEMPTS = 3
-_CHECK = "canary"
+_CHECK = "probe"
 
 
 class Stopped(Exception):
-    """A step did not come out as it must. The message says how."""
+    """A step had another result than it must. The message says which."""
 
 
 class Message(NamedTuple):
@@ -69,19 +69,19 @@ class Message(NamedTuple):
 
 
 def registration() -> RegistrationInput:
-    """What is registered."""
+    """The registration."""
     return RegistrationInput(
         account_id=ACCOUNT,
         status=Status.PENDING,
         supply_points=SupplyPointsInput(mpans=[MPAN]),
         premises=Address(address_lines=["No such place"], postcode=NO_POSTCODE),
-        primary_contact=Contact(name="Ops Doctor Canary"),
+        primary_contact=Contact(name="Doctor Probe"),
         sharing=Sharing(basis=LawfulBasis.NONE, recorded_on=date(2000, 1, 1), evidence="nobody: a test"),
     )
 
 
-async def canary(deployment: Deployment, patience_seconds: float = _MESSAGES_SECONDS) -> list[Finding]:
-    """Put the canary through the chain. It is erased whatever happens on the way."""
+async def probe(deployment: Deployment, patience_seconds: float = _MESSAGES_SECONDS) -> list[Finding]:
+    """Send the probe through the service. It is erased in any case."""
     if deployment.token is None:
         return [not_checked(_CHECK, f"not registered: {NO_TOKEN}")]
     now = service().documents.clock.now()
@@ -92,32 +92,32 @@ async def canary(deployment: Deployment, patience_seconds: float = _MESSAGES_SEC
             return [not_checked(_CHECK, "another doctor is at work, or was stopped just now: try again in a minute")]
         if fault := await _erased():
             return [fault]
-    # Who may not write what the erasure writes is stopped here, with nothing registered.
+    # An account that may not write what the erasure writes stops here, with nothing registered.
     await service().part(OperatorActions).note(Action.EXAMINED, operator(), [registration_id], None)
     began = time.monotonic()
     headers = {"Authorization": f"Bearer {deployment.token}"}
     async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as client:
-        flight = _Flight(deployment, client, patience_seconds)
+        run = _Run(deployment, client, patience_seconds)
         try:
-            async with asyncio.timeout(_FLIGHT_SECONDS):
-                await flight.there()
-                faults = await flight.messages()
-                await flight.and_out()
+            async with asyncio.timeout(_RUN_SECONDS):
+                await run.there()
+                faults = await run.messages()
+                await run.and_out()
         except Stopped as stopped:
             faults = [failing(_CHECK, str(stopped), "errors")]
         except TimeoutError:
-            faults = [failing(_CHECK, f"not through the chain in {_FLIGHT_SECONDS:.0f} s", "latency")]
+            faults = [failing(_CHECK, f"not through the service in {_RUN_SECONDS:.0f} s", "latency")]
         finally:
             erased = await _erased()
         if erased is None and not faults:
-            faults = await flight.gone()
+            faults = await run.gone()
     seconds = time.monotonic() - began
-    told = "registered, read, found, told by two topics, amended, withdrawn and erased"
-    return [*faults, *filter(None, [erased])] or [ok(_CHECK, f"{told} in {seconds:.1f} s")]
+    steps = "registered, read, found, changed through two topics, amended, withdrawn and erased"
+    return [*faults, *filter(None, [erased])] or [ok(_CHECK, f"{steps} in {seconds:.1f} s")]
 
 
-class _Flight:
-    """One registration's way through the chain."""
+class _Run:
+    """One run of the probe."""
 
     def __init__(self, deployment: Deployment, client: httpx.AsyncClient, patience_seconds: float) -> None:
         self._deployment = deployment
@@ -145,9 +145,9 @@ class _Flight:
                 if isinstance(problem.__cause__, Forbidden):
                     return [not_checked(_CHECK, f"no messages sent: your account may not publish to {topic}")]
                 why = type(problem.__cause__).__name__
-                raise Stopped(f"{topic} takes no message for {consumer} ({why})") from None
+                raise Stopped(f"{topic} accepts no message for {consumer} ({why})") from None
         missing = await self._missing(sent)
-        late = f"has not come through in {self._patience_seconds:.0f} s"
+        late = f"has not arrived in {self._patience_seconds:.0f} s"
         faults = [failing(_CHECK, f"a message to {consumer} {late}", "backlog") for consumer in missing]
         if "consume_account_events" not in missing:
             await self._find({"mprn": str(MPRN)})
@@ -159,7 +159,7 @@ class _Flight:
         await self._change("POST", f"{self._path}:withdraw", {"reason": "a test is over"})
 
     async def gone(self) -> list[Finding]:
-        """Nothing of it is shown any more."""
+        """Check that nothing of it is shown after the erasure."""
         try:
             await self._ask("lookup", 410, "GET", self._path)
         except Stopped as stopped:
@@ -167,8 +167,8 @@ class _Flight:
         return []
 
     def _messages(self) -> list[Message]:
-        """An account event that adds a supply point; and a migrated record that is older than all, so that it changes
-        nothing, however late it comes.
+        """An account event that adds a supply point, and a migrated record that changes nothing, however late it
+        arrives, since it is older than every other fact.
         """
         gained = SupplyGained(
             **self._envelope(service().documents.clock.now() + timedelta(milliseconds=1)),
@@ -187,20 +187,20 @@ class _Flight:
         return {"specversion": "1.0", "source": SOURCE, "id": uuid.uuid4().hex, "time": at, "subject": ACCOUNT}
 
     async def _missing(self, sent: list[Message]) -> list[str]:
-        """The consumers that have left no change when patience ends."""
+        """The consumers that have stored no change when the time is over."""
         until = time.monotonic() + self._patience_seconds
         while True:
             changes = await service().documents.batch_get([Key("changes", message.change_id) for message in sent])
             missing = [message.consumer for message, change in zip(sent, changes, strict=True) if change is None]
             if not missing or time.monotonic() > until:
                 return missing
-            await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _find(self, key: Mapping[str, str]) -> None:
         await self._ask("lookup", 200, "POST", "/v1/registrations:lookup", json=key)
 
     async def _change(self, method: str, path: str, body: Mapping[str, Any]) -> None:
-        """Under the version that is read; once more where a late message was faster."""
+        """Change the version that is read; read and change again where a late message was faster."""
         for attempt in range(1, _ATTEMPTS + 1):
             version = (await self._ask("lookup", 200, "GET", self._path)).headers["ETag"]
             expected = (200,) if attempt == _ATTEMPTS else (200, 412)
@@ -212,16 +212,16 @@ class _Flight:
         self, function: str, expected: int | tuple[int, ...], method: str, path: str, **how: Any
     ) -> httpx.Response:
         """Raises `Stopped`."""
-        what = f"{method} {path.replace(self._id, '{registration_id}')}"
+        request = f"{method} {path.replace(self._id, '{registration_id}')}"
         url = f"{self._deployment.api(function)}{path}"
         if method == "PATCH":
             how["headers"] = {**how["headers"], "Content-Type": "application/merge-patch+json"}
         try:
             answer = await self._client.request(method, url, **how)
         except httpx.TransportError as error:
-            raise Stopped(f"{what} is not answered by {function} ({type(error).__name__})") from None
+            raise Stopped(f"{request} gets no answer from {function} ({type(error).__name__})") from None
         if answer.status_code not in (expected if isinstance(expected, tuple) else (expected,)):
-            raise Stopped(f"{what} is answered by {function} with {answer.status_code}{_problem(answer)}")
+            raise Stopped(f"{request} gets {answer.status_code} from {function}{_problem(answer)}")
         return answer
 
 
@@ -233,10 +233,10 @@ def _problem(answer: httpx.Response) -> str:
 
 
 async def _erase() -> None:
-    """As people are erased. Raises `Unavailable`."""
+    """Erase it as people are erased. Raises `Unavailable`."""
     registration_id = service().part(Registrations).registration_id(ACCOUNT)
     who = operator()
-    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id], "psr doctor's canary")
+    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id], "psr doctor's probe")
     with suppress(NotFound):
         await Erasure(service()).erase(registration_id, who)
 
@@ -246,6 +246,6 @@ async def _erased() -> Finding | None:
         async with asyncio.timeout(_ERASURE_SECONDS):
             await _erase()
     except (Unavailable, TimeoutError):
-        says = f"the canary could not be erased: `psr subject erase {ACCOUNT} --reason doctor`"
+        says = f"the probe could not be erased: `psr subject erase {ACCOUNT} --reason doctor`"
         return failing(_CHECK, f"{says}, or run the doctor again")
     return None
