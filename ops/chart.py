@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-#: Told apart also by who sees no colours, and on black-and-white paper.
+#: Distinct without colour vision, and in black and white.
 _COLOURS = ("#12436d", "#f46a25", "#28a197")
 _WIDTH, _LABELS, _TEXTS = 1040, 400, 190
 _BAR, _GAP = 14, 10

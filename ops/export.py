@@ -1,4 +1,4 @@
-"""`psr export`: look at the daily export, verify it, decide what only a person can."""
+"""`psr export`: look at the daily export, verify it, and decide about days on hold."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -71,7 +71,7 @@ def release(
     try:
         state = run(lambda: service().part(ExportDays).release_held(day.date(), reason.strip()))
     except NotHeld:
-        raise CommandError(f"{day:%Y-%m-%d} is not held: see `psr export status`") from None
+        raise CommandError(f"{day:%Y-%m-%d} is not on hold: see `psr export status`") from None
     print(f"{state.day} revision {state.revision} is {state.stage.value}.")
     print("Later days follow at the next run of the schedule: `psr schedule run export_daily` does not wait for it.")
 
@@ -85,9 +85,7 @@ def revise(day: _Day) -> None:
     try:
         state = run(lambda: service().part(ExportDays).revise(day.date()))
     except AlreadyReleased:
-        raise CommandError(
-            f"{day:%Y-%m-%d} is released, or not planned yet: what was sent is never made again"
-        ) from None
+        raise CommandError(f"{day:%Y-%m-%d} is released, or not planned yet: a released day never changes") from None
     print(f"Revision {state.revision + 1} of {state.day} follows at the next run of the schedule.")
 
 
@@ -107,8 +105,8 @@ def resend(
     unknown = sorted(set(recipient or []) - set(recipients()))
     if unknown:
         raise CommandError(f"not in the recipient table: {', '.join(unknown)}")
-    told = run(lambda: _resend(day.date() if day else None, recipient or list(recipients())))
-    print(f"{told} put into today's files.")
+    put = run(lambda: _resend(day.date() if day else None, recipient or list(recipients())))
+    print(f"{put} put into today's files.")
 
 
 async def _resend(day: date | None, names: list[str]) -> int:
@@ -117,7 +115,7 @@ async def _resend(day: date | None, names: list[str]) -> int:
 
 
 async def _newest(days: int) -> list[tuple[date, ExportDay | None, int]]:
-    """Oldest first, from the first day on; each with how many of its parts are missing."""
+    """The days, oldest first, each with its state and the number of missing parts."""
     first = service().settings.export_first_day
     last = last_closed_day(service().clock.now())
     shown = [last - timedelta(days=back) for back in reversed(range(days))]

@@ -1,4 +1,4 @@
-"""`psr migrate`: publish a file of customers, and tell what became of each."""
+"""`psr migrate`: publish a file of customers, and show the outcome of each."""
 
 import csv
 import sys
@@ -48,7 +48,7 @@ def publish(
     with only_publisher(file):
         journal = Journal.of(file, source, restart=restart)
         if journal.published:
-            print(f"{journal.published:,} records are published already; going on after them.")
+            print(f"{journal.published:,} records are published already; continuing after them.")
         found = _surveyed(file, source)
         with _progress() as bar:
             task = bar.add_task("published", total=found.records, completed=journal.published)
@@ -58,7 +58,7 @@ def publish(
                 bar.update(task, completed=now.published)
 
             journal = run(lambda: publish_file(file, source, journal, ramp, show))
-    print(f"{journal.published:,} records published. `psr migrate status {file}` tells what becomes of them.")
+    print(f"{journal.published:,} records published. `psr migrate status {file}` shows their outcomes.")
     if journal.too_large:
         numbers = ", ".join(map(str, journal.too_large[:_SHOWN]))
         raise CommandError(f"{len(journal.too_large)} records are larger than a message can be (numbers {numbers})")

@@ -1,4 +1,4 @@
-"""`psr needs`: whom to ask. Needs that end soon, reviews that are due, people whose needs are not known yet.
+"""`psr needs`: who to contact. Needs that end soon, reviews that are due, people whose needs are not known yet.
 
 Accounts are masked unless they are asked for with a reason. Every use is noted before anything is shown.
 """
@@ -31,7 +31,7 @@ _Reason = Annotated[str | None, typer.Option(help="Why you need to see them; kep
 
 
 class Due(NamedTuple):
-    """One line: something of one registration that falls due on one day."""
+    """One line: a date of one registration that is due."""
 
     due_on: date
     registration_id: str

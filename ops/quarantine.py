@@ -1,4 +1,4 @@
-"""`psr quarantine`: look at messages that could not be applied, try them again, give them up.
+"""`psr quarantine`: list, show, replay and discard messages that could not be applied.
 
 Personal data is masked unless it is asked for with a reason. Every use is noted before it is done.
 """
@@ -31,11 +31,11 @@ app = typer.Typer(no_args_is_help=True)
 _Ids = Annotated[list[str] | None, typer.Argument(help="Record ids, as `list` shows them.")]
 _Status = Annotated[QuarantineStatus, typer.Option(help="Only records with this status.")]
 _Reason = Annotated[str | None, typer.Option("--problem", help="Only records with this problem, as `list` shows it.")]
-#: What tells nothing about a person.
+#: Stands for a value that may be about a person.
 _HIDDEN = "•••"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PLAIN = ("specversion", "type", "source", "time", "datacontenttype")
-#: What stands in those when they are what they should be. An event's id may well hold an account's.
+#: The form of their values, if they are valid. (An event's id may contain an account's.)
 _TERM = re.compile(r"[A-Za-z0-9._:/+-]{1,128}")
 
 
@@ -69,7 +69,7 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="Every record with the status (and problem).")] = False,
     status: _Status = QuarantineStatus.FAILED,
     problem: _Reason = None,
-    reason: Annotated[str | None, typer.Option(help="What was fixed; kept in the audit log.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The fix; kept in the audit log.")] = None,
 ) -> None:
     """Publish messages again, unchanged.
 
@@ -78,7 +78,7 @@ def replay(
     if bool(record_ids) == everything:
         raise CommandError("give record ids, or --all")
     replayed, failures = run(lambda: _replay(_chosen(record_ids, status, problem), reason))
-    print(f"{replayed:,} published again. `psr quarantine list` shows what came back.")
+    print(f"{replayed:,} published again. `psr quarantine list` shows which came back.")
     for failure in failures:
         print(failure)
     if failures:
@@ -148,9 +148,9 @@ async def _content(message: QuarantinedMessage, *, reveal: bool) -> str:
 
 
 async def _replay(records: AsyncIterator[Record], reason: str | None) -> tuple[int, list[str]]:
-    """How many were published, and what hindered each of the others.
+    """The number of published messages, and the failures of the others.
 
-    What is chosen is read before anything is published, since publishing changes it.
+    All chosen records are read before any is published, since publishing changes the choice.
     """
     chosen = [record.record_id async for record in records]
     await service().part(OperatorActions).note(Action.REPLAYED, operator(), list(chosen), reason)
@@ -164,7 +164,7 @@ async def _replay(records: AsyncIterator[Record], reason: str | None) -> tuple[i
 
 
 async def _replay_one(record_id: str) -> None:
-    """Raises `CommandError` if that fails, which says nothing of other records."""
+    """Raises `CommandError` if this record cannot be published."""
     record = await _get(record_id)
     if record.message.erased:
         raise CommandError("the message was erased; there is nothing to publish")
@@ -223,7 +223,7 @@ def _why(record: Record) -> str:
 
 
 def _whole(data: bytes) -> str:
-    """As text that does nothing to a terminal."""
+    """The data as text without control characters for a terminal."""
     try:
         text = json.dumps(from_json(data), indent=2, ensure_ascii=False)
     except ValueError:
@@ -232,7 +232,7 @@ def _whole(data: bytes) -> str:
 
 
 def _masked(data: bytes) -> str:
-    """The shape of a message without what it says of anybody."""
+    """The shape of a message, without its personal data."""
     try:
         event = from_json(data)
     except ValueError:

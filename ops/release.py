@@ -1,7 +1,7 @@
 """`psr release …`: build, upload, plan, apply and check releases. Release and rollback are one command each.
 
-People and the build pipeline run the same commands (as nox sessions). What is planned is saved, and what is applied is
-the saved plan, never a new one.
+People and the build pipeline run the same commands (as nox sessions). `plan` saves its plan, and `apply` applies only a
+saved plan.
 """
 
 import json
@@ -48,13 +48,13 @@ def list_releases(environment: Environment) -> None:
 @app.command()
 def plan(environment: Environment, release: ReleaseName = None, terraform: Program = "terraform") -> None:
     """Plan a release and save the plan as dist/ENVIRONMENT.tfplan."""
-    manifest = manifest_path(environment)
+    release_file = release_path(environment)
     if release is not None:
-        _bucket(environment).fetch_release(release, manifest)
+        _bucket(environment).fetch_release(release, release_file)
     else:
-        manifest.write_bytes((DIST / "release.json").read_bytes())
+        release_file.write_bytes((DIST / "release.json").read_bytes())
     _run(terraform, environment, "init", "-input=false")
-    _run(terraform, environment, "plan", "-input=false", f"-var=release={manifest}", f"-out={_plan(environment)}")
+    _run(terraform, environment, "plan", "-input=false", f"-var=release={release_file}", f"-out={_plan(environment)}")
 
 
 @app.command()
@@ -62,7 +62,7 @@ def save(environment: Environment, name: Annotated[str, typer.Argument(help="Nam
     """Save the plan for approval, and for `apply --saved` on another machine."""
     bucket = _bucket(environment)
     bucket.put(f"plans/{environment}/{name}.tfplan", _plan(environment).read_bytes())
-    bucket.put(f"plans/{environment}/{name}.json", manifest_path(environment).read_bytes())
+    bucket.put(f"plans/{environment}/{name}.json", release_path(environment).read_bytes())
     print(f"saved plan {name}")
 
 
@@ -75,7 +75,7 @@ def apply(environment: Environment, saved: SavedPlan = None, terraform: Program 
     if saved is not None:
         bucket = _bucket(environment)
         bucket.fetch(f"plans/{environment}/{saved}.tfplan", _plan(environment))
-        bucket.fetch(f"plans/{environment}/{saved}.json", manifest_path(environment))
+        bucket.fetch(f"plans/{environment}/{saved}.json", release_path(environment))
         _run(terraform, environment, "init", "-input=false")
     _run(terraform, environment, "apply", "-input=false", str(_plan(environment)))
 
@@ -94,7 +94,7 @@ def deploy(environment: Environment, release: ReleaseName = None, terraform: Pro
 @app.command()
 def smoke(environment: Environment, terraform: Program = "terraform") -> None:
     """Check from outside that the service runs the deployed build and requires a token."""
-    release = json.loads(manifest_path(environment).read_text(encoding="utf-8"))
+    release = json.loads(release_path(environment).read_text(encoding="utf-8"))
     check(outputs(environment, terraform)["url"], release["functions"][release["default_function"]]["sha256"])
     print("smoke test passed")
 
@@ -105,18 +105,18 @@ def outputs(environment: str, terraform: str) -> dict[str, Any]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise CommandError(f"`{' '.join(command)}` does not tell the addresses of {environment}") from None
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+        raise CommandError(f"`{' '.join(command)}` does not give the addresses of {environment}") from None
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def check(url: str, build: str) -> None:
-    """Raises `CommandError` unless a service serves a build and refuses a lookup without a token."""
+    """Raises `CommandError` unless a service runs a build and refuses a lookup without a token."""
     try:
         status = httpx.get(f"{url}/_status", timeout=30).raise_for_status().json()
         refused = httpx.post(f"{url}/v1/registrations:lookup", json={"account_id": "A-0"}, timeout=30)
     except httpx.HTTPError as error:
-        raise CommandError(f"{url} does not answer as it should: {type(error).__name__}") from None
+        raise CommandError(f"{url} does not answer properly: {type(error).__name__}") from None
     if status["build"] != build:
         raise CommandError(f"{url} serves the build {status['build']}, not the one that was deployed")
     if refused.status_code != httpx.codes.UNAUTHORIZED:
@@ -158,8 +158,8 @@ def _bucket(environment: str) -> ReleaseBucket:
     return ReleaseBucket(project[1])
 
 
-def manifest_path(environment: str) -> Path:
-    """The release manifest that the environment's plan was made of: Terraform reads it again when it applies."""
+def release_path(environment: str) -> Path:
+    """The release file of the environment's plan. Terraform reads it again when it applies the plan."""
     return DIST / f"{environment}.release.json"
 
 

@@ -26,10 +26,10 @@ from tools.errors import CommandError
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
 _FUELS = {Fuel.ELECTRICITY: "electricity", Fuel.GAS: "gas"}
-#: Stands for the register as a whole beside its needs codes.
+#: Stands for the whole register next to its needs codes.
 ANY = ""
 
-#: What an account is counted under: for each fuel that it is registered for, `ANY` and each of its needs codes.
+#: The rows that count an account: for each fuel that it is registered for, `ANY` and each of its needs codes.
 Counted = frozenset[tuple[Fuel, str]]
 
 
@@ -70,13 +70,13 @@ def report(
 
 
 class Tally:
-    """Adds accounts up, one after the other: what it holds does not grow with them."""
+    """Adds accounts up one by one, in constant memory."""
 
     def __init__(self) -> None:
         self._before, self._added, self._removed, self._registered = (Counter[tuple[Fuel, str]]() for _ in range(4))
 
     def add(self, steps: list[Counted]) -> None:
-        """Count one account: what it is counted under as the period begins, and after each change in it."""
+        """Count one account: the rows that count it at the start of the period, and after each change in it."""
         self._before.update(steps[0])
         for earlier, later in pairwise(steps):
             self._added.update(later - earlier)
@@ -91,7 +91,7 @@ class Tally:
 
 
 def steps_of(changes: Iterable[Change], first: date, last: date) -> list[Counted]:
-    """What one account was counted under as `first` began and after each of its changes, in any order, until `last`."""
+    """The rows that counted one account at the start of `first` and after each of its changes until `last`."""
     steps: list[Counted] = [frozenset()]
     versions = sorted((change for change in changes if change.made_a_version), key=lambda change: change.version)
     for change in versions:
@@ -125,12 +125,12 @@ def as_chart(rows: list[Figures], first: date, last: date) -> str:
     return bar_chart(
         f"Priority Services Register, {last:%-d %B %Y}",
         f"Accounts by needs code at the end of the day; added and removed since {first:%-d %B %Y}",
-        [f"{row.fuel}, all codes: {_told(row)}" for row in (by_key[ANY, fuel] for fuel in fuels)],
-        [(label, [Bar(row.registered, _told(row)) for row in group]) for label, group in groups.items()],
+        [f"{row.fuel}, all codes: {_figures_text(row)}" for row in (by_key[ANY, fuel] for fuel in fuels)],
+        [(label, [Bar(row.registered, _figures_text(row)) for row in group]) for label, group in groups.items()],
     )
 
 
-def _told(row: Figures) -> str:
+def _figures_text(row: Figures) -> str:
     return f"{row.registered:,} (+{row.added:,} \N{MINUS SIGN}{row.removed:,})"
 
 

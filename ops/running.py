@@ -1,4 +1,4 @@
-"""How a command runs what it asks of the service's own modules, and who runs it."""
+"""Run the service's coroutines in a command, and name the operator."""
 
 import asyncio
 import os
@@ -19,9 +19,9 @@ _Result = TypeVar("_Result")
 
 
 def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
-    """Run it, and tell in one line what cannot be done. Clients are made inside the loop that uses them.
+    """Run a coroutine in a new event loop, inside which the clients are made too.
 
-    Raises `CommandError`.
+    Raises `CommandError`, which says in one line what cannot be done.
     """
 
     async def inside() -> _Result:
@@ -43,9 +43,9 @@ def named(problem: Problem) -> str:
 
 
 def operator() -> str:
-    """Who runs the command: the account on this machine and, with a real project, that of the credentials.
+    """The person who runs the command: the account on this machine and, with a real project, that of the credentials.
 
-    Not what the environment calls the user, which anybody can set.
+    Environment variables do not count, since anyone can set them.
     """
     user = f"{_account_of(os.getuid())}@{socket.gethostname()}"
     if emulator_host("FIRESTORE") is not None:

@@ -1,4 +1,4 @@
-"""Verifies an exported day from its files alone: no database, no network, nothing but the folder and a public key."""
+"""Verify an exported day from its files alone: no database, no network, only the folder and a public key."""
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -15,7 +15,7 @@ from shared.export.signer import is_signed
 
 
 class Content(NamedTuple):
-    """What a file says. `groups` are its lines without header and trailer."""
+    """The content of a file. `groups` counts its lines without header and trailer."""
 
     envelope: Envelope
     sets: int
@@ -24,7 +24,7 @@ class Content(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What came of one revision's folder. `faults` are sentences; none means that everything agrees."""
+    """The result for one revision's folder. `faults` are sentences; none means that everything agrees."""
 
     folder: Path
     manifest: Manifest | None
@@ -39,7 +39,7 @@ def revisions(path: Path) -> list[Path]:
 
 
 def verify(folder: Path, public_key: bytes | None) -> Verified:
-    """Check a revision: manifest, signature (with a key), each file's bytes, format and counts, what is left over."""
+    """Check a revision: manifest, signature (with a key), each file's bytes, format and counts, surplus files."""
     content = _read(folder / MANIFEST)
     if content is None:
         return Verified(folder, None, released=False, faults=["there is no manifest.json: the day is not complete"])
@@ -110,17 +110,17 @@ def _file_faults(
         yield f"{file.path} is not the file of the manifest: size or SHA-256 differ"
         return None
     try:
-        told = _READERS[row.format](content)
+        read = _READERS[row.format](content)
     except BadFile as bad:
         yield f"{file.path}: {bad}"
         return None
     expected = (file.file_id, manifest.supplier, row.recipient, manifest.created_at)
-    envelope = told.envelope
+    envelope = read.envelope
     if (envelope.file_id, envelope.sender, envelope.receiver, envelope.created_at) != expected:
         yield f"{file.path}: file id, sender, receiver or creation time are not the manifest's"
-    if (told.sets + told.deletes, told.groups) != (file.supply_points, file.rows):
+    if (read.sets + read.deletes, read.groups) != (file.supply_points, file.rows):
         yield f"{file.path} does not hold {file.supply_points} supply points in {file.rows} rows"
-    return told
+    return read
 
 
 def _left_over(folder: Path, manifest: Manifest) -> Iterator[str]:

@@ -80,7 +80,7 @@ def local_stack(layout_file: Path | None, token: str | None) -> Deployment:
 def environment_of(name: str, terraform: str, token: str | None, location: str) -> Deployment:
     """An environment. `token` is an access token of its issuer. Raises `CommandError`."""
     output = release.outputs(name, terraform)
-    manifest = release.manifest_path(name)
+    manifest = release.release_path(name)
     functions = json.loads(manifest.read_text(encoding="utf-8"))["functions"] if manifest.exists() else {}
     return Deployment(
         url=output["url"],

@@ -82,8 +82,8 @@ def _subscription_faults(
         yield _fault(name, f"has its subscription on {other}, not on {topic}: nothing reaches it", runbook, deployment)
     endpoint = subscription.push_config.push_endpoint
     if endpoint.rstrip("/") != deployment.functions.get(name, "").rstrip("/"):
-        fault = f"is not where its subscription pushes to ({endpoint or 'nowhere'})"
-        yield _fault(name, fault, runbook, deployment)
+        elsewhere = f"is not where its subscription pushes to ({endpoint or 'nowhere'})"
+        yield _fault(name, elsewhere, runbook, deployment)
     if fault := _dead_letter_fault(topic, subscription.dead_letter_policy, shared, deployment):
         yield _fault(name, fault, "dead_letters", deployment)
 

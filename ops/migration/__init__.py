@@ -1,1 +1,1 @@
-"""Migrations of millions of customers: reading their file, publishing it at a rate, telling what became of each."""
+"""Migrations of millions of customers: read their file, publish it at a rate, show the outcome of each record."""

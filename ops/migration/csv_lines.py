@@ -99,7 +99,7 @@ def _split(content: str) -> list[str]:
             end = comma if comma >= 0 else len(content)
             cells.append(content[start:end])
             if '"' in cells[-1]:
-                raise ValueError("a quote stands in a cell that is not in quotes")
+                raise ValueError("there is a quote in a cell that is not in quotes")
         if end == len(content):
             return cells
         start = end + 1

@@ -1,4 +1,4 @@
-"""How far a file has been published to a project: kept beside it, so that a stopped run goes on where it was."""
+"""How far a file has been published to a project. A later run continues there. Kept next to the file."""
 
 import fcntl
 import hashlib
@@ -38,7 +38,7 @@ class Journal(Model):
         Raises `CommandError` if the file, or the source of its rows, is not what it was.
         """
         new = cls(size=file.stat().st_size, fingerprint=_fingerprint(file), source=source)
-        path = journal_beside(file)
+        path = journal_path(file)
         if restart or not path.exists():
             return new
         try:
@@ -53,22 +53,22 @@ class Journal(Model):
                 "with --restart it is published from its beginning, which does no harm"
             )
         if kept.source != source:
-            raise CommandError(f"{file.name} was published in part with --source {kept.source}; go on with that")
+            raise CommandError(f"{file.name} was published in part with --source {kept.source}; use that again")
         return kept
 
     def keep(self, file: Path) -> None:
-        """Write it whole or not at all."""
-        with replacing(journal_beside(file)) as text:
+        """Write it completely or not at all."""
+        with replacing(journal_path(file)) as text:
             text.write(self.model_dump_json())
 
 
 @contextmanager
 def only_publisher(file: Path) -> Iterator[None]:
-    """Nobody else publishes this file to this project meanwhile: the journal has one writer.
+    """Hold the file, so that no other process publishes it to this project: the journal has one writer.
 
-    Raises `CommandError` if somebody else does, or if nothing can be written beside the file.
+    Raises `CommandError` if another process holds it, or if the folder of the file is not writable.
     """
-    path = journal_beside(file).with_suffix(".lock")
+    path = journal_path(file).with_suffix(".lock")
     try:
         lock = path.open("a+", encoding="utf-8")
     except OSError as error:
@@ -80,8 +80,8 @@ def only_publisher(file: Path) -> Iterator[None]:
             lock.seek(0)
             raise CommandError(
                 f"{file.name} is being published to {service().settings.project} already "
-                f"({lock.read() or 'just begun'}). "
-                "Wait until that has ended, or stop it; then publish again"
+                f"({lock.read() or 'just started'}). "
+                "Wait for the end of that run, or stop it; then publish again"
             ) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
@@ -89,8 +89,8 @@ def only_publisher(file: Path) -> Iterator[None]:
         yield
 
 
-def journal_beside(file: Path) -> Path:
-    """Where the journal is. Each project has its own: what a rehearsal has published is new to production."""
+def journal_path(file: Path) -> Path:
+    """The path of the journal. Each project has its own, since a rehearsal publishes nothing to production."""
     return file.with_name(f"{file.name}.{service().settings.project}.journal.json")
 
 

@@ -1,4 +1,4 @@
-"""Publishing a source file at a rate that Firestore's key ranges grow into: 500 a second, half as much again each
+"""Publish a source file at a rate that Firestore can split its key ranges for: 500 a second, half as much again each
 five minutes (the 500/50/5 rule).
 """
 
@@ -16,7 +16,7 @@ from shared.store.service import service
 
 TOPIC = "psr-customer-migration"
 _REQUEST_MESSAGES = 500
-#: Requests on their way at the same time.
+#: Simultaneous requests.
 _AT_ONCE = 8
 
 
@@ -29,16 +29,16 @@ class Ramp(NamedTuple):
     ceiling: float = 10_000.0
 
     def rate(self, elapsed: float) -> float:
-        """After so many seconds."""
+        """The rate after a number of seconds."""
         return float(min(self.start * self.growth ** (elapsed // self.step_seconds), self.ceiling))
 
 
 async def publish_file(
     file: Path, source: str, journal: Journal, ramp: Ramp, progress: Callable[[Journal], None]
 ) -> Journal:
-    """Publish what the journal does not name as published, and keep the journal; `progress` hears of it.
+    """Publish the records that the journal does not name as published, and keep the journal; `progress` gets it.
 
-    Raises `CommandError`, `Unavailable` (run it again: it goes on where it was).
+    Raises `CommandError`, `Unavailable` (run it again: it continues where it stopped).
     """
     began = time.monotonic()
 

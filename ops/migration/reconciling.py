@@ -1,4 +1,4 @@
-"""What became of every record of a source file, asked of the register itself: a change, or a quarantine record."""
+"""The outcome of every record of a source file, read from the register itself: a change, or a quarantine record."""
 
 import asyncio
 import sqlite3
@@ -27,7 +27,7 @@ from shared.store.quarantine_records import event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
 
-#: Asked for with one request, and requests at the same time.
+#: Records in one request, and simultaneous requests.
 _RECORDS = 100
 _REQUESTS = 8
 _SUBSCRIPTION = "consume-migration"
@@ -36,7 +36,7 @@ _APPLIED = ("registered", "amended", "ended", "no_change")
 
 
 class Reconciliation(NamedTuple):
-    """`outcomes` count distinct records by what became of them; `duplicates` are further copies of the same."""
+    """`outcomes` counts distinct records by outcome; `duplicates` are further copies of the same records."""
 
     sent: int
     duplicates: int
@@ -55,7 +55,7 @@ async def reconcile(
     missing: Callable[[Record], None],
     progress: Callable[[int], None],
 ) -> Reconciliation:
-    """Ask for every record that the journal names as published; `missing` hears of each that is nowhere.
+    """Look up every record that the journal names as published; `missing` gets each without an outcome.
 
     Raises `CommandError`, `Unavailable`.
     """
@@ -82,7 +82,7 @@ async def reconcile(
 
 
 async def _outcomes(sent: list[tuple[Record, str]]) -> list[tuple[Record, str]]:
-    """What became of records, given with the ids that they have in quarantine; two RPCs."""
+    """The outcomes of records, which come with their ids in quarantine; two RPCs."""
     kept, changes = await asyncio.gather(
         service().part(Quarantine).get_all([record_id for _, record_id in sent]),
         service().documents.batch_get([Key("changes", _change_id(record)) for record, _ in sent]),
@@ -130,14 +130,14 @@ def _record_id(record: Record, nameless: Iterator[str]) -> str:
 
 
 class _Seen:
-    """Which records have come before."""
+    """The records that were read before."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.execute("CREATE TABLE seen (record BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def is_new(self, record: Record) -> bool:
-        """Whether no record with the same bytes has come before. Those that do not say what they are, are all new."""
+        """Whether no record with the same bytes was read before. Records without source and id are all new."""
         if not record.named:
             return True
         key = sha256(record.data).digest()

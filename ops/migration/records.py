@@ -1,8 +1,8 @@
 """Records of a source file, one at a time, as the bytes of the event that is published for each.
 
-NDJSON: one CloudEvent `uk.psr.customer.migrated.v1` a line, published as it stands. CSV: one customer a row, made into
-an event here. What is wrong in a record is not mended and not left out: the consumer keeps it with its reason. A line
-that cannot be read as CSV is no record: the whole file is refused.
+NDJSON: one CloudEvent `uk.psr.customer.migrated.v1` a line, published unchanged. CSV: one customer a row, which becomes
+an event here. A faulty record is neither fixed nor left out: the consumer quarantines it with the fault. A line that
+cannot be read as CSV is no record: the whole file is refused.
 """
 
 import json
@@ -22,7 +22,7 @@ from tools.errors import CommandError
 TYPE = "uk.psr.customer.migrated.v1"
 #: Pub/Sub takes 10 MB a message and a request; some of it is the envelope.
 LARGEST_BYTES = 9_900_000
-#: What a row has too much or too little of stands in its event, which is refused for it.
+#: Fields of an event whose row has too many or too few cells. The consumer refuses it for them.
 _SURPLUS = "surplus_cells"
 _MISSING = "missing_cells"
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -62,12 +62,12 @@ class Record(NamedTuple):
 
     @property
     def named(self) -> bool:
-        """Whether the event says what it is; another is found by its message id only."""
+        """Whether the event states source and id; one that does not is found by its message id only."""
         return self.source is not None and self.event_id is not None
 
 
 class Reading:
-    """What one pass over a file has met. Wrong lines are passed over; the first few are kept by number.
+    """The counts of one pass over a file. It skips faulty lines and keeps the first few by number.
 
     Records that are `not_utf8` are published like all others.
     """
@@ -79,7 +79,7 @@ class Reading:
         self.first_wrong: dict[int, str] = {}
 
     def refuse(self, line: CsvLine) -> None:
-        """Note a line that cannot be read."""
+        """Count a line that cannot be read."""
         self.wrong += 1
         if len(self.first_wrong) < self._KEPT:
             self.first_wrong[line.number] = str(line.wrong)
@@ -154,18 +154,18 @@ def _columns(file: Path, header: CsvLine) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    """What is no name of a column may be a customer's: the first line may be missing."""
+    """The names, without those that may belong to a customer because the line of names is missing."""
     return ", ".join(name if _COLUMN.fullmatch(name) else "(no column name)" for name in names)
 
 
 def _record(number: int, line: int, data: bytes) -> Record:
-    """Read as the quarantine reads it, so that both know it by the same name."""
-    told = event_attributes(data)
-    return Record(number, line, data, told.get("source") or None, told.get("id") or None, told.get("subject"))
+    """A record, with the attributes that the quarantine would read, so that both use the same id."""
+    stated = event_attributes(data)
+    return Record(number, line, data, stated.get("source") or None, stated.get("id") or None, stated.get("subject"))
 
 
 def _event(row: dict[str, str], source: str, unlike: Mapping[str, object]) -> dict[str, object]:
-    """The same row makes the same event, whenever and however often it is published."""
+    """The same row always makes the same event."""
     return {
         "specversion": "1.0",
         "type": TYPE,

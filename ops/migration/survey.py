@@ -1,4 +1,4 @@
-"""A first pass over a source file, before anything of it is published: whether all of it can be read, and which
+"""A first pass over a source file, before any of it is published: whether all of it can be read, and which
 accounts are in it more than once with different records.
 """
 
@@ -60,8 +60,9 @@ def survey(
 ) -> Survey:
     """Read a file to its end, in flat memory.
 
-    `repeated` hears of each line of an account whose records differ: the account as a number from 1, and the line.
-    `progress` hears of lines. Raises `CommandError` if a line cannot be read, or lines and records do not add up.
+    `repeated` gets each line of an account whose records differ: the account as a number from 1, and the line.
+    `progress` gets the number of lines. Raises `CommandError` if a line cannot be read, or lines and records do not add
+    up.
     """
     reading = Reading()
     with scratch_database() as database:

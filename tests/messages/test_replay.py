@@ -176,7 +176,7 @@ async def test_an_operators_replay_of_many_names_each_that_failed(push: Push) ->
 
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "1 published again. `psr quarantine list` shows what came back.",
+        "1 published again. `psr quarantine list` shows which came back.",
         f"{records[0].record_id}: the message was erased; there is nothing to publish",
         f"{records[1].record_id}: its data is not in the bucket; discard it",
     ]

@@ -248,7 +248,7 @@ def test_an_environment_is_read_from_its_terraform_outputs(tmp_path: Path) -> No
     behind = found._replace(front_door=True, url="https://psr.example")
     assert behind.api("lookup") == behind.address("lookup") == "https://psr.example"
     assert behind.address("export_daily") == "https://export.example"
-    with pytest.raises(CommandError, match="does not tell the addresses of dev"):
+    with pytest.raises(CommandError, match="does not give the addresses of dev"):
         environment_of("dev", "/no/such/terraform", None, "europe-west2")
 
 

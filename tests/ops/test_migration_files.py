@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.migration.csv_lines import LONGEST_CELL, csv_lines
-from ops.migration.journal import Journal, journal_beside, only_publisher
+from ops.migration.journal import Journal, journal_path, only_publisher
 from ops.migration.records import records
 from ops.migration.survey import Survey, physical_lines, survey
 from tests.ops.commands import psr
@@ -61,9 +61,9 @@ def events(file: Path) -> list[bytes]:
     ("wrong", "why"),
     [
         pytest.param(line(2, '"Bob'), "a quote opens a cell and none closes it on the same line", id="opening quote"),
-        pytest.param(line(2, 'Zoe"'), "a quote stands in a cell that is not in quotes", id="closing quote"),
-        pytest.param(line(2, 'Bo"b'), "a quote stands in a cell that is not in quotes", id="quote in the middle"),
-        pytest.param(line(2, ' "Bob"'), "a quote stands in a cell that is not in quotes", id="space before a quote"),
+        pytest.param(line(2, 'Zoe"'), "there is a quote in a cell that is not in quotes", id="closing quote"),
+        pytest.param(line(2, 'Bo"b'), "there is a quote in a cell that is not in quotes", id="quote in the middle"),
+        pytest.param(line(2, ' "Bob"'), "there is a quote in a cell that is not in quotes", id="space before a quote"),
         pytest.param(line(2, '"Bob" Test'), "text follows the quote that closes a cell", id="text after a quote"),
         pytest.param(line(2, '"Bob "the" Test"'), "text follows the quote that closes a cell", id="quotes not doubled"),
         pytest.param(line(2, needs='"'), "a quote opens a cell and none closes it", id="a quote alone at the end"),
@@ -199,8 +199,8 @@ def test_a_stray_quote_ends_publish_with_its_line_and_no_journal(tmp_path: Path)
     answer = psr("migrate", "publish", file)
     assert answer.returncode == 1
     assert "error: c.csv cannot be read as CSV. line 3: a quote opens" in answer.stderr
-    assert "; line 21: a quote stands in a cell" in answer.stderr
-    assert not journal_beside(file).exists()
+    assert "; line 21: there is a quote in a cell" in answer.stderr
+    assert not journal_path(file).exists()
     assert "Traceback" not in answer.stderr
 
 
@@ -227,11 +227,11 @@ def test_journals_that_are_written_at_once_are_each_written_whole(tmp_path: Path
         assert len(list(threads.map(keep, range(1, 200)))) == 199
     journal = Journal.of(file, SOURCE)
     assert journal.published == len(journal.message_ids) > 0
-    assert {path.name for path in tmp_path.iterdir()} == {file.name, journal_beside(file).name}
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, journal_path(file).name}
 
 
 def test_a_journal_that_is_none_is_said_to_be_none(tmp_path: Path) -> None:
     file = lines_file(tmp_path, line(1))
-    journal_beside(file).write_text('{"size": 1')
+    journal_path(file).write_text('{"size": 1')
     with pytest.raises(CommandError, match=r"is not a journal\. Publish with --restart"):
         Journal.of(file, SOURCE)
