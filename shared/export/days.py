@@ -16,8 +16,17 @@ from pydantic_core import to_json
 from shared.clock import last_closed_day
 from shared.domain.export_day import ExportDay, ExportStopped, Part, Stage, configuration_of, folder
 from shared.errors import Unavailable
+from shared.export.day_manifest import (
+    DAY_MANIFEST,
+    RELEASED,
+    SIGNATURE,
+    DayManifest,
+    Released,
+    day_manifest_of,
+    digest_of,
+    sums_of,
+)
 from shared.export.gate import TRAILING_DAYS, why_held
-from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of, sums_of
 from shared.export.planner import begun, cut, unplanned
 from shared.export.signer import Signer, signer
 from shared.export.work import part_due
@@ -163,7 +172,7 @@ class ExportDays:
         if plan.stage is Stage.HELD:
             return "a decision (ops export release)"
         parts = await self._exports.parts(plan)
-        manifest = manifest_of(plan, parts, str(self._settings.supplier_mpid))
+        manifest = day_manifest_of(plan, parts, str(self._settings.supplier_mpid))
         await self._check_objects(plan, parts)
         await self._write_manifest(plan, manifest)
         plan = plan.model_copy(update={"sums": sums_of(manifest), "manifest_sha256": digest_of(manifest)})
@@ -208,13 +217,13 @@ class ExportDays:
             raise Unavailable(retry_after=5)  # a revision was asked for meanwhile
         return stored.state  # another run was faster
 
-    async def _write_manifest(self, plan: ExportDay, manifest: Manifest) -> None:
+    async def _write_manifest(self, plan: ExportDay, manifest: DayManifest) -> None:
         """Raises `ExportStopped`, `Unavailable`."""
         content = manifest.text()
         await put_or_stop(self._bucket, plan, SIGNATURE, await self._signer.sign(content), _OCTETS)
-        await put_or_stop(self._bucket, plan, MANIFEST, content, _JSON)
+        await put_or_stop(self._bucket, plan, DAY_MANIFEST, content, _JSON)
 
-    async def _why_held(self, plan: ExportDay, manifest: Manifest) -> str | None:
+    async def _why_held(self, plan: ExportDay, manifest: DayManifest) -> str | None:
         """The anomaly gate. Every day since the first is released, or this one's turn had not come."""
         back = min(TRAILING_DAYS, (plan.day - self._first_day).days)
         before = await self._exports.days([plan.day - timedelta(days=days) for days in range(1, back + 1)])
@@ -227,7 +236,7 @@ class ExportDays:
 
     async def _check_manifest(self, plan: ExportDay) -> None:
         """Raises `ExportStopped` unless the manifest is still what was written, `Unavailable`."""
-        path = f"{folder(plan.day, plan.revision)}/{MANIFEST}"
+        path = f"{folder(plan.day, plan.revision)}/{DAY_MANIFEST}"
         if await self._bucket.sha256(path) != plan.manifest_sha256:
             raise _changed(plan, path)
 

@@ -13,7 +13,7 @@ from shared.domain.networks import Send
 from shared.domain.recipients import Withheld
 from shared.domain.registration import RegistrationId
 from shared.domain.sharing import LawfulBasis
-from shared.export.manifest import Manifest, manifest_of
+from shared.export.day_manifest import DayManifest, day_manifest_of
 from shared.export.render import PartFile, path_of
 from shared.settings import Settings
 from tools.local.sample import mpan, mprn
@@ -83,5 +83,5 @@ def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, list[Part], dict
     return plan, written, files
 
 
-def manifest(plan: ExportDay, parts: Sequence[Part]) -> Manifest:
-    return manifest_of(plan, parts, "SUPP")
+def manifest(plan: ExportDay, parts: Sequence[Part]) -> DayManifest:
+    return day_manifest_of(plan, parts, "SUPP")

@@ -13,7 +13,7 @@ from ops.verification import verify
 from shared.domain import export_day as plans
 from shared.domain.export_day import ExportStopped, Stage
 from shared.errors import ClockOutOfStep
-from shared.export.manifest import Manifest
+from shared.export.day_manifest import DayManifest
 from shared.store.documents import Key
 from tests.export.world import ROOT, World, london
 from tools.local.layout import Layout
@@ -46,7 +46,7 @@ async def a_checked_day(world: World) -> dict[str, bytes]:
 async def test_a_checked_day_is_written_as_it_should_be(emulators: Layout, tmp_path: Path) -> None:  # noqa: ARG001
     world = World(tmp_path, first_day=date(2026, 11, 22))
     files = await a_checked_day(world)
-    manifest = Manifest.model_validate_json(files["2026-11-23/r1/manifest.json"])
+    manifest = DayManifest.model_validate_json(files["2026-11-23/r1/manifest.json"])
     made = {
         name.removeprefix("2026-11-23/r1/"): content.replace(f"{manifest.created_at:%Y%m%d%H%M%S}".encode(), b"<time>")
         for name, content in files.items()
@@ -74,7 +74,7 @@ async def test_a_checked_day_is_written_as_it_should_be(emulators: Layout, tmp_p
 async def test_recipients_with_nothing_have_a_row_and_no_file_and_a_quiet_day_is_released(world: World) -> None:
     files = await world.run("2026-11-24 02:05")
     assert sorted(files) == [f"2026-11-23/r1/{name}" for name in ("manifest.json", "manifest.json.sig", "released")]
-    manifest = Manifest.model_validate_json(files["2026-11-23/r1/manifest.json"])
+    manifest = DayManifest.model_validate_json(files["2026-11-23/r1/manifest.json"])
     assert {row.counted for row in manifest.recipients} == {0}
     assert {"EELC", "SHPR", "unroutable"} < {row.recipient for row in manifest.recipients}
 
@@ -104,7 +104,7 @@ async def test_missed_days_are_made_oldest_first_each_with_its_own_state(world: 
     assert [[line.split("|")[1] for line in lines[1:]] for lines in told] == [["02"], ["08"], []]
     assert told[2][0].endswith("|T|T|")
     assert await world.released() == [MONDAY, TUESDAY, WEDNESDAY]
-    times = [Manifest.model_validate_json(files[f"{day}/r1/manifest.json"]).created_at for day in (MONDAY, TUESDAY)]
+    times = [DayManifest.model_validate_json(files[f"{day}/r1/manifest.json"]).created_at for day in (MONDAY, TUESDAY)]
     assert times[0] < times[1], "receivers may order files by their creation time"
 
 

@@ -10,7 +10,7 @@ from shared.domain import export_day as plans
 from shared.domain.export_day import Stage
 from shared.errors import Unavailable
 from shared.export import d0225, days
-from shared.export.manifest import Manifest
+from shared.export.day_manifest import DayManifest
 from shared.store import exports
 from shared.store.documents import Documents, Key
 from tests.export.samples import told
@@ -75,7 +75,7 @@ async def test_hundreds_of_parts_of_one_recipient_are_planned_in_steps_written_a
     assert len(kept.state.model_dump_json()) < 2_000, "the day's document does not grow with its parts"
     folder = world.download(FIRST_DAY, 1)
     assert verify(folder, world.public_key).faults == []
-    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    manifest = DayManifest.model_validate_json((folder / "manifest.json").read_bytes())
     files = [file for row in manifest.recipients for file in row.files]
     assert len({file.file_id for file in files}) == PARTS
     mpans = [one.mpan for file in files for one in d0225.read((folder / file.path).read_bytes()).details]

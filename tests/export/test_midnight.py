@@ -11,7 +11,7 @@ from freezegun import freeze_time
 
 from ops.verification import verify
 from shared.errors import ClockOutOfStep, SupplyPointHeld, Unavailable
-from shared.export.manifest import Manifest
+from shared.export.day_manifest import DayManifest
 from shared.store.commits import CommitConflict
 from shared.store.documents import Documents
 from shared.store.registrations import Registrations
@@ -52,7 +52,7 @@ async def test_a_change_is_in_its_own_days_file(
     world.clock.still = None
     files = await world.run(f"{own + timedelta(days=2)} 02:05")
     counted = {
-        name[:10]: Manifest.model_validate_json(content).counted
+        name[:10]: DayManifest.model_validate_json(content).counted
         for name, content in files.items()
         if name.endswith("manifest.json")
     }
@@ -82,7 +82,7 @@ async def test_files_made_in_the_hour_that_comes_twice_are_read_back_with_the_ti
     await world.work()
     folders = [world.download(date(2026, 10, day), 1) for day in (22, 23)]
     assert [verify(folder, world.public_key).faults for folder in folders] == [[], []]
-    times = [Manifest.model_validate_json((f / "manifest.json").read_bytes()).created_at for f in folders]
+    times = [DayManifest.model_validate_json((f / "manifest.json").read_bytes()).created_at for f in folders]
     assert times == [datetime.fromisoformat(dated), datetime.fromisoformat(dated) + timedelta(seconds=1)]
 
 

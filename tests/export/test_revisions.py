@@ -11,8 +11,8 @@ from shared.domain import export_day as plans
 from shared.domain.export_day import Stage
 from shared.errors import Unavailable
 from shared.export import planner
+from shared.export.day_manifest import Released
 from shared.export.days import AlreadyReleased, NotHeld
-from shared.export.manifest import Released
 from shared.store.objects import Bucket
 from tests.export.world import World, london
 from tools.local.sample import mpan

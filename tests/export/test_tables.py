@@ -7,7 +7,7 @@ import pytest
 
 from ops.verification import verify
 from shared.domain.export_day import ExportStopped
-from shared.export.manifest import Manifest
+from shared.export.day_manifest import DayManifest
 from shared.store.supply_points import Claim
 from tests.export.conftest import Tables
 from tests.export.world import World
@@ -39,7 +39,7 @@ def to_partner(files: dict[str, bytes], day: date) -> list[tuple[str, str]]:
 def row(files: dict[str, bytes], day: date, recipient: str) -> tuple[int, int, dict[str, int]]:
     """Sets, deletes and what is withheld, of a recipient in a day's manifest."""
     newest = max(name for name in files if name.startswith(f"{day}") and name.endswith("manifest.json"))
-    manifest = Manifest.model_validate_json(files[newest])
+    manifest = DayManifest.model_validate_json(files[newest])
     found = next(row for row in manifest.recipients if row.recipient == recipient)
     return found.sets, found.deletes, {str(reason): count for reason, count in found.withheld.items()}
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ops.verification import revisions, verify
 from shared.domain.recipients import Withheld
-from shared.export.manifest import Released
+from shared.export.day_manifest import Released
 from shared.export.signer import LocalKey
 from tests.export.samples import DAY, deleted, export_day, manifest, told, withheld
 from tests.export.world import ROOT

@@ -9,12 +9,12 @@ from shared.domain.export_day import ExportDay, ExportStopped, Part, PartResult,
 from shared.domain.recipients import Withheld, recipients
 from shared.model import Model
 
-MANIFEST = "manifest.json"
+DAY_MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
 RELEASED = "released"
 
 
-class ManifestFile(Model):
+class DayManifestFile(Model):
     """One file. `path` is relative to the manifest; `rows` are its lines without header and trailer."""
 
     path: str
@@ -26,7 +26,7 @@ class ManifestFile(Model):
     supply_points: int
 
 
-class ManifestRecipient(Model):
+class DayManifestRecipient(Model):
     """One recipient: supply points counted in the feed = written (set or deleted) + withheld (by reason)."""
 
     recipient: str
@@ -37,10 +37,10 @@ class ManifestRecipient(Model):
     sets: int
     deletes: int
     withheld: dict[Withheld, int]
-    files: list[ManifestFile]
+    files: list[DayManifestFile]
 
 
-class Manifest(Model):
+class DayManifest(Model):
     """A revision of a day. `counted` is the whole day's count, taken by itself; recipients with nothing have a row."""
 
     day: date
@@ -54,7 +54,7 @@ class Manifest(Model):
     sets: int
     deletes: int
     withheld: int
-    recipients: list[ManifestRecipient]
+    recipients: list[DayManifestRecipient]
 
     def text(self) -> bytes:
         """The manifest's bytes: the same for the same day."""
@@ -74,7 +74,7 @@ class Released(Model):
         return (self.model_dump_json(indent=2) + "\n").encode()
 
 
-def manifest_of(plan: ExportDay, parts: Sequence[Part], supplier: str) -> Manifest:
+def day_manifest_of(plan: ExportDay, parts: Sequence[Part], supplier: str) -> DayManifest:
     """The manifest of a day whose parts are all written. Raises `ExportStopped` unless every count agrees."""
     by_recipient: dict[str, list[tuple[Part, PartResult]]] = {recipient: [] for recipient in recipients()}
     for part in parts:
@@ -89,7 +89,7 @@ def manifest_of(plan: ExportDay, parts: Sequence[Part], supplier: str) -> Manife
             f"{plan.counted} supply points were counted for the whole day, but {counted} for its recipients together; "
             "nothing is released, look for feed entries that a recipient's query does not find",
         )
-    return Manifest(
+    return DayManifest(
         day=plan.day,
         revision=plan.revision,
         supplier=supplier,
@@ -105,12 +105,12 @@ def manifest_of(plan: ExportDay, parts: Sequence[Part], supplier: str) -> Manife
     )
 
 
-def _recipient(plan: ExportDay, recipient: str, parts: list[tuple[Part, PartResult]]) -> ManifestRecipient:
+def _recipient(plan: ExportDay, recipient: str, parts: list[tuple[Part, PartResult]]) -> DayManifestRecipient:
     withheld: Counter[Withheld] = Counter()
     for _, result in parts:
         withheld.update(result.withheld)
     profile = recipients()[recipient].profile
-    row = ManifestRecipient(
+    row = DayManifestRecipient(
         recipient=recipient,
         profile=profile.profile,
         format=profile.format,
@@ -134,8 +134,8 @@ def _recipient(plan: ExportDay, recipient: str, parts: list[tuple[Part, PartResu
     return row
 
 
-def _file(plan: ExportDay, part: Part, result: PartResult, path: str, digest: str) -> ManifestFile:
-    return ManifestFile(
+def _file(plan: ExportDay, part: Part, result: PartResult, path: str, digest: str) -> DayManifestFile:
+    return DayManifestFile(
         path=path,
         file_id=file_id(plan.day, recipients()[part.recipient].file_code, part.number, plan.revision),
         part=part.number,
@@ -146,7 +146,7 @@ def _file(plan: ExportDay, part: Part, result: PartResult, path: str, digest: st
     )
 
 
-def sums_of(manifest: Manifest) -> Sums:
+def sums_of(manifest: DayManifest) -> Sums:
     """A manifest's sums."""
     return Sums(
         files=sum(len(row.files) for row in manifest.recipients),
@@ -156,6 +156,6 @@ def sums_of(manifest: Manifest) -> Sums:
     )
 
 
-def digest_of(manifest: Manifest) -> str:
+def digest_of(manifest: DayManifest) -> str:
     """SHA-256 of a manifest's bytes."""
     return sha256(manifest.text()).hexdigest()
