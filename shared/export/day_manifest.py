@@ -1,4 +1,4 @@
-"""The manifest of a day: what every recipient was told and what was withheld, file by file. It is written last."""
+"""The day manifest: what each recipient gets and what is withheld, file by file. It is written after all files."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ RELEASED = "released"
 
 
 class DayManifestFile(Model):
-    """One file. `path` is relative to the manifest; `rows` are its lines without header and trailer."""
+    """One file. `path` is relative to the day manifest; `rows` are its lines without header and trailer."""
 
     path: str
     file_id: str
@@ -27,7 +27,7 @@ class DayManifestFile(Model):
 
 
 class DayManifestRecipient(Model):
-    """One recipient: supply points counted in the feed = written (set or deleted) + withheld (by reason)."""
+    """One recipient: supply points counted in the feed = written (sets and deletes) + withheld (by reason)."""
 
     recipient: str
     profile: str
@@ -41,7 +41,7 @@ class DayManifestRecipient(Model):
 
 
 class DayManifest(Model):
-    """A revision of a day. `counted` is the whole day's count, taken by itself; recipients with nothing have a row."""
+    """A revision of a day. `counted` is a separate count of the whole day. Recipients without files have a row too."""
 
     day: date
     revision: int
@@ -57,12 +57,27 @@ class DayManifest(Model):
     recipients: list[DayManifestRecipient]
 
     def text(self) -> bytes:
-        """The manifest's bytes: the same for the same day."""
+        """The content of the file: the same bytes for the same day."""
         return (self.model_dump_json(indent=2) + "\n").encode()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return sha256(self.text()).hexdigest()
+
+    @property
+    def sums(self) -> Sums:
+        """The sums of all recipients."""
+        return Sums(
+            files=sum(len(row.files) for row in self.recipients),
+            sets=self.sets,
+            deletes=self.deletes,
+            unroutable=sum(row.withheld.get(Withheld.UNROUTABLE, 0) for row in self.recipients),
+        )
 
 
 class Released(Model):
-    """The object that says that a day may be sent. `because` is the operator's reason, None if no one was asked."""
+    """The object that releases a day. `because` is the operator's reason; None for a day that was not on hold."""
 
     day: date
     revision: int
@@ -70,32 +85,32 @@ class Released(Model):
     because: str | None
 
     def text(self) -> bytes:
-        """The object's bytes."""
+        """The content of the object."""
         return (self.model_dump_json(indent=2) + "\n").encode()
 
 
-def day_manifest_of(plan: ExportDay, parts: Sequence[Part], supplier: str) -> DayManifest:
-    """The manifest of a day whose parts are all written. Raises `ExportStopped` unless every count agrees."""
+def day_manifest_of(export_day: ExportDay, parts: Sequence[Part], supplier: str) -> DayManifest:
+    """The manifest of a day whose parts are all written. Raises `ExportStopped` unless all counts agree."""
     by_recipient: dict[str, list[tuple[Part, PartResult]]] = {recipient: [] for recipient in recipients()}
     for part in parts:
         if part.result is None:
-            raise ExportStopped(plan.day, f"part {part.recipient}-{part.number} is not written yet")
+            raise ExportStopped(export_day.day, f"{part.name} is not written. Wait for the next run of the schedule")
         by_recipient[part.recipient].append((part, part.result))
-    rows = [_recipient(plan, recipient, parts) for recipient, parts in sorted(by_recipient.items())]
+    rows = [_recipient(export_day, recipient, parts) for recipient, parts in sorted(by_recipient.items())]
     counted = sum(row.counted for row in rows)
-    if counted != plan.counted:
+    if counted != export_day.counted:
         raise ExportStopped(
-            plan.day,
-            f"{plan.counted} supply points were counted for the whole day, but {counted} for its recipients together; "
-            "nothing is released, look for feed entries that a recipient's query does not find",
+            export_day.day,
+            f"the whole day has {export_day.counted} supply points, but its recipients together have {counted}. "
+            "Nothing is released. Look for feed entries that the queries for the recipients do not find",
         )
     return DayManifest(
-        day=plan.day,
-        revision=plan.revision,
+        day=export_day.day,
+        revision=export_day.revision,
         supplier=supplier,
-        created_at=plan.created_at,
-        renderer=plan.renderer,
-        configuration=plan.configuration,
+        created_at=export_day.created_at,
+        renderer=export_day.renderer,
+        configuration=export_day.configuration,
         counted=counted,
         written=sum(row.written for row in rows),
         sets=sum(row.sets for row in rows),
@@ -105,7 +120,7 @@ def day_manifest_of(plan: ExportDay, parts: Sequence[Part], supplier: str) -> Da
     )
 
 
-def _recipient(plan: ExportDay, recipient: str, parts: list[tuple[Part, PartResult]]) -> DayManifestRecipient:
+def _recipient(export_day: ExportDay, recipient: str, parts: list[tuple[Part, PartResult]]) -> DayManifestRecipient:
     withheld: Counter[Withheld] = Counter()
     for _, result in parts:
         withheld.update(result.withheld)
@@ -120,42 +135,28 @@ def _recipient(plan: ExportDay, recipient: str, parts: list[tuple[Part, PartResu
         deletes=sum(result.deletes for _, result in parts),
         withheld=dict(sorted(withheld.items())),
         files=[
-            _file(plan, part, result, result.path, result.sha256)
+            _file(export_day, part, result, result.path, result.sha256)
             for part, result in parts
             if result.path and result.sha256
         ],
     )
     if row.counted != row.written + sum(row.withheld.values()):
         raise ExportStopped(
-            plan.day,
-            f"{row.counted} supply points were counted for {recipient}, but {row.written} written and "
-            f"{sum(row.withheld.values())} withheld; nothing is released",
+            export_day.day,
+            f"{recipient} has {row.counted} supply points, but {row.written} were written and "
+            f"{sum(row.withheld.values())} withheld. Nothing is released. This is a defect of the renderer: report it "
+            "to the developers",
         )
     return row
 
 
-def _file(plan: ExportDay, part: Part, result: PartResult, path: str, digest: str) -> DayManifestFile:
+def _file(export_day: ExportDay, part: Part, result: PartResult, path: str, digest: str) -> DayManifestFile:
     return DayManifestFile(
         path=path,
-        file_id=file_id(plan.day, recipients()[part.recipient].file_code, part.number, plan.revision),
+        file_id=file_id(export_day.day, recipients()[part.recipient].file_code, part.number, export_day.revision),
         part=part.number,
         bytes=result.bytes,
         sha256=digest,
         rows=result.rows,
         supply_points=result.written,
     )
-
-
-def sums_of(manifest: DayManifest) -> Sums:
-    """A manifest's sums."""
-    return Sums(
-        files=sum(len(row.files) for row in manifest.recipients),
-        sets=manifest.sets,
-        deletes=manifest.deletes,
-        unroutable=sum(row.withheld.get(Withheld.UNROUTABLE, 0) for row in manifest.recipients),
-    )
-
-
-def digest_of(manifest: DayManifest) -> str:
-    """SHA-256 of a manifest's bytes."""
-    return sha256(manifest.text()).hexdigest()

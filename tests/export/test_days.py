@@ -235,7 +235,7 @@ async def test_a_changed_byte_in_the_bucket_stops_the_day_and_those_after_it(wor
     assert await world.released() == []
     assert not [name for name in world.files() if "manifest" in name or "released" in name]
     sentence = (
-        f"{name} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
+        f"{name} has changed since the export wrote it. Nothing is released. Find out who changed the bucket, then run "
         "ops export revise 2026-11-23"
     )
     assert await world.stopped(MONDAY) == sentence
@@ -256,7 +256,7 @@ async def test_another_object_in_the_way_is_not_overwritten(world: World) -> Non
     files = await world.run("2026-11-24 02:05")
     assert files == {"2026-11-23/r1/D0225/EELC-1.txt": b"somebody else's"}
     assert (await world.stopped(MONDAY) or "").startswith(
-        "2026-11-23/r1/D0225/EELC-1.txt is there already with other content"
+        "2026-11-23/r1/D0225/EELC-1.txt already exists with other content"
     )
 
 
@@ -275,7 +275,7 @@ async def test_an_object_changed_after_its_manifest_is_found_by_verify_and_stops
     ]
     with pytest.raises(ExportStopped) as stopped:
         await world.days.release_held(TUESDAY, "it is right")
-    assert stopped.value.sentence.startswith(f"{name} is not what its worker wrote")
+    assert stopped.value.sentence.startswith(f"{name} has changed since the export wrote it")
     assert await world.released() == [MONDAY]
 
 
@@ -289,8 +289,8 @@ async def test_a_feed_entry_written_after_the_day_closed_stops_it(world: World) 
     await world.work()
     assert await world.released() == []
     assert await world.stopped(MONDAY) == (
-        "a feed entry of EELC-1 was written after the day had closed; nothing is released. Find the instance whose "
-        "clock is wrong or that was frozen, then ops export revise 2026-11-23, which takes it"
+        "a feed entry of EELC-1 was written after the day had closed. Nothing is released. Find the instance that has "
+        "a wrong clock or was frozen, then run ops export revise 2026-11-23: the new revision includes the entry"
     )
     await world.days.revise(MONDAY)
     files = await world.run("2026-11-24 03:05")
@@ -307,8 +307,8 @@ async def test_a_feed_that_shrinks_after_the_plan_stops_the_day(world: World) ->
     await world.documents.commit([world.documents.put(Key("export_feed", entry.document_id), moved)])
     await world.work()
     assert await world.stopped(MONDAY) == (
-        "2 supply points were planned for EELC-1, but 1 read; nothing is released, look who deletes documents of "
-        "export_feed"
+        "EELC-1 was planned with 2 supply points, but its feed has 1. Nothing is released. Find out who deletes "
+        "documents of export_feed"
     )
 
 
@@ -321,9 +321,9 @@ async def test_a_recipient_that_the_table_lost_stops_the_day_before_it_is_planne
     with pytest.raises(ExportStopped):
         await world.run("2026-11-24 02:05")
     assert await world.stopped(MONDAY) == (
-        "1 feed entries are for recipients that the recipient table lacks (GONE). Restore the rows; or, if an MPID has "
-        "changed or a recipient gets nothing more, add a row with the route former for each (docs/export.md shows the "
-        "line). Then deploy"
+        "1 feed entries are for recipients that the recipient table lacks (GONE). Restore the rows. If an MPID has "
+        "changed or a recipient no longer gets data, add a row with the route former instead (docs/export.md shows "
+        "it). Then deploy"
     )
     assert world.files() == {}
     back = entry.fields | {"file": "EELC|2026-11-22"}

@@ -113,8 +113,8 @@ async def test_a_day_whose_feed_grows_while_it_is_planned_is_stopped_and_planned
         await world.days.advance(london("2026-11-24 02:05"))
     monkeypatch.setattr(Documents, "count", original)
     assert await world.stopped(FIRST_DAY) == (
-        "3 supply points were counted for the whole day, but 4 were read; a closed day's feed does not change, look "
-        "who else writes to export_feed"
+        "the whole day has 3 supply points, but its parts together have 4. The feed of a closed day does not change: "
+        "find out who else writes to export_feed"
     )
     await world.days.advance(london("2026-11-24 02:05"))
     kept = await world.exports.get(FIRST_DAY)

@@ -107,9 +107,9 @@ async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_
     with pytest.raises(ExportStopped) as stopped:
         await world.run("2026-11-25 02:05")
     assert stopped.value.sentence == (
-        "2 feed entries are for recipients that the recipient table lacks (EELC). Restore the rows; or, if an MPID has "
-        "changed or a recipient gets nothing more, add a row with the route former for each (docs/export.md shows the "
-        "line). Then deploy"
+        "2 feed entries are for recipients that the recipient table lacks (EELC). Restore the rows. If an MPID has "
+        "changed or a recipient no longer gets data, add a row with the route former instead (docs/export.md shows "
+        "it). Then deploy"
     )
     assert stopped.value.sentence in capfd.readouterr().out, "the log has the sentence as well"
     tables("recipients.csv", lambda text: text + FORMER)

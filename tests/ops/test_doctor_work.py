@@ -107,9 +107,9 @@ async def test_an_export_that_has_stopped(world: World) -> None:
     assert await world.stopped(date(2026, 11, 23)) is not None
     assert faults([await exported(world)]) == [
         (
-            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed; nothing is released. "
-            "Find the instance whose clock is wrong or that was frozen, then ops export revise 2026-11-23, which takes "
-            "it (docs/runbooks/export_stopped.md)"
+            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed. Nothing is released. "
+            "Find the instance that has a wrong clock or was frozen, then run ops export revise 2026-11-23: the new "
+            "revision includes the entry (docs/runbooks/export_stopped.md)"
         )
     ]
 
