@@ -269,13 +269,13 @@ def test_a_withdrawal_says_why(agent: Caller, body: dict[str, str]) -> None:
 def test_an_account_is_taken_up_again_under_the_same_id_and_the_next_version(agent: Caller) -> None:
     before, registration_id, etag = created(agent)
     agent.withdraw(registration_id, etag)
-    told = registration(account_id=before["account_id"], needs=[{"code": "02"}])
-    again = agent.create(told, key="again")
+    submitted = registration(account_id=before["account_id"], needs=[{"code": "02"}])
+    again = agent.create(submitted, key="again")
     assert (again.status_code, again.headers["ETag"]) == (201, '"3"')
     assert again.json()["registration_id"] == registration_id
     assert again.json()["created_at"] == before["created_at"]
-    assert again.json()["supply_points"] == told["supply_points"]
-    assert agent.create(told, key="again").content == again.content
+    assert again.json()["supply_points"] == submitted["supply_points"]
+    assert agent.create(submitted, key="again").content == again.content
     assert kinds(agent, registration_id) == [("registered", 1), ("withdrawn", 2), ("registered", 3)]
 
 
@@ -286,14 +286,14 @@ def test_what_is_not_registered_cannot_be_amended_or_withdrawn(agent: Caller) ->
 
 
 def test_the_caller_password_is_shown_to_its_own_scope_only(stack: Any, agent: Caller) -> None:
-    told = registration()
-    created_whole = agent.create(told).json()
+    submitted = registration()
+    created_whole = agent.create(submitted).json()
     registration_id = created_whole["registration_id"]
     assert created_whole["services"]["caller_password"] == "BLUEBIRD"
     plain = Caller(stack, "agent")
     answers = [
         plain.get(registration_id),
-        plain.look_up(account_id=told["account_id"]),
+        plain.look_up(account_id=submitted["account_id"]),
         plain.amend(registration_id, '"1"', {"services": {"caller_password": "WOODLARK"}}),
         plain.changes(registration_id),
         plain.withdraw(registration_id, '"2"'),

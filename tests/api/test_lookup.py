@@ -4,12 +4,12 @@ from tests.api.samples import Caller, new_account, new_mpan, new_mprn, registrat
 
 
 def test_a_registration_is_found_by_account_mpan_and_mprn(agent: Caller) -> None:
-    told = registration()
-    created = agent.create(told)
+    submitted = registration()
+    created = agent.create(submitted)
     keys = [
-        {"account_id": told["account_id"]},
-        {"mpan": told["supply_points"]["mpans"][0]},
-        {"mprn": told["supply_points"]["mprns"][0]},
+        {"account_id": submitted["account_id"]},
+        {"mpan": submitted["supply_points"]["mpans"][0]},
+        {"mprn": submitted["supply_points"]["mprns"][0]},
     ]
     for key in keys:
         found = agent.look_up(**key)
@@ -49,12 +49,12 @@ def test_a_read_with_the_current_etag_is_304_without_a_body(agent: Caller) -> No
 
 
 def test_a_withdrawn_registration_is_read_by_id_and_account_not_by_supply_point(agent: Caller) -> None:
-    told = registration()
-    created = agent.create(told)
+    submitted = registration()
+    created = agent.create(submitted)
     agent.withdraw(created.json()["registration_id"], created.headers["ETag"])
     assert agent.get(created.json()["registration_id"]).json()["status"] == "withdrawn"
-    assert agent.look_up(account_id=told["account_id"]).json()["status"] == "withdrawn"
-    assert agent.look_up(mpan=told["supply_points"]["mpans"][0]).status_code == 404
+    assert agent.look_up(account_id=submitted["account_id"]).json()["status"] == "withdrawn"
+    assert agent.look_up(mpan=submitted["supply_points"]["mpans"][0]).status_code == 404
 
 
 def test_a_query_parameter_is_refused_since_urls_end_in_logs(agent: Caller) -> None:

@@ -31,9 +31,9 @@ def history(agent: Caller, registration_id: str) -> list[tuple[str, int]]:
 def test_a_create_whose_answer_is_lost_is_a_success(
     proxied_agent: Caller, proxy: FirestoreProxy, fault: Fault, key: str | None
 ) -> None:
-    told = registration()
+    submitted = registration()
     proxy.fail_next("Commit", fault)
-    created = proxied_agent.create(told, key)
+    created = proxied_agent.create(submitted, key)
     assert (created.status_code, created.headers["ETag"]) == (201, '"1"')
     registration_id = created.json()["registration_id"]
     assert proxied_agent.get(registration_id).content == created.content
@@ -92,16 +92,16 @@ def test_without_firestore_the_answer_is_503_in_bounded_time_and_the_repeat_succ
     proxied: ProxiedStack, proxied_agent: Caller, proxy: FirestoreProxy, broken: Callable[[str], Fault | None]
 ) -> None:
     canary = Canary()
-    told = canary.registration()
+    submitted = canary.registration()
     proxy.fault = broken
-    refused = proxied_agent.create(told, "a-key")
+    refused = proxied_agent.create(submitted, "a-key")
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/unavailable")
     assert int(refused.headers["Retry-After"]) > 0
     assert refused.elapsed.total_seconds() < 50
     logged = (proxied.stack.logs / "register.log").read_text(encoding="utf-8")
     assert canary.found_in(refused.text) == canary.found_in(logged) == []
     proxy.fault = lambda _: None
-    assert proxied_agent.create(told, "a-key").status_code == 201
+    assert proxied_agent.create(submitted, "a-key").status_code == 201
 
 
 def test_answers_that_are_always_lost_are_found_in_the_end(proxied_agent: Caller, proxy: FirestoreProxy) -> None:

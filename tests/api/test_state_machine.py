@@ -218,15 +218,15 @@ class Register(RuleBasedStateMachine):
     def id_of(self, account: int) -> str:
         return self.ids.get(account, "00000000-0000-8000-8000-000000000000")
 
-    def compare(self, answer: httpx.Response, account: int, key: str | None, told: object, expect: Any) -> None:
+    def compare(self, answer: httpx.Response, account: int, key: str | None, submitted: object, expect: Any) -> None:
         """With a key that had an outcome, the outcome; else what the model says now."""
         expected: Answered
         first = self.model.outcomes.get((account, key)) if key else None
         if first is None:
             expected = expect()
             if key and expected.problem is None:
-                self.model.outcomes[account, key] = (told, expected)
-        elif first[0] == told:
+                self.model.outcomes[account, key] = (submitted, expected)
+        elif first[0] == submitted:
             expected = first[1]
             assert answer.headers["Idempotent-Replayed"] == "true"
         else:

@@ -22,7 +22,7 @@ DAY = date(2026, 11, 23)
 SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUPP")  # type: ignore[arg-type]
 
 
-def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
+def sent(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
     point = f"mprn:{mprn(number)}" if recipient == "SHPR" else f"mpan:{mpan('10', number)}"
     shared = SharedState(
         basis=LawfulBasis.EXPLICIT_CONSENT,
@@ -44,12 +44,12 @@ def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
 
 def deleted(number: int, recipient: str = "EELC") -> FeedEntry:
     changes: dict[str, Any] = {"send": Send.DELETE, "withheld": Withheld.RELEASED, "state": None}
-    return told(number, recipient).model_copy(update=changes)
+    return sent(number, recipient).model_copy(update=changes)
 
 
 def withheld(number: int, reason: Withheld, recipient: str = "EELC") -> FeedEntry:
     changes: dict[str, Any] = {"send": Send.NOTHING, "withheld": reason, "state": None}
-    return told(number, recipient).model_copy(update=changes)
+    return sent(number, recipient).model_copy(update=changes)
 
 
 def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, list[Part], dict[str, bytes]]:

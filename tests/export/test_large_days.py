@@ -13,7 +13,7 @@ from shared.export import d0225, days
 from shared.export.day_manifest import DayManifest
 from shared.store import exports
 from shared.store.documents import Documents, Key
-from tests.export.samples import told
+from tests.export.samples import sent
 from tests.export.world import FIRST_DAY, World, london
 
 PARTS = 210
@@ -31,7 +31,7 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def fill(world: World, count: int) -> None:
     """So many supply points of one recipient in the feed of the first day."""
-    entries = [told(number, day=FIRST_DAY) for number in range(count)]
+    entries = [sent(number, day=FIRST_DAY) for number in range(count)]
     writes = []
     for entry in entries:
         text = entry.model_dump_json()

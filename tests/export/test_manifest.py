@@ -15,7 +15,7 @@ from shared.domain.needs import NeedCode, categories
 from shared.domain.recipients import UNROUTABLE, Withheld
 from shared.domain.sharing import LawfulBasis
 from shared.export.gate import anomaly_in
-from tests.export.samples import SETTINGS, deleted, export_day, manifest, told, withheld
+from tests.export.samples import SETTINGS, deleted, export_day, manifest, sent, withheld
 from tests.export.world import World
 
 
@@ -96,10 +96,10 @@ def test_a_file_id_without_room_is_refused(day: date, part: int, revision: int) 
 
 def test_the_manifest_adds_up() -> None:
     plan, parts, _ = export_day(
-        [told(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS), withheld(4, Withheld.NOT_ACTIVE)],
+        [sent(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS), withheld(4, Withheld.NOT_ACTIVE)],
         [withheld(5, Withheld.NOT_ACTIVE)],
-        [told(6, "SHPR")],
-        [told(7, UNROUTABLE), deleted(8, UNROUTABLE), withheld(9, Withheld.NOT_ACTIVE, UNROUTABLE)],
+        [sent(6, "SHPR")],
+        [sent(7, UNROUTABLE), deleted(8, UNROUTABLE), withheld(9, Withheld.NOT_ACTIVE, UNROUTABLE)],
     )
     whole = manifest(plan, parts)
     rows = {row.recipient: row for row in whole.recipients if row.counted}
@@ -139,7 +139,7 @@ def test_the_manifest_adds_up() -> None:
 def test_what_does_not_add_up_is_not_released(
     plan_changes: dict[str, Any], part_changes: dict[str, Any], sentence: str
 ) -> None:
-    plan, (part,), _ = export_day([told(1), withheld(2, Withheld.NOT_ACTIVE)])
+    plan, (part,), _ = export_day([sent(1), withheld(2, Withheld.NOT_ACTIVE)])
     with pytest.raises(ExportStopped) as stopped:
         manifest(plan.model_copy(update=plan_changes), [part.model_copy(update=part_changes)])
     assert stopped.value.sentence == sentence
@@ -222,7 +222,7 @@ def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: boo
     st.sampled_from(["EELC", "SHPR"]),
 )
 def test_an_entrys_size_bounds_its_lines_in_any_file(state: SharedState, recipient: str) -> None:
-    entry = FeedEntry.model_construct(**{**dict(told(1, recipient)), "state": state})
+    entry = FeedEntry.model_construct(**{**dict(sent(1, recipient)), "state": state})
     assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json(warnings=False))
 
 
@@ -230,18 +230,18 @@ def test_an_entrys_size_bounds_its_lines_in_any_file(state: SharedState, recipie
 @pytest.mark.parametrize("character", _GROWING)
 def test_an_entry_full_of_what_grows_is_no_longer_than_its_size(character: str, recipient: str) -> None:
     state = _state(character * 50, [character * 40] * 9, [character * 200] * 29, nominee=True)
-    entry = FeedEntry.model_construct(**{**dict(told(1, recipient)), "state": state})
+    entry = FeedEntry.model_construct(**{**dict(sent(1, recipient)), "state": state})
     assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json(warnings=False))
 
 
 def test_the_size_of_plain_text_is_that_of_its_json() -> None:
-    entry = told(1)
+    entry = sent(1)
     assert size_of(entry, entry.model_dump_json()) == len(entry.model_dump_json())
 
 
 async def test_a_part_of_people_with_long_emoji_notes_stays_under_8_mib(world: World) -> None:
     notes = [{"code": code, "note": "\U0001f9d1" * 200} for code, row in categories().items() if not row.temporary]
-    await world.tell(1, needs=notes)
+    await world.submit(1, needs=notes)
     (stored,) = await world.documents.page("export_feed")
     size = stored.fields["size"]
     assert isinstance(size, int)

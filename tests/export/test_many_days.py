@@ -53,7 +53,7 @@ async def change_something(world: World, chance: random.Random) -> None:
     if chance.random() < 0.1:
         changes |= {"status": "pending", "needs": []}
     try:
-        await world.tell(number, **changes)
+        await world.submit(number, **changes)
     except SupplyPointHeld:
         return
 

@@ -15,7 +15,7 @@ from ops.verification import revisions, verify
 from shared.domain.recipients import Withheld
 from shared.export.day_manifest import Released
 from shared.export.signer import LocalKey
-from tests.export.samples import DAY, deleted, export_day, manifest, told, withheld
+from tests.export.samples import DAY, deleted, export_day, manifest, sent, withheld
 from tests.export.world import ROOT
 
 EELC, SHPR = "D0225/EELC-1.txt", "gas/SHPR-1.csv"
@@ -37,7 +37,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def folder(tmp_path: Path, key: Path) -> Path:
     """A released revision of a day."""
     plan, parts, files = export_day(
-        [told(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS)], [told(4, "SHPR"), deleted(5, "SHPR")]
+        [sent(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS)], [sent(4, "SHPR"), deleted(5, "SHPR")]
     )
     content = manifest(plan, parts).text()
     files["manifest.json"] = content

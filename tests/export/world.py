@@ -50,7 +50,7 @@ def london(text: str) -> datetime:
 
 def account(number: int, **changes: Any) -> RegistrationInput:
     """A registration that wants to be told to the distributor of its one MPAN."""
-    told = {
+    submission = {
         "account_id": f"A-{number}",
         "supply_points": {"mpans": [mpan("10", number)], "mprns": []},
         "premises": {"address_lines": [f"{number} Test Street", "Testtown"], "postcode": "BS1 4DJ"},
@@ -58,7 +58,7 @@ def account(number: int, **changes: Any) -> RegistrationInput:
         "needs": [{"code": "02"}],
         "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-01", "evidence": "call 1"},
     }
-    return RegistrationInput.model_validate_json(json.dumps(told | changes))
+    return RegistrationInput.model_validate_json(json.dumps(submission | changes))
 
 
 class StillClock(SimulatedClock):
@@ -115,16 +115,18 @@ class World:
         """Let the clock jump to a London time."""
         self.clock.jump_to(london(text))
 
-    async def tell(self, number: int, **changes: Any) -> None:
+    async def submit(self, number: int, **changes: Any) -> None:
         """Register an account, or state what it should be from now on."""
-        told = account(number, **changes)
+        submission = account(number, **changes)
 
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             if known is None or not known.registration.status.live:
-                return register(told, known, self._id(number), moment=moment, fact=_fact(moment), policy=self.settings)
-            return amend(told, known, moment=moment, fact=_fact(moment), policy=self.settings)
+                return register(
+                    submission, known, self._id(number), moment=moment, fact=_fact(moment), policy=self.settings
+                )
+            return amend(submission, known, moment=moment, fact=_fact(moment), policy=self.settings)
 
-        await self.apply(number, decide, told)
+        await self.apply(number, decide, submission)
 
     async def apply_due_dates(self, number: int) -> None:
         """Let the calendar act on an account."""
@@ -139,12 +141,12 @@ class World:
 
         await self.apply(number, decide)
 
-    async def apply(self, number: int, decide: Any, told: RegistrationInput | None = None) -> None:
+    async def apply(self, number: int, decide: Any, submission: RegistrationInput | None = None) -> None:
         """Apply a decision as a request of its own."""
         registration_id = self._id(number)
         origin = Origin(actor="test", source="http", event_id=None, event_time=self.clock.now())
         change_id = f"{registration_id}-{uuid.uuid4().hex}"
-        points = told.supply_points.all() if told else []
+        points = submission.supply_points.all() if submission else []
         await self.store.apply(
             ChangeRequest(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
         )

@@ -81,15 +81,15 @@ class Run(NamedTuple):
     def message(self, number: int, step: Step) -> dict[str, Any]:
         account, at = self.account(step.account), BEGIN + timedelta(minutes=number)
         mpans = [self.mpans[point] for point in step.points]
-        told = customer(account, mpans, list(step.needs), f"Name {number}")
+        migrated = customer(account, mpans, list(step.needs), f"Name {number}")
         kind, data = {
-            "migrated": ("customer.migrated", told),
+            "migrated": ("customer.migrated", migrated),
             "moved": (
                 "account.moved_home",
                 {
                     "supply_points": {"mpans": mpans},
                     "premises": {"address_lines": [f"{number} New Street"], "postcode": "M1 1AE"},
-                    **({"sharing": told["sharing"]} if step.flag else {}),
+                    **({"sharing": migrated["sharing"]} if step.flag else {}),
                 },
             ),
             "gained": ("account.supply_gained", {"supply_points": {"mpans": mpans}}),

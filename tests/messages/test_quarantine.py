@@ -42,8 +42,8 @@ def objects() -> Bucket:
 
 def migrated(account_id: str, **changes: Any) -> bytes:
     """A migrated customer with a supply point and extra attributes of its own."""
-    told = customer(account_id, [new_mpan()], ["02"])
-    return json.dumps(event("customer.migrated", account_id, AT, "//old", new_mpan(), told) | changes).encode()
+    data = customer(account_id, [new_mpan()], ["02"])
+    return json.dumps(event("customer.migrated", account_id, AT, "//old", new_mpan(), data) | changes).encode()
 
 
 def delivery(data: bytes, **attributes: str) -> Delivery:

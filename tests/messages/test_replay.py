@@ -38,9 +38,9 @@ def gained(account_id: str, **changes: Any) -> bytes:
 
 
 def migrated(account_id: str) -> bytes:
-    told = customer(account_id, [new_mpan()], ["02"])
+    data = customer(account_id, [new_mpan()], ["02"])
     return json.dumps(
-        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), told)
+        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), data)
     ).encode()
 
 
