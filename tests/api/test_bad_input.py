@@ -1,4 +1,4 @@
-"""Input that breaks a rule: the right status, a pointer per field, no value told back, nothing stored."""
+"""Input that breaks a rule: the right status, a pointer per field, no value repeated, nothing stored."""
 
 import json
 import socket
@@ -169,7 +169,7 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize("text", NOT_JSON.values(), ids=NOT_JSON.keys())
-def test_what_is_not_json_is_400(agent: Caller, text: bytes) -> None:
+def test_a_body_that_is_not_json_is_400(agent: Caller, text: bytes) -> None:
     answer = agent.http.post("/v1/registrations", content=text, headers={"Content-Type": "application/json"})
     assert_problem(answer, 400, "malformed-json")
 
@@ -222,7 +222,7 @@ def test_a_malformed_idempotency_key_is_400(agent: Caller, key: str | bytes) -> 
         pytest.param({"scope": ""}, 403, "insufficient-scope", id="no scope"),
     ],
 )
-def test_who_may_not_is_told_so_and_nothing_is_stored(
+def test_a_caller_without_permission_is_refused_and_nothing_is_stored(
     stack: Stack, agent: Caller, claims: dict[str, Any] | None, status: int, kind: str
 ) -> None:
     body = valid_body()
@@ -239,7 +239,7 @@ def test_a_minute_of_clock_skew_is_forgiven(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("forged", ["x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
-def test_what_is_no_token_is_401(stack: Stack, forged: str) -> None:
+def test_a_text_that_is_not_a_valid_token_is_401(stack: Stack, forged: str) -> None:
     answer = httpx.get(f"{stack.url}/v1/registrations/{'0' * 36}", headers={"Authorization": f"Bearer {forged}"})
     assert_problem(answer, 401, "unauthenticated", (*PLANTED, forged))
 

@@ -130,7 +130,7 @@ def test_a_search_finds_every_live_registration_of_a_sector_page_by_page(agent: 
     assert found == sorted(entry["registration_id"] for entry in created[1:])
 
 
-def test_a_search_by_postcode_tells_what_the_supply_points_are(agent: Caller) -> None:
+def test_a_search_by_postcode_names_the_supply_points(agent: Caller) -> None:
     sector, (created,) = new_sector(agent, 1)
     for asked in (f"{sector}AA", f"{sector}aa".replace(" ", ""), sector.lower(), f" {sector} "):
         (found,) = agent.search(postcode=asked).json()["registrations"]
@@ -165,7 +165,7 @@ def test_a_network_searching_gets_its_own_supply_points_only(stack: Stack, agent
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3])
-def test_the_pages_of_a_network_are_full_whatever_lies_between_that_it_may_not_see(
+def test_the_pages_of_a_network_are_full_although_it_may_not_see_registrations_between(
     stack: Stack, agent: Caller, page_size: int
 ) -> None:
     sector, created = new_sector(agent, 4)
@@ -196,7 +196,7 @@ def test_an_agent_finds_a_registration_between_two_homes(agent: Caller) -> None:
     assert [need["code"] for need in found["needs"]] == ["02", "33"]
 
 
-def test_a_page_token_tells_nothing_of_where_the_next_page_begins(agent: Caller) -> None:
+def test_a_page_token_does_not_reveal_the_start_of_the_next_page(agent: Caller) -> None:
     sector, created = new_sector(agent, 3)
     registration_id = created[0]["registration_id"]
     agent.amend(registration_id, '"1"', {"needs": [{"code": "08"}]}, key="k-1")

@@ -1,4 +1,4 @@
-"""Every route for every kind of caller: no answer tells more than the caller may know."""
+"""Every route for every kind of caller: no answer reveals more than the caller may know."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ ROUTES = {
 
 
 class Target(NamedTuple):
-    """What a request is about: something that is there, or that is not."""
+    """The subject of a request, which exists or does not."""
 
     registration_id: str
     account_id: str
@@ -79,7 +79,7 @@ def test_every_operation_is_walked() -> None:
 
 
 @pytest.mark.parametrize("operation", REQUESTS)
-def test_without_a_token_nothing_is_told(stack: Stack, other: Target, operation: str) -> None:
+def test_without_a_token_nothing_is_revealed(stack: Stack, other: Target, operation: str) -> None:
     client = httpx.Client(base_url=stack.url)
     there, not_there = (send(client, ROUTES[operation], target) for target in (other, absent()))
     assert there.status_code == 401
@@ -179,7 +179,7 @@ def test_a_customer_finds_its_own_registration_by_its_own_supply_points_only(
 
 
 @pytest.mark.parametrize("operation", ABOUT_ONE)
-def test_the_time_of_a_refusal_tells_nothing(stack: Stack, other: Target, operation: str) -> None:
+def test_the_time_of_a_refusal_reveals_nothing(stack: Stack, other: Target, operation: str) -> None:
     """Medians of interleaved requests. A difference that is not noise would show in every one of the attempts."""
     caller = Caller(stack, "customer", scope=ALL_SCOPES, account_id=new_account(), supply_points=[])
     target = absent()

@@ -80,7 +80,7 @@ def test_the_type_of_a_problem_leads_to_what_it_means(stack: Stack, agent: Calle
     assert httpx.get(f"{stack.url}/problems/none").status_code == 404
 
 
-def test_the_start_page_tells_what_runs_where_and_how_to_call_it(stack: Stack) -> None:
+def test_the_start_page_shows_what_runs_where_and_how_to_call_it(stack: Stack) -> None:
     page = httpx.get(stack.url).text
     for name in stack.layout.functions:
         assert stack.function_url(name) in page

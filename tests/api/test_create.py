@@ -73,7 +73,7 @@ def test_a_supply_point_has_one_live_registration_and_the_clash_does_not_name_th
             assert secret not in clash.text
 
 
-def test_only_what_is_told_counts_for_a_repeat_not_how_it_is_written(agent: Caller) -> None:
+def test_only_the_submission_counts_for_a_repeat_not_how_it_is_written(agent: Caller) -> None:
     submitted, key = registration(alternate_contact=None, services={}), str(uuid.uuid4())
     first = agent.create(submitted, key)
     rewritten = {

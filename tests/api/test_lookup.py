@@ -16,7 +16,7 @@ def test_a_registration_is_found_by_account_mpan_and_mprn(agent: Caller) -> None
         assert (found.status_code, found.content, found.headers["ETag"]) == (200, created.content, '"1"')
 
 
-def test_what_is_not_registered_is_404(agent: Caller) -> None:
+def test_an_absent_registration_is_404(agent: Caller) -> None:
     for key in ({"account_id": new_account()}, {"mpan": new_mpan()}, {"mprn": new_mprn()}):
         missing = agent.look_up(**key)
         assert (missing.status_code, missing.json()["type"]) == (404, "/problems/not-found")
@@ -27,7 +27,7 @@ def test_exactly_one_key_is_given(agent: Caller) -> None:
         assert [e["code"] for e in agent.look_up(**keys).json()["errors"]] == ["lookup_key"]
 
 
-def test_an_id_that_cannot_be_one_is_404_whatever_it_holds(agent: Caller) -> None:
+def test_an_id_in_another_form_is_404(agent: Caller) -> None:
     for registration_id in ("x", "..", "__all__", "%00", "a" * 2000, "0" * 36, "Ünïcode", "%2e%2e"):
         missing = agent.get(registration_id)
         assert (missing.status_code, missing.json()["type"]) == (404, "/problems/not-found"), registration_id

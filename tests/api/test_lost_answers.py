@@ -1,4 +1,4 @@
-"""Calls to Firestore whose answer is lost, comes late, never comes or is a refusal: told as what they are."""
+"""Calls to Firestore whose answer is lost, is late, never arrives or is a refusal: each is reported as such."""
 
 from collections.abc import Callable, Iterator
 
@@ -127,9 +127,7 @@ async def test_a_document_that_is_not_there_and_a_database_that_is_not_there(
     assert await documents.get(Key("registrations", "nobody")) is None
 
 
-async def test_a_right_that_is_missing_is_told_as_the_library_tells_it(
-    documents: Documents, proxy: FirestoreProxy
-) -> None:
+async def test_a_missing_permission_is_reported_as_by_the_library(documents: Documents, proxy: FirestoreProxy) -> None:
     key = Key("registrations", "nobody")
     proxy.fault = lambda _: Fault.NO_RIGHT
     with pytest.raises(PermissionDenied):

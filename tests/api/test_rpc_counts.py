@@ -92,7 +92,7 @@ def test_a_batch_of_1000_ids_makes_a_constant_number_of_calls_however_many_are_r
     assert batch.json()["not_found"] == [*mpans[registered * 20 :], *mprns[registered * 20 :]]
 
 
-def test_what_is_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, proxied_agent: Caller) -> None:
+def test_a_request_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, proxied_agent: Caller) -> None:
     other = proxied_agent.create(registration()).json()
     customer = Caller(proxied.stack, "customer", account_id=new_account(), supply_points=[])
     proxied.proxy.calls.clear()

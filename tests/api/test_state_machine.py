@@ -47,7 +47,7 @@ class Known:
 
 @dataclass
 class Model:
-    """What should be: registrations by account, outcomes by account and key."""
+    """The expected state: registrations by account, outcomes by account and key."""
 
     known: dict[int, Known] = field(default_factory=dict)
     outcomes: dict[tuple[int, str], tuple[object, Answered]] = field(default_factory=dict)
@@ -204,7 +204,7 @@ class Register(RuleBasedStateMachine):
             )
 
     def teardown(self) -> None:
-        """The history tells each version once, in order."""
+        """The history has each version once, in order."""
         for number, known in getattr(self, "model", Model()).known.items():
             changes = self.caller.changes(self.ids[number], page_size=100).json()["changes"]
             made = [change["version"] for change in changes if change["kind"] != "no_change"]

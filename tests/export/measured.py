@@ -23,18 +23,18 @@ from shared.store.objects import bucket
 
 
 async def main() -> None:
-    here = settings()
-    day = here.export_first_day
+    config = settings()
+    day = config.export_first_day
     assert day is not None
-    store, objects = Exports(documents()), bucket(str(here.export_bucket))
+    store, objects = Exports(documents()), bucket(str(config.export_bucket))
     published: list[bytes] = []
 
     async def keep(_topic: str, data: Sequence[bytes]) -> list[str]:
         published.extend(data)
         return ["kept"] * len(data)
 
-    days = ExportDays(documents(), store, objects, signer(), here, keep)
-    parts = ExportParts(documents(), store, objects, days, here)
+    days = ExportDays(documents(), store, objects, signer(), config, keep)
+    parts = ExportParts(documents(), store, objects, days, config)
     slot: datetime = day_closes(day)
     began, cpu = time.monotonic(), time.process_time()
     await days.advance(slot)

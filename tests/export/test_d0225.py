@@ -1,4 +1,4 @@
-"""The D0225 writer and reader: golden files, round trips, and what a reader is told about a bad file."""
+"""The D0225 writer and reader: golden files, round trips, and the errors for bad files."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -242,7 +242,7 @@ def _details(draw: st.DrawFn) -> Details:
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_details(), max_size=4, unique_by=lambda details: details.mpan))
-def test_whatever_the_text_the_file_can_be_read_and_writing_it_again_changes_nothing(details: list[Details]) -> None:
+def test_a_file_with_any_text_can_be_read_and_writing_it_again_changes_nothing(details: list[Details]) -> None:
     content = write(File(ENVELOPE, tuple(details)))
     file = read(content)
     assert write(file) == content

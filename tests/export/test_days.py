@@ -24,7 +24,7 @@ MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 
 
 
 async def a_checked_day(world: World) -> dict[str, bytes]:
-    """Sunday tells of four people; Monday has something of everything."""
+    """Sunday has four people; Monday has something of everything."""
     for number in (1, 2, 3, 4):
         await world.submit(number)
     await world.run("2026-11-23 02:05")
@@ -89,7 +89,7 @@ async def test_a_day_closes_at_two_and_not_before(world: World) -> None:
     assert await world.released() == [MONDAY]
 
 
-async def test_a_slot_that_lies_ahead_closes_nothing(world: World) -> None:
+async def test_a_slot_in_the_future_closes_nothing(world: World) -> None:
     with pytest.raises(ClockOutOfStep):
         await world.days.advance(london("2026-11-24 02:05"))
     assert world.files() == {}

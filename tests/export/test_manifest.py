@@ -136,7 +136,7 @@ def test_the_manifest_adds_up() -> None:
         ),
     ],
 )
-def test_what_does_not_add_up_is_not_released(
+def test_a_day_whose_counts_differ_is_not_released(
     plan_changes: dict[str, Any], part_changes: dict[str, Any], sentence: str
 ) -> None:
     plan, (part,), _ = export_day([sent(1), withheld(2, Withheld.NOT_ACTIVE)])
@@ -268,7 +268,7 @@ def test_a_deletes_json_is_longer_than_its_line(recipient: str) -> None:
     assert _lines_bytes(entry) < size_of(entry, entry.model_dump_json())
 
 
-def test_a_part_of_which_nothing_is_told_has_no_file() -> None:
+def test_a_part_without_sets_and_deletes_has_no_file() -> None:
     _, (part,), files = export_day([withheld(1, Withheld.NOT_ACTIVE)])
     assert files == {}
     assert part.result is not None

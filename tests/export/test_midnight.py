@@ -206,7 +206,7 @@ async def test_a_request_that_was_frozen_is_not_tried_again_after_ten_minutes(
     assert await feed_days(world) == stored
 
 
-async def test_frozen_in_the_moment_of_committing_is_noted_and_stops_the_day_until_it_is_revised(
+async def test_an_instance_frozen_during_a_commit_is_logged_and_stops_the_day_until_it_is_revised(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world.at("2026-11-23 23:59:30")

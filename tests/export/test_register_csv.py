@@ -1,4 +1,4 @@
-"""The CSV writer and reader: a golden file, round trips, and what a reader is told about a bad file."""
+"""The CSV writer and reader: a golden file, round trips, and the errors for bad files."""
 
 import csv
 import io
@@ -193,7 +193,7 @@ _TEXT_COLUMNS = [name for name in COLUMNS if name.endswith("_name") or "_line_" 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(_DETAILS)
-def test_whatever_the_text_the_file_is_read_as_it_was_written_and_nothing_begins_as_a_formula(details: Details) -> None:
+def test_a_file_with_any_text_is_read_as_it_was_written_and_nothing_begins_as_a_formula(details: Details) -> None:
     file = File(WHOLE.envelope, (details,))
     content = write(file)
     assert read(content) == file

@@ -1,4 +1,4 @@
-"""Telling networks again: the current state of what a released day spoke of goes into today's files."""
+"""Sending data again: the current state of the supply points of a released day goes into today's files."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ SUNDAY, MONDAY, TUESDAY = date(2026, 11, 22), date(2026, 11, 23), date(2026, 11,
 
 @pytest.fixture
 async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - they run first
-    """Sunday is released: five people told. Monday is released: one deleted, one changed."""
+    """Sunday is released with five people. Monday is released with one deleted, one changed."""
     world = World(tmp_path, first_day=SUNDAY)
     for number in (1, 2, 3, 4):
         await world.submit(number)
@@ -44,7 +44,7 @@ def sent(files: dict[str, bytes], day: str) -> dict[str, str]:
     return {line.split("|")[1]: line.split("|")[-2] for line in lines if line.startswith("510|")}
 
 
-async def test_what_a_day_spoke_of_is_told_again_as_it_is_now(world: World) -> None:
+async def test_the_supply_points_of_a_day_are_sent_again_in_their_current_state(world: World) -> None:
     before = world.at_networks()
     assert await world.resend().day(SUNDAY, ["EELC"]) == 4
     files = await world.run("2026-11-25 02:05")
@@ -134,7 +134,7 @@ async def test_two_deletes_of_one_registration_are_both_sent_again(world: World)
     assert sent(files, "2026-11-26") == {mpan("10", 8): "T", mpan("22", 8): "T"}
 
 
-async def test_a_network_that_never_heard_is_not_told_to_delete(world: World) -> None:
+async def test_a_network_that_never_got_data_is_not_asked_to_delete_it(world: World) -> None:
     await world.submit(6)
     await world.withdraw(6)
     await world.run("2026-11-25 02:05")
@@ -144,7 +144,7 @@ async def test_a_network_that_never_heard_is_not_told_to_delete(world: World) ->
     assert sent(files, "2026-11-25") == {}
 
 
-async def test_who_has_taken_a_released_supply_point_over_is_told_of_instead(world: World) -> None:
+async def test_the_new_holder_of_a_released_supply_point_is_sent_instead(world: World) -> None:
     await world.submit(7, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 09:00")
@@ -154,14 +154,14 @@ async def test_who_has_taken_a_released_supply_point_over_is_told_of_instead(wor
     assert world.at_networks()["EELC", mpan("10", 1)] == ("Person 7", ("02",))
 
 
-async def test_a_delete_that_was_told_again_is_followed_by_a_new_holder_the_same_day(world: World) -> None:
+async def test_a_delete_that_was_sent_again_is_followed_by_a_new_holder_the_same_day(world: World) -> None:
     await world.resend().day(MONDAY, ["EELC"])
     await world.submit(7, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
     files = await world.run("2026-11-25 02:05")
     assert sent(files, "2026-11-24")[mpan("10", 1)] == "F"
 
 
-async def test_everyone_is_told_of_by_one_command_and_the_log_says_so(world: World) -> None:
+async def test_one_command_sends_everyone_and_the_log_says_so(world: World) -> None:
     assert await world.resend().everyone() == 4
     files = await world.run("2026-11-25 02:05")
     assert set(sent(files, "2026-11-24")) == {*(mpan("10", number) for number in (2, 3, 4)), mpan("22", 5)}
@@ -186,7 +186,7 @@ async def ops(world: World, *arguments: str) -> tuple[int | None, str]:
     return child.returncode, "\n".join(lines)
 
 
-async def test_the_commands_show_decide_and_tell_again(world: World) -> None:
+async def test_the_commands_show_decide_and_resend(world: World) -> None:
     world.use(world.bucket, hold_deletes=1)
     for number in (2, 3, 4):
         await world.withdraw(number)

@@ -65,7 +65,7 @@ async def test_only_a_held_day_can_be_released_and_only_an_unreleased_one_revise
         await world.days.revise(MONDAY)
 
 
-async def test_a_change_of_the_tables_before_release_starts_revision_two_beside_one(world: World) -> None:
+async def test_a_change_of_the_tables_before_release_starts_revision_two_next_to_one(world: World) -> None:
     await world.submit(1)
     await world.submit(2, supply_points={"mpans": [mpan("22", 2)], "mprns": []})
     world.at("2026-11-24 02:05")

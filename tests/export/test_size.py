@@ -20,7 +20,7 @@ _WRITES = 500
 
 
 async def export_of(folder: Path, supply_points: int) -> dict[str, Any]:
-    """What a process of its own needs for a day of so many."""
+    """The memory and time of a separate process for a day of so many supply points."""
     world = World(folder)
     sample = sent(1, day=FIRST_DAY)
     for start in range(0, supply_points, _WRITES):

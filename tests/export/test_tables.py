@@ -1,4 +1,4 @@
-"""What the tables say when a file is made: rows that are narrowed, renamed, forgotten, away for a while."""
+"""The tables at the time when a file is made: rows that are narrowed, renamed, forgotten, absent for a while."""
 
 import csv
 from datetime import date
@@ -55,7 +55,7 @@ def row(files: dict[str, bytes], day: date, recipient: str) -> tuple[int, int, d
         pytest.param(partner("", "", "former"), [], (0, 0, {"not_its_area": 1}), id="former"),
     ],
 )
-async def test_what_a_narrowed_row_no_longer_allows_is_not_in_the_next_file(
+async def test_needs_that_a_narrowed_row_no_longer_allows_are_not_in_the_next_file(
     world: World, tables: Tables, narrowed: str, sent: list[tuple[str, str]], counted: tuple[int, int, dict[str, int]]
 ) -> None:
     tables("recipients.csv", lambda text: text + partner())
@@ -69,7 +69,7 @@ async def test_what_a_narrowed_row_no_longer_allows_is_not_in_the_next_file(
 
 
 async def renamed(world: World, tables: Tables, *, former: bool) -> None:
-    """A distributor's MPID changes in the middle of a day that has told it of one more, and of one less."""
+    """A distributor's MPID changes in the middle of a day with one more and one less supply point for it."""
     for number in (1, 2):
         await world.submit(number)
     await world.run("2026-11-24 02:05")
@@ -100,7 +100,7 @@ async def test_a_distributor_whose_mpid_changes_is_sent_deletes_under_its_former
     assert len(ids) == len(set(ids))
 
 
-async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_the_export_go_on(
+async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_the_export_continue(
     world: World, tables: Tables, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await renamed(world, tables, former=False)
@@ -133,7 +133,7 @@ async def test_everyone_is_sent_again_by_other_tables_on_the_same_day(world: Wor
 
 
 async def a_row_that_goes_away(world: World, tables: Tables) -> None:
-    """The partner is told of three; then its row is gone, as after a rollback."""
+    """The partner gets three people; then its row is gone, as after a rollback."""
     tables("recipients.csv", lambda text: text + partner())
     for number in (1, 2, 3):
         await world.submit(number)
@@ -189,7 +189,7 @@ async def test_a_day_of_which_only_one_file_was_without_a_row_is_sent_again_by_i
     assert {point for receiver, point in world.at_networks() if receiver == "PART"} == {mpan("10", 2), mpan("10", 3)}
 
 
-async def test_what_is_taken_back_on_the_day_of_a_missing_row_is_not_in_that_days_file(
+async def test_data_withdrawn_on_the_day_of_a_missing_row_is_not_in_that_days_file(
     world: World, tables: Tables
 ) -> None:
     tables("recipients.csv", lambda text: text + partner())
@@ -232,7 +232,7 @@ async def test_once_a_distributor_has_its_row_neither_warning_nor_alarm_stays(
     assert world.at_networks() == {("NEWD", unknown(1)): ("Person 1", ("08",))}
 
 
-async def test_only_a_network_that_should_be_told_raises_the_alarm(
+async def test_only_a_network_that_should_get_data_raises_the_alarm(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await world.submit(1, supply_points={"mpans": [unknown(1)], "mprns": []}, needs=[], status="pending")

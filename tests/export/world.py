@@ -49,7 +49,7 @@ def london(text: str) -> datetime:
 
 
 def account(number: int, **changes: Any) -> RegistrationInput:
-    """A registration that wants to be told to the distributor of its one MPAN."""
+    """A registration with consent to share it with the distributor of its one MPAN."""
     submission = {
         "account_id": f"A-{number}",
         "supply_points": {"mpans": [mpan("10", number)], "mprns": []},
@@ -62,7 +62,7 @@ def account(number: int, **changes: Any) -> RegistrationInput:
 
 
 class StillClock(SimulatedClock):
-    """Stands still at `still`, if it is set."""
+    """Stops at `still`, if it is set."""
 
     still: datetime | None = None
 
@@ -101,7 +101,7 @@ class World:
         self.use(self.bucket)
 
     def use(self, bucket: Bucket, **changes: Any) -> None:
-        """Make the export anew, with another bucket or other settings."""
+        """Create the export again, with another bucket or other settings."""
         settings = self.settings.model_copy(update=changes)
         self.days = ExportDays(self.documents, self.exports, bucket, signer(), settings, self._publish)
         self.parts = ExportParts(self.documents, self.exports, bucket, self.days, settings)
@@ -163,12 +163,12 @@ class World:
         return self.store.registration_id(self.account_id(number))
 
     async def run(self, text: str) -> dict[str, bytes]:
-        """One run of the schedule at a London time, and all the work that comes of it. Returns every object."""
+        """One run of the schedule at a London time, and all the resulting work. Returns every object."""
         await self.schedule(text)
         return self.files()
 
     async def schedule(self, text: str) -> None:
-        """One run of the schedule at a London time, and all the work that comes of it."""
+        """One run of the schedule at a London time, and all the resulting work."""
         slot = london(text)
         if slot > self.clock.now():
             self.clock.jump_to(slot)
@@ -203,7 +203,7 @@ class World:
         return self.folder / "download" / name
 
     def at_networks(self) -> Held:
-        """What every receiver holds, once it has applied each released day's files in order."""
+        """The data of every receiver after applying the files of all released days in order."""
         held: Held = {}
         folders = sorted(name.removesuffix("released") for name in self.files() if name.endswith("/released"))
         for folder in folders:
@@ -224,7 +224,7 @@ class World:
         return kept.state.stopped_because if kept else None
 
     def child_environment(self) -> dict[str, str]:
-        """What makes a process part of this world."""
+        """The environment of a process that is part of this world."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PSR_")}
         return {**inherited, **self.environment}
 

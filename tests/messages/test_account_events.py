@@ -1,4 +1,4 @@
-"""What each of the account system's events does to the registration, its supply points and its networks."""
+"""The effects of the account system's events on the registration, its supply points and its networks."""
 
 import itertools
 import json
@@ -59,7 +59,7 @@ class Customer(NamedTuple):
         return [change.kind.value for change in changes]
 
     async def send(self, stack: Stack) -> list[str]:
-        """What today's file says of each of the three supply points; `-` for nothing at all."""
+        """The action in today's file for each of the three supply points; `-` for none."""
         day = london_day(stack.clock.now())
         said = []
         for mpan in (*self.mpans, self.other):
@@ -79,7 +79,7 @@ def moved_in(push: Push) -> Customer:
     return Customer(name, mpans, new_mpan(), push)
 
 
-async def test_an_account_that_is_closed_ends_and_its_networks_are_told(moved_in: Customer, stack: Stack) -> None:
+async def test_an_account_that_is_closed_ends_and_its_networks_are_notified(moved_in: Customer, stack: Stack) -> None:
     assert await moved_in.send(stack) == ["set", "set", "-"]
 
     moved_in.publish("account.closed", {"closed_on": "2026-10-01"})

@@ -26,7 +26,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Account(NamedTuple):
-    """What happened to an account, in its true order, and how it must end."""
+    """The events of an account, in their true order, and its expected end."""
 
     messages: list[dict[str, Any]]
     status: str
@@ -35,7 +35,7 @@ class Account(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Messages by topic in the order of publishing, and what must come of them."""
+    """Messages by topic in the order of publishing, and their expected outcomes."""
 
     name: str
     messages: list[tuple[str, bytes]]

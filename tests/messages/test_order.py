@@ -27,7 +27,7 @@ _runs = itertools.count(1)
 
 
 class Step(NamedTuple):
-    """What happens to an account, by its number; supply points by their numbers."""
+    """An event of an account, by its number, with supply points by their numbers."""
 
     kind: str
     account: int
@@ -129,7 +129,7 @@ async def attempts(record_id: str) -> int:
 
 
 async def settle(run: Run, replay: Callable[[], None]) -> int:
-    """Try what is parked again until nothing is; how many messages wait for ever (none, it should be)."""
+    """Retry parked messages until none succeeds; returns how many wait permanently (expected: none)."""
     waiting = await parked(run)
     while waiting:
         replay()

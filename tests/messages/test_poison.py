@@ -194,7 +194,7 @@ async def test_an_event_is_held_to_the_rules_of_the_api(
     assert (state.registration.version, len(state.registration.supply_points.mpans)) == (1, 20)
 
 
-async def test_an_id_that_is_used_again_with_another_body_is_kept_and_the_first_stands(push: Push) -> None:
+async def test_an_event_with_a_used_id_and_another_body_is_quarantined_and_the_first_is_unchanged(push: Push) -> None:
     marker = uuid.uuid4().hex
     first = right(f"P-{marker}")
     second = first | {"data": first["data"] | {"primary_contact": {"name": "Somebody Else"}}}

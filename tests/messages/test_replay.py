@@ -1,4 +1,4 @@
-"""What becomes of quarantine records when their messages are published again, on the whole stack."""
+"""Quarantine records whose messages are published again, on the whole stack."""
 
 import asyncio
 import base64
