@@ -30,7 +30,7 @@ def new_mprn() -> str:
 
 
 def registration(**changed: Any) -> dict[str, Any]:
-    """A whole registration as a caller tells it, with every optional part, of an account of its own."""
+    """A complete registration as a caller submits it, with all optional parts, for a new account."""
     return {
         "account_id": new_account(),
         "status": "active",

@@ -1,4 +1,4 @@
-"""Schemathesis over the whole API with real tokens: what the contract promises holds for whatever is sent."""
+"""Schemathesis over the whole API with real tokens: the promises of the contract hold for any request."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def assert_no_failures(stack: Stack, folder: Path, kind: str, *options: str) -> 
     assert failures_logged(stack) == []
 
 
-def test_the_contract_holds_for_whatever_is_sent(stack: Stack, tmp_path: Path) -> None:
+def test_the_contract_holds_for_any_request(stack: Stack, tmp_path: Path) -> None:
     assert_no_failures(stack, tmp_path, "agent", "--phases", "fuzzing", "--max-examples", "12", "--seed", "1")
 
 

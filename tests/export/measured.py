@@ -23,18 +23,18 @@ from shared.store.service import service
 
 
 async def main() -> None:
-    here = settings()
-    day = here.export_first_day
+    config = settings()
+    day = config.export_first_day
     assert day is not None
-    store, objects = Exports(service().documents), service().part(Buckets).get(str(here.export_bucket))
+    store, objects = Exports(service().documents), service().part(Buckets).get(str(config.export_bucket))
     published: list[bytes] = []
 
     async def keep(_topic: str, data: Sequence[bytes]) -> list[str]:
         published.extend(data)
         return ["kept"] * len(data)
 
-    days = ExportDays(service().documents, store, objects, signer(str(here.signing_key)), here, keep)
-    parts = ExportParts(service().documents, store, objects, days, here)
+    days = ExportDays(service().documents, store, objects, signer(str(config.signing_key)), config, keep)
+    parts = ExportParts(service().documents, store, objects, days, config)
     slot: datetime = day_closes(day)
     began, cpu = time.monotonic(), time.process_time()
     await days.advance(slot)

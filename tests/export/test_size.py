@@ -12,7 +12,7 @@ import pytest
 from shared.domain.export_day import Stage
 from shared.domain.feed import FeedEntry
 from shared.store.documents import Key
-from tests.export.samples import told
+from tests.export.samples import sent
 from tests.export.world import FIRST_DAY, ROOT, World
 from tools.local.layout import Layout
 
@@ -20,9 +20,9 @@ _WRITES = 500
 
 
 async def export_of(folder: Path, supply_points: int) -> dict[str, Any]:
-    """What a process of its own needs for a day of so many."""
+    """The memory and time of a separate process for a day of so many supply points."""
     world = World(folder)
-    sample = told(1, day=FIRST_DAY)
+    sample = sent(1, day=FIRST_DAY)
     for start in range(0, supply_points, _WRITES):
         entries = [_distinct(sample, start + number) for number in range(min(_WRITES, supply_points - start))]
         await world.documents.commit(

@@ -1,4 +1,4 @@
-"""What becomes of quarantine records when their messages are published again, on the whole stack."""
+"""Quarantine records whose messages are published again, on the whole stack."""
 
 import asyncio
 import base64
@@ -40,9 +40,9 @@ def gained(account_id: str, **changes: Any) -> bytes:
 
 
 def migrated(account_id: str) -> bytes:
-    told = customer(account_id, [new_mpan()], ["02"])
+    data = customer(account_id, [new_mpan()], ["02"])
     return json.dumps(
-        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), told)
+        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), data)
     ).encode()
 
 
