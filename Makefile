@@ -10,7 +10,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-9s %s\n' "$$t" "$$d"; done
 
 run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end after it; PORT=8080)
-	@$(VENV)/bin/python -m ops local run $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
+	@bin/psr local run $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/ready ## Lint, types and every test, on the real emulators
 	@$(NOX) lint types tests

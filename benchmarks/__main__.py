@@ -19,8 +19,9 @@ from benchmarks import measures, servers
 from benchmarks.figures import Figure, as_json, as_table
 from benchmarks.picture import as_svg
 from tests.api.samples import ALL_SCOPES, Caller, registration
-from tools.local.layout import FUNCTIONS, new_layout
+from tools.local.layout import new_layout
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 _RESULTS = Path(__file__).parent / "results"
 _ROUNDS = 5

@@ -21,6 +21,7 @@ from shared.store.documents import Documents
 from shared.store.registrations import Registrations
 from shared.store.service import Service
 from tests.firestore_proxy import FirestoreProxy
+from tools.errors import CommandError
 from tools.local.emulators import SOURCES
 from tools.local.layout import Layout, new_layout
 from tools.local.stack import Stack
@@ -40,7 +41,10 @@ class ProxiedStack(NamedTuple):
 #: environment that they see is already that of the first process's own stack.
 _FOUND = {name: os.environ.get(f"{name.upper()}_EMULATOR_HOST") for name in ("firestore", "pubsub")}
 _RUNNING = json.loads(os.environ.setdefault("PSR_TESTS_EMULATORS", json.dumps(_FOUND)))
-_LAYOUT = new_layout(Path(tempfile.mkdtemp(prefix="psr-tests-")), _RUNNING)
+try:
+    _LAYOUT = new_layout(Path(tempfile.mkdtemp(prefix="psr-tests-")), _RUNNING)
+except CommandError as problem:
+    pytest.exit(f"error: {problem}", pytest.ExitCode.USAGE_ERROR)
 os.environ.update(_LAYOUT.environment())
 
 

@@ -19,8 +19,9 @@ from watchfiles import watch
 
 from tools.errors import CommandError
 from tools.local.emulators import SOURCES
-from tools.local.layout import ROOT, new_layout
+from tools.local.layout import new_layout
 from tools.local.stack import Stack
+from tools.places import ROOT
 
 _FOLDERS = ("functions", "ops", "shared", "tests", "tools")
 _SOFT = "not soak and not terraform"

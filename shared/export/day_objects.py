@@ -20,7 +20,7 @@ async def put_or_stop(bucket: Bucket, export_day: ExportDay, name: str, content:
         raise ExportStopped(
             export_day.day,
             f"{path} already exists with other content. Nothing is overwritten or released. Find out who wrote it, "
-            f"then run ops export revise {export_day.day}",
+            f"then run psr export revise {export_day.day}",
         ) from None
 
 
@@ -68,5 +68,5 @@ def _changed(export_day: ExportDay, path: str) -> ExportStopped:
     return ExportStopped(
         export_day.day,
         f"{path} has changed since the export wrote it. Nothing is released. Find out who changed the bucket, then run "
-        f"ops export revise {export_day.day}",
+        f"psr export revise {export_day.day}",
     )

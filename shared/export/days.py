@@ -117,7 +117,7 @@ class ExportDays:
         return {"released": released, "unreleased": None}
 
     async def note_stopped(self, stopped: ExportStopped) -> None:
-        """Store why a day has stopped, for `ops export status`, and log it, for the alert."""
+        """Store why a day has stopped, for `psr export status`, and log it, for the alert."""
         log(Event.EXPORT_STOPPED, day=stopped.day, reason=stopped.sentence)
 
         def note(current: ExportDay) -> ExportDay:

@@ -102,7 +102,7 @@ class ExportParts:
             raise ExportStopped(
                 export_day.day,
                 f"a feed entry of {part.name} was written after the day had closed. Nothing is released. Find the "
-                f"instance that has a wrong clock or was frozen, then run ops export revise {export_day.day}: the new "
+                f"instance that has a wrong clock or was frozen, then run psr export revise {export_day.day}: the new "
                 "revision includes the entry",
             )
         if counted != part.counted:

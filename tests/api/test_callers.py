@@ -17,8 +17,8 @@ from shared.runtime.manifest import SCOPES, Route, read_manifests
 from tests.api.functions import starting
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account, new_mpan, registration
 from tools.errors import CommandError
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 ROUTES = {
     route.operation: route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []

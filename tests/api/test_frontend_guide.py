@@ -9,8 +9,8 @@ import pytest
 
 from shared.errors import Problem
 from tests.api.browser import LISTED, needs_browser, shown_at
-from tools.local.layout import ROOT
 from tools.local.stack import Stack
+from tools.places import ROOT
 
 GUIDE = (ROOT / "docs" / "frontend.md").read_text(encoding="utf-8")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
-from tools.local.layout import ROOT
 from tools.local.stack import Stack
 from tools.pages.api import OPENAPI
+from tools.places import ROOT
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 CALLERS = {

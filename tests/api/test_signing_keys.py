@@ -28,8 +28,8 @@ from shared.http.signing_keys import (
 )
 from tests.api.functions import starting
 from tests.local.servers import serving
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ELLIPTIC = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))

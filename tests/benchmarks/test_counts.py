@@ -16,7 +16,8 @@ from shared.runtime.manifest import read_manifests
 from tests.api.samples import ALL_SCOPES, Caller, registration
 from tests.conftest import ProxiedStack
 from tests.messages.events import consumer_of, event
-from tools.local.layout import FUNCTIONS, Layout, child_environment
+from tools.local.layout import Layout, child_environment
+from tools.places import FUNCTIONS
 
 _keys = itertools.count(1)
 #: Packages that take long to import, each of which only some functions need.

@@ -11,7 +11,7 @@ from shared import data
 from shared.domain import needs, recipients, supply_points
 from shared.messages import legacy
 from tests.export.conftest import world
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 __all__ = ["world"]
 

@@ -23,8 +23,8 @@ from tests.api.functions import starting
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, registration
 from tests.compatibility.conftest import NextRelease
 from tests.export.world import World, account
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 ID = RegistrationId("00000000-0000-8000-8000-000000000000")
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

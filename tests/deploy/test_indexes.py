@@ -30,8 +30,8 @@ from shared.store.rpc import Rpc
 from tests.export.world import World, account
 from tests.store.messages import event
 from tools.local.layout import Layout
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 INDEXES = yaml.safe_load((ROOT / "terraform/firestore_indexes.yaml").read_text())
 OPERATORS = {5: "equal", 8: "equal"}  # EQUAL, IN; everything else is a range
 

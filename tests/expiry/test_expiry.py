@@ -22,9 +22,10 @@ from shared.store.commits import CommitUnanswered
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import DueDate, DueDates
 from tests.export.world import ROOT, World, london
-from tools.local.layout import FUNCTIONS, Layout
+from tools.local.layout import Layout
 from tools.local.log_lines import entries, faults
 from tools.local.processes import LOOPBACK, Child, free_ports
+from tools.places import FUNCTIONS
 
 NOTHING = {
     "needs": 0,

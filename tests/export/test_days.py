@@ -238,7 +238,7 @@ async def test_a_changed_byte_in_the_bucket_stops_the_day_and_those_after_it(wor
     assert not [name for name in world.files() if "manifest" in name or "released" in name]
     sentence = (
         f"{name} has changed since the export wrote it. Nothing is released. Find out who changed the bucket, then run "
-        "ops export revise 2026-11-23"
+        "psr export revise 2026-11-23"
     )
     assert await world.stopped(MONDAY) == sentence
     with pytest.raises(ExportStopped) as stopped:
@@ -292,7 +292,7 @@ async def test_a_feed_entry_written_after_the_day_closed_stops_it(world: World) 
     assert await world.released() == []
     assert await world.stopped(MONDAY) == (
         "a feed entry of EELC-1 was written after the day had closed. Nothing is released. Find the instance that has "
-        "a wrong clock or was frozen, then run ops export revise 2026-11-23: the new revision includes the entry"
+        "a wrong clock or was frozen, then run psr export revise 2026-11-23: the new revision includes the entry"
     )
     await world.days.revise(MONDAY)
     files = await world.run("2026-11-24 03:05")

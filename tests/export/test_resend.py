@@ -212,7 +212,7 @@ async def test_the_commands_show_decide_and_resend(world: World) -> None:
     assert TUESDAY in await world.released()
     assert await ops(world, "release", "2026-11-24", "--reason", "again") == (
         1,
-        "error: 2026-11-24 is not held: see `ops export status`",
+        "error: 2026-11-24 is not held: see `psr export status`",
     )
     assert await ops(world, "resend", "2026-11-22", "--recipient", "EELC") == (0, "4 put into today's files.")
 

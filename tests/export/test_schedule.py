@@ -12,8 +12,8 @@ from cronsim import CronSim
 
 from shared.clock import day_closes
 from shared.runtime.manifest import read_manifests
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 CRONS = {
     name: manifest.trigger.schedule

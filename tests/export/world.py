@@ -166,7 +166,7 @@ class World:
         )
 
     def resend(self, actor: str = "an operator") -> Resend:
-        """The command `ops export resend`."""
+        """The command `psr export resend`."""
         return Resend(self.service, actor)
 
     def account_id(self, number: int) -> AccountId:

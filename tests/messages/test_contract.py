@@ -13,7 +13,7 @@ from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import consumer_of, new_mpan
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 EVENTS = ROOT / "docs" / "events"
 TYPES = sorted(path.name.removesuffix(".json") for path in (EVENTS / "examples").iterdir())

@@ -11,9 +11,9 @@ from shared.http.api import Answer
 from shared.log import ACCESS_LOG
 from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
 from tests.api.test_callers import HERE, REQUESTS, ROUTES, Target, absent, send
-from tools.local.layout import ROOT
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
+from tools.places import ROOT
 
 
 class Traced:

@@ -23,10 +23,10 @@ from shared.store.documents import Documents, Key
 from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account
 from tests.conftest import ProxiedStack
 from tests.operations.canary import Canary
-from tools.local.layout import ROOT
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
 from tools.local.wiring import publisher, subscriber
+from tools.places import ROOT
 
 COLLECTIONS = (
     *("changes", "export_feed", "export_parts", "exports", "operator_actions", "quarantine", "registrations"),

@@ -1,4 +1,4 @@
-"""`ops needs`: who is on the lists, in which order, what is masked, and what is kept of who looked."""
+"""`psr needs`: who is on the lists, in which order, what is masked, and what is kept of who looked."""
 
 import subprocess
 import sys

@@ -22,7 +22,7 @@ from shared.store.service import service
 from tests.api.samples import ALL_SCOPES, Caller, registration
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
-from tests.ops.commands import ops
+from tests.ops.commands import psr
 from tools.local.stack import Stack
 
 __all__ = ["push"]
@@ -55,7 +55,7 @@ def held(push: Push, message: bytes) -> str:
 
 
 def subject(command: str, account_id: str, *more: str) -> subprocess.CompletedProcess[str]:
-    return ops("subject", command, account_id, "--reason", "ticket 1", *more)
+    return psr("subject", command, account_id, "--reason", "ticket 1", *more)
 
 
 def shown(done: subprocess.CompletedProcess[str]) -> list[str]:
