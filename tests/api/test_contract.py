@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator
 
-from tests.api.samples import Caller, registration
+from tools.api_client import Caller
 from tools.local.stack import Stack
 from tools.pages.api import OPENAPI, catalogue
+from tools.synthetic import registration
 
 
 def published() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from ops.__main__ import app
 from ops.doctor.finding import Finding, State
-from tests.operations.test_runbooks import RUNBOOKS, commands
+from tests.support.runbooks import RUNBOOKS, commands
 
 
 def faults(found: list[Finding]) -> list[str]:
