@@ -5,14 +5,14 @@ import json
 import os
 import sys
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from shared.clock import SimulatedClock, day_closes
+from shared.clock import LONDON, SimulatedClock, day_closes
 from shared.domain.contacts import Address, Contact
 from shared.domain.export_day import Stage
 from shared.domain.feed import FeedEntry, SharedNeed, SharedState
@@ -55,7 +55,7 @@ async def export_of(folder: Path, supply_points: int) -> dict[str, Any]:
     """
     project = f"psr-{uuid.uuid4().hex[:12]}"
     clock = SimulatedClock(folder / f"{project}.json")
-    clock.jump_to(day_closes(DAY) + timedelta(minutes=5))
+    clock.jump_to(datetime.combine(DAY, time(9), LONDON))
     environment = {
         **os.environ,
         "PSR_PROJECT": project,
@@ -78,6 +78,7 @@ async def export_of(folder: Path, supply_points: int) -> dict[str, Any]:
                 if (text := entry.model_dump_json())
             ]
         )
+    clock.jump_to(day_closes(DAY) + timedelta(minutes=5))
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.export_process"),
         cwd=ROOT,
