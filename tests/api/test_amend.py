@@ -8,7 +8,8 @@ import pytest
 
 from shared.store.documents import Key
 from shared.store.service import service
-from tests.api.samples import Caller, new_mpan, new_mprn, registration
+from tools.api_client import Caller
+from tools.synthetic import new_mpan, new_mprn, registration
 
 
 def created(agent: Caller, **changed: Any) -> tuple[dict[str, Any], str, str]:

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.api.samples import PATCH, Caller, new_account, registration
+from tools.api_client import PATCH, Caller
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
+from tools.synthetic import new_account, registration
 
 #: Planted in every body, in places that look like what people write; none may come back.
 PLANTED = ("Zebediah Quillfeather", "07700900987", "SECRETPW", "9 Plumwort Mews", "quill-note")

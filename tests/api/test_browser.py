@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.browser import LISTED, needs_browser, shown, shown_at
-from tests.api.samples import PATCH, Caller, registration
+from tools.api_client import PATCH, Caller
 from tools.local.stack import Stack
+from tools.synthetic import registration
 
 pytestmark = needs_browser
 

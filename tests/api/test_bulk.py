@@ -7,8 +7,9 @@ import pytest
 
 from shared.domain.supply_points import distributors
 from shared.domain.text import sector_or_postcode
-from tests.api.samples import ALL_SCOPES, Caller, new_mpan, new_mprn, registration
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
+from tools.synthetic import new_mpan, new_mprn, registration
 
 
 def network(stack: Stack, *distributor_ids: str) -> Caller:

@@ -4,60 +4,25 @@ import re
 import shutil
 import statistics
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from shared.runtime.manifest import SCOPES, Route, read_manifests
-from tests.api.functions import starting
-from tests.api.samples import ALL_SCOPES, PATCH, Caller, new_account, new_mpan, registration
+from shared.runtime.manifest import SCOPES
+from tests.api.requests import HERE, REQUESTS, ROUTES, Target, absent, send
+from tests.support.functions import starting
+from tools.api_client import ALL_SCOPES, Caller
 from tools.errors import CommandError
 from tools.local.stack import Stack
 from tools.places import FUNCTIONS
+from tools.synthetic import new_account, new_mpan, registration
 
-ROUTES = {
-    route.operation: route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []
-}
-
-
-class Target(NamedTuple):
-    """The subject of a request, which exists or does not."""
-
-    registration_id: str
-    account_id: str
-    mpan: str
-
-
-#: Where only the registrations of these tests are.
-HERE = {"address_lines": ["1 Test Street"], "postcode": "HU1 2AB"}
-
-#: A good request of each operation about a target: body and headers.
-REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
-    "createRegistration": lambda t: {"json": registration(account_id=t.account_id)},
-    "amendRegistration": lambda _: {"json": {}, "headers": {"If-Match": '"1"', "Content-Type": PATCH}},
-    "withdrawRegistration": lambda _: {"json": {"reason": "asked"}, "headers": {"If-Match": '"1"'}},
-    "getRegistration": lambda _: {},
-    "lookUpRegistration": lambda t: {"json": {"account_id": t.account_id}},
-    "batchLookUpRegistrations": lambda t: {"json": {"mpans": [t.mpan]}},
-    "searchRegistrations": lambda _: {"json": {"postcode": HERE["postcode"]}},
-    "listChanges": lambda _: {},
-}
 #: Operations on one registration: another's must answer like none. The bulk ones leave out what is not the caller's.
 ABOUT_ONE = sorted(set(REQUESTS) - {"batchLookUpRegistrations", "searchRegistrations"})
-
-
-def send(caller: httpx.Client, route: Route, target: Target) -> httpx.Response:
-    path = route.path.format(registration_id=target.registration_id)
-    return caller.request(route.method, path, **REQUESTS[route.operation](target))
-
-
-def absent() -> Target:
-    return Target(str(uuid.uuid4()), new_account(), new_mpan())
 
 
 @pytest.fixture

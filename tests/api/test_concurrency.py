@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.api.samples import ALL_SCOPES, Caller, new_mpan, registration
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
+from tools.synthetic import new_mpan, registration
 
 
 def count_up(caller: Caller, registration_id: str, times: int) -> int:

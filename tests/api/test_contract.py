@@ -9,10 +9,11 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from shared.runtime.manifest import read_manifests
-from tests.api.samples import Caller, registration
+from tools.api_client import Caller
 from tools.local.stack import Stack
 from tools.pages.api import OPENAPI, catalogue
 from tools.places import FUNCTIONS
+from tools.synthetic import registration
 
 
 def published() -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import uuid
 
-from tests.api.samples import Caller, new_account, new_mpan, new_mprn, registration
+from tools.api_client import Caller
+from tools.synthetic import new_account, new_mpan, new_mprn, registration
 
 
 def test_create_answers_201_with_location_etag_and_what_the_register_added(agent: Caller) -> None:

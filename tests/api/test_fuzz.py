@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.samples import ALL_SCOPES, Caller, new_account, registration
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
 from tools.pages.api import OPENAPI
 from tools.places import ROOT
+from tools.synthetic import new_account, registration
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 CALLERS = {

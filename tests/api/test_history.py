@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from tests.api.samples import Caller, registration
+from tools.api_client import Caller
+from tools.synthetic import registration
 
 
 def test_an_entry_has_the_outcome_of_a_request_its_actor_and_the_registration_after(agent: Caller) -> None:

@@ -1,6 +1,7 @@
 """Finding one registration: by id, by account, by supply point; conditional reads."""
 
-from tests.api.samples import Caller, new_account, new_mpan, new_mprn, registration
+from tools.api_client import Caller
+from tools.synthetic import new_account, new_mpan, new_mprn, registration
 
 
 def test_a_registration_is_found_by_account_mpan_and_mprn(agent: Caller) -> None:

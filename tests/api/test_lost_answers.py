@@ -7,10 +7,11 @@ from google.api_core.exceptions import NotFound, PermissionDenied
 
 from shared.clock import Clock
 from shared.store.documents import Documents, Key
-from tests.api.samples import Caller, registration
-from tests.conftest import ProxiedStack
-from tests.firestore_proxy import Fault, FirestoreProxy
-from tests.operations.canary import Canary
+from tests.support.markers import MarkedPerson
+from tests.support.proxied_stack import ProxiedStack
+from tools.api_client import Caller
+from tools.firestore_proxy import Fault, FirestoreProxy
+from tools.synthetic import registration
 
 LOST = pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.ANSWER_LATE], ids=["unavailable", "deadline"])
 KEYS = pytest.mark.parametrize("key", [None, "a-key"], ids=["without a key", "with a key"])
@@ -91,7 +92,7 @@ def test_a_commit_that_did_not_arrive_is_sent_again(proxied_agent: Caller, proxy
 def test_without_firestore_the_answer_is_503_in_bounded_time_and_the_repeat_succeeds(
     proxied: ProxiedStack, proxied_agent: Caller, proxy: FirestoreProxy, broken: Callable[[str], Fault | None]
 ) -> None:
-    canary = Canary()
+    canary = MarkedPerson()
     submitted = canary.registration()
     proxy.fault = broken
     refused = proxied_agent.create(submitted, "a-key")

@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.samples import Caller, new_account, new_mpan, new_mprn, registration
-from tests.conftest import ProxiedStack
+from tests.support.proxied_stack import ProxiedStack
+from tools.api_client import Caller
+from tools.synthetic import new_account, new_mpan, new_mprn, registration
 
 Call = Callable[[Caller, dict[str, Any]], httpx.Response]
 

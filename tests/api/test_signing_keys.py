@@ -26,8 +26,8 @@ from shared.http.signing_keys import (
     KeysUnavailable,
     SigningKeys,
 )
-from tests.api.functions import starting
-from tests.local.servers import serving
+from tests.support.functions import starting
+from tests.support.servers import serving
 from tools.local.stack import Stack
 from tools.places import FUNCTIONS
 

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.api.samples import ALL_SCOPES, Caller, new_account, new_mpan, registration
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
+from tools.synthetic import new_account, new_mpan, registration
 
 ACCOUNTS = st.integers(0, 2)
 POINTS = st.lists(st.integers(0, 3), min_size=1, max_size=2, unique=True)

@@ -3,8 +3,9 @@
 import httpx
 import pytest
 
-from tests.api.samples import Caller, registration
+from tools.api_client import Caller
 from tools.local.stack import Stack
+from tools.synthetic import registration
 
 FRONTEND = "http://localhost:3000"
 

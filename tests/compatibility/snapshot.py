@@ -33,7 +33,7 @@ from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
 from shared.store.values import Value
-from tests.export.world import World, account, london
+from tests.support.register_world import World, account, london
 from tools.local.layout import new_layout
 from tools.local.sample import mpan, mprn
 from tools.local.stack import Stack

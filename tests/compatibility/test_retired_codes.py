@@ -19,12 +19,13 @@ from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationId, RegistrationState
 from shared.errors import InvalidContent
 from shared.policy import Policy
-from tests.api.functions import starting
-from tests.api.samples import ALL_SCOPES, PATCH, Caller, registration
-from tests.compatibility.conftest import NextRelease
-from tests.export.world import World, account
+from tests.compatibility.next_release import NextRelease
+from tests.support.functions import starting
+from tests.support.register_world import World, account
+from tools.api_client import ALL_SCOPES, PATCH, Caller
 from tools.local.stack import Stack
 from tools.places import FUNCTIONS
+from tools.synthetic import registration
 
 ID = RegistrationId("00000000-0000-8000-8000-000000000000")
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

@@ -27,8 +27,8 @@ from shared.store.operator_actions import Action, OperatorActions
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
 from shared.store.rpc import Rpc
-from tests.export.world import World, account
-from tests.store.messages import event
+from tests.support.messages import event
+from tests.support.register_world import World, account
 from tools.local.layout import Layout
 from tools.places import ROOT
 

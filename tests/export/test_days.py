@@ -15,8 +15,8 @@ from shared.domain.export_day import ExportStopped, Stage
 from shared.errors import ClockOutOfStep
 from shared.export.day_manifest import DayManifest
 from shared.store.documents import Key
-from tests.export.world import ROOT, World, london
-from tools.local.layout import Layout
+from tests.support.register_world import World, london
+from tools.local.layout import ROOT, Layout
 from tools.local.sample import mpan, mprn
 
 GOLDEN = Path(__file__).parent / "golden" / "day"

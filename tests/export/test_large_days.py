@@ -14,7 +14,7 @@ from shared.export.day_manifest import DayManifest
 from shared.store import exports
 from shared.store.documents import Documents, Key
 from tests.export.samples import sent
-from tests.export.world import FIRST_DAY, World, london
+from tests.support.register_world import FIRST_DAY, World, london
 
 PARTS = 210
 _WORKERS = 20

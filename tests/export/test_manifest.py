@@ -16,7 +16,7 @@ from shared.domain.recipients import UNROUTABLE, Withheld
 from shared.domain.sharing import LawfulBasis
 from shared.export.gate import anomaly_in
 from tests.export.samples import SETTINGS, deleted, export_day, manifest, sent, withheld
-from tests.export.world import World
+from tests.support.register_world import World
 
 
 def cut(sizes: list[int]) -> list[tuple[str | None, str | None, int]]:

@@ -12,7 +12,7 @@ from shared.domain.recipients import UNROUTABLE, recipients, recipients_of, why_
 from shared.domain.registration import RegistrationState
 from shared.domain.supply_points import Mpan
 from shared.errors import SupplyPointHeld
-from tests.export.world import Held, World, apply_file
+from tests.support.register_world import Held, World, apply_file
 from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
 

@@ -15,7 +15,7 @@ from shared.export.day_manifest import DayManifest
 from shared.store.commits import CommitConflict
 from shared.store.documents import Documents
 from shared.store.registrations import Registrations
-from tests.export.world import World, london
+from tests.support.register_world import World, london
 from tools.local.layout import Layout
 from tools.local.sample import mpan
 

@@ -14,7 +14,7 @@ from shared.export import planner
 from shared.export.day_manifest import Released
 from shared.export.days import AlreadyReleased, NotHeld
 from shared.store.objects import Bucket
-from tests.export.world import World, london
+from tests.support.register_world import World, london
 from tools.local.sample import mpan
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)

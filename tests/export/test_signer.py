@@ -19,7 +19,7 @@ from google.cloud.kms_v1.services.key_management_service.transports import KeyMa
 
 from shared.errors import Unavailable
 from shared.export.signer import KmsKey, is_signed
-from tests.local.servers import serving
+from tests.support.servers import serving
 
 NAME = "projects/p/locations/europe-west2/keyRings/psr/cryptoKeys/manifests/cryptoKeyVersions/1"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -9,18 +9,11 @@ from ops.verification import verify
 from shared.domain.export_day import ExportStopped
 from shared.export.day_manifest import DayManifest
 from shared.store.supply_points import Claim
-from tests.export.conftest import Tables
-from tests.export.world import World
+from tests.support.register_world import World
+from tests.support.tables import Tables, partner
 from tools.local.sample import mpan
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
-BASES = "explicit_consent substantial_public_interest vital_interests"
-
-
-def partner(codes: str = "all", bases: str = BASES, route: str = "every") -> str:
-    """A row of a recipient that gets a CSV."""
-    return f"outage partner,restoration,mpan,{route},PART,PP,partner,csv,{codes},{bases}\n"
-
 
 FORMER = "former MPIDs,Deleting what was sent,mpan,former,EELC,F1,D0225,D0225,,\n"
 

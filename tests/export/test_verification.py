@@ -16,7 +16,7 @@ from shared.domain.recipients import Withheld
 from shared.export.day_manifest import Released
 from shared.export.signer import LocalKey
 from tests.export.samples import DAY, deleted, export_day, manifest, sent, withheld
-from tests.export.world import ROOT
+from tools.local.layout import ROOT
 
 EELC, SHPR = "D0225/EELC-1.txt", "gas/SHPR-1.csv"
 

@@ -11,9 +11,10 @@ import pytest
 from shared.domain.registration import AccountId
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import consumer_of, new_mpan
+from tests.support.events import new_mpan
+from tests.support.push import Push
 from tools.places import ROOT
+from tools.synthetic import consumer_of
 
 EVENTS = ROOT / "docs" / "events"
 TYPES = sorted(path.name.removesuffix(".json") for path in (EVENTS / "examples").iterdir())

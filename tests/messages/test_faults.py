@@ -14,11 +14,12 @@ import pytest
 from shared.digest import digest
 from shared.domain.registration import AccountId
 from shared.store.documents import Documents
-from tests.conftest import ProxiedStack
-from tests.firestore_proxy import Fault
-from tests.messages.events import customer, event, new_mpan
+from tests.support.events import customer, new_mpan
+from tests.support.proxied_stack import ProxiedStack
+from tools.firestore_proxy import Fault
 from tools.local.stack import Stack
 from tools.local.wiring import publisher
+from tools.synthetic import event
 
 BEGIN = datetime(2026, 10, 1, 9, tzinfo=UTC)
 CONSUMERS = ("consume_migration", "consume_account_events")

@@ -15,9 +15,10 @@ from shared.messages.publisher import Publisher
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus, Record
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import customer, event, new_mpan
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.stack import Stack
+from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 MIB = 1024 * 1024

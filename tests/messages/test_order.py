@@ -17,9 +17,10 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import consumer_of, customer, event, new_mpan
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.stack import Stack
+from tools.synthetic import consumer_of, event
 
 ACCOUNTS = range(3)
 POINTS = range(4)

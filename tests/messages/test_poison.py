@@ -13,9 +13,10 @@ import pytest
 from shared.domain.registration import AccountId
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import customer, event, new_mpan
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.stack import Stack
+from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 

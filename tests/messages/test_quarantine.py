@@ -17,10 +17,11 @@ from shared.store.objects import Bucket, Buckets
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus, event_record_id
 from shared.store.service import service
-from tests.export.world import World, london
-from tests.firestore_proxy import Fault, FirestoreProxy
-from tests.messages.events import customer, event, new_mpan
+from tests.support.events import customer, new_mpan
+from tests.support.register_world import World, london
+from tools.firestore_proxy import Fault, FirestoreProxy
 from tools.local.layout import Layout
+from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 LARGE = "x" * 1_000_000

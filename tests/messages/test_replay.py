@@ -21,10 +21,11 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus, Record, event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import customer, event, new_mpan
-from tests.ops.commands import psr
+from tests.support.commands import psr
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.stack import Stack
+from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 

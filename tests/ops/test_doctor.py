@@ -27,10 +27,10 @@ from shared.errors import Unavailable
 from shared.settings import settings
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.local.servers import file_handler
-from tests.local.servers import serving as serving_at
-from tests.ops.commands import psr
 from tests.ops.findings import faults, until
+from tests.support.commands import psr
+from tests.support.servers import file_handler
+from tests.support.servers import serving as serving_at
 from tools.errors import CommandError
 from tools.local.stack import Stack
 

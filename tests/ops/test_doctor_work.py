@@ -14,8 +14,8 @@ from shared.errors import GivenUp, InvalidContent, RegistrationUnknown
 from shared.settings import Settings
 from shared.store.documents import Key
 from shared.store.quarantine import Quarantine
-from tests.export.world import World, london
 from tests.ops.findings import faults
+from tests.support.register_world import World, london
 from tools.local.layout import Layout
 
 

@@ -18,8 +18,8 @@ from shared.domain.supply_points import SupplyPointsInput, supply_point_key
 from shared.errors import RegistrationUnknown, SupplyPointHeld
 from shared.store.documents import Key
 from shared.store.supply_points import Claim, SupplyPointWrites
-from tests.export.world import World, account
-from tests.store.messages import event, migrated
+from tests.support.messages import event, migrated
+from tests.support.register_world import World, account
 from tools.local.sample import mpan
 
 #: The number of the first account.

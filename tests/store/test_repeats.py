@@ -12,8 +12,8 @@ from shared.domain.requests import register
 from shared.errors import IdempotencyKeyReused, InvalidContent
 from shared.store.change_requests import ChangeRequest
 from shared.store.registrations import Outcome
-from tests.export.world import World, account
-from tests.store.messages import migrated
+from tests.support.messages import migrated
+from tests.support.register_world import World, account
 
 ENDS_TODAY: list[dict[str, Any]] = [{"code": "02"}, {"code": "33", "ends_on": "2026-11-23"}]
 

@@ -12,8 +12,8 @@ from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Mpan, SupplyPointsInput, supply_point_key
 from shared.errors import SupplyPointHeld
 from shared.store.registrations import Outcome
-from tests.export.world import World, account
-from tests.store.messages import event, migrated
+from tests.support.messages import event, migrated
+from tests.support.register_world import World, account
 from tools.local.sample import mpan
 
 CLOSED = Statement(status=Status.ENDED)
