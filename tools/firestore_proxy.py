@@ -172,7 +172,7 @@ class FirestoreProxy:
         return task
 
 
-class _Any(grpc.GenericRpcHandler):
+class _Any(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Every method as a stream of octets: on the wire a single message is a stream of one."""
 
     def __init__(self, relay: Callable[..., AsyncIterator[bytes]]) -> None:

@@ -73,15 +73,15 @@ def _replace(name: str, old: str, new: str) -> Callable[[Path], None]:
     return change
 
 
-def _remove(name: str) -> Callable[[Path], None]:
+def _remove(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).unlink()
 
 
-def _add(name: str) -> Callable[[Path], None]:
+def _add(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(b"x")
 
 
-def _cut(name: str) -> Callable[[Path], None]:
+def _cut(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-1])
 
 

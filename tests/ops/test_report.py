@@ -28,7 +28,7 @@ from tools.local.sample import mpan, mprn
 FIRST, LAST = date(2026, 10, 1), date(2026, 12, 31)
 BOTH = {"mpans": ["2200999000017"], "mprns": ["9900000104"]}
 ELECTRICITY = {"mpans": ["2200999000017"], "mprns": []}
-NONE = {"mpans": [], "mprns": []}
+NONE: dict[str, list[str]] = {"mpans": [], "mprns": []}
 NIL = (0, 0, 0, 0)
 SVG = "{http://www.w3.org/2000/svg}"
 
