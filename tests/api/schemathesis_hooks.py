@@ -96,7 +96,7 @@ def map_body(_context: schemathesis.HookContext, body: Any) -> Any:
 
 @schemathesis.check
 def no_value_is_repeated(
-    _context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    _context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     """A problem never repeats a value of the request."""
     if response.status_code < HTTPStatus.BAD_REQUEST:

@@ -206,9 +206,9 @@ def test_a_charset_parameter_does_no_harm(agent: Caller) -> None:
     assert agent.http.post("/v1/registrations", content=json.dumps(valid_body()), headers=headers).status_code == 201
 
 
-@pytest.mark.parametrize("key", ["", "a b", "é".encode(), "x" * 256], ids=["empty", "a space", "not ASCII", "256"])
-def test_a_malformed_idempotency_key_is_400(agent: Caller, key: str | bytes) -> None:
-    answer = agent.http.post("/v1/registrations", json=valid_body(), headers=[("Idempotency-Key", key)])
+@pytest.mark.parametrize("key", [b"", b"a b", "é".encode(), b"x" * 256], ids=["empty", "a space", "not ASCII", "256"])
+def test_a_malformed_idempotency_key_is_400(agent: Caller, key: bytes) -> None:
+    answer = agent.http.post("/v1/registrations", json=valid_body(), headers=[(b"Idempotency-Key", key)])
     assert_problem(answer, 400, "malformed-header")
     assert [error["pointer"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
 

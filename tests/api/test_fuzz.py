@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tools.places import ROOT
 from tools.synthetic import new_account, registration
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-CALLERS = {
+CALLERS: dict[str, dict[str, Any]] = {
     "agent": {},
     "network": {"mpids": ["EELC", "EMEB"]},
     "customer": {"account_id": new_account(), "supply_points": ["1000999001019", "9900000104"]},

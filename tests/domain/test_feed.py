@@ -1,6 +1,7 @@
 """What to send: every state that a network can be in, times everything that can happen, same day or later."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ OLD: dict[str, NetworkState | None] = {
     "deleted today": state(DAY, had=True, wants=False),
 }
 
-_NO_POINTS = {"supply_points": {"mpans": [], "mprns": []}}
+_NO_POINTS: dict[str, Any] = {"supply_points": {"mpans": [], "mprns": []}}
 EVENTS: dict[str, tuple[Registration, bool]] = {
     "told": (registration(), False),
     "withdrawn": (registration(status="withdrawn", **_NO_POINTS), False),

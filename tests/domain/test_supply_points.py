@@ -64,7 +64,7 @@ def test_refuses_every_other_check_digit(number: str) -> None:
 )
 def test_refuses_what_is_no_mpan(number: str, code: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPoints(mpans=[number])
+        SupplyPoints.model_validate({"mpans": [number]})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(("mpans", 0), code)]
     assert not number or number not in str(refused.value)
 
@@ -95,7 +95,7 @@ def test_accepts_an_mprn_with_the_right_check_digits(number: str) -> None:
 )
 def test_refuses_what_is_no_mprn(number: str, code: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPoints(mprns=[number])
+        SupplyPoints.model_validate({"mprns": [number]})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(("mprns", 0), code)]
 
 
@@ -131,7 +131,7 @@ def test_refuses_supply_points_that_cannot_be(
     mpans: list[str], mprns: list[str], code: str, place: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPointsInput(mpans=mpans, mprns=mprns)
+        SupplyPointsInput.model_validate({"mpans": mpans, "mprns": mprns})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(place, code)]
 
 

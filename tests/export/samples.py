@@ -19,7 +19,7 @@ from shared.settings import Settings
 from tools.local.sample import mpan, mprn
 
 DAY = date(2026, 11, 23)
-SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUPP")  # type: ignore[arg-type]
+SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUPP")
 
 
 def sent(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -132,7 +133,7 @@ def test_a_mandatory_name_of_which_nothing_can_be_shown_is_said_to_be_unreadable
         pytest.param({"premises_lines": ("x",) * 10}, id="ten address lines"),
     ],
 )
-def test_the_writer_refuses_what_contradicts_itself(change: dict[str, object]) -> None:
+def test_the_writer_refuses_what_contradicts_itself(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         write(File(ENVELOPE, (WHOLE.details[0]._replace(**change),)))
 

@@ -16,8 +16,9 @@ from shared.errors import ClockOutOfStep
 from shared.export.day_manifest import DayManifest
 from shared.store.documents import Key
 from tests.support.register_world import World, london
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
+from tools.places import ROOT
 
 GOLDEN = Path(__file__).parent / "golden" / "day"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)

@@ -13,6 +13,7 @@ from shared.export import d0225, days
 from shared.export.day_manifest import DayManifest
 from shared.store import exports
 from shared.store.documents import Documents, Key
+from shared.store.values import Value
 from tests.export.samples import sent
 from tests.support.register_world import FIRST_DAY, World, london
 
@@ -35,7 +36,7 @@ async def fill(world: World, count: int) -> None:
     writes = []
     for entry in entries:
         text = entry.model_dump_json()
-        fields = {"file": entry.file, "size": len(text), "state": text}
+        fields: dict[str, Value] = {"file": entry.file, "size": len(text), "state": text}
         writes.append(world.documents.put(Key("export_feed", f"{uuid.uuid4()}-EELC-{FIRST_DAY}"), fields))
     await world.documents.commit(writes)
 

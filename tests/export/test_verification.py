@@ -16,7 +16,7 @@ from shared.domain.recipients import Withheld
 from shared.export.day_manifest import Released
 from shared.export.signer import LocalKey
 from tests.export.samples import DAY, deleted, export_day, manifest, sent, withheld
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 EELC, SHPR = "D0225/EELC-1.txt", "gas/SHPR-1.csv"
 
@@ -73,15 +73,15 @@ def _replace(name: str, old: str, new: str) -> Callable[[Path], None]:
     return change
 
 
-def _remove(name: str) -> Callable[[Path], None]:
+def _remove(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).unlink()
 
 
-def _add(name: str) -> Callable[[Path], None]:
+def _add(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(b"x")
 
 
-def _cut(name: str) -> Callable[[Path], None]:
+def _cut(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-1])
 
 

@@ -22,10 +22,10 @@ from shared.store.commits import CommitUnanswered
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import DueDate, DueDates
 from tests.support.register_world import World, london
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.log_lines import entries, faults
 from tools.local.processes import LOOPBACK, Child, free_ports
-from tools.places import FUNCTIONS
+from tools.places import FUNCTIONS, ROOT
 
 NOTHING = {
     "needs": 0,

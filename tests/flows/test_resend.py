@@ -15,8 +15,9 @@ from ops.export import resend as export_resend
 from shared.domain.changes import ChangeKind
 from tests.support.register_world import World
 from tools.errors import CommandError
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.sample import mpan
+from tools.places import ROOT
 
 SUNDAY, MONDAY, TUESDAY = date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24)
 

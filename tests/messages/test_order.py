@@ -128,7 +128,8 @@ async def parked(run: Run) -> dict[str, int]:
 
 
 async def attempts(record_id: str) -> int:
-    return int((await service().part(Quarantine).fields(record_id))["attempts"])
+    fields = await service().part(Quarantine).fields(record_id)
+    return int(str(fields["attempts"]))
 
 
 async def settle(run: Run, replay: Callable[[], None]) -> int:

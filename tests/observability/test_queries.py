@@ -68,16 +68,16 @@ def test_every_query_is_whole_and_parses() -> None:
 
 
 def test_every_query_asks_for_metrics_that_there_are_by_labels_that_they_have() -> None:
-    known = GOOGLES | own_metrics()
+    known = {**GOOGLES, **own_metrics()}
     for query in queries():
         found = selectors(query.text)
         grouped = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([\w, ]+)\)", query.text))))
-        assert grouped <= {label for selector in found for label in known[selector.name]}, query.place
+        assert grouped <= {label for selector in found for label in known[str(selector.name)]}, query.place
         for selector in found:
             asked = matchers(selector)
-            resource = next((r for start, r in RESOURCES.items() if selector.name.startswith(start)), None)
+            resource = next((r for start, r in RESOURCES.items() if str(selector.name).startswith(start)), None)
             assert asked.pop("monitored_resource") == (resource or "cloud_run_revision"), query.place
-            assert set(asked) <= known[selector.name], query.place
+            assert set(asked) <= known[str(selector.name)], query.place
 
 
 def test_every_metric_in_the_list_is_used() -> None:

@@ -18,10 +18,9 @@ from ops.doctor.command import _within
 from ops.doctor.deployment import Deployment, environment_of
 from ops.doctor.finding import Finding, State
 from shared.domain.feed import FeedEntry
-from shared.domain.needs import Need
 from shared.domain.networks import Send
 from shared.domain.recipients import Withheld, recipients, recipients_of, why_withheld
-from shared.domain.registration import Registration, Status
+from shared.domain.registration import Status
 from shared.domain.sharing import LawfulBasis
 from shared.errors import Unavailable
 from shared.settings import settings
@@ -29,6 +28,7 @@ from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.ops.findings import faults, until
 from tests.support.commands import psr
+from tests.support.registrations import registration
 from tests.support.servers import file_handler
 from tests.support.servers import serving as serving_at
 from tools.errors import CommandError
@@ -102,11 +102,7 @@ async def check_that_nothing_of_the_canary_is_left() -> None:
 def test_no_recipient_is_told_of_the_canary(changes: dict[str, Any], reason: Withheld) -> None:
     told = canaries.registration()
     sharing = told.sharing.model_copy(update={"basis": changes.get("basis", told.sharing.basis)})
-    registered = Registration.model_construct(
-        status=changes.get("status", told.status),
-        needs=[Need.model_construct(code="02")],
-        sharing=sharing,
-    )
+    registered = registration().model_copy(update={"status": changes.get("status", told.status), "sharing": sharing})
     assert {why_withheld(registered, recipient) for recipient in recipients().values()} == {reason}
 
 

@@ -10,7 +10,8 @@ from ops.needs import ending
 from shared.store.operator_actions import Action, OperatorAction, OperatorActions
 from tests.support.register_world import World
 from tools.errors import CommandError
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
+from tools.places import ROOT
 
 
 @pytest.fixture

@@ -22,13 +22,14 @@ from shared.store.documents import Documents, Stored
 from tests.support.register_world import World
 from tests.support.registrations import registration
 from tools.errors import CommandError
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
+from tools.places import ROOT
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 12, 31)
 BOTH = {"mpans": ["2200999000017"], "mprns": ["9900000104"]}
 ELECTRICITY = {"mpans": ["2200999000017"], "mprns": []}
-NONE = {"mpans": [], "mprns": []}
+NONE: dict[str, list[str]] = {"mpans": [], "mprns": []}
 NIL = (0, 0, 0, 0)
 SVG = "{http://www.w3.org/2000/svg}"
 

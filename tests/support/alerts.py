@@ -75,7 +75,7 @@ def queries() -> list[Query]:
 
 def selectors(query: str) -> list[promql_parser.VectorSelector]:
     """Every selection of series in a query."""
-    found = []
+    found: list[object] = []
     promql_parser.walk(promql_parser.parse(query), found.append)
     return [node for node in found if isinstance(node, promql_parser.VectorSelector)]
 
