@@ -84,7 +84,7 @@ def test_the_start_page_shows_what_runs_where_and_how_to_call_it(stack: Stack) -
     page = httpx.get(stack.url).text
     for name in stack.layout.functions:
         assert stack.function_url(name) in page
-    for expected in ("/dev/token?as=agent", "/docs", "/problems", "registrations: active", "quarantine: held"):
+    for expected in ("/dev/token?as=agent", "/docs", "/problems", "registrations: active", "quarantine: failed"):
         assert expected in page
     (token_link,) = re.findall(r"href='(/dev/token\?as=customer[^']+)'", page)
     assert "access_token" in httpx.get(f"{stack.url}{token_link.replace('&amp;', '&')}").json()
