@@ -13,12 +13,10 @@ from ops.verification import Verified, revisions, verify
 from shared.clock import last_closed_day
 from shared.domain.export_day import ExportDay, Stage
 from shared.domain.recipients import recipients
-from shared.export.days import AlreadyReleased, NotHeld, export_days
+from shared.export.days import AlreadyReleased, ExportDays, NotHeld
 from shared.flows.resend import Resend
-from shared.settings import settings
-from shared.store.documents import documents
-from shared.store.exports import exports
-from shared.store.identity import identity
+from shared.store.exports import Exports
+from shared.store.service import service
 from tools.errors import CommandError
 
 app = typer.Typer(help="The daily export: status, verification, release.", no_args_is_help=True)
@@ -68,7 +66,7 @@ def release(
     if not reason.strip():
         raise CommandError("a release needs a reason")
     try:
-        state = run(lambda: export_days().release_held(day.date(), reason.strip()))
+        state = run(lambda: service().part(ExportDays).release_held(day.date(), reason.strip()))
     except NotHeld:
         raise CommandError(f"{day:%Y-%m-%d} is not held: see `ops export status`") from None
     print(f"{state.day} revision {state.revision} is {state.stage.value}.")
@@ -79,7 +77,7 @@ def release(
 def revise(day: _Day) -> None:
     """Make a day's next revision beside the one that is there, at the next run of the schedule."""
     try:
-        state = run(lambda: export_days().revise(day.date()))
+        state = run(lambda: service().part(ExportDays).revise(day.date()))
     except AlreadyReleased:
         raise CommandError(
             f"{day:%Y-%m-%d} is released, or not planned yet: what was sent is never made again"
@@ -105,18 +103,20 @@ def resend(
 
 
 async def _resend(day: date | None, names: list[str]) -> int:
-    again = Resend(documents(), identity(), operator())
+    again = Resend(service(), operator())
     return await (again.everyone() if day is None else again.day(day, names))
 
 
 async def _newest(days: int) -> list[tuple[date, ExportDay | None, int]]:
     """Oldest first, from the first day on; each with how many of its parts are missing."""
-    first = settings().export_first_day
-    last = last_closed_day(settings().clock().now())
+    first = service().settings.export_first_day
+    last = last_closed_day(service().clock.now())
     shown = [last - timedelta(days=back) for back in reversed(range(days))]
     shown = [day for day in shown if first is None or day >= first]
-    states = await exports().days(shown)
-    missing = [await exports().how_many_missing(state) if state and state.planned else 0 for state in states]
+    states = await service().part(Exports).days(shown)
+    missing = [
+        await service().part(Exports).how_many_missing(state) if state and state.planned else 0 for state in states
+    ]
     return list(zip(shown, states, missing, strict=True))
 
 

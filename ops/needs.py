@@ -16,11 +16,10 @@ from ops.running import operator, run
 from shared.clock import london_day
 from shared.domain.due_dates import ENDING_SOON
 from shared.domain.registration import Registration, RegistrationState
-from shared.settings import settings
-from shared.store.documents import documents
-from shared.store.due_dates import DueDate, due_dates
-from shared.store.operator_actions import Action, operator_actions
-from shared.store.registrations import registrations
+from shared.store.due_dates import DueDate, DueDates
+from shared.store.operator_actions import Action, OperatorActions
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tools.errors import CommandError
 
 app = typer.Typer(
@@ -83,15 +82,15 @@ def _show(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str 
 async def _noted(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str | None) -> list[Due]:
     listed = sorted([due async for due in found()])
     about = sorted({due.registration_id for due in listed}) if reveal and listed else [None]
-    await operator_actions().note(Action.REVEALED if reveal else Action.LISTED, operator(), about, reason)
+    await service().part(OperatorActions).note(Action.REVEALED if reveal else Action.LISTED, operator(), about, reason)
     return listed
 
 
 async def _by_date(name: DueDate, within: int) -> AsyncIterator[Due]:
-    until = london_day(settings().clock().now()) + timedelta(days=within)
+    until = london_day(service().clock.now()) + timedelta(days=within)
     for noted in (True, False):
-        async for page in due_dates().pages(name, until, noted=noted):
-            for state in await registrations().get_all(page):
+        async for page in service().part(DueDates).pages(name, until, noted=noted):
+            for state in await service().part(Registrations).get_all(page):
                 for due in _due(name, state.registration, until):
                     yield due
 
@@ -99,7 +98,7 @@ async def _by_date(name: DueDate, within: int) -> AsyncIterator[Due]:
 async def _with_retired_codes() -> AsyncIterator[Due]:
     read = 0
     with Console(stderr=True).status("Reading the register") as status:
-        async for page in documents().pages("registrations"):
+        async for page in service().documents.pages("registrations"):
             read += len(page)
             status.update(f"Reading the register: {read:,} registrations")
             for stored in page:

@@ -19,8 +19,10 @@ from ops.running import named, operator, run
 from shared.errors import NotFound, Unavailable
 from shared.flows.replay import replay as replay_message
 from shared.runtime.manifest import read_manifests
-from shared.store.operator_actions import Action, operator_actions
-from shared.store.quarantine import QuarantinedMessage, QuarantineStatus, Record, quarantine
+from shared.store.operator_actions import Action, OperatorActions
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantinedMessage, QuarantineStatus, Record
+from shared.store.service import service
 from tools.errors import CommandError
 from tools.local.layout import FUNCTIONS
 
@@ -94,7 +96,7 @@ def discard(
 
 
 async def _list(status: QuarantineStatus, problem: str | None, limit: int) -> None:
-    await operator_actions().note(Action.LISTED, operator(), [None], None)
+    await service().part(OperatorActions).note(Action.LISTED, operator(), [None], None)
     table = Table(title=status.value, box=box.SIMPLE)
     table.add_column("Id", no_wrap=True)
     for name in ("Why", "Attempts", "First seen"):
@@ -116,7 +118,11 @@ async def _list(status: QuarantineStatus, problem: str | None, limit: int) -> No
 
 async def _show(record_id: str, *, reveal: bool, reason: str | None) -> None:
     record = await _get(record_id)
-    await operator_actions().note(Action.REVEALED if reveal else Action.SHOWN, operator(), [record_id], reason)
+    await (
+        service()
+        .part(OperatorActions)
+        .note(Action.REVEALED if reveal else Action.SHOWN, operator(), [record_id], reason)
+    )
     message = record.message
     print(f"{record_id}: {record.status.value}, {_why(record)}, {record.attempts} attempts")
     print(f"first seen {record.first_seen.isoformat()}, last seen {record.last_seen.isoformat()}")
@@ -124,7 +130,7 @@ async def _show(record_id: str, *, reveal: bool, reason: str | None) -> None:
     for error in record.errors:
         print(f"  {error.pointer or '/'}: {error.code}: {error.detail}")
     print(await _content(message, reveal=reveal))
-    for action in await operator_actions().on(record_id):
+    for action in await service().part(OperatorActions).on(record_id):
         print(f"{action.at.isoformat()} {action.action.value} by {action.operator}: {action.reason or '-'}")
 
 
@@ -132,7 +138,7 @@ async def _content(message: QuarantinedMessage, *, reveal: bool) -> str:
     if message.erased:
         return "(erased)"
     try:
-        data = await quarantine().data(message)
+        data = await service().part(Quarantine).data(message)
     except NotFound:
         return "(its data is not in the bucket)"
     return _whole(data) if reveal else _masked(data)
@@ -144,7 +150,7 @@ async def _replay(records: AsyncIterator[Record], reason: str | None) -> tuple[i
     What is chosen is read before anything is published, since publishing changes it.
     """
     chosen = [record.record_id async for record in records]
-    await operator_actions().note(Action.REPLAYED, operator(), list(chosen), reason)
+    await service().part(OperatorActions).note(Action.REPLAYED, operator(), list(chosen), reason)
     failures: list[str] = []
     for record_id in chosen:
         try:
@@ -170,8 +176,8 @@ async def _replay_one(record_id: str) -> None:
 async def _discard(record_ids: list[str], reason: str) -> dict[str, QuarantineStatus]:
     for record_id in record_ids:
         await _get(record_id)
-    await operator_actions().note(Action.DISCARDED, operator(), list(record_ids), reason)
-    return {record_id: await quarantine().discard(record_id) for record_id in record_ids}
+    await service().part(OperatorActions).note(Action.DISCARDED, operator(), list(record_ids), reason)
+    return {record_id: await service().part(Quarantine).discard(record_id) for record_id in record_ids}
 
 
 async def _chosen(record_ids: list[str] | None, status: QuarantineStatus, problem: str | None) -> AsyncIterator[Record]:
@@ -185,7 +191,7 @@ async def _chosen(record_ids: list[str] | None, status: QuarantineStatus, proble
 
 
 async def _records(status: QuarantineStatus, problem: str | None) -> AsyncIterator[Record]:
-    async for page in quarantine().records(status):
+    async for page in service().part(Quarantine).records(status):
         for record in page:
             if problem in (None, record.reason, _why(record)):
                 yield record
@@ -193,7 +199,7 @@ async def _records(status: QuarantineStatus, problem: str | None) -> AsyncIterat
 
 async def _get(record_id: str) -> Record:
     try:
-        return await quarantine().get(record_id)
+        return await service().part(Quarantine).get(record_id)
     except NotFound:
         raise CommandError(f"there is no quarantine record {record_id}") from None
 

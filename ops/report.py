@@ -21,8 +21,7 @@ from shared.domain.changes import Change
 from shared.domain.needs import categories, labels
 from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
-from shared.settings import settings
-from shared.store.documents import documents
+from shared.store.service import service
 from tools.errors import CommandError
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
@@ -60,7 +59,7 @@ def report(
         if row.code == ANY:
             print(f"{row.fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
     print(f"{out / name}.csv, {out / name}.svg")
-    if last > last_closed_day(settings().clock().now()):
+    if last > last_closed_day(service().clock.now()):
         print(
             "The last day is not over: these figures will change. A day closes at 02:00 of the next.", file=sys.stderr
         )
@@ -167,7 +166,7 @@ async def _by_account() -> AsyncIterator[list[Change]]:
     gathered: list[Change] = []
     read = 0
     with Console(stderr=True).status("Reading the change log") as status:
-        async for page in documents().pages("changes"):
+        async for page in service().documents.pages("changes"):
             read += len(page)
             status.update(f"Reading the change log: {read:,} changes")
             for registration_id, changes in _grouped(Change.model_validate_json(stored.state) for stored in page):

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.clock import LONDON
-from shared.settings import emulator_host, settings
+from shared.settings import emulator_host
+from shared.store.service import service
 from tools.errors import NO_CREDENTIALS, CommandError
 from tools.scheduler import LOCATION, scheduler_at
 
@@ -96,7 +97,7 @@ def told() -> Iterator[CloudSchedulerClient]:
 
 
 def _parent(location: str) -> str:
-    return f"projects/{settings().project}/locations/{location}"
+    return f"projects/{service().settings.project}/locations/{location}"
 
 
 def _job(name: str, location: str) -> str:

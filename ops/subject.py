@@ -11,10 +11,12 @@ import typer
 from ops.running import operator, run
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
-from shared.flows.erasure import ErasureResult, erasure
-from shared.store.operator_actions import Action, operator_actions
-from shared.store.quarantine import Record, quarantine
-from shared.store.registrations import registrations
+from shared.flows.erasure import Erasure, ErasureResult
+from shared.store.operator_actions import Action, OperatorActions
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Record
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tools.errors import CommandError
 
 app = typer.Typer(help="What is held of one person: export it, erase it.", no_args_is_help=True)
@@ -91,9 +93,9 @@ def _list(unjudged: Sequence[str]) -> None:
 
 async def _export(account_id: AccountId, reason: str, judged: list[str]) -> tuple[dict[str, Any], list[str]]:
     """All that is held of an account, and the records that a person should judge."""
-    registration_id = registrations().registration_id(account_id)
-    await operator_actions().note(Action.EXPORTED, operator(), [registration_id, *judged], reason)
-    subject = await erasure().subject(registration_id)
+    registration_id = service().part(Registrations).registration_id(account_id)
+    await service().part(OperatorActions).note(Action.EXPORTED, operator(), [registration_id, *judged], reason)
+    subject = await Erasure(service()).subject(registration_id)
     messages = [*subject.messages, *[await _record(record_id) for record_id in judged]]
     held = {
         "registration": json.loads(subject.state.model_dump_json()) if subject.state else None,
@@ -118,7 +120,7 @@ async def _message(record: Record) -> dict[str, Any]:
 async def _data(record: Record) -> str | None:
     """A message as text; None if it is gone, which says nothing of the others."""
     try:
-        return (await quarantine().data(record.message)).decode(errors="backslashreplace")
+        return (await service().part(Quarantine).data(record.message)).decode(errors="backslashreplace")
     except NotFound:
         return None
 
@@ -127,8 +129,8 @@ async def _erase(
     account_id: AccountId, reason: str, judged: list[str], *, yes: bool
 ) -> tuple[ErasureResult, list[str]]:
     """Note it, end the registration if it is live, and overwrite everything. Raises `CommandError`, `Unavailable`."""
-    registration_id = registrations().registration_id(account_id)
-    known = await registrations().get(registration_id) is not None
+    registration_id = service().part(Registrations).registration_id(account_id)
+    known = await service().part(Registrations).get(registration_id) is not None
     if not known:
         print("The register knows no such account. Check the number.")
         if not yes:
@@ -136,16 +138,16 @@ async def _erase(
     for record_id in judged:
         await _record(record_id)
     who = operator()
-    await operator_actions().note(Action.ERASED, who, [registration_id, *judged], reason)
-    erased = await erasure().erase(registration_id, who) if known else await _erase_unknown(registration_id)
+    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id, *judged], reason)
+    erased = await Erasure(service()).erase(registration_id, who) if known else await _erase_unknown(registration_id)
     for record_id in judged:
-        await quarantine().erase(record_id)
+        await service().part(Quarantine).erase(record_id)
     whole = erased._replace(messages=erased.messages + len(judged))
     return whole, await _unjudged(erased.ambiguous, judged)
 
 
 async def _erase_unknown(registration_id: RegistrationId) -> ErasureResult:
-    erased = await erasure().erase_unknown(registration_id)
+    erased = await Erasure(service()).erase_unknown(registration_id)
     if erased is None:
         raise CommandError("the account has been registered meanwhile; nothing is erased. Check the number")
     return erased
@@ -153,12 +155,12 @@ async def _erase_unknown(registration_id: RegistrationId) -> ErasureResult:
 
 async def _record(record_id: str) -> Record:
     try:
-        return await quarantine().get(record_id)
+        return await service().part(Quarantine).get(record_id)
     except NotFound:
         raise CommandError(f"there is no quarantine record {record_id}") from None
 
 
 async def _unjudged(ambiguous: Sequence[str], judged: Sequence[str]) -> list[str]:
     """The records that name no account, or this one and another, and that nobody has judged yet."""
-    nameless = [record.record_id async for page in quarantine().unreadable() for record in page]
+    nameless = [record.record_id async for page in service().part(Quarantine).unreadable() for record in page]
     return [record_id for record_id in [*ambiguous, *nameless] if record_id not in judged]

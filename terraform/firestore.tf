@@ -1,9 +1,9 @@
-# The database, its backups, and its indexes (firestore_indexes.yaml, which a test compares with what the store asks).
+# The database, its backups, and its indexes (firestore_indexes.yaml, which a test compares with the store's queries).
 
 locals {
   collections = yamldecode(file("${path.module}/firestore_indexes.yaml"))
 
-  # "registrations state" => how one field of one collection is indexed on its own
+  # "registrations state" => the single-field index of one field of one collection
   fields = merge([
     for name, collection in local.collections : {
       for field, index in collection.fields : "${name} ${field}" => {
@@ -31,8 +31,8 @@ resource "google_firestore_database" "register" {
   app_engine_integration_mode       = "DISABLED"
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
   delete_protection_state           = var.protected ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
-  # The default, ABANDON, forgets the database on destroy, and the next apply meets it again. Where it is protected,
-  # DELETE fails, and is meant to.
+  # The default, ABANDON, removes the database from the state only, and the next apply conflicts with it. If it is
+  # protected, DELETE fails by design.
   deletion_policy = "DELETE"
 
   dynamic "cmek_config" {
@@ -71,7 +71,7 @@ resource "google_firestore_backup_schedule" "backup" {
   }
 }
 
-# Every field of every collection: what is not queried is not indexed, and what is has one index, not three.
+# Every field of every collection. A field that no query uses has no index; the others have one index, not three.
 resource "google_firestore_field" "field" {
   for_each = local.fields
 

@@ -1,6 +1,6 @@
 # The public HTTPS entry: a global external load balancer with Cloud Armor, whose URL map is the release's front door
-# rules (method and path, by tools/routing.py from the manifests' routes). Nothing of it exists where var.front_door is
-# null. Port 80 stays closed: a redirect would come after the token has crossed the network in clear.
+# rules (method and path, by tools/routing.py from the manifests' routes). If var.front_door is null, none of it exists.
+# Port 80 stays closed: before a redirect, the token would already have crossed the network in clear.
 
 locals {
   doors = var.front_door == null ? {} : { public = var.front_door }
@@ -83,12 +83,12 @@ resource "google_compute_url_map" "front_door" {
 }
 
 resource "google_compute_security_policy" "front_door" {
-  # checkov:skip=CKV_GCP_73:The rule is there (priority 100); beside a dynamic block, checkov does not see it.
+  # checkov:skip=CKV_GCP_73:The rule exists (priority 100); checkov does not see it next to a dynamic block.
   for_each = local.doors
 
   project     = var.project
   name        = "psr-front-door"
-  description = "Limits what one address may send. No signature rules: names and notes of customers look like attacks to them, and every body is validated."
+  description = "Limits the requests of one address. No signature rules: they take names and notes of customers for attacks, and every body is validated."
   type        = "CLOUD_ARMOR"
 
   adaptive_protection_config {
@@ -97,7 +97,7 @@ resource "google_compute_security_policy" "front_door" {
     }
   }
 
-  # Log4Shell: cheap to refuse, and what scanners ask for.
+  # Log4Shell: cheap to refuse, and scanners check for this rule.
   rule {
     action      = "deny(403)"
     priority    = 100

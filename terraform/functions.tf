@@ -1,6 +1,6 @@
 locals {
-  # Settings that follow from what is made here, for the functions that name them. Those of var.settings are the
-  # service's rules and go to every function.
+  # Settings with values from these resources, for the functions that name them. The settings of var.settings are the
+  # service's rules; every function gets them.
   known_settings = {
     export_bucket     = google_storage_bucket.exports.name
     export_work_topic = "psr-export-work"
@@ -9,10 +9,10 @@ locals {
   }
   settings = setunion(keys(var.settings), keys(local.known_settings))
 
-  # What every function is told.
+  # The settings of every function.
   common_environment = {
     FUNCTION_USE_ASGI = "true"
-    # The platform sets it by itself; left out, every plan would want to remove it.
+    # The platform sets it automatically. Without it here, every plan would remove it.
     LOG_EXECUTION_ID = "true"
     PSR_DATABASE     = google_firestore_database.register.name
     PSR_PROJECT      = var.project
@@ -35,7 +35,7 @@ resource "google_cloudfunctions2_function" "function" {
 
     source {
       storage_source {
-        # Named by its content: what did not change is not built again. No `generation`, which never settles.
+        # Named by its content: an unchanged function is not built again. No `generation`, which changes in every plan.
         bucket = local.releases_bucket
         object = each.value.object
       }
@@ -52,7 +52,7 @@ resource "google_cloudfunctions2_function" "function" {
     all_traffic_on_latest_revision   = true
     service_account_email            = google_service_account.function[each.key].email
 
-    # Pub/Sub and Scheduler of the same project count as internal. Past the front door nobody gets around its firewall.
+    # Pub/Sub and Scheduler of the same project count as internal. No request can bypass the front door's firewall.
     ingress_settings = (
       !contains(keys(local.http), each.key) ? "ALLOW_INTERNAL_ONLY" :
       var.front_door != null ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
@@ -84,7 +84,7 @@ resource "google_cloudfunctions2_function" "function" {
     }
   }
 
-  # Building and starting need these, and fail without.
+  # Building and starting fail without these.
   depends_on = [
     google_artifact_registry_repository_iam_member.builder,
     google_project_iam_member.builder,

@@ -1,7 +1,7 @@
-# One account per function, with what its manifest asks for and nothing else; invokers; the account that builds.
+# One account per function, with only the permissions in its manifest; invokers; the account that builds.
 
 locals {
-  # Every permission that a manifest can ask for. Those ending in ":" go on with the name of a topic or a secret.
+  # Every permission that a manifest can have. A permission that ends in ":" needs the name of a topic or a secret.
   permissions = ["exports.write", "firestore.read", "firestore.write", "kms.sign", "pubsub.publish:", "quarantine.erase", "quarantine.write", "secret:"]
 
   firestore_roles = {
@@ -9,7 +9,7 @@ locals {
     "firestore.write" = "roles/datastore.user"
   }
 
-  # Creating is not overwriting; reading is needed to meet an object that an earlier attempt has written.
+  # Creating does not include overwriting. Reading is for an object that an earlier attempt wrote.
   create_and_read = ["roles/storage.objectCreator", "roles/storage.objectViewer"]
 
   buckets = {
@@ -41,7 +41,7 @@ resource "google_service_account" "function" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
-# Firestore has no finer right than one database.
+# The smallest scope of a Firestore right is one database.
 resource "google_project_iam_member" "firestore" {
   for_each = { for key, grant in local.grants : key => grant if contains(keys(local.firestore_roles), grant.permission) }
 
@@ -84,7 +84,7 @@ resource "google_kms_crypto_key_iam_member" "signer" {
   member        = google_service_account.function[each.value.function].member
 }
 
-# Invokers. The right to call a function is a right on its Cloud Run service; the function's own policy does not count.
+# Invokers. The right to call a function is a right on its Cloud Run service; the function's own policy has no effect.
 resource "google_service_account" "invoker" {
   for_each = {
     push      = "Pub/Sub push subscriptions"
@@ -99,8 +99,8 @@ resource "google_service_account" "invoker" {
 }
 
 locals {
-  # Browsers hold no Google token, and the functions check their callers' own: HTTP functions are open to everyone who
-  # gets past the ingress.
+  # Browsers hold no Google token, and the functions check the token of each caller. So every caller that passes the
+  # ingress may call HTTP functions.
   invokers = {
     for key, function in local.functions : key => (
       contains(keys(local.pubsub), key) ? google_service_account.invoker["push"].member :
@@ -120,12 +120,12 @@ resource "google_cloud_run_service_iam_member" "invoker" {
   member   = local.invokers[each.key]
 
   lifecycle {
-    # A function that is replaced comes back without its policy.
+    # A replaced function loses its policy.
     replace_triggered_by = [google_cloudfunctions2_function.function[each.key].id]
   }
 }
 
-# Building images: not the default compute account, which can do almost everything or, in new organisations, nothing.
+# Builds images. The default compute account has almost all rights or, in new organisations, none.
 resource "google_service_account" "builder" {
   project      = var.project
   account_id   = "psr-builder"
@@ -137,7 +137,7 @@ resource "google_service_account" "builder" {
 resource "google_project_iam_member" "builder" {
   for_each = {
     logs = { role = "roles/logging.logWriter", condition = null }
-    # The platform copies the bundle into this bucket of its own, which the first function brings into being.
+    # The platform copies the bundle into this bucket of its own. The first function creates the bucket.
     sources = {
       role      = "roles/storage.objectViewer"
       condition = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"

@@ -1,4 +1,4 @@
-# The key that signs export manifests, and the grants for a key of the deployer's own (var.encryption_key).
+# The key that signs day manifests, and the grants for a key of your own (var.encryption_key).
 
 resource "google_kms_key_ring" "psr" {
   project  = var.project

@@ -1,11 +1,11 @@
-# Logs stay in the region: the project's own _Default bucket is global, so the functions' logs go to buckets of ours.
+# Logs stay in the region. The project's _Default bucket is global, so the functions' logs have their own buckets.
 
 locals {
   function_logs = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for key in keys(local.functions) : "\"${key}\""])})"
   access_logs   = "jsonPayload.event=(\"REGISTRATIONS_READ\" OR \"ACCESS_REFUSED\")"
 
   log_buckets = {
-    # Who read which registration: kept long, and where data is real, by nobody to be shortened.
+    # The access log. It is kept long; where data is real, nobody can shorten its retention.
     psr-access  = { days = var.access_log_days, locked = var.protected, filter = "${local.function_logs} AND ${local.access_logs}" }
     psr-service = { days = var.log_days, locked = var.protected, filter = "${local.function_logs} AND NOT ${local.access_logs}" }
   }
@@ -39,6 +39,6 @@ resource "google_logging_project_exclusion" "default" {
   description = "The functions' logs are in buckets of their own"
   filter      = local.function_logs
 
-  # Nothing is lost between the two.
+  # No entry is lost between the two.
   depends_on = [google_logging_project_sink.logs]
 }

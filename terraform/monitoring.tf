@@ -1,5 +1,5 @@
 # Alerts (alerts.yaml, a table with the reason for each window) and a dashboard (dashboard.tf) over the platform's metrics
-# and over some of ours, made of what functions log. Functions export no metrics themselves.
+# and over metrics of our own, counted from the functions' logs. Functions export no metrics themselves.
 
 locals {
   monitoring = yamldecode(file("${path.module}/alerts.yaml"))
@@ -12,7 +12,7 @@ locals {
     service      = ["the service"]
   }
 
-  # What a word with a dollar in these tables stands for, by function.
+  # The values of names with a dollar in these tables, by function.
   words = {
     for key in concat(keys(local.functions), ["the service"]) : key => merge(
       {
@@ -33,7 +33,7 @@ locals {
     )
   }
 
-  # "errors fast" => what is true while the objective's budget is used up at that speed
+  # "errors fast" => the PromQL condition that the objective's budget is used at that rate
   burns = merge([
     for name, objective in local.monitoring.objectives : {
       for speed, windows in local.monitoring.burns : "${name} ${speed}" => join("or ", [
@@ -42,7 +42,7 @@ locals {
     }
   ]...)
 
-  # "backlog consume-migration" => its alert; of query and log one is null
+  # "backlog consume-migration" => its alert; either query or log is null
   alerts = merge([
     for name, alert in local.monitoring.alerts : {
       for function in local.functions_by_kind[alert.per] : trimsuffix("${name} ${function}", " the service") => {
@@ -62,7 +62,7 @@ locals {
     }
   ]...)
 
-  # Labels are codes and counts of callers by group, never anything of a person (docs/privacy.md).
+  # Labels are codes and groups of callers, never personal data (docs/privacy.md).
   metrics = {
     psr_events = {
       description = "How often each event of the catalogue (shared/log.py) was logged"
@@ -77,7 +77,7 @@ locals {
       value       = "jsonPayload.registrations"
     }
     psr_slow_requests = {
-      description = "How many requests took longer than was promised"
+      description = "How many requests took longer than promised"
       filter      = "jsonPayload.event=\"REQUEST_SERVED\" AND jsonPayload.milliseconds>${local.monitoring.objectives.latency.slow_milliseconds}"
       labels      = { function = "resource.labels.service_name" }
       value       = null
@@ -141,7 +141,7 @@ resource "google_monitoring_alert_policy" "alert" {
         query               = trimspace(condition_prometheus_query_language.value)
         duration            = each.value.duration
         evaluation_interval = each.value.interval
-        # Some of these metrics come into being with the first event.
+        # Some of these metrics exist only after the first event.
         disable_metric_validation = true
       }
     }
@@ -155,7 +155,7 @@ resource "google_monitoring_alert_policy" "alert" {
     }
   }
 
-  # Entries that match within an hour are one message.
+  # All matching entries of an hour are one notification.
   dynamic "alert_strategy" {
     for_each = each.value.query == null ? [each.value.log] : []
 

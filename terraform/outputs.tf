@@ -1,10 +1,10 @@
 output "address" {
-  description = "What the domain's A record must point to; null without a front door."
+  description = "The address for the domain's A record; null without a front door."
   value       = try(google_compute_global_address.front_door["public"].address, null)
 }
 
 output "exports_bucket" {
-  description = "Where the exported files are."
+  description = "The bucket of exported files."
   value       = google_storage_bucket.exports.name
 }
 
@@ -14,16 +14,16 @@ output "functions" {
 }
 
 output "quarantine_bucket" {
-  description = "Where quarantined messages are that are too large for a document."
+  description = "The bucket of quarantined messages that are too large for a document."
   value       = google_storage_bucket.quarantine.name
 }
 
 output "release" {
-  description = "The release that is deployed: its commit, null if it was made of uncommitted files."
+  description = "The deployed release: its commit, or null if it was made from uncommitted files."
   value       = try(local.release.commit, null)
 }
 
 output "url" {
-  description = "Where a client starts: the front door, or where there is none the default function."
+  description = "The address for clients: the front door or, without one, the default function."
   value       = var.front_door == null ? google_cloudfunctions2_function.function[local.default_backend].service_config[0].uri : "https://${var.front_door.domain}"
 }

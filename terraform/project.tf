@@ -1,4 +1,4 @@
-# The project itself: the APIs that must be on, and the service agents that get grants.
+# The project itself: the APIs that must be enabled, and the service agents that get grants.
 
 locals {
   apis = toset([
@@ -27,7 +27,7 @@ resource "google_project_service" "api" {
   disable_on_destroy = false
 }
 
-# Enabling an API returns before it can be used.
+# Enabling an API returns before the API can be used.
 resource "time_sleep" "apis_are_usable" {
   create_duration = "60s"
   triggers        = { apis = join(",", local.apis) }
@@ -35,7 +35,7 @@ resource "time_sleep" "apis_are_usable" {
   depends_on = [google_project_service.api]
 }
 
-# Service agents come into being at their API's first use; these must be there before they are granted anything.
+# Service agents are created at their API's first use. These must exist before they get grants.
 resource "google_project_service_identity" "agent" {
   for_each = toset(["firestore.googleapis.com", "pubsub.googleapis.com"])
   provider = google-beta
@@ -52,8 +52,8 @@ data "google_storage_project_service_account" "agent" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
-# Reads and writes of data through Google's APIs, by service account. Who asked is in the functions' own access log.
-# Uses of keys are logged in any case: the alert keys_used is made of that log.
+# Reads and writes of data through Google's APIs, by service account. The functions' access log has the callers.
+# Uses of keys are always logged: the alert keys_used reads that log.
 resource "google_project_iam_audit_config" "data_access" {
   for_each = toset(var.audit_data_access ? ["allServices"] : ["cloudkms.googleapis.com", "secretmanager.googleapis.com"])
 

@@ -1,4 +1,4 @@
-# Topics of every trigger and every permission to publish; one push subscription per consumer, all alike.
+# Topics of every trigger and every permission to publish; one push subscription per consumer, with shared settings.
 # The subscriptions are our own, not Eventarc's, which can have no dead-letter policy.
 
 locals {
@@ -11,7 +11,7 @@ locals {
     [for grant in values(local.grants) : trimprefix(grant.permission, "pubsub.publish:") if startswith(grant.permission, "pubsub.publish:")],
   ))
 
-  # What gives up on a message; the consumer of the dead letters itself keeps trying until retention ends.
+  # Dead-lettering. The consumer of the dead letters has none: Pub/Sub retries its messages until their retention ends.
   with_dead_letters = { for key, trigger in local.pubsub : key => trigger if trigger.topic != local.dead_letter_topic }
 
   pubsub_agent = google_project_service_identity.agent["pubsub.googleapis.com"].member
@@ -33,7 +33,7 @@ resource "google_pubsub_topic" "topic" {
   lifecycle {
     precondition {
       condition     = length(local.pubsub) == 0 || contains([for trigger in values(local.pubsub) : trigger.topic], local.dead_letter_topic)
-      error_message = "Nothing subscribes to ${local.dead_letter_topic}: what is given up on would be lost."
+      error_message = "Nothing subscribes to ${local.dead_letter_topic}: dead letters would be lost. Add a consumer of it."
     }
   }
 
@@ -58,13 +58,13 @@ resource "google_pubsub_subscription" "push" {
     }
   }
 
-  # Without this, what is refused comes back at once.
+  # Without this, a refused message is delivered again at once.
   retry_policy {
     minimum_backoff = "${local.push.minimum_backoff_seconds}s"
     maximum_backoff = "${local.push.maximum_backoff_seconds}s"
   }
 
-  # Without this, a subscription that is quiet for 31 days is deleted.
+  # Without this, a subscription without activity for 31 days is deleted.
   expiration_policy {
     ttl = ""
   }
@@ -81,14 +81,14 @@ resource "google_pubsub_subscription" "push" {
   lifecycle {
     precondition {
       condition     = local.functions[each.key].manifest.resources.timeout_seconds <= local.push.ack_deadline_seconds
-      error_message = "${each.key} may run longer than its subscription waits: two deliveries would run at once."
+      error_message = "${each.key} may run longer than its subscription waits, so two deliveries could run at once. Lower timeout_seconds."
     }
   }
 
   depends_on = [google_cloud_run_service_iam_member.invoker]
 }
 
-# Dead-lettering needs both of these grants, and without them fails silently.
+# Dead-lettering needs both grants. Without them it fails silently.
 resource "google_pubsub_topic_iam_member" "dead_letters" {
   project = var.project
   topic   = google_pubsub_topic.topic[local.dead_letter_topic].name

@@ -1,5 +1,5 @@
-# What is deployed: the release manifest, by function. Everything per function is made by for_each over these maps,
-# and named like the function with dashes.
+# The release file, by function. Everything per function is made by for_each over these maps, and named like the
+# function with dashes.
 
 locals {
   release = jsondecode(file(var.release))

@@ -9,7 +9,7 @@ resource "google_cloud_scheduler_job" "job" {
   time_zone        = each.value.time_zone
   attempt_deadline = "${local.functions[each.key].manifest.resources.timeout_seconds}s"
 
-  # The default is not to try again at all.
+  # The default is no retry.
   retry_config {
     retry_count          = 3
     min_backoff_duration = "30s"

@@ -1,4 +1,4 @@
-# Who gets which secret. terraform/bootstrap makes the secrets, and people their values: no key is in Terraform's state.
+# Access to secrets. terraform/bootstrap makes the secrets, people add their values: no key is in Terraform's state.
 
 locals {
   secrets_of = {

@@ -1,5 +1,5 @@
 locals {
-  # Made by terraform/bootstrap: bundles must be there before anything that is made of them.
+  # Made by terraform/bootstrap: bundles must exist before the functions that use them.
   releases_bucket = "${var.project}-psr-releases"
 }
 
@@ -46,8 +46,8 @@ resource "google_storage_bucket" "exports" {
   depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
 }
 
-# Data of quarantined messages that are too large for a document. Erasing a customer reaches it at once. The lifecycle rule
-# is for what nobody erases or settles: nothing of a person stays longer than an ended registration does (ended_kept_days).
+# Data of quarantined messages that are too large for a document. Erasing a customer deletes it at once. The lifecycle rule
+# covers messages that nobody erases or resolves: no personal data stays longer than an ended registration (ended_kept_days).
 resource "google_storage_bucket" "quarantine" {
   # checkov:skip=CKV_GCP_62:Every read and write is in the Data Access audit log (project.tf).
   # checkov:skip=CKV_GCP_78:Objects are named by their record and never overwritten; old versions would only keep personal data.

@@ -6,7 +6,7 @@ terraform {
       source  = "hashicorp/google"
       version = "~> 7.0"
     }
-    # Only for service identities, which the other provider lacks.
+    # Only for service identities, which the other provider does not have.
     google-beta = {
       source  = "hashicorp/google-beta"
       version = "~> 7.0"

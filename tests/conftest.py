@@ -5,7 +5,6 @@ tests can use the store and the functions' modules in the process, and HTTP agai
 Tests share the database: each uses account ids and supply points of its own.
 """
 
-import base64
 import json
 import os
 import shutil
@@ -17,9 +16,10 @@ from typing import NamedTuple
 import pytest
 from rich.console import Console
 
+from shared.settings import read_settings
 from shared.store.documents import Documents
-from shared.store.identity import Identity
 from shared.store.registrations import Registrations
+from shared.store.service import Service
 from tests.firestore_proxy import FirestoreProxy
 from tools.local.emulators import SOURCES
 from tools.local.layout import Layout, new_layout
@@ -31,6 +31,7 @@ class ProxiedStack(NamedTuple):
 
     stack: Stack
     proxy: FirestoreProxy
+    service: Service
     documents: Documents
     registrations: Registrations
 
@@ -81,9 +82,8 @@ async def proxied(emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -
     stack = Stack(layout, Console(stderr=True), crons=False)
     try:
         stack.start()
-        documents = Documents(layout.project, "(default)", layout.clock)
-        identity = Identity(base64.b64decode(layout.identity_key), 0)
-        yield ProxiedStack(stack, proxy, documents, Registrations(documents, identity))
+        service = Service(read_settings(layout.environment()))
+        yield ProxiedStack(stack, proxy, service, service.documents, service.part(Registrations))
     finally:
         stack.stop()
         proxy.close()

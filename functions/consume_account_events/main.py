@@ -1,12 +1,12 @@
 """Apply the account system's events. An event about an account that is not registered yet waits in quarantine."""
 
+from shared.domain.account_events import apply_account_event
 from shared.domain.delivery import Delivery
-from shared.domain.lifecycle import apply_account_event
 from shared.flows.apply_event import apply_event
 from shared.messages.account_events import ACCOUNT_EVENTS, points_named, statement_of
 from shared.messages.events import read_event
 from shared.messages.push import Consumer
-from shared.settings import settings
+from shared.store.service import service
 
 consumer = Consumer(__file__)
 
@@ -14,7 +14,7 @@ consumer = Consumer(__file__)
 @consumer.handles
 async def consume(delivery: Delivery) -> None:
     """Apply one event; two RPCs."""
-    config = settings()
+    config = service().settings
     event = read_event(delivery, config.clock(), *ACCOUNT_EVENTS)
     statement = statement_of(event)
     await apply_event(

@@ -1,13 +1,13 @@
 """Register customers from the migration pipeline. A record never overwrites a newer fact."""
 
 from shared.domain.delivery import Delivery
-from shared.domain.lifecycle import migrate
+from shared.domain.migration import migrate
 from shared.flows.apply_event import apply_event
 from shared.messages.events import CustomerMigrated, read_event
 from shared.messages.legacy import translated
 from shared.messages.push import Consumer
-from shared.settings import settings
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 
 consumer = Consumer(__file__)
 
@@ -15,9 +15,9 @@ consumer = Consumer(__file__)
 @consumer.handles
 async def consume(delivery: Delivery) -> None:
     """Apply one customer's record; one RPC for an account that is new to the register, three for a known one."""
-    config = settings()
+    config = service().settings
     event = read_event(delivery._replace(data=translated(delivery.data)), config.clock(), CustomerMigrated)
-    registration_id = registrations().registration_id(event.subject)
+    registration_id = service().part(Registrations).registration_id(event.subject)
     await apply_event(
         event,
         lambda known, moment: migrate(

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from shared.clock import london_day
 from shared.errors import InternalError, Unavailable
-from shared.flows.erasure import ErasureResult, erasure
+from shared.flows.erasure import Erasure, ErasureResult
 from shared.log import Event, log, log_failure
 from shared.schedule.scheduled import Scheduled
-from shared.store.documents import documents
-from shared.store.due_dates import due_dates
+from shared.store.due_dates import DueDates
+from shared.store.service import service
 
 job = Scheduled(__file__)
 
@@ -20,14 +20,14 @@ async def run(slot: datetime) -> dict[str, int]:
     Raises `ClockOutOfStep` for a slot in the future, `Unavailable`, and `InternalError` if a registration failed; the
     others are erased then.
     """
-    await documents().check_clocks()
-    documents().check_slot(slot)
+    await service().documents.check_clocks()
+    service().documents.check_slot(slot)
     today = london_day(slot)
     erased = skipped = 0
-    async for page in due_dates().to_erase(today):
+    async for page in service().part(DueDates).to_erase(today):
         for registration_id in page:
             try:
-                one = await erasure().erase_due(registration_id, today)
+                one = await Erasure(service()).erase_due(registration_id, today)
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - one failure must not delay the later registrations

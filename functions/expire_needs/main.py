@@ -5,10 +5,7 @@ from datetime import datetime
 
 from shared.flows.expiry import Expiry
 from shared.schedule.scheduled import Scheduled
-from shared.settings import settings
-from shared.store.documents import documents
-from shared.store.due_dates import due_dates
-from shared.store.registrations import registrations
+from shared.store.service import service
 
 job = Scheduled(__file__)
 
@@ -16,7 +13,7 @@ job = Scheduled(__file__)
 @job.runs
 async def run(slot: datetime) -> Mapping[str, object]:
     """Apply the due dates of all registrations, up to the slot's London day."""
-    return await Expiry(documents(), registrations(), due_dates(), settings()).advance(slot)
+    return await Expiry(service()).advance(slot)
 
 
 main = job.function()

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.export.days import export_days
+from shared.export.days import ExportDays
 from shared.schedule.scheduled import Scheduled
+from shared.store.service import service
 
 job = Scheduled(__file__)
 
@@ -12,7 +13,7 @@ job = Scheduled(__file__)
 @job.runs
 async def run(slot: datetime) -> Mapping[str, object]:
     """Advance the export. It takes seconds, or minutes for millions of changes; `export_recipient` writes the files."""
-    return await export_days().advance(slot)
+    return await service().part(ExportDays).advance(slot)
 
 
 main = job.function()

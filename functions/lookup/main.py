@@ -26,7 +26,8 @@ from shared.http.history import HistoryPage, HistoryQuery, history_entry
 from shared.http.pages import page_token, position_in
 from shared.http.registrations import entity_tag, registration_answer, without_secrets
 from shared.model import Model
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 
 api = Api(__file__)
 
@@ -55,7 +56,7 @@ async def get_registration(call: Call) -> Answer:
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
-    registration = _seen(await registrations().get(registration_id))
+    registration = _seen(await service().part(Registrations).get(registration_id))
     if call.has_read(tag := entity_tag(registration)):
         return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": tag})
     return registration_answer(registration, call.caller)
@@ -73,7 +74,7 @@ async def look_up_registration(call: Call, body: LookupKey) -> Answer:
 
 async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
     """For a customer only the customer's own registration is read, so that timing reveals nothing about others."""
-    store = registrations()
+    store = service().part(Registrations)
     account_id = call.caller.account_id or body.account_id
     if body.account_id is not None:
         call.caller.check_account(body.account_id)
@@ -82,7 +83,7 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
     if account_id is None:
         return await store.find(point) if point else None
     state = await store.get(store.registration_id(account_id))
-    holds = point is None or (state is not None and supply_point_key(point) in state.registration.held())
+    holds = point is None or (state is not None and supply_point_key(point) in state.registration.assigned())
     return state if holds else None
 
 
@@ -93,7 +94,7 @@ async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
     At most four RPCs for each 500 supply points.
     """
     points = body.all()
-    holders = await registrations().find_all(points)
+    holders = await service().part(Registrations).find_all(points)
     seen = {
         point: at_supply_point(call.caller, state.registration, point)
         for point in points
@@ -130,7 +131,7 @@ async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, 
     found: list[FoundInArea] = []
     limit = count
     while True:
-        states, after_id = await registrations().in_area(postcode, after_id=after_id, limit=limit)
+        states, after_id = await service().part(Registrations).in_area(postcode, after_id=after_id, limit=limit)
         found += [seen for state in states if (seen := in_area(caller, state.registration))]
         if after_id is None or len(found) >= count:
             return found[:count]
@@ -148,10 +149,10 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     after = None
     if query.page_token is not None:
         after = _position(call, registration_id, query.page_token, MalformedParameter, "page_token")
-    found, last = await registrations().history(registration_id, after=after, limit=query.page_size)
+    found, last = await service().part(Registrations).history(registration_id, after=after, limit=query.page_size)
     changes = [change for change in found if not change.erased]
     if not found or len(changes) < len(found):
-        _seen(await registrations().get(registration_id))
+        _seen(await service().part(Registrations).get(registration_id))
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
         next_page_token=page_token(call, registration_id, list(last)) if last else None,

@@ -3,7 +3,8 @@
 from shared.domain.delivery import Delivery, before_dead_letter
 from shared.errors import GivenUp
 from shared.messages.push import Consumer
-from shared.store.quarantine import quarantine
+from shared.store.quarantine import Quarantine
+from shared.store.service import service
 
 consumer = Consumer(__file__, applies=False)
 
@@ -11,7 +12,7 @@ consumer = Consumer(__file__, applies=False)
 @consumer.handles
 async def consume(delivery: Delivery) -> None:
     """Create the quarantine record of the original message, or count the dead letter on the existing record."""
-    await quarantine().put(before_dead_letter(delivery), GivenUp())
+    await service().part(Quarantine).put(before_dead_letter(delivery), GivenUp())
 
 
 main = consumer.function()

@@ -1,16 +1,23 @@
-"""Change registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
+"""Change registrations. Wiring only: the rules are in `shared.domain.requests`, the storage in `shared.store`."""
 
 import json
 import uuid
 from collections.abc import Sequence
 
 from shared.digest import digest
-from shared.domain import lifecycle
+from shared.domain import requests
 from shared.domain.aspects import submission_of
-from shared.domain.changes import Origin
-from shared.domain.lifecycle import Decision, Moment
+from shared.domain.changes import Origin, change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.patch import patched
-from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationInput, RegistrationState
+from shared.domain.registration import (
+    Fact,
+    Registration,
+    RegistrationId,
+    RegistrationInput,
+    RegistrationState,
+    newly_assigned,
+)
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import (
     AlreadyRegistered,
@@ -25,8 +32,9 @@ from shared.errors import (
 from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
-from shared.settings import settings
-from shared.store.registrations import ChangeRequest, Decide, Outcome, registrations
+from shared.store.change_requests import ChangeRequest
+from shared.store.registrations import Decide, Outcome, Registrations
+from shared.store.service import service
 
 SOURCE = "http"
 
@@ -46,11 +54,11 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
     """
     call.caller.check_account(body.account_id)
     call.caller.check_supply_points(body.supply_points.all())
-    registration_id = registrations().registration_id(body.account_id)
+    registration_id = service().part(Registrations).registration_id(body.account_id)
     fact = _fact(call)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.register(body, known, registration_id, moment=moment, fact=fact, policy=settings())
+        return requests.register(body, known, registration_id, moment=moment, fact=fact, policy=service().settings)
 
     content = body.model_dump_json(exclude_defaults=True)
     points = body.supply_points.all()
@@ -85,8 +93,8 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
         submission = patched(submission_of(known.registration), body.root)
-        decision = lifecycle.amend(submission, known, moment=moment, fact=fact, policy=settings())
-        call.caller.check_supply_points(_added_points(known, decision.state))
+        decision = requests.amend(submission, known, moment=moment, fact=fact, policy=service().settings)
+        call.caller.check_supply_points(list(newly_assigned(known, decision.state).values()))
         return decision
 
     patch = json.dumps(body.root, sort_keys=True)
@@ -112,7 +120,7 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
         known = _as_read(known, tags)
-        return lifecycle.withdraw(body.reason, known, moment=moment, fact=fact, policy=settings())
+        return requests.withdraw(body.reason, known, moment=moment, fact=fact, policy=service().settings)
 
     outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
     return _answer(call, outcome, 200)
@@ -122,7 +130,7 @@ def _fact(call: Call) -> Fact:
     """The fact of this request, at the server's time. All requests with one key have the same id."""
     key = call.idempotency_key
     identifier = digest(call.caller.subject, key) if key else uuid.uuid4().hex
-    return Fact(time=settings().clock().now(), source=SOURCE, id=identifier)
+    return Fact(time=service().clock.now(), source=SOURCE, id=identifier)
 
 
 async def _apply(
@@ -137,12 +145,12 @@ async def _apply(
 ) -> Outcome:
     request = ChangeRequest(
         registration_id=registration_id,
-        change_id=f"{registration_id}-{fact.id}",
+        change_id=change_id(registration_id, fact.id),
         fingerprint=digest(call.operation, content),
         origin=Origin(actor=call.caller.subject, source=SOURCE, event_id=None, event_time=fact.time),
         points=points,
     )
-    outcome = await registrations().apply(request, decide, expect_new=expect_new)
+    outcome = await service().part(Registrations).apply(request, decide, expect_new=expect_new)
     log_outcome(outcome)
     return outcome
 
@@ -162,12 +170,6 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
     if entity_tag(known.registration) not in tags:
         raise VersionStale
     return known
-
-
-def _added_points(known: RegistrationState | None, after: RegistrationState) -> list[SupplyPoint]:
-    """The supply points that a change adds."""
-    before = known.registration.held() if known else {}
-    return [point for key, point in after.registration.held().items() if key not in before]
 
 
 def _answer(call: Call, outcome: Outcome, status: int, headers: dict[str, str] | None = None) -> Answer:

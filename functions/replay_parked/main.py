@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from shared.flows.replay import replay
 from shared.log import Event, log
 from shared.schedule.scheduled import Scheduled
-from shared.settings import settings
-from shared.store.documents import documents
-from shared.store.quarantine import Due, QuarantineStatus, Record, quarantine
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Due, QuarantineStatus, Record
+from shared.store.service import service
 
 #: Messages that are retried at the same time. Each can have 10 MB of data.
 _PAGE = 20
@@ -40,7 +40,7 @@ async def run(slot: datetime) -> dict[str, int]:
 async def _wait_for(instant: datetime) -> None:
     """Wait until the clock shows the instant, at most from one pass to the next. A simulated clock can jump."""
     for _ in range(_SECOND_PASS.seconds):
-        if documents().clock.now() >= instant:
+        if service().documents.clock.now() >= instant:
             return
         await asyncio.sleep(1)
 
@@ -50,7 +50,7 @@ async def _retry_due(at: datetime, outcomes: Counter[str]) -> bool:
     young = False
     retried: set[str] = set()
     stop = time.monotonic() + _PASS_SECONDS
-    async for page in quarantine().due(at + _SECOND_PASS, limit=_PAGE):
+    async for page in service().part(Quarantine).due(at + _SECOND_PASS, limit=_PAGE):
         young |= any(at - parked.parked_since < _YOUNG for parked in page)
         due = [parked for parked in page if parked.retry_at <= at and parked.record_id not in retried]
         outcomes.update(await asyncio.gather(*(_retry(parked, at) for parked in due)))
@@ -63,10 +63,10 @@ async def _retry_due(at: datetime, outcomes: Counter[str]) -> bool:
 async def _retry(parked: Due, at: datetime) -> str:
     """Retry one message; the result is its outcome. A failure does not affect other messages, and is retried later."""
     try:
-        if at - parked.parked_since >= timedelta(days=settings().parked_days):
-            await quarantine().fail(parked.record_id)
+        if at - parked.parked_since >= timedelta(days=service().settings.parked_days):
+            await service().part(Quarantine).fail(parked.record_id)
             return "failed"
-        record = await quarantine().postpone(parked.record_id, at)
+        record = await service().part(Quarantine).postpone(parked.record_id, at)
         if record is None:
             return "retried by another run"
         await replay(record, _topic(record))
@@ -85,7 +85,7 @@ def _topic(record: Record) -> str:
 
 async def _report_neglect(slot: datetime) -> None:
     """Log, for an alert, that a message has waited too long for a person."""
-    waiting = await quarantine().waiting(QuarantineStatus.FAILED)
+    waiting = await service().part(Quarantine).waiting(QuarantineStatus.FAILED)
     if waiting.oldest is not None and slot - waiting.oldest > _NEGLECTED_AFTER:
         log(Event.QUARANTINE_NEGLECTED, failed=waiting.by_reason.total())
 

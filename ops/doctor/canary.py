@@ -28,13 +28,14 @@ from shared.domain.registration import AccountId, RegistrationInput, Status
 from shared.domain.sharing import LawfulBasis, Sharing
 from shared.domain.supply_points import Mpan, Mprn, SupplyPointsInput
 from shared.errors import NotFound, Unavailable
-from shared.flows.erasure import erasure
+from shared.flows.erasure import Erasure
 from shared.messages.account_events import SupplyData, SupplyGained
 from shared.messages.events import CloudEvent, CustomerMigrated
-from shared.messages.publisher import publish
-from shared.store.documents import Key, documents
-from shared.store.operator_actions import Action, operator_actions
-from shared.store.registrations import registrations
+from shared.messages.publisher import Publisher
+from shared.store.documents import Key
+from shared.store.operator_actions import Action, OperatorActions
+from shared.store.registrations import Registrations
+from shared.store.service import service
 
 ACCOUNT = AccountId("OPS-DOCTOR-CANARY")
 SOURCE = "//ops/doctor"
@@ -83,16 +84,16 @@ async def canary(deployment: Deployment, patience_seconds: float = _MESSAGES_SEC
     """Put the canary through the chain. It is erased whatever happens on the way."""
     if deployment.token is None:
         return [not_checked(_CHECK, f"not registered: {NO_TOKEN}")]
-    now = documents().clock.now()
-    registration_id = registrations().registration_id(ACCOUNT)
-    left = await registrations().get(registration_id)
+    now = service().documents.clock.now()
+    registration_id = service().part(Registrations).registration_id(ACCOUNT)
+    left = await service().part(Registrations).get(registration_id)
     if left is not None and left.erased_on is None:
         if now - left.registration.updated_at < _OTHER_DOCTOR:
             return [not_checked(_CHECK, "another doctor is at work, or was stopped just now: try again in a minute")]
         if fault := await _erased():
             return [fault]
     # Who may not write what the erasure writes is stopped here, with nothing registered.
-    await operator_actions().note(Action.EXAMINED, operator(), [registration_id], None)
+    await service().part(OperatorActions).note(Action.EXAMINED, operator(), [registration_id], None)
     began = time.monotonic()
     headers = {"Authorization": f"Bearer {deployment.token}"}
     async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as client:
@@ -122,7 +123,7 @@ class _Flight:
         self._deployment = deployment
         self._client = client
         self._patience_seconds = patience_seconds
-        self._id = registrations().registration_id(ACCOUNT)
+        self._id = service().part(Registrations).registration_id(ACCOUNT)
         self._path = f"/v1/registrations/{self._id}"
 
     async def there(self) -> None:
@@ -139,7 +140,7 @@ class _Flight:
         for consumer, event, _ in sent:
             topic = topics[consumer]
             try:
-                await publish(topic, to_json(event))
+                await service().part(Publisher).publish(topic, to_json(event))
             except Unavailable as problem:
                 if isinstance(problem.__cause__, Forbidden):
                     return [not_checked(_CHECK, f"no messages sent: your account may not publish to {topic}")]
@@ -170,7 +171,7 @@ class _Flight:
         nothing, however late it comes.
         """
         gained = SupplyGained(
-            **self._envelope(documents().clock.now() + timedelta(milliseconds=1)),
+            **self._envelope(service().documents.clock.now() + timedelta(milliseconds=1)),
             type="uk.psr.account.supply_gained.v1",
             data=SupplyData(supply_points=SupplyPointsInput(mprns=[MPRN])),
         )
@@ -189,7 +190,7 @@ class _Flight:
         """The consumers that have left no change when patience ends."""
         until = time.monotonic() + self._patience_seconds
         while True:
-            changes = await documents().batch_get([Key("changes", message.change_id) for message in sent])
+            changes = await service().documents.batch_get([Key("changes", message.change_id) for message in sent])
             missing = [message.consumer for message, change in zip(sent, changes, strict=True) if change is None]
             if not missing or time.monotonic() > until:
                 return missing
@@ -233,11 +234,11 @@ def _problem(answer: httpx.Response) -> str:
 
 async def _erase() -> None:
     """As people are erased. Raises `Unavailable`."""
-    registration_id = registrations().registration_id(ACCOUNT)
+    registration_id = service().part(Registrations).registration_id(ACCOUNT)
     who = operator()
-    await operator_actions().note(Action.ERASED, who, [registration_id], "ops doctor's canary")
+    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id], "ops doctor's canary")
     with suppress(NotFound):
-        await erasure().erase(registration_id, who)
+        await Erasure(service()).erase(registration_id, who)
 
 
 async def _erased() -> Finding | None:

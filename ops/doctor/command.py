@@ -19,11 +19,10 @@ from ops.doctor.finding import Finding, State, failing, not_checked
 from ops.release import Program
 from ops.running import named, run
 from shared.errors import Problem
-from shared.settings import settings
-from shared.store.documents import documents
-from shared.store.exports import exports
-from shared.store.objects import bucket
-from shared.store.quarantine import quarantine
+from shared.store.exports import Exports
+from shared.store.objects import Buckets
+from shared.store.quarantine import Quarantine
+from shared.store.service import service
 from tools.errors import CommandError
 from tools.scheduler import LOCATION
 
@@ -77,7 +76,9 @@ async def examine(
         "callers": lambda: _callers(deployment),
         "schedules": lambda: wiring.schedules(deployment),
         "subscriptions": lambda: wiring.subscriptions(deployment),
-        "quarantine": lambda: work.quarantined(quarantine(), settings(), documents().clock.now()),
+        "quarantine": lambda: work.quarantined(
+            service().part(Quarantine), service().settings, service().documents.clock.now()
+        ),
         "export": _export,
     }
     if with_canary:
@@ -96,15 +97,17 @@ async def examine(
 
 
 async def _callers(deployment: Deployment) -> list[Finding]:
-    keys, key_id = await serving.issuer(settings())
-    return [*keys, *await serving.tokens(deployment, settings(), key_id)]
+    keys, key_id = await serving.issuer(service().settings)
+    return [*keys, *await serving.tokens(deployment, service().settings, key_id)]
 
 
 async def _export() -> list[Finding]:
-    here = settings()
+    here = service().settings
     if here.export_bucket is None:
         return [not_checked("export", "PSR_EXPORT_BUCKET is not set here")]
-    return await work.last_export(exports(), bucket(here.export_bucket), here, documents().clock.now())
+    return await work.last_export(
+        service().part(Exports), service().part(Buckets).get(here.export_bucket), here, service().documents.clock.now()
+    )
 
 
 async def _within(seconds: float, name: str, check: Check) -> list[Finding]:

@@ -16,7 +16,8 @@ from ops.doctor.deployment import Deployment, manifests
 from ops.doctor.finding import Finding, failing, ok
 from shared.clock import LONDON
 from shared.runtime.manifest import Manifest, PushSubscriptions, Schedule, read_push_subscriptions
-from shared.settings import emulator_host, settings
+from shared.settings import emulator_host
+from shared.store.service import service
 from tools.local.layout import FUNCTIONS
 from tools.local.wiring import dashed
 
@@ -111,7 +112,7 @@ def _fault(name: str, fault: str, runbook: str, deployment: Deployment) -> Findi
 
 async def _subscription(client: SubscriberAsyncClient, name: str) -> Any:
     """None if there is none."""
-    path = f"projects/{settings().project}/subscriptions/{dashed(name)}"
+    path = f"projects/{service().settings.project}/subscriptions/{dashed(name)}"
     try:
         return await client.get_subscription(subscription=path, timeout=_SECONDS, retry=None)
     except NotFound:
@@ -126,4 +127,4 @@ def _subscriber() -> SubscriberAsyncClient:
 
 
 def _topic(name: str) -> str:
-    return f"projects/{settings().project}/topics/{name}"
+    return f"projects/{service().settings.project}/topics/{name}"

@@ -10,7 +10,8 @@ from shared.export.day_manifest import DAY_MANIFEST, RELEASED
 from shared.settings import Settings
 from shared.store.exports import Exports
 from shared.store.objects import Bucket
-from shared.store.quarantine import Quarantine, QuarantineStatus, Waiting
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus, Waiting
 
 #: London time by which a day's files are out on the next (the alert `export_late`).
 DELIVERED_BY = time(6, 0)

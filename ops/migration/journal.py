@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from ops.migration.replacing import replacing
 from shared.model import Model
-from shared.settings import settings
+from shared.store.service import service
 from tools.errors import CommandError
 
 _FINGERPRINTED_BYTES = 1024 * 1024
@@ -79,7 +79,8 @@ def only_publisher(file: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise CommandError(
-                f"{file.name} is being published to {settings().project} already ({lock.read() or 'just begun'}). "
+                f"{file.name} is being published to {service().settings.project} already "
+                f"({lock.read() or 'just begun'}). "
                 "Wait until that has ended, or stop it; then publish again"
             ) from None
         lock.truncate(0)
@@ -90,7 +91,7 @@ def only_publisher(file: Path) -> Iterator[None]:
 
 def journal_beside(file: Path) -> Path:
     """Where the journal is. Each project has its own: what a rehearsal has published is new to production."""
-    return file.with_name(f"{file.name}.{settings().project}.journal.json")
+    return file.with_name(f"{file.name}.{service().settings.project}.journal.json")
 
 
 def _fingerprint(file: Path) -> str:

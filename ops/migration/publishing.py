@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from ops.migration.journal import Journal
 from ops.migration.records import LARGEST_BYTES, Record, records
-from shared.messages.publisher import publish_all
+from shared.messages.publisher import Publisher
+from shared.store.service import service
 
 TOPIC = "psr-customer-migration"
 _REQUEST_MESSAGES = 500
@@ -79,7 +80,7 @@ def _most(rate: float) -> int:
 async def _publish(request: list[Record]) -> list[str]:
     """The message id of each record; empty for one that no message can hold."""
     fit = [record for record in request if len(record.data) <= LARGEST_BYTES]
-    ids = iter(await publish_all(TOPIC, [record.data for record in fit]) if fit else [])
+    ids = iter(await service().part(Publisher).publish_all(TOPIC, [record.data for record in fit]) if fit else [])
     return [next(ids) if len(record.data) <= LARGEST_BYTES else "" for record in request]
 
 

@@ -15,16 +15,17 @@ from ops.migration.journal import Journal
 from ops.migration.records import Record, records
 from ops.migration.scratch import scratch_database
 from shared.digest import digest
-from shared.domain.changes import Change
+from shared.domain.changes import Change, event_change_id
 from shared.domain.registration import AccountId
 from shared.errors import MalformedJson
 from shared.messages.events import CustomerMigrated
 from shared.messages.legacy import translated
-from shared.settings import settings
-from shared.store import quarantine as quarantined
-from shared.store.documents import Key, Stored, documents
-from shared.store.quarantine import event_record_id, quarantine
-from shared.store.registrations import registrations
+from shared.store import quarantine_records as quarantined
+from shared.store.documents import Key, Stored
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import event_record_id
+from shared.store.registrations import Registrations
+from shared.store.service import service
 
 #: Asked for with one request, and requests at the same time.
 _RECORDS = 100
@@ -83,8 +84,8 @@ async def reconcile(
 async def _outcomes(sent: list[tuple[Record, str]]) -> list[tuple[Record, str]]:
     """What became of records, given with the ids that they have in quarantine; two RPCs."""
     kept, changes = await asyncio.gather(
-        quarantine().get_all([record_id for _, record_id in sent]),
-        documents().batch_get([Key("changes", _change_id(record)) for record, _ in sent]),
+        service().part(Quarantine).get_all([record_id for _, record_id in sent]),
+        service().documents.batch_get([Key("changes", _change_id(record)) for record, _ in sent]),
     )
     found = zip(sent, kept, changes, strict=True)
     return [(record, _outcome(record, held, change)) for (record, _), held, change in found]
@@ -117,14 +118,14 @@ def _change_id(record: Record) -> str:
     """The id that a change of this event has; one that cannot be if the event does not say what it is about."""
     if not record.named or record.account_id is None:
         return "none"
-    registration_id = registrations().registration_id(AccountId(record.account_id))
-    return f"{registration_id}-{digest(str(record.source), str(record.event_id))}"
+    registration_id = service().part(Registrations).registration_id(AccountId(record.account_id))
+    return event_change_id(registration_id, str(record.source), str(record.event_id))
 
 
 def _record_id(record: Record, nameless: Iterator[str]) -> str:
     if record.named:
         return event_record_id(str(record.source), str(record.event_id), record.data)
-    subscription = f"projects/{settings().project}/subscriptions/{_SUBSCRIPTION}"
+    subscription = f"projects/{service().settings.project}/subscriptions/{_SUBSCRIPTION}"
     return digest(subscription, next(nameless, ""))
 
 

@@ -16,7 +16,7 @@ from ops.migration.csv_lines import CsvLine, csv_lines
 from shared.digest import digest
 from shared.domain.needs import YOUNG_CHILDREN, categories
 from shared.messages.legacy import code_of
-from shared.store.quarantine import event_attributes
+from shared.store.quarantine_records import event_attributes
 from tools.errors import CommandError
 
 TYPE = "uk.psr.customer.migrated.v1"

@@ -1,8 +1,8 @@
 """Aspects of a registration, and what a request or message states about them.
 
 The aspects are profile (contacts, needs, services), premises, sharing, status, and the supply points, as a whole and
-each one. Each keeps the fact that it came from. A statement wins the aspects that hold an older fact and loses the
-others, so statements end in the same registration in whatever order they come (docs/decisions/aspects.md).
+each one. Each keeps the fact that it came from. A statement wins the aspects that have an older fact and loses the
+others, so statements end in the same registration in any order (docs/decisions/aspects.md).
 """
 
 from collections.abc import Collection, Mapping
@@ -10,8 +10,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from shared.clock import day_begins
-from shared.digest import digest
-from shared.domain.changes import ChangeKind
+from shared.domain.changes import ChangeKind, event_key
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.needs import NeedInput
 from shared.domain.registration import (
@@ -42,10 +41,10 @@ class Profile(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """What a request or message says; None where it says nothing.
+    """The content of a request or message; None for an aspect that it is not about.
 
     `supply_points` are all of them, `served` single ones with whether we serve them. `closes_on` is the account's last
-    day if the account stays until then. `confirmed` says that the customer has gone over the registration with us,
+    day if the account stays until then. `confirmed` says that the customer has reviewed the registration with us,
     `review` that somebody should. `needs` hold whether or not the profile wins.
     """
 
@@ -61,75 +60,33 @@ class Statement(NamedTuple):
     needs: list[NeedInput] | None = None
 
 
-def full_statement(told: RegistrationInput, *, confirmed: bool = False, lapsed: bool = False) -> Statement:
+def full_statement(submitted: RegistrationInput, *, confirmed: bool = False, lapsed: bool = False) -> Statement:
     """A statement about every aspect."""
     return Statement(
-        profile=Profile(told.primary_contact, told.alternate_contact, told.needs, told.services, lapsed),
-        premises=told.premises,
-        sharing=told.sharing,
-        status=Status(told.status),
-        supply_points=told.supply_points,
+        profile=Profile(
+            submitted.primary_contact, submitted.alternate_contact, submitted.needs, submitted.services, lapsed
+        ),
+        premises=submitted.premises,
+        sharing=submitted.sharing,
+        status=Status(submitted.status),
+        supply_points=submitted.supply_points,
         confirmed=confirmed,
     )
 
 
 def submission_of(registration: Registration) -> RegistrationInput:
-    """A live registration as a caller would have told it, without what the register added."""
-    told: dict[str, Any] = {name: getattr(registration, name) for name in RegistrationInput.model_fields}
-    return RegistrationInput.model_construct(**told | {"needs": [need.told for need in registration.needs]})
-
-
-def facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
-    """Facts only move forward."""
-    moved = {name: fact for name in _stated(statement) if fact.newer_than(getattr(facts, name))}
-    if statement.closes_on is None and facts.closing is None and "status" not in moved:
-        moved.pop("closing", None)  # an end that comes too late settles nothing: no last day was announced
-    points = dict(facts.points)
-    if statement.supply_points is not None and "supply_points" in moved:
-        points = {key: point for key, point in points.items() if point.newer_than(fact)}
-        for point in statement.supply_points.all():
-            points.setdefault(supply_point_key(point), point_fact(fact, served=True))
-    base = moved.get("supply_points", facts.supply_points)
-    for key, served in statement.served.items():
-        if fact.newer_than(points.get(key, base)):
-            points[key] = point_fact(fact, served=served)
-    return facts.model_copy(update={**moved, "points": dict(sorted(points.items()))})
-
-
-def no_longer_waiting(facts: Facts, fact: Fact) -> Facts:
-    """The facts once the supply points that wait for the message of `fact` are taken; the same if none waits."""
-    taken = {key: point_fact(point, served=True) for key, point in facts.points.items() if _waits(point, fact)}
-    return facts.model_copy(update={"points": {**facts.points, **taken}}) if taken else facts
-
-
-def waiting(facts: Facts, keys: Collection[str], fact: Fact) -> Facts:
-    """The facts once supply points wait for their release, and for the message of `fact` to be applied again."""
-    parked = {key: facts.points[key].model_copy(update={"parked_as": _parked_as(fact)}) for key in keys}
-    return facts.model_copy(update={"points": {**facts.points, **parked}})
-
-
-def waits(facts: Facts, fact: Fact) -> bool:
-    """Whether a message was applied but for supply points that wait for their release."""
-    return any(_waits(point, fact) for point in facts.points.values())
-
-
-def after_last_day(facts: Facts, closes_on: date | None, day: date) -> Facts:
-    """The facts on a day: once the account's last day is over, its closing counts from the midnight after it.
-
-    The same facts before that, and if something newer than that midnight says what the status is.
-    """
-    if closes_on is None or closes_on >= day or facts.closing is None:
-        return facts
-    closed = facts.closing.model_copy(update={"time": day_begins(closes_on + timedelta(days=1))})
-    return facts.model_copy(update={"status": closed}) if closed.newer_than(facts.status) else facts
+    """A live registration as a caller would have submitted it, without what the register added."""
+    fields: dict[str, Any] = {name: getattr(registration, name) for name in RegistrationInput.model_fields}
+    fields["needs"] = [need.submitted for need in registration.needs]
+    return RegistrationInput.model_construct(**fields)
 
 
 def changed_aspects(new: Statement, old: Statement) -> Statement:
-    """The aspects of `new` that `old` does not say the same of."""
+    """The aspects of `new` that differ from `old`."""
     same_points = (
         new.supply_points is not None
         and old.supply_points is not None
-        and (set(new.supply_points.all()) == set(old.supply_points.all()))
+        and set(new.supply_points.all()) == set(old.supply_points.all())
     )
     return Statement(
         profile=None if new.profile == old.profile else new.profile,
@@ -140,19 +97,28 @@ def changed_aspects(new: Statement, old: Statement) -> Statement:
     )
 
 
-def receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
-    """`stale` if only newer facts of the same source stood against the statement."""
-    winners = [winner for name in _stated(statement) if (winner := getattr(facts, name)) is not None]
-    winners += [facts.points.get(key, facts.supply_points) for key in statement.served]
-    return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
+def facts_after(statement: Statement, facts: Facts, fact: Fact) -> Facts:
+    """The facts once a statement is applied. They only move forward."""
+    moved = {name: fact for name in _stated_aspects(statement) if fact.newer_than(getattr(facts, name))}
+    no_last_day = statement.closes_on is None and facts.closing is None
+    if no_last_day and "status" not in moved:
+        moved.pop("closing", None)  # an end that comes too late does not settle the closing
+    points = _point_facts_after(statement, facts, fact, all_stated="supply_points" in moved)
+    return facts.model_copy(update={**moved, "points": dict(sorted(points.items()))})
 
 
-def after_every_known_fact(fact: Fact, known: RegistrationState) -> Fact:
-    """A caller speaks of what the register holds now, so nothing that it holds is newer."""
-    facts = known.facts
-    held = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, *facts.points.values()]
-    newest = max(other.time for other in held)
-    return fact.model_copy(update={"time": max(fact.time, newest + TICK)})
+def _point_facts_after(statement: Statement, facts: Facts, fact: Fact, *, all_stated: bool) -> dict[str, PointFact]:
+    """The facts of single supply points; `all_stated` if the statement has the newest list of all of them."""
+    points = dict(facts.points)
+    if all_stated and statement.supply_points is not None:
+        points = {key: point for key, point in points.items() if point.newer_than(fact)}
+        for point in statement.supply_points.all():
+            points.setdefault(supply_point_key(point), point_fact(fact, served=True))
+    fact_of_others = fact if all_stated else facts.supply_points
+    for key, served in statement.served.items():
+        if fact.newer_than(points.get(key, fact_of_others)):
+            points[key] = point_fact(fact, served=served)
+    return points
 
 
 def point_fact(fact: Fact, *, served: bool) -> PointFact:
@@ -160,23 +126,77 @@ def point_fact(fact: Fact, *, served: bool) -> PointFact:
     return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)
 
 
-def _stated(statement: Statement) -> list[str]:
-    """The aspects that a statement is about, by their names in `Facts`. What ends an account settles its closing."""
-    told = {
-        "profile": statement.profile,
-        "premises": statement.premises,
-        "sharing": statement.sharing,
-        "status": statement.status,
-        "supply_points": statement.supply_points,
-        "closing": statement.closes_on or (statement.status is Status.ENDED or None),
+def assigned_supply_points(points: Mapping[str, PointFact], status: Status) -> SupplyPoints:
+    """The supply points that a registration has by these facts, in ascending order."""
+    keys = sorted(key for key, fact in points.items() if fact.served and not fact.waiting)
+    return SupplyPoints.of_keys(keys if status.live else [])
+
+
+def waiting(facts: Facts, keys: Collection[str], fact: Fact) -> Facts:
+    """The facts once supply points wait for their release, and for the message of `fact` to be applied again."""
+    parked = {key: facts.points[key].model_copy(update={"parked_as": _message_key(fact)}) for key in keys}
+    return facts.model_copy(update={"points": {**facts.points, **parked}})
+
+
+def waits(facts: Facts, fact: Fact) -> bool:
+    """Whether a message was applied except for supply points that wait for their release."""
+    return any(point.parked_as == _message_key(fact) for point in facts.points.values())
+
+
+def no_longer_waiting(facts: Facts, fact: Fact) -> Facts:
+    """The facts once the supply points that wait for the message of `fact` are taken; the same if none waits."""
+    key_of_message = _message_key(fact)
+    taken = {
+        key: point_fact(point, served=True) for key, point in facts.points.items() if point.parked_as == key_of_message
     }
-    return [name for name, value in told.items() if value is not None]
+    return facts.model_copy(update={"points": {**facts.points, **taken}}) if taken else facts
 
 
-def _waits(point: PointFact, fact: Fact) -> bool:
-    return point.parked_as == _parked_as(fact)
+def after_last_day(facts: Facts, closes_on: date | None, day: date) -> Facts:
+    """The facts on a day: once the account's last day is over, its closing counts from the midnight after it.
+
+    The same facts before that, and if a fact newer than that midnight says the status.
+    """
+    if closes_on is None or closes_on >= day or facts.closing is None:
+        return facts
+    closed = facts.closing.model_copy(update={"time": day_begins(closes_on + timedelta(days=1))})
+    return facts.model_copy(update={"status": closed}) if closed.newer_than(facts.status) else facts
 
 
-def _parked_as(fact: Fact) -> str:
-    """What a message is known by here. Its id is a producer's text, which an erasure would have to look for."""
-    return digest(fact.source, fact.id)
+def pending_last_day(closes_on: date | None, facts: Facts, day: date) -> date | None:
+    """An account's last day until its end is applied, or a newer fact says the status."""
+    is_pending = closes_on is not None and (closes_on >= day or after_last_day(facts, closes_on, day) != facts)
+    return closes_on if is_pending else None
+
+
+def receipt_kind(statement: Statement, facts: Facts, fact: Fact) -> ChangeKind:
+    """`stale` if the statement lost only against facts of its own source."""
+    winners = [winner for name in _stated_aspects(statement) if (winner := getattr(facts, name)) is not None]
+    winners += [facts.points.get(key, facts.supply_points) for key in statement.served]
+    return ChangeKind.STALE if all(winner.source == fact.source for winner in winners) else ChangeKind.SUPERSEDED
+
+
+def after_every_known_fact(fact: Fact, known: RegistrationState) -> Fact:
+    """The fact of a caller, whose request is about the present registration: no fact in it is newer."""
+    facts = known.facts
+    known_facts = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points]
+    newest = max(other.time for other in [*known_facts, *facts.points.values()])
+    return fact.model_copy(update={"time": max(fact.time, newest + TICK)})
+
+
+def _stated_aspects(statement: Statement) -> list[str]:
+    """The aspects that a statement is about, by their names in `Facts`. An account's end settles its closing, too."""
+    stated = {
+        "profile": statement.profile is not None,
+        "premises": statement.premises is not None,
+        "sharing": statement.sharing is not None,
+        "status": statement.status is not None,
+        "supply_points": statement.supply_points is not None,
+        "closing": statement.closes_on is not None or statement.status is Status.ENDED,
+    }
+    return [name for name, is_stated in stated.items() if is_stated]
+
+
+def _message_key(fact: Fact) -> str:
+    """Identifies a message. Its id is a producer's text, which an erasure would have to look for."""
+    return event_key(fact.source, fact.id)

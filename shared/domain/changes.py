@@ -3,15 +3,16 @@
 from datetime import date, datetime
 from enum import StrEnum
 
+from shared.digest import digest
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.model import Model
 
 
 class ChangeKind(StrEnum):
-    """What came of a request or message.
+    """The outcome of a request or message.
 
     `stale` (a newer fact of the same source was there first), `superseded` (a newer fact of another source was),
-    `no_change` and `resent` (an operator had the networks told again) leave the registration as it was.
+    `no_change` and `resent` (an operator sent the registration to the networks again) leave it as it was.
     """
 
     REGISTERED = "registered"
@@ -25,7 +26,7 @@ class ChangeKind(StrEnum):
 
 
 class Origin(Model):
-    """Who asked for a change. `actor` is the token's subject or the message's source; `event_time` orders facts."""
+    """The origin of a change. `actor` is the token's subject or the message's source; `event_time` orders facts."""
 
     actor: str
     source: str
@@ -36,7 +37,8 @@ class Origin(Model):
 class Change(Model):
     """One entry of the log: the outcome, and the full state after it. `day` is its London day.
 
-    `reason` is what was said for a withdrawal. An `erased` entry has no content any more; its request is not answered.
+    `reason` is the one given for a withdrawal. The content of an `erased` entry is gone; a repeat of its
+    request is refused.
     """
 
     change_id: str
@@ -53,6 +55,26 @@ class Change(Model):
 
     @property
     def made_a_version(self) -> bool:
-        """Whether the registration is another than before, and not only known better."""
+        """Whether the registration itself differs from before, not only its facts."""
         same = (ChangeKind.STALE, ChangeKind.SUPERSEDED, ChangeKind.NO_CHANGE, ChangeKind.RESENT)
         return self.kind not in same
+
+
+def change_id(registration_id: RegistrationId, request_id: str) -> str:
+    """The id of the change that a request or message leaves: the same for every repeat of it."""
+    return f"{registration_id}-{request_id}"
+
+
+def event_key(source: str, event_id: str) -> str:
+    """Identifies an event; without the producer's own text, which may be about a person."""
+    return digest(source, event_id)
+
+
+def event_change_id(registration_id: RegistrationId, source: str, event_id: str) -> str:
+    """The id of the change that an event leaves."""
+    return change_id(registration_id, event_key(source, event_id))
+
+
+def waiting_change_id(registration_id: RegistrationId, whole: str, points: int) -> str:
+    """The id of what a message leaves while `points` supply points wait; `whole` is that of its complete change."""
+    return change_id(registration_id, digest(whole, "waiting", str(points)))

@@ -24,7 +24,7 @@ class Contact(Model):
 
 
 class Relationship(StrEnum):
-    """What the alternate contact is to the customer."""
+    """The alternate contact's relationship to the customer."""
 
     POWER_OF_ATTORNEY = "power_of_attorney"
     CARER = "carer"

@@ -1,23 +1,28 @@
-"""Dates on which somebody should act: reviews with the customer, and follow-ups of those whose needs are not known."""
+"""Due dates: needs and accounts end after their last day, and reviews and follow-ups fall due."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from shared.domain import needs as need_rules
-from shared.domain.aspects import Profile, Statement
-from shared.domain.needs import NeedInput
-from shared.domain.registration import FormerPeriod, Notice, Registration, RegistrationState, Status
+from shared.domain.aspects import after_last_day, pending_last_day
+from shared.domain.changes import ChangeKind
+from shared.domain.decision import Decision, Moment, replacement
+from shared.domain.needs import holds_on
+from shared.domain.notices import DATE_PASSED, notices_of_due_dates, notices_of_needs, warned
+from shared.domain.registration import Facts, Registration, RegistrationState, Status
+from shared.domain.reviews import follow_up_on
+from shared.domain.supply_points import SupplyPoints
+from shared.errors import RegistrationUnknown
 from shared.policy import Policy
 
-#: Warning about a date to act on: it has come.
-DATE_PASSED = "date_passed"
-#: A need that ends so soon is on the list of whom to ask.
+#: A need that ends within this time is on the list of customers to contact.
 ENDING_SOON = timedelta(days=30)
 
 
-class Passed(NamedTuple):
-    """What time alone did to registrations: how many needs ended, how many registrations have none left, how many
-    reviews and follow-ups fell due, and how many registrations ended after their account's last day.
+class DueDateCounts(NamedTuple):
+    """How many dates came to registrations.
+
+    `needs` ended, and left registrations `without_needs`. `reviews` and `follow_ups` fell due. `closed` registrations
+    ended after their account's last day.
     """
 
     needs: int = 0
@@ -26,82 +31,65 @@ class Passed(NamedTuple):
     follow_ups: int = 0
     closed: int = 0
 
-    def plus(self, other: "Passed") -> "Passed":
-        """Both together."""
-        return Passed(*(one + two for one, two in zip(self, other, strict=True)))
+    def plus(self, other: "DueDateCounts") -> "DueDateCounts":
+        """The sum of both."""
+        return DueDateCounts(
+            needs=self.needs + other.needs,
+            without_needs=self.without_needs + other.without_needs,
+            reviews=self.reviews + other.reviews,
+            follow_ups=self.follow_ups + other.follow_ups,
+            closed=self.closed + other.closed,
+        )
 
 
-def review_due_on(
-    statement: Statement, before: Registration, profile: Profile | None, day: date, policy: Policy
-) -> date:
-    """A review that is due stays due until the customer has been asked."""
-    if statement.review:
-        return min(day, before.review_due_on)
-    needs = profile.needs if profile else [need.told for need in before.needs]
-    if statement.confirmed:
-        return next_review(needs, day, policy)
-    same = before.status.live and needs == [need.told for need in before.needs]
-    due = before.status.live and before.review_due_on <= day
-    return before.review_due_on if profile is None or same or due else next_review(needs, day, policy)
-
-
-def next_review(needs: list[NeedInput], day: date, policy: Policy) -> date:
-    """When to go over a registration with the customer again: sooner where electricity keeps someone alive."""
-    dependent = need_rules.medically_dependent(need.code for need in needs)
-    return _months_on(day, policy.review_months_medically_dependent if dependent else policy.review_months)
-
-
-def follow_up_on(status: Status, before: Registration | None, day: date, policy: Policy) -> date | None:
-    """When to ask for the needs of a pending registration; the date stays while it is pending."""
-    if status is not Status.PENDING:
-        return None
-    waiting = before.follow_up_on if before else None
-    return waiting or day + timedelta(days=policy.follow_up_days)
-
-
-def notices_of_due_dates(registration: Registration, day: date) -> list[Notice]:
-    """The dates of a registration that somebody should act on by now."""
-    dates = {"review_due_on": registration.review_due_on, "follow_up_on": registration.follow_up_on}
-    return [Notice(pointer=f"/{name}", code=DATE_PASSED) for name, due in dates.items() if due and due <= day]
-
-
-def passed(before: Registration, after: Registration) -> Passed:
-    """What the days between two states of one registration did to it."""
-    new = {notice.pointer for notice in after.warnings if notice.code == DATE_PASSED and notice not in before.warnings}
-    return Passed(
+def due_date_counts(before: Registration, after: Registration) -> DueDateCounts:
+    """The dates that came between two states of one registration."""
+    new = [notice for notice in after.warnings if notice not in before.warnings]
+    noted = {notice.pointer for notice in new if notice.code == DATE_PASSED}
+    return DueDateCounts(
         needs=len(before.needs) - len(after.needs),
         without_needs=int(bool(before.needs) and not after.needs),
-        reviews=int("/review_due_on" in new),
-        follow_ups=int("/follow_up_on" in new),
+        reviews=int("/review_due_on" in noted),
+        follow_ups=int("/follow_up_on" in noted),
         closed=int(before.status.live and not after.status.live),
     )
 
 
-def notices_that_stay(before: Registration, after: Registration) -> list[Notice]:
-    """A date that was noted as due stays noted until it is moved."""
-    return [
-        notice
-        for notice in before.warnings
-        if notice.code == DATE_PASSED
-        and after.status.live
-        and getattr(after, notice.pointer[1:]) == getattr(before, notice.pointer[1:])
-    ]
+def apply_due_dates(known: RegistrationState | None, *, moment: Moment, policy: Policy) -> Decision:
+    """Bring a registration up to a day, without a statement: its facts stay, except for an account that closed.
+
+    A need whose last day is over ends; a registration without a need left is pending, and is followed up. Reviews and
+    follow-ups that fall due are noted. A registration ends after its account's last day.
+    Raises `RegistrationUnknown`.
+    """
+    if known is None:
+        raise RegistrationUnknown
+    before = known.registration
+    if not before.status.live:
+        return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
+    facts = after_last_day(known.facts, before.closes_on, moment.day)
+    closed = facts != known.facts
+    after = _closed(before, facts) if closed else _still_live(before, facts, moment.day, policy)
+    if after == before:
+        return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
+    return replacement(known, after, facts, moment)
 
 
-def erase_due_on(state: RegistrationState, kept: timedelta) -> date | None:
-    """The first day on which something of a registration is to be erased; None if there is none."""
-    ended = [state.ended_on + kept] if state.ended_on else []
-    return min([*ended, *(erase_period_on(period, kept) for period in state.former)], default=None)
+def _closed(before: Registration, facts: Facts) -> Registration:
+    """A registration after its account's last day."""
+    update = {"status": Status.ENDED, "supply_points": SupplyPoints(), "follow_up_on": None, "closes_on": None}
+    return warned(before.model_copy(update=update), facts, [])
 
 
-def erase_period_on(period: FormerPeriod, kept: timedelta) -> date:
-    """The day on which the history of a former period is to be erased."""
-    return period.ended_on if period.erased_at else period.ended_on + kept
-
-
-def _months_on(day: date, months: int) -> date:
-    """The same day of the month, or the month's last."""
-    year, month = divmod(day.month - 1 + months, 12)
-    first_after = date(day.year + year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    last = date.fromordinal(first_after.toordinal() - 1)
-    return last.replace(day=min(day.day, last.day))
+def _still_live(before: Registration, facts: Facts, day: date, policy: Policy) -> Registration:
+    """A live registration on a day: with the needs that still hold, and its due dates noted."""
+    needs = [need for need in before.needs if holds_on(need.ends_on, day)]
+    status = before.status.with_needs(known=bool(needs))
+    update = {
+        "needs": needs,
+        "status": status,
+        "follow_up_on": follow_up_on(status, before, day, policy),
+        "closes_on": pending_last_day(before.closes_on, facts, day),
+    }
+    after = before.model_copy(update=update)
+    return warned(after, facts, [*notices_of_needs(before), *notices_of_due_dates(after, day)])

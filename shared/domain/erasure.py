@@ -1,7 +1,7 @@
-"""What is left of a person's data when it is erased: that something was there, when, and what kind of change it was.
+"""Erasure: the shell that is left of a person's data. It says that something was there, when, and the kind of change.
 
-The shell has the shape of what it replaces, so nothing that reads it needs to know. Its facts have the time of the
-erasure: a record that is older, known to the register or not, loses against them and cannot bring the person back.
+A shell has the shape of the data that it replaces, so code that reads it needs no case for it. Its facts have the time
+of the erasure: an older record, known to the register or not, loses against them and cannot bring the person back.
 """
 
 from datetime import date, datetime
@@ -24,7 +24,7 @@ from shared.domain.services import Services
 from shared.domain.sharing import LawfulBasis, Sharing
 from shared.domain.supply_points import SupplyPoints
 
-#: Stands where text was.
+#: In the place of text.
 ERASED = "erased"
 #: A postcode that nobody lives at: Girobank's, which closed in 2003.
 NO_POSTCODE = "GIR 0AA"
@@ -44,7 +44,7 @@ def erased_state(state: RegistrationState, at: datetime) -> RegistrationState:
 
 
 def erased_at(state: RegistrationState) -> datetime | None:
-    """The instant from which facts can make a shell a registration again; None of what is not erased."""
+    """The instant from which facts can make a shell a registration again; None if the registration is not erased."""
     return state.facts.status.time if state.erased_on else None
 
 
@@ -65,7 +65,7 @@ def tombstone(registration_id: RegistrationId, at: datetime) -> RegistrationStat
 
 
 def erased_change(change: Change, at: datetime) -> Change:
-    """What is kept of an entry of the change log."""
+    """The shell of an entry of the change log."""
     return change.model_copy(
         update={
             "origin": change.origin.model_copy(update={"actor": ERASED, "event_id": None}),
@@ -78,7 +78,7 @@ def erased_change(change: Change, at: datetime) -> Change:
 
 
 def erased_entry(entry: FeedEntry) -> FeedEntry:
-    """What is kept of what a network was told, once the day's files are released and never made again."""
+    """The shell of a feed entry, once the day's files are released and never made again."""
     return FeedEntry(
         supply_point=ERASED,
         recipient=entry.recipient,

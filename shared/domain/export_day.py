@@ -1,7 +1,8 @@
 """The plan of a day's export and its results: pure models and rules. `shared.store.exports` keeps them.
 
 A part is a range of feed document ids of one recipient. Parts, the one creation time and the versions are fixed when
-the day is planned, so every file is a pure function of the plan and of the closed day's feed, whoever writes it when.
+the day is planned, so every file is a pure function of the plan and of the closed day's feed: any worker writes the
+same, at any time.
 """
 
 from datetime import date, datetime
@@ -12,7 +13,7 @@ from shared.domain.recipients import Withheld, tables
 from shared.errors import Disposition, Problem
 from shared.model import Model
 
-#: Raised by one whenever the bytes of any file would change for the same feed; a day not yet released is made anew.
+#: Raised by one whenever the bytes of any file would change for the same feed; a day not yet released is made again.
 RENDERER_VERSION = 1
 #: Limits of a part. A feed entry's size bounds its lines in any file, so a file stays under 8 MiB too: what one upload
 #: request may hold.
@@ -55,7 +56,7 @@ class Stage(StrEnum):
 
 
 class PartResult(Model):
-    """What a part's worker wrote. `rows` are the file's lines without header and trailer.
+    """The result of a part's worker. `rows` are the file's lines without header and trailer.
 
     Without a supply point to set or delete there is no file, and `path` (within the revision's folder), `sha256` and
     `md5` are None. `md5` is in Base64, the form in which Cloud Storage states it for each object.

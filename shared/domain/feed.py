@@ -1,4 +1,4 @@
-"""The export feed: what each network's file of a day says of a supply point, worked out at the moment of change."""
+"""The export feed: the content of each network's file of a day, decided when a registration changes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -14,7 +14,7 @@ from shared.domain.supply_points import supply_point_of
 from shared.domain.text import LINE_LENGTH, NAME_LENGTH, NOTE_LENGTH
 from shared.model import Model
 
-#: What each network had and wants of each supply point, by supply point key and recipient id.
+#: Each network's view of each supply point, by supply point key and recipient id.
 Networks = dict[str, dict[str, NetworkState]]
 
 
@@ -27,7 +27,7 @@ class SharedNeed(Model):
 
 
 class SharedState(Model):
-    """What a recipient is told about a supply point, and the lawful basis on which it is shared."""
+    """The data about a supply point that a recipient gets, and the lawful basis on which it is shared."""
 
     basis: LawfulBasis
     primary_contact: Contact
@@ -40,7 +40,7 @@ class FeedEntry(Model):
     """One supply point in one recipient's file of one day. `withheld` says why there is nothing to set.
 
     `registration_id` and `version` are of the registration whose change made the entry: an erasure or an access request
-    finds the entry by them, whatever the tables say by then. `registration_id` is None once the entry is erased.
+    finds the entry by them, even if the tables have changed. `registration_id` is None once the entry is erased.
     """
 
     supply_point: str
@@ -59,9 +59,9 @@ class FeedEntry(Model):
 
 
 class Effects(NamedTuple):
-    """What a change means for the networks. `held` stays with the registration, `released` goes to the claims."""
+    """A change's effects on the networks: views `retained` by the registration, views `released` to claims, entries."""
 
-    held: Networks
+    retained: Networks
     released: Networks
     entries: list[FeedEntry]
 
@@ -98,50 +98,68 @@ def feed_file(recipient: str, day: date) -> str:
 def effects_of(
     after: Registration, known: Mapping[str, Mapping[str, NetworkState]], day: date, lost: Iterable[str] = ()
 ) -> Effects:
-    """What a change to `after` on `day` means for the networks.
+    """The effects of a change to `after` on `day`.
 
-    `known` holds every supply point that the registration held before, and what it takes over from others, with what
-    each network has of it. `lost` are keys of supply points that another supplier now serves. What a recipient has that
-    the table lacks now stays noted: nothing is sent to it until its row is back, but an entry of today that it should
-    not get any more is taken back.
+    `known` has every supply point that the registration had before, and those that it takes over from others, with
+    each network's view of it. `lost` are keys of supply points that another supplier now serves. The view of a
+    recipient that the table lacks now is kept: nothing is sent to it until its row is back, but an entry of today that
+    it should not get any more is taken back.
     """
-    held: Networks = {}
+    retained: Networks = {}
     released: Networks = {}
     entries: list[FeedEntry] = []
-    holds = after.held()
-    for key in sorted({*known, *holds}):
+    assigned = after.assigned()
+    for key in sorted({*known, *assigned}):
         views: dict[str, NetworkState] = {}
-        told = {recipient.recipient_id for recipient in recipients_of(supply_point_of(key), after.premises.postcode)}
-        for recipient_id in sorted({*told, *known.get(key, {})}):
+        routed = {recipient.recipient_id for recipient in recipients_of(supply_point_of(key), after.premises.postcode)}
+        for recipient_id in sorted({*routed, *known.get(key, {})}):
             previous = known.get(key, {}).get(recipient_id)
-            has_entry = previous is not None and previous.day == day
-            withheld = _why_withheld(after, key, recipient_id, routed=recipient_id in told, lost=key in lost)
-            if recipient_id == UNROUTABLE and recipient_id not in told:  # nobody has ever had this
-                nothing = after_change(None, day, wants=False)
-                entries += [_entry(after, key, recipient_id, nothing, withheld)] if has_entry else []
-                continue
-            in_table = recipient_id in recipients()
-            if previous and not (in_table or key in lost or (has_entry and key not in holds)):
-                views[recipient_id] = previous
-                continue
-            view = (
-                after_supply_lost(previous, day)
-                if withheld is Withheld.SUPPLY_LOST
-                else after_change(previous, day, wants=withheld is None)
-            )
-            views[recipient_id] = view
-            entries += [_entry(after, key, recipient_id, view, withheld)] if in_table or has_entry else []
-        (held if key in holds else released)[key] = views
-    return Effects(held, released, entries)
+            point = _Point(key, assigned=key in assigned, lost=key in lost, routed=recipient_id in routed)
+            view, entry = _effect_on(recipient_id, point, previous, after, day)
+            if view:
+                views[recipient_id] = view
+            if entry:
+                entries.append(entry)
+        (retained if key in assigned else released)[key] = views
+    return Effects(retained, released, entries)
+
+
+class _Point(NamedTuple):
+    """A supply point after a change: whether the registration has it, another supplier, and this recipient's area."""
+
+    key: str
+    assigned: bool
+    lost: bool
+    routed: bool
+
+
+def _effect_on(
+    recipient_id: str, point: _Point, previous: NetworkState | None, after: Registration, day: date
+) -> tuple[NetworkState | None, FeedEntry | None]:
+    """A recipient's view of a supply point after a change, and its entry; None if there is none."""
+    withheld = _why_withheld(recipient_id, point, after)
+    has_entry = previous is not None and previous.day == day
+    if recipient_id == UNROUTABLE and not point.routed:  # no network has ever had this
+        nothing = after_change(None, day, wants=False)
+        return None, _entry(after, point.key, recipient_id, nothing, withheld) if has_entry else None
+    in_table = recipient_id in recipients()
+    takes_back = has_entry and not point.assigned
+    if previous and not (in_table or point.lost or takes_back):
+        return previous, None
+    if withheld is Withheld.SUPPLY_LOST:
+        view = after_supply_lost(previous, day)
+    else:
+        view = after_change(previous, day, wants=withheld is None)
+    return view, _entry(after, point.key, recipient_id, view, withheld) if in_table or has_entry else None
 
 
 def effects_of_release(
     key: str, known: Mapping[str, NetworkState], day: date, holder: Registration, *, lost: bool
 ) -> tuple[dict[str, NetworkState], list[FeedEntry]]:
-    """What it means for a supply point that was released on `day` whether its last `holder` has `lost` it.
+    """Each network's view of a supply point that was released on `day`, and the entries: by whether `holder` lost it.
 
-    Returns each network's view, and the entries. What a recipient without a row in the table has stays noted, unless it
-    is lost; an entry of the day is replaced in any case.
+    The view of a recipient without a row in the table is kept unless the supply point is lost; an entry of the day is
+    replaced in any case.
     """
     withheld = Withheld.SUPPLY_LOST if lost else Withheld.RELEASED
     views = {
@@ -165,12 +183,12 @@ def effects_of_release(
     return {**known, **views}, entries
 
 
-def _why_withheld(after: Registration, key: str, recipient_id: str, *, routed: bool, lost: bool) -> Withheld | None:
-    if lost:
+def _why_withheld(recipient_id: str, point: _Point, after: Registration) -> Withheld | None:
+    if point.lost:
         return Withheld.SUPPLY_LOST
-    if key not in after.held():
+    if not point.assigned:
         return Withheld.RELEASED
-    if not routed:
+    if not point.routed:
         return Withheld.NOT_ITS_AREA
     return why_withheld(after, recipients()[recipient_id])
 
@@ -192,7 +210,7 @@ def _entry(
 
 
 def shared_state(after: Registration, recipient_id: str) -> SharedState:
-    """What a recipient is told of a registration."""
+    """The data of a registration that a recipient gets."""
     return SharedState(
         basis=after.sharing.basis,
         primary_contact=after.primary_contact,

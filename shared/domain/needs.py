@@ -121,8 +121,8 @@ class Need(Model):
     note: Note | None = None
 
     @property
-    def told(self) -> NeedInput:
-        """What the caller told, without what the register worked out."""
+    def submitted(self) -> NeedInput:
+        """The need as a caller would submit it, without what the register computed."""
         computed = self.code == YOUNG_CHILDREN
         return NeedInput(
             code=self.code,
@@ -132,9 +132,9 @@ class Need(Model):
         )
 
 
-def newly_retired(needs: Iterable[NeedInput], held: Iterable[Need]) -> tuple[FieldError, ...]:
-    """An error for each retired code that is not among the needs held already."""
-    known = {need.code for need in held}
+def newly_retired(needs: Iterable[NeedInput], before: Iterable[Need]) -> tuple[FieldError, ...]:
+    """An error for each retired code that the registration does not have already."""
+    known = {need.code for need in before}
     return tuple(
         FieldError(
             f"/needs/{index}/code",
@@ -147,7 +147,7 @@ def newly_retired(needs: Iterable[NeedInput], held: Iterable[Need]) -> tuple[Fie
 
 
 def refuse_repeated(needs: list[NeedInput]) -> list[NeedInput]:
-    """A code may stand once. Raises `PydanticCustomError`."""
+    """Each code may occur once. Raises `PydanticCustomError`."""
     if len({need.code for need in needs}) != len(needs):
         raise PydanticCustomError("need_repeated", "names the same need twice")
     return needs
@@ -171,7 +171,7 @@ def _holds_until(need: NeedInput) -> tuple[date, date, str]:
 def birthday(born: date, age: int) -> date:
     """The day on which someone reaches an age; 29 February becomes 1 March in a common year.
 
-    What lies beyond the calendar is its last day.
+    A day beyond the calendar is the calendar's last day.
     """
     if born.year + age > MAXYEAR:
         return date.max
@@ -182,10 +182,32 @@ def birthday(born: date, age: int) -> date:
 
 
 def end_of(need: NeedInput, *, young_child_until_birthday: int) -> date | None:
-    """The last day on which a need holds: as told or, for code 29, the child's fifth or sixth birthday."""
+    """The last day on which a need holds: as submitted or, for code 29, the child's fifth or sixth birthday."""
     if need.youngest_child_born_on is None:
         return need.ends_on
     return birthday(need.youngest_child_born_on, young_child_until_birthday)
+
+
+def holds_on(ends_on: date | None, day: date) -> bool:
+    """Whether a need with this last day still holds on a day."""
+    return ends_on is None or ends_on >= day
+
+
+def on_register(
+    submitted: Iterable[NeedInput], before: Iterable[Need], day: date, *, young_child_until_birthday: int
+) -> list[Need]:
+    """Submitted needs as the register keeps them, by code. One that was there `before` keeps the day it began."""
+    began = {need.code: need.starts_on for need in before}
+    return [
+        Need(
+            code=need.code,
+            starts_on=began.get(need.code, day),
+            ends_on=end_of(need, young_child_until_birthday=young_child_until_birthday),
+            youngest_child_born_on=need.youngest_child_born_on,
+            note=need.note,
+        )
+        for need in sorted(submitted, key=lambda need: need.code)
+    ]
 
 
 def outage_tier(codes: Iterable[NeedCode]) -> int | None:

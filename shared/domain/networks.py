@@ -1,8 +1,9 @@
-"""What a network operator had, and what it should have: the rule that decides what a day's file says.
+"""Network operators' views of supply points: the rule that decides what a day's file says.
 
-A network keeps its own copy, which our files change. `had` is what it had of us before `day` began, `wants` what it
-should have at the end of it. A file is made once per day, so only these two matter, however often a day's state
-changed. A delete that undoes nothing of ours is never sent: it could wipe what the network learnt directly.
+A network keeps its own copy, which our files change. `had` says whether it had our data before `day` began, `wants`
+whether it should have it at the end of the day. A file is made once per day, so only these two matter, however often a
+day's state changed. A delete that undoes nothing of ours is never sent: it could remove data that the network collected
+itself.
 """
 
 from datetime import date
@@ -12,7 +13,7 @@ from shared.model import Model
 
 
 class Send(StrEnum):
-    """What the day's file says about a supply point."""
+    """The content of a day's file for one supply point."""
 
     SET = "set"
     DELETE = "delete"
@@ -22,8 +23,8 @@ class Send(StrEnum):
 class NetworkState(Model):
     """One network's view of one supply point.
 
-    `had_of` is the registration that it had it of, if that is not the one that holds the supply point, or released it.
-    `lost`: that registration has lost the supply point to another supplier on `day`, which tells the network.
+    `had_of` is the registration whose data it had, if that is not the one that has the supply point, or released it.
+    `lost`: that registration has lost the supply point to another supplier on `day`, which sends its own data.
     """
 
     day: date
@@ -34,7 +35,7 @@ class NetworkState(Model):
 
 
 def after_change(state: NetworkState | None, day: date, *, wants: bool) -> NetworkState:
-    """The view after a change on `day`: what an earlier day wanted is what the network now has."""
+    """The view after a change on `day`: the network now has what an earlier day wanted."""
     if state is None:
         return NetworkState(day=day, had=False, wants=wants)
     if state.day != day:
@@ -44,10 +45,10 @@ def after_change(state: NetworkState | None, day: date, *, wants: bool) -> Netwo
 
 
 def after_supply_lost(state: NetworkState | None, day: date) -> NetworkState:
-    """The view once another supplier serves the supply point: what its holder had told is not deleted.
+    """The view once another supplier serves the supply point: the data that was sent for its holder is not deleted.
 
-    What the network had before the day stays known until the day is over: the supply can come back within the day. If
-    it had that of a former holder, it is deleted or not by how that one left.
+    Whether the network had data before the day stays known until the day is over: the supply can come back within the
+    day. Data of a former holder is deleted or not by how that one left.
     """
     after = after_change(state, day, wants=False)
     return after.model_copy(update={"lost": after.lost or after.had_of is None})
@@ -60,7 +61,7 @@ def taken_over(state: NetworkState, former: str | None, holder: str) -> NetworkS
 
 
 def to_send(state: NetworkState) -> Send:
-    """What the file of `state.day` says."""
+    """The content of the file of `state.day`."""
     if state.wants:
         return Send.SET
     return Send.DELETE if state.had and not state.lost else Send.NOTHING

@@ -11,19 +11,19 @@ from shared.model import Model
 from shared.parsing import UNKNOWN_FIELD, json_pointer, validate
 
 
-def patched(told: RegistrationInput, patch: dict[str, Any]) -> RegistrationInput:
-    """What is told with a patch applied. Needs that become known make a pending registration active automatically.
+def patched(submitted: RegistrationInput, patch: dict[str, Any]) -> RegistrationInput:
+    """A submission with a patch applied. Needs that become known make a pending registration active.
 
-    Raises `InvalidContent` for what is wrong in the parts that the patch changes.
+    Raises `InvalidContent` for errors in the parts that the patch changes.
     """
     if unknown := tuple(_removed_but_unknown(patch, RegistrationInput)):
         raise InvalidContent(unknown)
-    before = told.model_dump(mode="json")
+    before = submitted.model_dump(mode="json")
     whole = merge_patch(before, patch)
     if "status" not in patch and whole.get("needs"):
         whole["status"] = "active"
     after = _judged(before, whole)
-    if after.account_id != told.account_id:
+    if after.account_id != submitted.account_id:
         raise InvalidContent((FieldError("/account_id", "immutable", "cannot be changed"),))
     return after
 
@@ -44,7 +44,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 def _judged(before: Any, whole: Any) -> AmendedInput:
     """The whole as a model. Raises `InvalidContent`.
 
-    What was stored under other rules than today's breaks them only where it is submitted again.
+    Content that was stored under other rules than today's breaks them only where it is submitted again.
     """
     text = to_json(whole)
     try:
@@ -57,20 +57,21 @@ def _judged(before: Any, whole: Any) -> AmendedInput:
 
 
 def _differs(pointer: str, before: Any, after: Any) -> bool:
-    """Whether something else is at a JSON Pointer than was before. An element of a list may have changed its place."""
+    """Whether the value at a JSON Pointer differs from before. An element of a list may have moved."""
     for name in pointer.split("/")[1:]:
         if isinstance(after, list):
             after = after[int(name)]
             before = next((element for element in before or [] if element == after), None)
         else:
-            before, after = ((value or {}).get(name) for value in (before, after))
+            before = (before or {}).get(name)
+            after = (after or {}).get(name)
     return bool(before != after)
 
 
 def _removed_but_unknown(
     patch: dict[str, Any], model: type[Model], place: tuple[str, ...] = ()
 ) -> Iterator[FieldError]:
-    """To remove what cannot be there is a mistyped name, which would change nothing and tell nobody."""
+    """Removals of fields that do not exist: mistyped names, which would change nothing and go unnoticed."""
     for name, value in patch.items():
         field = model.model_fields.get(name)
         if field is None and value is None:

@@ -1,8 +1,8 @@
-"""Who is told about a supply point, and what: the recipient table (`shared/data/recipients.csv`).
+"""Recipients of data about a supply point: the recipient table (`shared/data/recipients.csv`).
 
 A row says for which purpose a recipient gets data, of which supply points (fuel and route), which needs codes it may
 know, on which lawful bases, and in which format. A new recipient is a new row. The former name of a network whose MPID
-has changed keeps a row of the route `former`: it is sent deletes only.
+has changed keeps a row of the route `former`: it gets deletes only.
 """
 
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ class Route(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """What a kind of recipient gets, where its files lie, in which format. `codes` None means every code."""
+    """A kind of recipient: the data that it gets, and the folder and format of its files. `codes` None: every code."""
 
     profile: str
     purpose: str
@@ -101,8 +101,8 @@ def recipients() -> dict[str, Recipient]:
 
 
 def recipients_of(point: SupplyPoint, postcode: str) -> list[Recipient]:
-    """Who is told about a supply point at a postcode. Derived each time: networks change hands."""
-    by_area = [recipient for recipient in _by_area() if _is_told(recipient, point, postcode)]
+    """The recipients of data about a supply point at a postcode. Derived each time: networks change hands."""
+    by_area = [recipient for recipient in _by_area() if _covers(recipient, point, postcode)]
     operator = _operator(point)
     return [recipients()[operator], *by_area] if operator else by_area
 
@@ -139,7 +139,7 @@ def _by_area() -> tuple[Recipient, ...]:
     return tuple(r for r in recipients().values() if r.profile.route.kind != _DISTRIBUTOR)
 
 
-def _is_told(recipient: Recipient, point: SupplyPoint, postcode: str) -> bool:
+def _covers(recipient: Recipient, point: SupplyPoint, postcode: str) -> bool:
     profile = recipient.profile
     if point.fuel is not profile.supply_points or profile.route.kind == _FORMER:
         return False

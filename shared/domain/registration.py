@@ -1,4 +1,4 @@
-"""A registration: what callers tell (`RegistrationInput`), what they get (`Registration`), what the register keeps."""
+"""A registration as callers submit it (`RegistrationInput`), as they get it (`Registration`), and as it is stored."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ AccountIdField = Annotated[AccountId, StringConstraints(pattern=r"^[A-Za-z0-9][A
 
 
 class Status(StrEnum):
-    """`pending` wants the register while its needs are not yet known; `withdrawn` and `ended` hold no supply point."""
+    """`pending` until the customer's needs are known; `withdrawn` and `ended` have no supply point."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -32,12 +32,18 @@ class Status(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Whether a registration of this status holds its supply points."""
+        """Whether a registration of this status has its supply points."""
         return self in (Status.PENDING, Status.ACTIVE)
+
+    def with_needs(self, *, known: bool) -> "Status":
+        """The status by the needs: a live registration is active once they are known, and pending until then."""
+        if not self.live:
+            return self
+        return Status.ACTIVE if known else Status.PENDING
 
 
 class RegistrationInput(Model):
-    """What a caller tells about an account. Unknown fields are errors."""
+    """A caller's submission about an account. Unknown fields are errors."""
 
     account_id: AccountIdField
     status: Literal[Status.ACTIVE, Status.PENDING] = Status.ACTIVE
@@ -63,16 +69,16 @@ class RegistrationInput(Model):
 
 
 class AmendedInput(RegistrationInput):
-    """What a registration states once it is amended. It can have no supply point, between two homes.
+    """A registration once it is amended. It can have no supply point, between two homes.
 
-    How many it can have depends on what it had: see `shared.domain.supply_points.refuse_too_many`.
+    How many it can have depends on how many it had: see `shared.domain.supply_points.refuse_too_many`.
     """
 
     supply_points: SupplyPoints = SupplyPoints()  # type: ignore[assignment]  # wider than at registration
 
 
 class Notice(Model):
-    """Something accepted that deserves a look (an unknown distributor, an unusual MPRN)."""
+    """A warning: something accepted that a person should check (an unknown distributor, an unusual MPRN)."""
 
     pointer: str
     code: str
@@ -102,8 +108,8 @@ class Registration(Model):
     closes_on: date | None = None
     warnings: list[Notice]
 
-    def held(self) -> dict[str, SupplyPoint]:
-        """The supply points that this registration holds, by key."""
+    def assigned(self) -> dict[str, SupplyPoint]:
+        """The supply points of this registration, by key."""
         return {supply_point_key(point): point for point in self.supply_points.all()}
 
 
@@ -120,10 +126,10 @@ class Fact(Model):
 
 
 class PointFact(Fact):
-    """Where it comes from that we serve a supply point for this account, or do not.
+    """The fact that we serve a supply point for this account, or do not.
 
-    While it is `waiting`, the account states that the supply point is its own, but another live registration holds it
-    by an older fact; this registration takes it when the message `parked_as` is applied after the release.
+    While it is `waiting`, the account states that the supply point is its own, but another live registration has it by
+    an older fact; this registration takes it when the message `parked_as` is applied after the release.
     """
 
     served: bool
@@ -138,7 +144,7 @@ class PointFact(Fact):
 class Facts(Model):
     """The fact that each aspect comes from.
 
-    `supply_points` is the newest statement that named all of them: it speaks for every supply point of which `points`
+    `supply_points` is the newest statement that named all of them: it decides on every supply point for which `points`
     (by key) has nothing newer. `closing` is the newest statement about the account's last day; None without one.
     """
 
@@ -155,7 +161,7 @@ class FormerPeriod(Model):
     """A time on the register that ended before the account was registered again.
 
     Its history, up to `version`, is erased once its retention is over, even while the account is live. One that was
-    erased before the account was registered again has the instant of that, `erased_at`: what is left of it is due now.
+    erased before the account was registered again has the instant of that, `erased_at`: the rest of it is due now.
     """
 
     ended_on: date
@@ -164,11 +170,11 @@ class FormerPeriod(Model):
 
 
 class RegistrationState(Model):
-    """What the register keeps of an account.
+    """All that is stored of a registration.
 
-    `networks` says what each network operator had and should have of each supply point held; it goes with the supply
-    point to its claim when it is released. `day` is the London day of the last change. `ended_on` is the London day on
-    which the registration stopped being live: its retention counts from there, whatever facts come later; None while it
+    `networks` says what each network operator had and should have of each supply point; it goes with the supply point
+    to its claim when it is released. `day` is the London day of the last change. `ended_on` is the London day on which
+    the registration stopped being live: its retention counts from there, and later facts do not move it; None while it
     is live, and of a shell. `former` are earlier times on the register, oldest first. Since `erased_on` only a shell is
     left.
     """
@@ -180,3 +186,9 @@ class RegistrationState(Model):
     ended_on: date | None = None
     former: list[FormerPeriod] = Field(default_factory=list)
     erased_on: date | None = None
+
+
+def newly_assigned(known: RegistrationState | None, after: RegistrationState) -> dict[str, SupplyPoint]:
+    """The supply points that a registration has after a change and did not have before, by key."""
+    before = known.registration.assigned() if known else {}
+    return {key: point for key, point in after.registration.assigned().items() if key not in before}

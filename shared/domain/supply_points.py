@@ -29,7 +29,7 @@ UNKNOWN_DISTRIBUTOR = "distributor_unknown"
 
 
 class Fuel(StrEnum):
-    """What a supply point supplies; also the prefix of its key."""
+    """The fuel of a supply point; also the prefix of its key."""
 
     ELECTRICITY = "mpan"
     GAS = "mprn"
@@ -57,7 +57,7 @@ class Mpan(str):
 
     @property
     def warning(self) -> str | None:
-        """Why this number, though accepted, deserves a look."""
+        """Why a person should check this number, though it is accepted."""
         return None if self.distributor_id in distributors() else UNKNOWN_DISTRIBUTOR
 
     @classmethod
@@ -70,7 +70,7 @@ class Mpan(str):
 
 
 class Mprn(str):
-    """An MPRN: 6 to 11 digits, usually 10, the last two the check digits. It does not tell the gas transporter."""
+    """An MPRN: 6 to 11 digits, usually 10, the last two the check digits. It does not contain the gas transporter."""
 
     __slots__ = ()
     fuel = Fuel.GAS
@@ -86,7 +86,7 @@ class Mprn(str):
 
     @property
     def warning(self) -> str | None:
-        """Why this number, though accepted, deserves a look: older numbers do not all keep the rule."""
+        """Why a person should check this number, though it is accepted: not all older numbers follow the rule."""
         return None if self[-2:] == mprn_check_digits(self) else "mprn_check_digit"
 
     @classmethod
@@ -152,6 +152,15 @@ class SupplyPoints(Model):
                 raise PydanticCustomError("supply_point_repeated", "names the same supply point twice")
         return self
 
+    @staticmethod
+    def of_keys(keys: Iterable[str]) -> "SupplyPoints":
+        """The supply points of keys, in their order; not checked."""
+        points = [supply_point_of(key) for key in keys]
+        return SupplyPoints.model_construct(
+            mpans=[point for point in points if isinstance(point, Mpan)],
+            mprns=[point for point in points if isinstance(point, Mprn)],
+        )
+
     def all(self) -> list[SupplyPoint]:
         """MPANs, then MPRNs."""
         return [*self.mpans, *self.mprns]
@@ -167,7 +176,7 @@ def _not_too_many(numbers: _Numbers) -> _Numbers:
 
 
 class SupplyPointsInput(SupplyPoints):
-    """As a caller tells them: at least one, and not too many for one commit."""
+    """As a caller submits them: at least one, and not too many for one commit."""
 
     mpans: Annotated[list[Mpan], AfterValidator(_not_too_many)] = Field(
         default_factory=list, json_schema_extra={"maxItems": MOST_PER_FUEL}
@@ -184,7 +193,7 @@ class SupplyPointsInput(SupplyPoints):
 
 
 def refuse_too_many(before: SupplyPoints, after: SupplyPoints) -> None:
-    """A registration that has too many of a fuel can keep or release them, but gains none. Raises `InvalidContent`."""
+    """Refuse new supply points of a fuel if there are too many; those that it has stay. Raises `InvalidContent`."""
     errors = [
         FieldError(f"/supply_points/{fuel}", *_TOO_MANY)
         for fuel, had, has in (("mpans", before.mpans, after.mpans), ("mprns", before.mprns, after.mprns))
@@ -192,12 +201,3 @@ def refuse_too_many(before: SupplyPoints, after: SupplyPoints) -> None:
     ]
     if errors:
         raise InvalidContent(tuple(errors))
-
-
-def supply_points_of(keys: Iterable[str]) -> SupplyPoints:
-    """The supply points of keys, in their order."""
-    points = [supply_point_of(key) for key in keys]
-    return SupplyPoints.model_construct(
-        mpans=[point for point in points if isinstance(point, Mpan)],
-        mprns=[point for point in points if isinstance(point, Mprn)],
-    )

@@ -20,7 +20,7 @@ _FILLER = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e00
 _OUTWARD = r"[A-PR-UWYZ]([0-9]{1,2}|[A-HK-Y][0-9]([0-9]|[ABEHMNPRV-Y])?|[0-9][A-HJKPS-UW])"
 _POSTCODE = re.compile(rf"(GIR ?0AA|{_OUTWARD} ?[0-9][ABD-HJLNP-UW-Z]{{2}})")
 _OUTWARD_CODE = re.compile(_OUTWARD)
-#: `BS1 4`: what is before the space is the outward code, whatever it could be without the space.
+#: `BS1 4`: the outward code is the part before the space, even if it could be another without the space.
 _SPACED_SECTOR = re.compile(r"\S+ +[0-9]")
 _PHONE = re.compile(r"[+(]?[0-9][0-9 ()-]*")
 _PHONE_DIGITS = range(7, 16)

@@ -8,9 +8,8 @@ A run stops after `STOPS_AFTER_SECONDS`, and the next run continues.
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from pydantic_core import to_json
 
@@ -24,11 +23,12 @@ from shared.export.planner import cut_into_parts, new_revision, unplanned_day
 from shared.export.signer import Signer, signer
 from shared.export.work import part_due
 from shared.log import Event, log
-from shared.messages.publisher import publish_all
-from shared.settings import Settings, settings
-from shared.store.documents import Documents, documents
-from shared.store.exports import Exports, StoredDay, exports
-from shared.store.objects import Bucket, bucket
+from shared.messages.publisher import Publisher
+from shared.settings import Settings
+from shared.store.documents import Documents
+from shared.store.exports import Exports, StoredDay
+from shared.store.objects import Bucket, Buckets
+from shared.store.service import Service
 
 #: Publishes messages together: topic, data.
 Publish = Callable[[str, Sequence[bytes]], Awaitable[list[str]]]
@@ -76,6 +76,19 @@ class ExportDays:
         self._signer = signer
         self._settings = settings
         self._publish = publish
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        settings = service.settings
+        return cls(
+            service.documents,
+            service.part(Exports),
+            service.part(Buckets).get(str(settings.export_bucket)),
+            signer(settings.signing_key or ""),
+            settings,
+            service.part(Publisher).publish_all,
+        )
 
     async def advance(self, slot: datetime) -> dict[str, Any]:
         """Take the next steps of the days that were closed at a schedule time; returns a summary.
@@ -290,9 +303,3 @@ def _log_release(export_day: ExportDay) -> None:
     )
     if sums.unroutable:
         log(Event.EXPORT_UNROUTABLE, day=export_day.day, supply_points=sums.unroutable)
-
-
-@cache
-def export_days() -> ExportDays:
-    """The export of this process."""
-    return ExportDays(documents(), exports(), bucket(str(settings().export_bucket)), signer(), settings(), publish_all)

@@ -2,20 +2,21 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from typing import Self
 
 from shared.domain.export_day import ExportDay, ExportStopped, Part, PartResult, Stage, configuration_of
 from shared.domain.feed import FeedEntry
 from shared.errors import Unavailable
 from shared.export.day_objects import put_or_stop
-from shared.export.days import ExportDays, export_days
+from shared.export.days import ExportDays
 from shared.export.render import PartFile, format_of, path_of
 from shared.export.work import PartWork
 from shared.log import Event, log
-from shared.settings import Settings, settings
-from shared.store.documents import Documents, documents
-from shared.store.exports import Exports, StoredPart, exports
-from shared.store.objects import Bucket, bucket
+from shared.settings import Settings
+from shared.store.documents import Documents
+from shared.store.exports import Exports, StoredPart
+from shared.store.objects import Bucket, Buckets
+from shared.store.service import Service
 
 
 class ExportParts:
@@ -29,6 +30,17 @@ class ExportParts:
         self._bucket = bucket
         self._days = days
         self._settings = settings
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        return cls(
+            service.documents,
+            service.part(Exports),
+            service.part(Buckets).get(str(service.settings.export_bucket)),
+            service.part(ExportDays),
+            service.settings,
+        )
 
     async def write(self, work: PartWork) -> None:
         """Write a part, and advance its day after the last part. A repeat changes nothing.
@@ -104,9 +116,3 @@ class ExportParts:
 
 def _is_wanted(export_day: ExportDay, work: PartWork) -> bool:
     return export_day.revision == work.revision and export_day.planned and export_day.stage is not Stage.RELEASED
-
-
-@cache
-def export_parts() -> ExportParts:
-    """The part writer of this process."""
-    return ExportParts(documents(), exports(), bucket(str(settings().export_bucket)), export_days(), settings())

@@ -5,7 +5,6 @@ Anyone with the public key can check a signature:
 """
 
 import asyncio
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from google.api_core import exceptions
 
 from shared.errors import Unavailable
-from shared.settings import settings
 
 if TYPE_CHECKING:
     from google.cloud.kms_v1 import KeyManagementServiceClient
@@ -85,10 +83,8 @@ def is_signed(content: bytes, signature: bytes, public_key: bytes) -> bool:
     return True
 
 
-@cache
-def signer() -> Signer:
-    """The signer of this process, created in the first request."""
-    name = settings().signing_key or ""
+def signer(name: str) -> Signer:
+    """The signer with the key of that name: a version in Cloud KMS (`projects/…`), or a PEM file."""
     if not name.startswith(_KMS):
         return LocalKey(Path(name))
     from google.cloud.kms_v1 import KeyManagementServiceClient  # noqa: PLC0415 - a tenth of the start-up time; used once a day

@@ -1,1 +1,1 @@
-"""What joins rules and storage: apply an event, end what is over, erase, resend, replay."""
+"""Flows that join rules and storage: apply an event, expire needs, erase, resend, replay."""

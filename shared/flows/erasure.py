@@ -1,39 +1,40 @@
-"""Erasing people: at their request (`ops subject erase`), and when the retention of an ended registration is over.
+"""Erase a person's data: at their request (`psr subject erase`), and when an ended registration's retention is over.
 
-First the registration becomes a shell, under the version read: what is live is refused, and nothing else is touched
-until it is settled. Then its history, what networks were told and its quarantined messages are overwritten in place, so
-counts stay true. All of it is found by the registration's id, and each step can be repeated: an erasure that was
-interrupted goes on at the next command or run, which finds what is left.
+First a shell replaces the registration, under the version read; a live registration is refused before anything else
+changes. Then the history, the feed entries and the quarantined messages are overwritten in place, so that counts stay
+true. All of these are found by the registration's id, and each step can be repeated: the next command or run continues
+an interrupted erasure.
 
-The date of the next look, `erase_due`, is stored with the shell: the same day while work is left, then the day after,
-for what raced the erasure and for states in files that are not released yet. A look that finds nothing, a day or more
-after the erasure, removes it. What ended before an account was registered again is erased in the same way, up to the
-version that it ended with, while the registration stays as it is.
+The date of the next check, `erase_due`, is stored with the shell: the same day while work remains, then the next day,
+for changes that raced the erasure and for states in files that are not released yet. A check that finds nothing, a day
+or more after the erasure, removes it. A period that ended before the account was registered again is erased in the same
+way, up to the version that it ended with, while the registration stays as it is.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from shared.clock import day_begins, london_day
-from shared.domain.changes import Change, Origin
-from shared.domain.due_dates import erase_due_on, erase_period_on
+from shared.domain.changes import Change, Origin, change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.erasure import SOURCE, erased_at, erased_change, erased_entry, erased_state, tombstone
 from shared.domain.export_day import Stage
 from shared.domain.feed import FeedEntry
-from shared.domain.lifecycle import Decision, Moment, withdraw
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
+from shared.domain.requests import withdraw
+from shared.domain.retention import erase_due_on, erase_period_on
 from shared.errors import NotFound, Unavailable
-from shared.settings import Settings, settings
+from shared.store.change_requests import ChangeRequest, registration_fields
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, documents
+from shared.store.documents import Collection, Key, Stored
 from shared.store.due_dates import ERASE_DUE, spread
 from shared.store.exports import Exports
-from shared.store.identity import Identity, identity
-from shared.store.quarantine import Quarantine, Record
-from shared.store.registrations import ChangeRequest, Registrations, registration_fields
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Record
+from shared.store.registrations import Registrations
+from shared.store.service import Service
 from shared.store.supply_points import feed_fields
 
 _PAGE = 100
@@ -46,7 +47,7 @@ _RACES_LAST = timedelta(hours=20)
 class Subject(NamedTuple):
     """All that the register holds of one account. `state` is None if it does not know the account.
 
-    `ambiguous` are messages that name another account, too: a person judges whom they are about.
+    `ambiguous` are messages that name another account, too: a person must judge whose they are.
     """
 
     registration_id: RegistrationId
@@ -88,7 +89,7 @@ class ErasureResult(NamedTuple):
 
 
 class _Extent(NamedTuple):
-    """What is erased: history and feed up to a version, messages that were first seen by an instant."""
+    """The extent of an erasure: history and feed up to a version, messages that were first seen by an instant."""
 
     version: int
     seen_by: datetime
@@ -97,12 +98,12 @@ class _Extent(NamedTuple):
 class Erasure:
     """Finds and overwrites what belongs to accounts."""
 
-    def __init__(self, documents: Documents, identity: Identity, settings: Settings) -> None:
-        self._documents = documents
-        self._settings = settings
-        self._registrations = Registrations(documents, identity)
-        self._quarantine = Quarantine(documents, identity)
-        self._exports = Exports(documents)
+    def __init__(self, service: Service) -> None:
+        self._documents = service.documents
+        self._settings = service.settings
+        self._registrations = service.part(Registrations)
+        self._quarantine = service.part(Quarantine)
+        self._exports = service.part(Exports)
 
     async def subject(self, registration_id: RegistrationId) -> Subject:
         """All that is held of an account. Raises `Unavailable`."""
@@ -117,7 +118,7 @@ class Erasure:
         )
 
     async def erase(self, registration_id: RegistrationId, actor: str) -> ErasureResult:
-        """End the registration if it is live, which tells the networks to delete it, and overwrite everything.
+        """End the registration if it is live, which sends deletes to the networks, and overwrite everything.
 
         Doing it again does no harm, and finishes what was interrupted. Raises `NotFound`, `Unavailable`.
         """
@@ -148,7 +149,7 @@ class Erasure:
         return await self._sweep(registration_id)
 
     async def erase_due(self, registration_id: RegistrationId, until: date) -> ErasureResult | None:
-        """Erase what of a registration is due by a day; None if nothing is. What is live stays as it is.
+        """Erase the parts of a registration that are due by a day; None if there is none. A live one stays as it is.
 
         Raises `Unavailable`.
         """
@@ -167,7 +168,7 @@ class Erasure:
         raise Unavailable(retry_after=5)
 
     async def _end(self, registration_id: RegistrationId, actor: str) -> bool:
-        """End a live registration: the networks are told to delete it. Whether it was live.
+        """End a live registration: the networks get deletes. Returns whether it was live.
 
         Raises `NotFound`, `Unavailable`.
         """
@@ -179,7 +180,7 @@ class Erasure:
         fact = Fact(time=self._documents.clock.now(), source=SOURCE, id=uuid4().hex)
         request = ChangeRequest(
             registration_id=registration_id,
-            change_id=f"{registration_id}-{fact.id}",
+            change_id=change_id(registration_id, fact.id),
             fingerprint=SOURCE,
             origin=Origin(actor=actor, source=SOURCE, event_id=None, event_time=fact.time),
             points=[],
@@ -212,7 +213,7 @@ class Erasure:
         return await self._replace(stored, shell, london_day(now))
 
     async def _sweep(self, registration_id: RegistrationId) -> ErasureResult:
-        """Overwrite what is left beside a shell, and note when to look again."""
+        """Overwrite the rest of the data of a shell, and store when to check again."""
         now = self._documents.clock.now()
         stored = await self._documents.get(_key(registration_id))
         shell = _state(stored) if stored is not None else None
@@ -298,11 +299,11 @@ class Erasure:
         raise Unavailable(retry_after=5)
 
     async def _history_writes(self, registration_id: RegistrationId, version: int) -> dict[str, Any]:
-        """Entries of the log never change but by erasing, so they are written whatever is there."""
+        """Only an erasure changes entries of the log, so they are written without a precondition."""
         now = self._documents.clock.now()
         return {
             change.change_id: self._documents.merge(
-                Key("changes", change.change_id), {"state": erased_change(change, now).model_dump_json()}
+                Key(Collection.CHANGES, change.change_id), {"state": erased_change(change, now).model_dump_json()}
             )
             async for change in self._changes(registration_id, version)
             if not change.erased
@@ -318,18 +319,20 @@ class Erasure:
 
         async def writes() -> dict[str, Any]:
             nonlocal pending
-            told = [
+            shown = [
                 (stored, entry)
                 for stored, entry in await self._feed(registration_id)
                 if entry.state is not None and entry.version <= version
             ]
-            released = await self._released({entry.day for _, entry in told})
-            pending = sum(entry.day not in released for _, entry in told)
+            released = await self._released({entry.day for _, entry in shown})
+            pending = sum(entry.day not in released for _, entry in shown)
             return {
                 stored.document_id: self._documents.replace(
-                    Key("export_feed", stored.document_id), feed_fields(erased_entry(entry)), stored.update_time
+                    Key(Collection.EXPORT_FEED, stored.document_id),
+                    feed_fields(erased_entry(entry)),
+                    stored.update_time,
                 )
-                for stored, entry in told
+                for stored, entry in shown
                 if entry.day in released
             }
 
@@ -358,8 +361,8 @@ class Erasure:
                 return
 
     async def _feed(self, registration_id: RegistrationId) -> list[tuple[Stored, FeedEntry]]:
-        """What networks were told by an account's changes, as far as it has not expired."""
-        pages = self._documents.pages("export_feed", equal=("registration_id", registration_id), limit=_PAGE)
+        """The feed entries of an account's changes that have not expired."""
+        pages = self._documents.pages(Collection.EXPORT_FEED, equal=("registration_id", registration_id), limit=_PAGE)
         return [(stored, FeedEntry.model_validate_json(stored.state)) async for page in pages for stored in page]
 
     async def _released(self, days: set[date]) -> set[date]:
@@ -375,7 +378,7 @@ class Erasure:
 
 
 def _key(registration_id: RegistrationId) -> Key:
-    return Key("registrations", registration_id)
+    return Key(Collection.REGISTRATIONS, registration_id)
 
 
 def _state(stored: Stored) -> RegistrationState:
@@ -390,9 +393,3 @@ def _is_due(stored: Stored, until: date) -> bool:
 def _finished(done: ErasureResult, since: datetime | None, now: datetime) -> bool:
     """Whether nothing was left, and nothing can come any more from what raced the erasure."""
     return done.overwritten == 0 and done.pending == 0 and (since is None or now - since >= _RACES_LAST)
-
-
-@cache
-def erasure() -> Erasure:
-    """Of this process's database."""
-    return Erasure(documents(), identity(), settings())

@@ -1,7 +1,7 @@
-"""What time alone does: needs and accounts end after their last day, reviews and follow-ups that fall due are noted.
+"""The calendar: needs and accounts end after their last day, and reviews and follow-ups that are due are recorded.
 
-Each registration is one commit, so whatever cuts a run off, the next one goes on with what is left: what is done does
-not stand in the index any more. A change's id comes from the slot, so runs that overlap write each change once.
+Each registration is one commit, and it leaves the index when it is done, so the next run continues one that was cut
+off. A change's id comes from the slot, so runs that overlap write each change once.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from datetime import date, datetime, timedelta
 from time import monotonic
 
 from shared.clock import london_day, rfc3339
-from shared.digest import digest
-from shared.domain.changes import ChangeKind, Origin
-from shared.domain.due_dates import ENDING_SOON, Passed, passed
-from shared.domain.lifecycle import Decision, Moment, apply_due_dates
+from shared.domain.changes import ChangeKind, Origin, event_change_id
+from shared.domain.decision import Decision, Moment
+from shared.domain.due_dates import ENDING_SOON, DueDateCounts, apply_due_dates, due_date_counts
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, InternalError, RegistrationErased, Unavailable
 from shared.flows.outcome_log import log_outcome
 from shared.log import Event, log, log_failure
 from shared.settings import Settings
-from shared.store.documents import Documents
+from shared.store.change_requests import ChangeRequest
 from shared.store.due_dates import DueDate, DueDates
-from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.registrations import Registrations
+from shared.store.service import Service
 
 SOURCE = "calendar"
 #: No registration is begun later than this after its run: the function's time-out is a minute more.
@@ -33,11 +33,11 @@ _AT_ONCE = 16
 class Expiry:
     """Brings registrations up to the day."""
 
-    def __init__(self, documents: Documents, store: Registrations, due_dates: DueDates, settings: Settings) -> None:
-        self._documents = documents
-        self._store = store
-        self._due_dates = due_dates
-        self._settings = settings
+    def __init__(self, service: Service) -> None:
+        self._documents = service.documents
+        self._store = service.part(Registrations)
+        self._due_dates = service.part(DueDates)
+        self._settings = service.settings
 
     async def advance(self, slot: datetime) -> Mapping[str, int]:
         """Bring every registration with a date that has come up to the slot's London day, oldest date first.
@@ -65,7 +65,7 @@ class Expiry:
         return done
 
     async def _due(self, today: date) -> AsyncGenerator[list[RegistrationId], None]:
-        """What is to be done, first what networks are told. Needs and accounts stay on their last day."""
+        """The registrations that are due, those that change a feed first. Needs and accounts stay on their last day."""
         for name in DueDate:
             until = today - timedelta(days=1) if name in (DueDate.CLOSES, DueDate.NEED_ENDS) else today
             async for page in self._due_dates.pages(name, until):
@@ -86,7 +86,7 @@ class _Run:
     """One run: what it did so far. A repeat of what an earlier run did is not counted."""
 
     def __init__(self, store: Registrations, settings: Settings, slot: datetime) -> None:
-        self.passed = Passed()
+        self.passed = DueDateCounts()
         self.skipped = 0
         self.stopped = False
         self._store = store
@@ -96,14 +96,14 @@ class _Run:
         self._until = monotonic() + STOPS_AFTER_SECONDS
 
     async def bring_up(self, registration_id: RegistrationId) -> None:
-        """Do one registration, unless the run has stopped. What is wrong with it stops nobody else."""
+        """Update one registration, unless the run has stopped. A fault of one does not stop the others."""
         async with self._at_once:
             self.stopped = self.stopped or monotonic() > self._until
             if self.stopped:
                 return
             try:
-                came_of_it = await self._pass_day(registration_id)
-                self.passed = self.passed.plus(came_of_it)
+                counts = await self._pass_day(registration_id)
+                self.passed = self.passed.plus(counts)
             except Unavailable:
                 self.stopped = True
             except Exception as error:  # noqa: BLE001 - the oldest would keep all later ones waiting, every day
@@ -111,7 +111,7 @@ class _Run:
                 log_failure("expire_needs", error)
                 log(Event.REGISTRATION_SKIPPED, registration_id=registration_id, exception=type(error).__qualname__)
 
-    async def _pass_day(self, registration_id: RegistrationId) -> Passed:
+    async def _pass_day(self, registration_id: RegistrationId) -> DueDateCounts:
         """A second run of the slot finds the first one's entry in the log, or that it has been erased since."""
         before: RegistrationState | None = None
 
@@ -123,17 +123,17 @@ class _Run:
         try:
             outcome = await self._store.apply(self._request(registration_id), decide, expect_new=False)
         except RegistrationErased:
-            return Passed()
+            return DueDateCounts()
         log_outcome(outcome)
         if before is None or outcome.replayed or outcome.change.kind is ChangeKind.NO_CHANGE:
-            return Passed()
-        return passed(before.registration, outcome.change.state.registration)
+            return DueDateCounts()
+        return due_date_counts(before.registration, outcome.change.state.registration)
 
     def _request(self, registration_id: RegistrationId) -> ChangeRequest:
         now = self._settings.clock().now()
         return ChangeRequest(
             registration_id=registration_id,
-            change_id=f"{registration_id}-{digest(SOURCE, self._event_id)}",
+            change_id=event_change_id(registration_id, SOURCE, self._event_id),
             fingerprint=self._event_id,
             origin=Origin(actor=SOURCE, source=SOURCE, event_id=self._event_id, event_time=now),
             points=[],

@@ -1,4 +1,4 @@
-"""What is logged of an outcome, however it came about: over HTTP, by a message, by time."""
+"""The log entries of an outcome, of a request, a message or the calendar."""
 
 from shared.domain.changes import ChangeKind
 from shared.domain.supply_points import UNKNOWN_DISTRIBUTOR
@@ -7,7 +7,7 @@ from shared.store.registrations import Outcome
 
 
 def log_outcome(outcome: Outcome) -> None:
-    """Note a change, and a supply point whose network nobody tells."""
+    """Log a change, and a supply point that has no known network."""
     change = outcome.change
     log(
         Event.CHANGE_STORED,

@@ -3,8 +3,10 @@
 from itertools import islice
 
 from shared.domain.delivery import REPLAY_OF
-from shared.messages.publisher import publish
-from shared.store.quarantine import Record, quarantine
+from shared.messages.publisher import Publisher
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import Record
+from shared.store.service import service
 
 #: Pub/Sub takes 100 attributes; two are ours (the record's id, the trace).
 _ATTRIBUTES = 98
@@ -12,6 +14,6 @@ _ATTRIBUTES = 98
 
 async def replay(record: Record, topic: str) -> None:
     """Publish a message to a topic, marked with its record. Raises `NotFound` if its data is gone, `Unavailable`."""
-    data = await quarantine().data(record.message)
+    data = await service().part(Quarantine).data(record.message)
     attributes = dict(islice(record.message.attributes.items(), _ATTRIBUTES))
-    await publish(topic, data, {**attributes, REPLAY_OF: record.record_id})
+    await service().part(Publisher).publish(topic, data, {**attributes, REPLAY_OF: record.record_id})

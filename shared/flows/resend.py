@@ -1,7 +1,7 @@
-"""Resending: the current state of what files of an earlier day said goes into today's feed.
+"""Resend: put the current state of the supply points in an earlier day's files into today's feed.
 
-What was sent is never made again: a file of an old day would undo what later days have said. So today's file repairs a
-fault of an old file, and tells a new recipient of everyone.
+A released file is never recreated: a file of an old day would undo later days. Today's file repairs a fault of an old
+one, and gives a new recipient every registration.
 """
 
 import asyncio
@@ -10,18 +10,19 @@ from datetime import date, timedelta
 from functools import partial
 
 from shared.clock import london_day
-from shared.digest import digest
-from shared.domain.changes import ChangeKind, Origin
+from shared.domain.changes import ChangeKind, Origin, event_change_id
+from shared.domain.decision import Decision, Moment
 from shared.domain.feed import FeedEntry, Networks, feed_file
-from shared.domain.lifecycle import Decision, Moment, with_warnings_of_today
 from shared.domain.networks import NetworkState, Send, after_change, to_send
+from shared.domain.notices import with_warnings_of_today
 from shared.domain.recipients import Withheld, recipients, tables
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, RegistrationErased, RegistrationUnknown, Unavailable
+from shared.store.change_requests import ChangeRequest
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents
-from shared.store.identity import Identity
-from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.documents import Collection
+from shared.store.registrations import Registrations
+from shared.store.service import Service
 from shared.store.supply_points import Claim, SupplyPointWrites, claim_of, kept_key
 
 SOURCE = "ops"
@@ -32,10 +33,10 @@ _ATTEMPTS = 8
 class Resend:
     """Puts states into today's feed. Repeating a command on the same day, with the same tables, changes nothing."""
 
-    def __init__(self, documents: Documents, identity: Identity, actor: str) -> None:
-        self._documents = documents
-        self._registrations = Registrations(documents, identity)
-        self._points = SupplyPointWrites(documents, identity)
+    def __init__(self, service: Service, actor: str) -> None:
+        self._documents = service.documents
+        self._registrations = service.part(Registrations)
+        self._points = SupplyPointWrites(service.documents, service.identity)
         self._actor = actor
         self._tables = tables()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
@@ -57,10 +58,10 @@ class Resend:
         """
         await self._documents.check_clocks()
         resent = 0
-        async for page in self._documents.pages("registrations", fields=["status"]):
+        async for page in self._documents.pages(Collection.REGISTRATIONS, fields=["status"]):
             ids = [RegistrationId(stored.document_id) for stored in page]
             resent += sum(await asyncio.gather(*(self._registration(each, "everyone") for each in ids)))
-        async for page in self._documents.pages("supply_points"):
+        async for page in self._documents.pages(Collection.SUPPLY_POINTS):
             waiting = [point for stored in page if (point := Claim.model_validate_json(stored.state).supply_point)]
             resent += sum(await asyncio.gather(*(self._waiting(point) for point in waiting)))
         return resent
@@ -73,7 +74,7 @@ class Resend:
 
     async def _entries(self, recipient: str, day: date) -> AsyncIterator[list[FeedEntry]]:
         """The feed entries of a day that were written, in pages."""
-        async for page in self._documents.pages("export_feed", equal=("file", feed_file(recipient, day))):
+        async for page in self._documents.pages(Collection.EXPORT_FEED, equal=("file", feed_file(recipient, day))):
             entries = [FeedEntry.model_validate_json(stored.state) for stored in page]
             yield [entry for entry in entries if entry.send is not Send.NOTHING]
 
@@ -99,7 +100,7 @@ class Resend:
         """Whether a recipient was sent a delete of a supply point last, and the supply has not been lost since."""
         prefix = f"{self._points.claim_key(point).document_id}-{recipient}"
         deleted = False
-        pages = self._documents.pages("export_feed", from_id=f"{prefix}-", before_id=f"{prefix}.")
+        pages = self._documents.pages(Collection.EXPORT_FEED, from_id=f"{prefix}-", before_id=f"{prefix}.")
         async for page in pages:  # in order of days
             for stored in page:
                 entry = FeedEntry.model_validate_json(stored.state)
@@ -120,7 +121,7 @@ class Resend:
             event_id += f", delete {self._points.claim_key(delete[0]).document_id} at {delete[1]}"
         request = ChangeRequest(
             registration_id=registration_id,
-            change_id=f"{registration_id}-{digest(SOURCE, event_id)}",
+            change_id=event_change_id(registration_id, SOURCE, event_id),
             fingerprint=event_id,
             origin=Origin(actor=self._actor, source=SOURCE, event_id=event_id, event_time=now),
             points=[],
@@ -181,7 +182,7 @@ class Resend:
         raise Unavailable(retry_after=1)
 
     def _day(self, released_on: date) -> date:
-        """Today, or the day of release if that is later. Raises `ClockOutOfStep` if it lies beyond tomorrow."""
+        """Today, or the day of release if that is later. Raises `ClockOutOfStep` if it is after tomorrow."""
         today = london_day(self._documents.clock.now())
         if released_on > today + timedelta(days=1):
             raise ClockOutOfStep(retry_after=60)

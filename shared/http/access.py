@@ -13,7 +13,7 @@ from shared.domain.registration import RegistrationId
 from shared.errors import FieldError, MalformedHeader, Problem
 from shared.http.callers import Caller
 from shared.log import Event, log
-from shared.store.identity import identity
+from shared.store.service import service
 
 #: The header for the purpose of reading, for tokens without the claim `purpose`.
 PURPOSE_HEADER = "Psr-Purpose"
@@ -108,5 +108,5 @@ def purpose_of(caller: Caller, header: str | None) -> str:
 def requested_ids(path: Mapping[str, str], body: object) -> Sequence[RegistrationId]:
     """The registrations that a request names, by id or account, whether they exist or not."""
     account_id = getattr(body, "account_id", None)
-    registration_id = identity().registration_id(account_id) if account_id else path.get("registration_id", "")
+    registration_id = service().identity.registration_id(account_id) if account_id else path.get("registration_id", "")
     return [RegistrationId(registration_id)] if REGISTRATION_ID.fullmatch(registration_id) else []

@@ -25,13 +25,13 @@ from shared.domain.registration import RegistrationId
 from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
 from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, Shows, purpose_of, requested_ids
 from shared.http.bodies import read_body, read_query
-from shared.http.callers import Caller, reach_issuer, tokens
+from shared.http.callers import Caller, Tokens, reach_issuer
 from shared.http.cors import allow_reading, is_preflight, preflight
 from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded
 from shared.runtime.manifest import Route, read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
-from shared.store.documents import reach_firestore
+from shared.store.service import reach_firestore, service
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _ENTITY_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
@@ -189,7 +189,7 @@ class Api:
         arguments: dict[str, Any] = {}
         with AccessEntry(route.operation) as entry:
             entry.requested = requested_ids(parameters, None)
-            entry.caller = caller = await tokens().caller(request)
+            entry.caller = caller = await service().part(Tokens).caller(request)
             caller.check_scope(route.scope)
             entry.purpose = purpose_of(caller, single_header(request.headers, PURPOSE_HEADER))
             query = read_query(request, operation.query)

@@ -3,8 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jwt
 from starlette.requests import Request
@@ -14,8 +13,7 @@ from shared.domain.registration import AccountId, RegistrationId
 from shared.domain.supply_points import SupplyPoint
 from shared.errors import InsufficientScope, NotFound, Unauthenticated, Unavailable
 from shared.http.signing_keys import ALGORITHM, KeysUnavailable, SigningKeys
-from shared.settings import settings
-from shared.store.identity import identity
+from shared.store.service import Service, service
 
 _LEEWAY_SECONDS = 60
 #: A checked token is accepted for this long without another check, unless its key is no longer published.
@@ -61,7 +59,9 @@ class Caller(NamedTuple):
         The id of a customer's registration is computed from the account, without a read, so that the refusal of an
         absent registration takes the same path as that of another customer's.
         """
-        self._check(own=self.account_id is not None and registration_id == identity().registration_id(self.account_id))
+        self._check(
+            own=self.account_id is not None and registration_id == service().identity.registration_id(self.account_id)
+        )
 
     def check_supply_points(self, points: list[SupplyPoint]) -> None:
         """Customers may use the supply points of their claim, networks none. Raises `NotFound`."""
@@ -88,6 +88,12 @@ class Tokens:
         self._audience = audience
         self._keys = keys
         self._cache: OrderedDict[bytes, _CachedToken] = OrderedDict()
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the token checker of a process."""
+        config = service.settings
+        return cls(str(config.token_issuer), str(config.token_audience), SigningKeys(str(config.token_jwks_uri)))
 
     async def caller(self, request: Request) -> Caller:
         """The holder of the request's token. Raises `Unauthenticated`, `Unavailable` (the keys cannot be fetched)."""
@@ -170,13 +176,6 @@ def _unauthenticated(reason: str) -> Unauthenticated:
     return Unauthenticated(headers={"WWW-Authenticate": f"Bearer{reason}"})
 
 
-@cache
-def tokens() -> Tokens:
-    """The token checker of this process."""
-    config = settings()
-    return Tokens(str(config.token_issuer), str(config.token_audience), SigningKeys(str(config.token_jwks_uri)))
-
-
 async def reach_issuer() -> None:
     """Check that the token issuer responds. Raises `KeysUnavailable`."""
-    await tokens().reach_issuer()
+    await service().part(Tokens).reach_issuer()

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import OriginRefused
-from shared.settings import settings
+from shared.store.service import service
 
 _VARY = {"Vary": "Origin"}
 _PREFLIGHT = {
@@ -45,4 +45,4 @@ def allow_reading(request: Request, response: Response) -> None:
 
 
 def _is_listed(origin: str) -> bool:
-    return origin in settings().cors_origins.split()
+    return origin in service().settings.cors_origins.split()

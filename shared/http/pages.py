@@ -6,7 +6,6 @@ and authenticated (AES-GCM), is bound to operation, caller and query, and has th
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from functools import cache
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -15,7 +14,7 @@ from pydantic_core import from_json, to_json
 
 from shared.digest import digest
 from shared.http.api import Call
-from shared.store.identity import identity
+from shared.store.service import service
 
 _NONCE_BYTES = 12
 #: Longer than any position, so that the length of a token reveals nothing about it.
@@ -46,6 +45,5 @@ def _bound_to(call: Call, query: str) -> bytes:
     return digest(call.operation, call.caller.subject, query).encode()
 
 
-@cache
 def _cipher() -> AESGCM:
-    return AESGCM(identity().page_tokens)
+    return AESGCM(service().identity.page_tokens)

@@ -33,8 +33,8 @@ from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded, trace_in
 from shared.runtime.manifest import read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
-from shared.store.documents import reach_firestore
-from shared.store.quarantine import quarantine
+from shared.store.quarantine import Quarantine
+from shared.store.service import reach_firestore, service
 
 #: Pub/Sub's limit is 10 MB for a message; Base64 adds a third.
 _BODY_BYTES = 16 * 1024 * 1024
@@ -105,14 +105,14 @@ class Consumer:
                 log(Event.MESSAGE_GIVEN_BACK, problem=problem.code, attempt=delivery.delivery_attempt)
                 raise
             if problem.disposition is not Disposition.DROPPED:
-                await quarantine().put(delivery, problem)
+                await service().part(Quarantine).put(delivery, problem)
             else:
                 if replayed:
-                    await quarantine().drop(delivery)
+                    await service().part(Quarantine).drop(delivery)
                 log(Event.MESSAGE_DROPPED, problem=problem.code)
         else:
             if replayed:
-                await quarantine().resolve(delivery)
+                await service().part(Quarantine).resolve(delivery)
         return Response(status_code=204)
 
 

@@ -24,7 +24,7 @@ from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded
 from shared.runtime.manifest import read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
-from shared.store.documents import reach_firestore
+from shared.store.service import reach_firestore
 
 _SLOT = "X-CloudScheduler-ScheduleTime"
 

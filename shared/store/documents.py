@@ -1,45 +1,37 @@
-"""Firestore documents, on the few calls that the service makes: get one or many, commit, pages of a query, a count.
+"""Firestore documents, by the few calls that the service needs: get one or many, commit, pages of a query, a count.
 
-Requests and answers are raw protobuf: the object layer above it costs four fifths of the time of a read
-(docs/decisions/one-json-field.md). Every answer but that of a single get carries the server's time, which is
+Requests and answers are raw protobuf: the object layer above takes four fifths of the time of a read
+(docs/decisions/one-json-field.md). Each answer, except that of a single get, carries the server's time, which is
 compared with this machine's.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
-
-from google.cloud.firestore_v1.types import StructuredQuery
 
 from shared.clock import Clock, machine_time
 from shared.errors import ClockOutOfStep
-from shared.settings import settings
-from shared.store.rpc import (
-    BatchGetDocumentsRequest,
-    CommitRequest,
-    GetDocumentRequest,
-    Rpc,
-    RunAggregationQueryRequest,
-    RunQueryRequest,
-    Write,
-)
+from shared.store.clock_comparison import CLOCK_TOLERANCE, ClockComparison
+from shared.store.queries import AT_MOST, EQUAL, GREATER_THAN, Query
+from shared.store.rpc import BatchGetDocumentsRequest, CommitRequest, GetDocumentRequest, Rpc, Write
+from shared.store.values import Value, decode, encode, instant_of
 
-#: A clock this far from Firestore's is not believed.
-CLOCK_TOLERANCE = timedelta(seconds=60)
-#: How long a comparison of the clocks is good for.
-CLOCK_COMPARISON_LASTS = timedelta(minutes=5)
 PAGE_SIZE = 5000
 
-_EQUAL = StructuredQuery.FieldFilter.Operator.EQUAL.value
-_IN = StructuredQuery.FieldFilter.Operator.IN.value
-_GREATER_THAN = StructuredQuery.FieldFilter.Operator.GREATER_THAN.value
-_AT_LEAST = StructuredQuery.FieldFilter.Operator.GREATER_THAN_OR_EQUAL.value
-_AT_MOST = StructuredQuery.FieldFilter.Operator.LESS_THAN_OR_EQUAL.value
-_AND = StructuredQuery.CompositeFilter.Operator.AND.value
 
-Value = str | int | bool | datetime | None
+class Collection(StrEnum):
+    """The collections of the database. Each is described in the module that writes it."""
+
+    REGISTRATIONS = "registrations"
+    CHANGES = "changes"
+    SUPPLY_POINTS = "supply_points"
+    EXPORT_FEED = "export_feed"
+    EXPORTS = "exports"
+    EXPORT_PARTS = "export_parts"
+    QUARANTINE = "quarantine"
+    OPERATOR_ACTIONS = "operator_actions"
 
 
 class Stored(NamedTuple):
@@ -60,7 +52,7 @@ class Stored(NamedTuple):
     @property
     def updated_at(self) -> datetime:
         """When Firestore wrote this version (server time, UTC)."""
-        return _instant(self.update_time)
+        return instant_of(self.update_time)
 
 
 class Key(NamedTuple):
@@ -82,8 +74,7 @@ class Documents:
         self._database = f"projects/{project}/databases/{database}"
         self._root = f"{self._database}/documents"
         self._rpc = Rpc(self._database)
-        self._compared_at: datetime | None = None
-        self._difference = timedelta()
+        self._clocks = ClockComparison()
 
     async def batch_get(self, keys: Sequence[Key]) -> list[Stored | None]:
         """Documents in the order of `keys`, None where there is none; one RPC, one consistent reading.
@@ -93,9 +84,9 @@ class Documents:
         if not keys:
             return []
         names = [self._name(key) for key in keys]
-        asked_at = machine_time()
+        requested_at = machine_time()
         answers = await self._rpc.batch_get(BatchGetDocumentsRequest(database=self._database, documents=names))
-        self._compare_clocks(asked_at, answers[-1].read_time)
+        self._clocks.compare(requested_at, instant_of(answers[-1].read_time))
         found = {answer.found.name: _stored(answer.found) for answer in answers if answer.HasField("found")}
         return [found.get(name) for name in names]
 
@@ -104,7 +95,7 @@ class Documents:
         document = await self._rpc.get(GetDocumentRequest(name=self._name(key)))
         if document is not None:
             return _stored(document)
-        if self._compared_at is None:  # the first call: "not found" is also said of a database that does not exist
+        if not self._clocks.made:  # the first call: "not found" is also said of a database that does not exist
             await self.batch_get([key])
         return None
 
@@ -113,10 +104,10 @@ class Documents:
 
         Raises `CommitConflict` (a precondition did not hold), `CommitUnanswered` (look before you conclude anything).
         """
-        asked_at = machine_time()
+        requested_at = machine_time()
         answer = await self._rpc.commit(CommitRequest(database=self._database, writes=writes))
-        self._compare_clocks(asked_at, answer.commit_time)
-        return _instant(answer.commit_time)
+        self._clocks.compare(requested_at, instant_of(answer.commit_time))
+        return instant_of(answer.commit_time)
 
     async def page(
         self,
@@ -133,13 +124,8 @@ class Documents:
 
         Raises `Unavailable`.
         """
-        request = self._query(collection, equal)
-        query = request.structured_query
-        query.limit.value = limit
-        self._between_ids(query, collection, from_id=from_id, after_id=after_id, before_id=before_id)
-        for field in fields:
-            query.select.fields.add().field_path = field
-        return await self._run(request)
+        query = self._query(collection, equal).by_id(from_id=from_id, after_id=after_id, before_id=before_id)
+        return await self._run(query.select(fields).limit(limit))
 
     async def ordered_page(
         self,
@@ -154,15 +140,7 @@ class Documents:
 
         Needs a composite index on the two fields. Raises `Unavailable`.
         """
-        request = self._query(collection, equal)
-        query = request.structured_query
-        query.order_by.add().field.field_path = order_by
-        query.order_by.add().field.field_path = "__name__"
-        query.limit.value = limit
-        if after is not None:
-            _encode(query.start_at.values.add(), after[0])
-            query.start_at.values.add().reference_value = self._name(Key(collection, after[1]))
-        return await self._run(request)
+        return await self._run(self._query(collection, equal).by_field(order_by, after).limit(limit))
 
     async def pages(self, collection: str, *, limit: int = PAGE_SIZE, **bounds: Any) -> AsyncIterator[list[Stored]]:
         """Every page, one short RPC each, so that a slow reader holds no stream open.
@@ -177,7 +155,7 @@ class Documents:
                 if len(documents) == limit:
                     after = bounds | {"after_id": documents[-1].document_id}
                     following = asyncio.create_task(self.page(collection, limit=limit, **after))
-                    await asyncio.sleep(0)  # sends the request before a reader that does not wait goes to work
+                    await asyncio.sleep(0)  # sends the request before a reader that does not wait starts its work
                 if documents:
                     yield documents
         finally:
@@ -185,23 +163,14 @@ class Documents:
                 following.cancel()
 
     async def pages_between(self, collection: str, field: str, low: str, high: str) -> AsyncIterator[list[Stored]]:
-        """Documents whose text field lies between two values (both included), by value and id, without their state.
+        """Documents of which a text field is between two values (both included), by value and id, without their state.
 
         One RPC a page. Raises `Unavailable`.
         """
         last: Stored | None = None
         while True:
-            request = self._query(collection, None)
-            query = request.structured_query
-            _between(query, field, low, high)
-            query.order_by.add().field.field_path = field
-            query.order_by.add().field.field_path = "__name__"
-            query.select.fields.add().field_path = field
-            query.limit.value = PAGE_SIZE
-            if last is not None:
-                query.start_at.values.add().string_value = str(last.fields[field])
-                query.start_at.values.add().reference_value = self._name(Key(collection, last.document_id))
-            page = await self._run(request)
+            query = self._query(collection).where_between(field, low, high).by_field(field, _position(last, field))
+            page = await self._run(query.select([field]).limit(PAGE_SIZE))
             if page:
                 yield page
             if len(page) < PAGE_SIZE:
@@ -211,26 +180,14 @@ class Documents:
     async def pages_until(
         self, collection: str, field: str, until: datetime, *, fields: Sequence[str], limit: int
     ) -> AsyncIterator[list[Stored]]:
-        """Documents whose instant `field` is no later than `until`, earliest first, then by id; these fields only.
+        """Documents of which an instant is no later than `until`, earliest first, then by id; these `fields` only.
 
         One RPC a page. Raises `Unavailable`.
         """
         last: Stored | None = None
         while True:
-            request = self._query(collection, None)
-            query = request.structured_query
-            query.where.field_filter.field.field_path = field
-            query.where.field_filter.op = _AT_MOST
-            _encode(query.where.field_filter.value, until)
-            query.order_by.add().field.field_path = field
-            query.order_by.add().field.field_path = "__name__"
-            for name in fields:
-                query.select.fields.add().field_path = name
-            query.limit.value = limit
-            if last is not None:
-                _encode(query.start_at.values.add(), last.fields[field])
-                query.start_at.values.add().reference_value = self._name(Key(collection, last.document_id))
-            page = await self._run(request)
+            query = self._query(collection).where(field, AT_MOST, until).by_field(field, _position(last, field))
+            page = await self._run(query.select(fields).limit(limit))
             if page:
                 yield page
             if len(page) < limit:
@@ -239,15 +196,8 @@ class Documents:
 
     async def first_value_after(self, collection: str, field: str, value: str) -> str | None:
         """The smallest text value of an indexed field beyond `value`; None if there is none. One RPC, one read."""
-        request = self._query(collection, None)
-        query = request.structured_query
-        query.where.field_filter.field.field_path = field
-        query.where.field_filter.op = _GREATER_THAN
-        query.where.field_filter.value.string_value = value
-        query.order_by.add().field.field_path = field
-        query.limit.value = 1
-        query.select.fields.add().field_path = field
-        documents = await self._run(request)
+        query = self._query(collection).where(field, GREATER_THAN, value).by_field(field, None)
+        documents = await self._run(query.select([field]).limit(1))
         return str(documents[0].fields[field]) if documents else None
 
     async def count(
@@ -264,47 +214,30 @@ class Documents:
 
         Counting ends `at_most` there. Raises `Unavailable`.
         """
-        query = self._query(collection, None).structured_query
-        query.where.field_filter.field.field_path = field
-        query.where.field_filter.op = _IN
-        for value in values:
-            query.where.field_filter.value.array_value.values.add().string_value = value
+        query = self._query(collection).where_in(field, values)
         if from_id is not None or before_id is not None:
-            self._between_ids(query, collection, from_id=from_id, after_id=None, before_id=before_id)
+            query.by_id(from_id=from_id, after_id=None, before_id=before_id)
         return await self._count(query, at_most)
 
     async def count_between(self, collection: str, field: str, low: str, high: str) -> int:
         """How many documents have a text value between two (both included); as `count`."""
-        query = self._query(collection, None).structured_query
-        _between(query, field, low, high)
-        return await self._count(query)
+        return await self._count(self._query(collection).where_between(field, low, high))
 
-    async def _count(self, query: Any, at_most: int | None = None) -> int:
-        request = RunAggregationQueryRequest(parent=self._root)
-        request.structured_aggregation_query.structured_query.CopyFrom(query)
-        aggregation = request.structured_aggregation_query.aggregations.add()
-        aggregation.alias = "n"
-        aggregation.count.SetInParent()
-        if at_most is not None:
-            aggregation.count.up_to.value = at_most
-        answers = await self._rpc.run_aggregation_query(request)
-        counted = [answer.result.aggregate_fields["n"] for answer in answers]
-        return sum(value.integer_value or int(value.double_value) for value in counted)
+    async def reach(self) -> None:
+        """Read something that need not exist, to see whether Firestore answers. Raises what a read raises."""
+        await self.batch_get([_ANYTHING])
 
     async def check_clocks(self) -> None:
         """Compare this machine's clock with Firestore's, if the last comparison is old; costs one read then.
 
         Raises `ClockOutOfStep` if they differ by more than `CLOCK_TOLERANCE`, `Unavailable`.
         """
-        now = machine_time()
-        if self._compared_at is None or abs(now - self._compared_at) > CLOCK_COMPARISON_LASTS:
-            await self.batch_get([_ANYTHING])
-        if self._difference > CLOCK_TOLERANCE:
-            self._compared_at = None
-            raise ClockOutOfStep(retry_after=60)
+        if self._clocks.old:
+            await self.reach()
+        self._clocks.check()
 
     def check_slot(self, slot: datetime) -> None:
-        """A scheduled time cannot lie ahead. Raises `ClockOutOfStep`."""
+        """Check that a scheduled time has come. Raises `ClockOutOfStep`."""
         if slot > self.clock.now() + CLOCK_TOLERANCE:
             raise ClockOutOfStep(retry_after=60)
 
@@ -321,11 +254,11 @@ class Documents:
         return write
 
     def put(self, key: Key, fields: dict[str, Value]) -> Any:
-        """A write of the whole document, whatever is there."""
+        """A write of the whole document without a precondition."""
         write = Write()
         write.update.name = self._name(key)
         for name, value in fields.items():
-            _encode(write.update.fields[name], value)
+            encode(write.update.fields[name], value)
         return write
 
     def merge(self, key: Key, fields: dict[str, Value]) -> Any:
@@ -335,92 +268,30 @@ class Documents:
         write.current_document.exists = True
         return write
 
-    def _query(self, collection: str, equal: tuple[str, Value] | None) -> Any:
-        request = RunQueryRequest(parent=self._root)
-        query = request.structured_query
-        query.from_.add().collection_id = collection
-        if equal is not None:
-            query.where.field_filter.field.field_path = equal[0]
-            query.where.field_filter.op = _EQUAL
-            _encode(query.where.field_filter.value, equal[1])
-        return request
+    def _query(self, collection: str, equal: tuple[str, Value] | None = None) -> Query:
+        query = Query(self._root, collection)
+        return query if equal is None else query.where(equal[0], EQUAL, equal[1])
 
-    def _between_ids(
-        self, query: Any, collection: str, *, from_id: str | None, after_id: str | None, before_id: str | None
-    ) -> None:
-        """Let a query ask in document id order, from one id (or after another) to before a third."""
-        query.order_by.add().field.field_path = "__name__"
-        start = from_id if after_id is None else after_id
-        if start is not None:
-            query.start_at.values.add().reference_value = self._name(Key(collection, start))
-            query.start_at.before = after_id is None
-        if before_id is not None:
-            query.end_at.values.add().reference_value = self._name(Key(collection, before_id))
-            query.end_at.before = True
-
-    async def _run(self, request: Any) -> list[Stored]:
-        asked_at = machine_time()
-        answers = await self._rpc.run_query(request)
-        self._compare_clocks(asked_at, answers[-1].read_time)
+    async def _run(self, query: Query) -> list[Stored]:
+        requested_at = machine_time()
+        answers = await self._rpc.run_query(query.request)
+        self._clocks.compare(requested_at, instant_of(answers[-1].read_time))
         return [_stored(answer.document) for answer in answers if answer.HasField("document")]
+
+    async def _count(self, query: Query, at_most: int | None = None) -> int:
+        answers = await self._rpc.run_aggregation_query(query.counting(at_most))
+        counted = [answer.result.aggregate_fields["n"] for answer in answers]
+        return sum(value.integer_value or int(value.double_value) for value in counted)
 
     def _name(self, key: Key) -> str:
         return f"{self._root}/{key.collection}/{key.document_id}"
 
-    def _compare_clocks(self, asked_at: datetime, server_time: Any) -> None:
-        """The server's time lies between asking and now, if the clocks agree."""
-        answered_at = machine_time()
-        server = _instant(server_time)
-        self._difference = max(asked_at - server, server - answered_at, timedelta())
-        self._compared_at = answered_at
 
-
-def _between(query: Any, field: str, low: str, high: str) -> None:
-    """Let a query ask for documents whose text field lies between two values, both included."""
-    for operator, bound in ((_AT_LEAST, low), (_AT_MOST, high)):
-        condition = query.where.composite_filter.filters.add().field_filter
-        condition.field.field_path = field
-        condition.op = operator
-        condition.value.string_value = bound
-    query.where.composite_filter.op = _AND
-
-
-def _encode(target: Any, value: Value) -> None:
-    if isinstance(value, str):
-        target.string_value = value
-    elif value is None:
-        target.null_value = 0
-    elif isinstance(value, bool):
-        target.boolean_value = value
-    elif isinstance(value, int):
-        target.integer_value = value
-    else:
-        target.timestamp_value.FromDatetime(value.astimezone(UTC).replace(tzinfo=None))
-
-
-def _decode(value: Any) -> Value:
-    kind = value.WhichOneof("value_type")
-    if kind == "timestamp_value":
-        return _instant(value.timestamp_value)
-    return None if kind == "null_value" else getattr(value, kind)
+def _position(last: Stored | None, field: str) -> tuple[Value, str] | None:
+    """Where the page after a document begins, by one of its fields."""
+    return (last.fields[field], last.document_id) if last else None
 
 
 def _stored(document: Any) -> Stored:
-    fields = {name: _decode(value) for name, value in document.fields.items()}
+    fields = {name: decode(value) for name, value in document.fields.items()}
     return Stored(document.name.rpartition("/")[2], fields, document.update_time)
-
-
-def _instant(timestamp: Any) -> datetime:
-    return timestamp.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]
-
-
-@cache
-def documents() -> Documents:
-    """The documents of this process's database."""
-    here = settings()
-    return Documents(here.project, here.database, here.clock())
-
-
-async def reach_firestore() -> None:
-    """Read something that need not be there. Raises what reading raises."""
-    await documents().batch_get([_ANYTHING])

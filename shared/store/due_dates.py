@@ -1,8 +1,8 @@
-"""The dates to act on, as fields of a stored registration that can be asked for, oldest first.
+"""The dates to act on, as fields of a stored registration that queries read, oldest first.
 
 A value is `a|2027-01-31`: the first digit of the registration's id comes first, since an index that begins with a
 rising value caps its collection at 500 writes a second. Once a date is noted on the registration as passed, its value
-is `noted|a|2027-01-31`: the daily run does not meet it again, and whoever works on what is due finds it.
+is `noted|a|2027-01-31`: the daily run does not read it again, and a report of due dates finds it.
 """
 
 import asyncio
@@ -11,13 +11,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from typing import Self
 
-from shared.domain.due_dates import DATE_PASSED
+from shared.domain.notices import DATE_PASSED
 from shared.domain.registration import Registration, RegistrationId
-from shared.store.documents import Documents, Value, documents
+from shared.store.documents import Collection, Documents
+from shared.store.service import Service
+from shared.store.values import Value
 
-_COLLECTION = "registrations"
 _DIGITS = "0123456789abcdef"
 _NOTED = "noted|"
 #: Of a registration that has ended: when to erase it.
@@ -38,8 +39,8 @@ class DueDate(StrEnum):
 
 
 def due_fields(registration: Registration) -> dict[str, Value]:
-    """The fields of a registration; nobody acts on one that is not live. Few accounts have announced their last day:
-    the others have no such field, and no index entry for it.
+    """The fields of a registration; one that is not live has no date to act on. Few accounts have announced their
+    last day: the others have no such field, and no index entry for it.
     """
     if not registration.status.live:
         return dict.fromkeys(name for name in DueDate if name is not DueDate.CLOSES)
@@ -67,12 +68,17 @@ class DueDates:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        return cls(service.documents)
+
     async def pages(
         self, name: DueDate, until: date, *, noted: bool = False
     ) -> AsyncGenerator[list[RegistrationId], None]:
         """Registrations whose date is `until` or earlier, oldest first, at most 500 a page; noted ones or the others.
 
-        What leaves the index meanwhile does no harm. In memory are at most 16 pages of dates and ids.
+        Registrations may leave the index during the query. In memory are at most 16 pages of dates and ids.
         Raises `Unavailable`.
         """
         page: list[RegistrationId] = []
@@ -91,7 +97,7 @@ class DueDates:
         return sum(
             await asyncio.gather(
                 *(
-                    self._documents.count_between(_COLLECTION, name, f"{prefix}{first}", f"{prefix}{last}")
+                    self._documents.count_between(Collection.REGISTRATIONS, name, f"{prefix}{first}", f"{prefix}{last}")
                     for prefix in prefixes
                 )
             )
@@ -102,20 +108,20 @@ class DueDates:
         for digit in _DIGITS:
             prefix = _range(digit, noted=False)
             bounds = prefix, f"{prefix}{until.isoformat()}"
-            async for page in self._documents.pages_between(_COLLECTION, ERASE_DUE, *bounds):
+            async for page in self._documents.pages_between(Collection.REGISTRATIONS, ERASE_DUE, *bounds):
                 ids = [RegistrationId(stored.document_id) for stored in page]
                 for start in range(0, len(ids), _PAGE):
                     yield ids[start : start + _PAGE]
 
     async def _range(self, name: DueDate, prefix: str, until: date) -> AsyncGenerator[tuple[str, RegistrationId], None]:
         """Date and id of what begins with `prefix`, oldest first."""
-        pages = self._documents.pages_between(_COLLECTION, name, prefix, f"{prefix}{until.isoformat()}")
+        pages = self._documents.pages_between(Collection.REGISTRATIONS, name, prefix, f"{prefix}{until.isoformat()}")
         async for page in pages:
             for stored in page:
                 yield str(stored.fields[name]).removeprefix(prefix), RegistrationId(stored.document_id)
 
 
-def _range(digit: str, noted: bool) -> str:  # noqa: FBT001 - told apart by the name at each call
+def _range(digit: str, noted: bool) -> str:  # noqa: FBT001 - named at each call
     return f"{_NOTED if noted else ''}{digit}|"
 
 
@@ -134,9 +140,3 @@ async def _merged(
             heapq.heappop(heads)
         else:
             heapq.heapreplace(heads, (following, index))
-
-
-@cache
-def due_dates() -> DueDates:
-    """The dates of this process's database."""
-    return DueDates(documents())

@@ -6,18 +6,17 @@ part has a document of its own, so workers do not compete for the day's, and a d
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, timedelta
-from functools import cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from shared.domain.export_day import ExportDay, Part, PartResult, Stage
 from shared.domain.feed import feed_file
 from shared.errors import Unavailable
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
-from shared.store.documents import Documents, Key, Stored, Value, documents
+from shared.store.documents import Collection, Documents, Key, Stored
+from shared.store.service import Service
+from shared.store.values import Value
 
-_FEED = "export_feed"
-_PARTS = "export_parts"
 #: An indexed field of a part that nobody has written yet: the revision that misses it.
 _MISSING = "missing"
 _ATTEMPTS = 40
@@ -51,6 +50,11 @@ class Exports:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        return cls(service.documents)
 
     async def get(self, day: date) -> StoredDay | None:
         """A day; one RPC. Raises `Unavailable`."""
@@ -126,23 +130,25 @@ class Exports:
 
     async def part(self, plan: ExportDay, recipient: str, number: int) -> StoredPart | None:
         """One part; one RPC. Raises `Unavailable`."""
-        stored = await self._documents.get(Key(_PARTS, _part_id(plan, recipient, number)))
+        stored = await self._documents.get(Key(Collection.EXPORT_PARTS, _part_id(plan, recipient, number)))
         return StoredPart(Part.model_validate_json(stored.state), stored.update_time) if stored else None
 
     async def parts(self, plan: ExportDay, recipient: str | None = None) -> list[Part]:
         """Every part of a revision that is stored, or those of one recipient, in order of recipient and number."""
         prefix = _revision(plan) if recipient is None else f"{_revision(plan)}-{recipient}"
-        pages = self._documents.pages(_PARTS, from_id=f"{prefix}-", before_id=f"{prefix}.")  # `.` follows `-` in ASCII
+        pages = self._documents.pages(
+            Collection.EXPORT_PARTS, from_id=f"{prefix}-", before_id=f"{prefix}."
+        )  # `.` follows `-` in ASCII
         return [Part.model_validate_json(stored.state) async for page in pages for stored in page]
 
     async def missing(self, plan: ExportDay) -> list[Part]:
         """The parts that nobody has written yet."""
-        pages = self._documents.pages(_PARTS, equal=(_MISSING, _revision(plan)))
+        pages = self._documents.pages(Collection.EXPORT_PARTS, equal=(_MISSING, _revision(plan)))
         return [Part.model_validate_json(stored.state) async for page in pages for stored in page]
 
     async def how_many_missing(self, plan: ExportDay) -> int:
         """How many parts nobody has written yet; one RPC. Raises `Unavailable`."""
-        return await self._documents.count(_PARTS, _MISSING, [_revision(plan)])
+        return await self._documents.count(Collection.EXPORT_PARTS, _MISSING, [_revision(plan)])
 
     async def note_result(self, plan: ExportDay, kept: StoredPart, result: PartResult) -> PartResult:
         """Store a part's result if it has none; returns the one that it has. Raises `Unavailable`."""
@@ -158,13 +164,13 @@ class Exports:
         return result
 
     async def recipients_in_feed(self) -> list[str]:
-        """Every recipient that the feed has entries for, of any day, whatever the recipient table says now."""
+        """Every recipient that the feed has entries for, of any day, also those that the recipient table lacks now."""
         found: list[str] = []
-        file = await self._documents.first_value_after(_FEED, "file", "")
+        file = await self._documents.first_value_after(Collection.EXPORT_FEED, "file", "")
         while file is not None:
             recipient = file.partition("|")[0]
             found.append(recipient)
-            file = await self._documents.first_value_after(_FEED, "file", f"{recipient}|~")
+            file = await self._documents.first_value_after(Collection.EXPORT_FEED, "file", f"{recipient}|~")
         return found
 
     async def count(self, recipients: Sequence[str], day: date) -> int:
@@ -174,24 +180,27 @@ class Exports:
         return sum([await self._count(chunk) for chunk in chunks])
 
     async def _count(self, files: Sequence[str]) -> int:
-        count = await self._documents.count(_FEED, "file", files, at_most=_COUNT_AT_MOST)
+        count = await self._documents.count(Collection.EXPORT_FEED, "file", files, at_most=_COUNT_AT_MOST)
         if count < _COUNT_AT_MOST:
             return count
         bounds = pairwise([None, *_RANGES[1:], None])
         return sum(
-            [await self._documents.count(_FEED, "file", files, from_id=low, before_id=high) for low, high in bounds]
+            [
+                await self._documents.count(Collection.EXPORT_FEED, "file", files, from_id=low, before_id=high)
+                for low, high in bounds
+            ]
         )
 
     async def sizes(self, recipient: str, day: date, from_id: str | None) -> AsyncIterator[list[tuple[str, int]]]:
         """Id and size of every feed entry of a recipient's day from an id on, in order of id, in pages."""
         bounds: dict[str, Any] = {"equal": ("file", feed_file(recipient, day)), "from_id": from_id, "fields": ["size"]}
-        async for page in self._documents.pages(_FEED, limit=_PLAN_PAGE, **bounds):
+        async for page in self._documents.pages(Collection.EXPORT_FEED, limit=_PLAN_PAGE, **bounds):
             yield [(stored.document_id, _size(stored)) for stored in page]
 
     def entries(self, day: date, part: Part) -> AsyncIterator[list[Stored]]:
         """The feed entries of a part, in pages, in order of id."""
         return self._documents.pages(
-            _FEED,
+            Collection.EXPORT_FEED,
             equal=("file", feed_file(part.recipient, day)),
             from_id=part.from_id,
             before_id=part.before_id,
@@ -199,7 +208,7 @@ class Exports:
 
 
 def _key(day: date) -> Key:
-    return Key("exports", day.isoformat())
+    return Key(Collection.EXPORTS, day.isoformat())
 
 
 def _revision(plan: ExportDay) -> str:
@@ -213,7 +222,7 @@ def _part_id(plan: ExportDay, recipient: str, number: int) -> str:
 
 
 def _part_key(plan: ExportDay, part: Part) -> Key:
-    return Key(_PARTS, _part_id(plan, part.recipient, part.number))
+    return Key(Collection.EXPORT_PARTS, _part_id(plan, part.recipient, part.number))
 
 
 def _part_fields(plan: ExportDay, part: Part) -> dict[str, Value]:
@@ -230,9 +239,3 @@ def _size(stored: Stored) -> int:
 
 def _kept(stored: Stored | None) -> StoredDay | None:
     return StoredDay(ExportDay.model_validate_json(stored.state), stored.update_time) if stored else None
-
-
-@cache
-def exports() -> Exports:
-    """The export days of this process's database."""
-    return Exports(documents())

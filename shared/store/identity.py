@@ -1,21 +1,20 @@
-"""Keyed identities: document ids that can be computed from what we know and tell nothing to who does not have the key.
+"""Keyed identities: document ids that are computed from a number and a key, and reveal nothing without the key.
 
 HMAC-SHA256 under a subkey per purpose (HKDF, RFC 5869), shaped as a UUID version 8 (RFC 9562) whose lowest bit of the
-variant octet is the key's version. Random to Firestore (no hot spots), a point read to us.
+variant byte is the key's version. Random to Firestore (no hot spots), a point read to us.
 """
 
 import base64
 import hmac
-from functools import cache
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.domain.registration import AccountId, RegistrationId
-from shared.settings import Settings, settings
+from shared.settings import Settings
 
-_VERSION_OCTET, _VARIANT_OCTET = 6, 8
+_VERSION_BYTE, _VARIANT_BYTE = 6, 8
 
 
 class Identity:
@@ -45,14 +44,8 @@ class Identity:
         return HKDF(SHA256(), length=32, salt=None, info=f"psr {purpose}".encode()).derive(self._key)
 
     def _keyed(self, subkey: bytes, text: str) -> str:
-        octets = bytearray(hmac.digest(subkey, text.encode(), sha256)[:16])
-        octets[_VERSION_OCTET] = octets[_VERSION_OCTET] & 0x0F | 0x80
-        octets[_VARIANT_OCTET] = octets[_VARIANT_OCTET] & 0x3E | 0x80 | self._version
-        digits = octets.hex()
+        content = bytearray(hmac.digest(subkey, text.encode(), sha256)[:16])
+        content[_VERSION_BYTE] = content[_VERSION_BYTE] & 0x0F | 0x80
+        content[_VARIANT_BYTE] = content[_VARIANT_BYTE] & 0x3E | 0x80 | self._version
+        digits = content.hex()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-@cache
-def identity() -> Identity:
-    """The ids of this process."""
-    return Identity.of(settings())

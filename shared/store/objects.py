@@ -2,9 +2,8 @@
 
 import asyncio
 from contextlib import suppress
-from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
@@ -12,7 +11,8 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.errors import Unavailable
-from shared.settings import emulator_host, settings
+from shared.settings import emulator_host
+from shared.store.service import Service
 
 _SECONDS = 60.0
 #: Repeating is safe: an object is created only if there is none.
@@ -102,9 +102,21 @@ class Bucket:
             self._bucket.blob(path).delete(timeout=_SECONDS, retry=_RETRY)
 
 
-@cache
-def bucket(name: str) -> Bucket:
-    """A bucket. Made inside the first request that needs it."""
-    anonymous = AnonymousCredentials() if emulator_host("STORAGE") else None
-    client = storage.Client(project=settings().project, credentials=anonymous)
-    return Bucket(client.bucket(name))
+class Buckets:
+    """The buckets of a project."""
+
+    def __init__(self, client: storage.Client) -> None:
+        self._client = client
+        self._buckets: dict[str, Bucket] = {}
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        anonymous = AnonymousCredentials() if emulator_host("STORAGE") else None
+        return cls(storage.Client(project=service.settings.project, credentials=anonymous))
+
+    def get(self, name: str) -> Bucket:
+        """One bucket by its name."""
+        if name not in self._buckets:
+            self._buckets[name] = Bucket(self._client.bucket(name))
+        return self._buckets[name]

@@ -1,28 +1,28 @@
-"""What operators did with what customers sent, and why: the audit log of the command line. Entries are only added.
+"""The audit log of the command line: each action of an operator on customers' data, with its reason.
 
-`operator_actions/<random id>` has the entry as `state`, and beside it what it is about, so that a record's history can
-be asked for.
+Entries are only added. `operator_actions/<random id>` has the entry as `state`, and in `about` the record that it is
+about, so that a record's history can be queried.
 """
 
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from typing import Self
 
 from shared.errors import Unavailable
 from shared.model import Model
 from shared.store.commits import CommitConflict, CommitUnanswered
-from shared.store.documents import Documents, Key, documents
+from shared.store.documents import Collection, Documents, Key
+from shared.store.service import Service
 
-_COLLECTION = "operator_actions"
 _WRITES_PER_RPC = 500
 
 
 class Action(StrEnum):
-    """What an operator can do with quarantined messages, lists of customers, and all that is held of one.
+    """The actions of an operator on quarantined messages, lists of customers, and all data of one customer.
 
-    `revealed` and `exported` show personal data, the others do not. `examined` means that a doctor's canary went in.
+    `revealed` and `exported` show personal data, the others do not. `examined`: the doctor registered its probe.
     """
 
     LISTED = "listed"
@@ -54,6 +54,11 @@ class OperatorActions:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Create the one of a process."""
+        return cls(service.documents)
+
     async def note(self, action: Action, operator: str, about: Sequence[str | None], reason: str | None) -> None:
         """Add an entry for each of `about`, before it is done: nothing is done that is not noted.
 
@@ -63,7 +68,8 @@ class OperatorActions:
         entries = [OperatorAction(action=action, operator=operator, about=one, reason=reason, at=at) for one in about]
         writes = [
             self._documents.create(
-                Key(_COLLECTION, uuid.uuid4().hex), {"about": entry.about, "state": entry.model_dump_json()}
+                Key(Collection.OPERATOR_ACTIONS, uuid.uuid4().hex),
+                {"about": entry.about, "state": entry.model_dump_json()},
             )
             for entry in entries
         ]
@@ -75,12 +81,6 @@ class OperatorActions:
 
     async def on(self, about: str) -> list[OperatorAction]:
         """Every entry about a quarantine record or a registration, oldest first. Raises `Unavailable`."""
-        pages = self._documents.pages(_COLLECTION, equal=("about", about))
+        pages = self._documents.pages(Collection.OPERATOR_ACTIONS, equal=("about", about))
         found = [OperatorAction.model_validate_json(stored.state) async for page in pages for stored in page]
         return sorted(found, key=lambda action: action.at)
-
-
-@cache
-def operator_actions() -> OperatorActions:
-    """The log of this process's database."""
-    return OperatorActions(documents())

@@ -1,8 +1,8 @@
 """The RPCs of Firestore that the service makes: raw protobuf over the client library's channel.
 
-The library's client around that channel spends twice the CPU of the call itself (docs/decisions/bare-rpcs.md). What it
-does that matters is done here: credentials and channel are the library's own, calls say which database they are for,
-and what failed for the moment is tried again.
+The library's client around that channel spends twice the CPU of the call itself (docs/decisions/bare-rpcs.md). This
+module does the part of it that matters: it uses the library's credentials and channel, names the database in each call,
+and retries transient failures.
 """
 
 from collections.abc import Awaitable, Iterator
@@ -31,7 +31,7 @@ Write: Any = types.Write.pb()
 _SECONDS = 10.0
 _QUERY_SECONDS = 60.0
 _TRANSIENT = (exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.InternalServerError)
-#: What leaves open whether a call was carried out. Any other error means that the call itself is wrong.
+#: Errors that leave open whether a call was carried out. Any other error means that the call itself is wrong.
 _UNANSWERED = (
     *_TRANSIENT,
     exceptions.DeadlineExceeded,
@@ -55,7 +55,7 @@ _retried = AsyncRetry(
 class Rpc:
     """The calls for one database (`projects/…/databases/…`), with raw messages. Reading raises `Unavailable`.
 
-    What else Firestore refuses, which is a defect or a missing right, is raised as the library's `GoogleAPICallError`.
+    Any other refusal, a defect or a missing permission, is raised as the library's `GoogleAPICallError`.
     Made inside the first request: gRPC does not survive a fork.
     """
 
@@ -97,7 +97,7 @@ class Rpc:
         return await self._read(self._all(self._run_query, request, _QUERY_SECONDS))
 
     async def run_aggregation_query(self, request: Any) -> list[Any]:
-        """What a query counts."""
+        """The counts of a query."""
         return await self._read(self._all(self._aggregate, request, _QUERY_SECONDS))
 
     async def _read(self, answer: Awaitable[_Answer]) -> _Answer:

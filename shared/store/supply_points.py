@@ -1,4 +1,4 @@
-"""What is kept by supply point: who holds it (`supply_points/<keyed id>`), and what its networks are told of a day.
+"""The documents of a supply point: its claim (`supply_points/<keyed id>`), and the feed entries of its networks.
 
 The writes are made here and committed together with the registration that they belong to.
 """
@@ -14,8 +14,9 @@ from shared.domain.networks import NetworkState, taken_over
 from shared.domain.recipients import recipients
 from shared.domain.registration import Fact, Registration, RegistrationId, RegistrationState
 from shared.model import Model
-from shared.store.documents import Documents, Key, Stored, Value
+from shared.store.documents import Collection, Documents, Key, Stored
 from shared.store.identity import Identity
+from shared.store.values import Value
 
 #: Feed documents are deleted this long after their day.
 _FEED_KEPT = timedelta(days=90)
@@ -49,7 +50,7 @@ class SupplyPointWrites:
 
     def claim_key(self, point: str) -> Key:
         """Where the claim of a supply point is, by the supply point's key."""
-        return Key("supply_points", self._identity.supply_point_id(point))
+        return Key(Collection.SUPPLY_POINTS, self._identity.supply_point_id(point))
 
     def taken(self, points: Iterable[str], registration_id: RegistrationId, versions: Mapping[str, Any]) -> list[Any]:
         """Claims that a registration takes, under the versions read of those that somebody has held before."""
@@ -80,7 +81,7 @@ class SupplyPointWrites:
     def stated(
         self, point: str, claim: Claim, version: Any, holder: Registration, fact: Fact, day: date, *, served: bool
     ) -> list[Any]:
-        """What it means that `holder`, which released a supply point earlier on `day`, states that it had or lost it.
+        """The writes after `holder`, which released a supply point earlier on `day`, states that it had or lost it.
 
         A loss that is newer than the fact by which it was held takes back the delete that the release has left for the
         day's file; what is newer than the loss puts it there again.
@@ -95,7 +96,7 @@ class SupplyPointWrites:
         return [self.claim(point, after, version), *(self.feed(entry) for entry in entries)]
 
     def taken_over(self, claim: Claim, holder: RegistrationId) -> dict[str, NetworkState]:
-        """What each network has of a supply point that `holder` takes."""
+        """Each network's view of a supply point that `holder` takes."""
         return {name: taken_over(view, claim.released_by, holder) for name, view in claim.networks.items()}
 
     def claim(self, point: str, claim: Claim, version: Any) -> Any:
@@ -105,10 +106,10 @@ class SupplyPointWrites:
         return self._documents.replace(self.claim_key(point), _fields(claim), version)
 
     def feed(self, entry: FeedEntry) -> Any:
-        """A feed entry. The day's last one stands, whoever held the supply point."""
+        """A feed entry. It replaces the day's earlier ones, also those of another holder."""
         key = self.claim_key(entry.supply_point)
         document_id = f"{key.document_id}-{entry.recipient}-{entry.day}"
-        return self._documents.put(Key("export_feed", document_id), feed_fields(entry))
+        return self._documents.put(Key(Collection.EXPORT_FEED, document_id), feed_fields(entry))
 
 
 def kept_key(point: str, networks: Mapping[str, NetworkState]) -> str | None:

@@ -1,5 +1,5 @@
-# What must be there before the first release and outlive every one: the bucket of Terraform's state, the bucket of
-# releases, the identity key's secret, and the account that deploys. Applied once per project, by a person.
+# The resources that the first release needs and that outlive every release: the bucket of Terraform's state, the bucket
+# of releases, the identity key's secret, and the account that deploys. A person applies this once per project.
 
 terraform {
   required_version = ">= 1.11"
@@ -17,7 +17,7 @@ terraform {
 }
 
 variable "deployers" {
-  description = "Who may deploy as the deployer account: `group:…`, `user:…`."
+  description = "Members that may act as the deployer account: `group:…`, `user:…`."
   type        = set(string)
   default     = []
 }
@@ -39,7 +39,7 @@ variable "region" {
 }
 
 variable "repository" {
-  description = "Cloud Build repository (2nd gen), projects/…/locations/…/connections/…/repositories/…, whose commits are built. Null: releases are made by people."
+  description = "Cloud Build repository (2nd gen), projects/…/locations/…/connections/…/repositories/…, whose commits are built. Null: people make releases."
   type        = string
   default     = null
 }
@@ -65,7 +65,7 @@ resource "google_project_service" "api" {
   disable_on_destroy = false
 }
 
-# Enabling an API returns before it can be used.
+# Enabling an API returns before the API can be used.
 resource "time_sleep" "apis_are_usable" {
   create_duration = "60s"
 
@@ -75,9 +75,9 @@ resource "time_sleep" "apis_are_usable" {
 resource "google_storage_bucket" "bucket" {
   # checkov:skip=CKV_GCP_62:Every read and write is in the Data Access audit log.
   for_each = {
-    # Terraform's state: every version, since a broken one is mended from the one before.
+    # Terraform's state: every version, to restore a broken one from the version before.
     state = { kept_for_seconds = null }
-    # Bundles, release manifests and plans: written once, so that a release stays what it was.
+    # Bundles, release files and plans: written once, so that a release never changes.
     releases = { kept_for_seconds = 2592000 }
   }
 
@@ -106,7 +106,7 @@ resource "google_storage_bucket" "bucket" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
-# Every document id depends on this key. Its value is made and escrowed by people, never by Terraform.
+# Every document id depends on this key. People make its value and escrow it; Terraform never does.
 resource "google_secret_manager_secret" "identity_key" {
   project             = var.project
   secret_id           = "psr-identity-key"
@@ -132,7 +132,7 @@ resource "google_service_account" "deployer" {
 }
 
 locals {
-  # What terraform/ needs to make what it makes. No basic role; it can grant roles, so guard it like an owner.
+  # The roles that terraform/ needs. No basic role, but it can grant roles, so guard it like an owner.
   deployer_roles = toset([
     "roles/artifactregistry.admin",
     "roles/cloudfunctions.admin",
@@ -173,8 +173,8 @@ resource "google_service_account_iam_member" "deployers" {
   member             = each.key
 }
 
-# Two triggers of one pipeline (cloudbuild.yaml). The first runs for every commit on main and ends with a plan; where
-# it may, it applies that plan. The second applies a plan that a person has read and approved.
+# Two triggers of one pipeline (cloudbuild.yaml). The first runs for every commit on main and ends with a plan; in dev it
+# also applies the plan. The second applies a plan that a person has read and approved.
 resource "google_cloudbuild_trigger" "release" {
   for_each = var.repository == null ? {} : { release = true }
 
@@ -232,7 +232,7 @@ resource "google_cloudbuild_trigger" "apply" {
 }
 
 output "buckets" {
-  description = "Where Terraform's state and the releases are."
+  description = "The buckets of Terraform's state and of the releases."
   value       = { for key, bucket in google_storage_bucket.bucket : key => bucket.name }
 }
 

@@ -1,5 +1,5 @@
-# What must be true of every function, subscription and job, whichever there are. No cloud: the providers are mocked.
-# The release is the one that `nox -s bundle` has made, so `nox -s terraform` bundles first.
+# Rules for every function, subscription and job. They need no cloud: the providers are mocked.
+# The release is the one of the last `nox -s bundle`, so `nox -s terraform` bundles first.
 
 mock_provider "google" {
   override_during = plan
@@ -71,19 +71,19 @@ run "functions" {
       for key, function in google_cloudfunctions2_function.function :
       function.build_config[0].runtime == "python313" && function.build_config[0].source[0].storage_source[0].object == local.functions[key].object
     ])
-    error_message = "Each runs its bundle of the release."
+    error_message = "Each function runs its bundle of the release."
   }
 
   assert {
     condition     = alltrue([for function in google_cloudfunctions2_function.function : function.build_config[0].service_account != null])
-    error_message = "None is built by the default account."
+    error_message = "No function is built by the default account."
   }
 
   assert {
     condition = alltrue([
       for key, account in google_service_account.function : account.account_id == "psr-${key}" && length(account.account_id) <= 30
     ]) && length(google_service_account.function) == length(google_cloudfunctions2_function.function)
-    error_message = "Each has an account of its own."
+    error_message = "Each function has its own account."
   }
 
   assert {
@@ -107,7 +107,7 @@ run "functions" {
         } : function.service_config[0].environment_variables[name] == value
       ])
     ])
-    error_message = "Each is told what it is and where."
+    error_message = "Each function has its name, project and database as settings."
   }
 
   assert {
@@ -117,7 +117,7 @@ run "functions" {
         try(length(function.service_config[0].environment_variables["PSR_${upper(name)}"]) > 0, false)
       ]
     ]))
-    error_message = "Each gets the settings that its manifest names."
+    error_message = "Each function gets the settings that its manifest names."
   }
 
   assert {
@@ -125,7 +125,7 @@ run "functions" {
       for key, function in google_cloudfunctions2_function.function :
       !contains(keys(function.service_config[0].environment_variables), "PSR_IDENTITY_KEY") && !contains(keys(function.service_config[0].environment_variables), "PSR_SIMULATED_CLOCK")
     ])
-    error_message = "No secret is in plain settings, and production tells the true time."
+    error_message = "No secret is in plain settings, and production has no simulated clock."
   }
 
   assert {
@@ -133,7 +133,7 @@ run "functions" {
       for key, function in google_cloudfunctions2_function.function :
       toset([for secret in function.service_config[0].secret_environment_variables : "secret:${trimprefix(secret.secret, "psr-")}"]) == toset([for permission in local.functions[key].manifest.permissions : permission if startswith(permission, "secret:")])
     ])
-    error_message = "Each gets the secrets that its manifest asks for and no other."
+    error_message = "Each function gets the secrets in its manifest and no other."
   }
 
   assert {
@@ -212,7 +212,7 @@ run "messages" {
       for subscription in google_pubsub_subscription.push :
       subscription.retry_policy[0].minimum_backoff == "10s" && subscription.retry_policy[0].maximum_backoff == "600s"
     ])
-    error_message = "What is refused comes back later, not at once."
+    error_message = "A refused message is delivered again later, not at once."
   }
 
   assert {
@@ -231,7 +231,7 @@ run "messages" {
       length(subscription.dead_letter_policy) == (local.pubsub[key].topic == "psr-dead-letters" ? 0 : 1) &&
       alltrue([for policy in subscription.dead_letter_policy : policy.max_delivery_attempts == 20])
     ])
-    error_message = "Each consumer gives up after 20 attempts, except the one that takes what was given up."
+    error_message = "Each consumer dead-letters a message after 20 attempts, except the consumer of the dead letters."
   }
 
   assert {
@@ -406,12 +406,12 @@ run "alerts" {
     condition = length(distinct([
       for tile in jsondecode(google_monitoring_dashboard.service.dashboard_json).mosaicLayout.tiles : "${tile.xPos} ${tile.yPos}"
     ])) == length(local.charts)
-    error_message = "No chart lies on another."
+    error_message = "No chart overlaps another."
   }
 
   assert {
     condition     = keys(google_project_iam_audit_config.data_access) == ["allServices"]
-    error_message = "Every reading of data is logged, keys included."
+    error_message = "Every read of data is logged, keys included."
   }
 }
 
@@ -427,7 +427,7 @@ run "development" {
 
   assert {
     condition     = length(google_compute_global_forwarding_rule.front_door) + length(google_compute_backend_service.function) + length(google_compute_security_policy.front_door) == 0
-    error_message = "Without a front door nothing of it is paid for."
+    error_message = "Without a front door none of its resources exist."
   }
 
   assert {
@@ -436,22 +436,22 @@ run "development" {
       function.service_config[0].min_instance_count == 0 &&
       function.service_config[0].ingress_settings == (contains(keys(local.http), key) ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY")
     ])
-    error_message = "Functions scale to zero and are reached at their own addresses; consumers and jobs stay internal."
+    error_message = "Functions scale to zero and have their own addresses; consumers and jobs stay internal."
   }
 
   assert {
     condition     = google_firestore_database.register.delete_protection_state == "DELETE_PROTECTION_DISABLED" && google_storage_bucket.exports.force_destroy
-    error_message = "A trial can be taken down again."
+    error_message = "A trial can be removed."
   }
 
   assert {
     condition     = alltrue([for bucket in google_logging_project_bucket_config.logs : !bucket.locked])
-    error_message = "Locks, which cannot be undone, are for where data is real."
+    error_message = "Locks, which cannot be undone, exist only where data is real."
   }
 
   assert {
     condition     = keys(google_project_iam_audit_config.data_access) == ["cloudkms.googleapis.com", "secretmanager.googleapis.com"]
-    error_message = "Uses of keys are logged in any case."
+    error_message = "Uses of keys are always logged."
   }
 }
 

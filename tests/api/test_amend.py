@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.store.documents import Key, documents
+from shared.store.documents import Key
+from shared.store.service import service
 from tests.api.samples import Caller, new_mpan, new_mprn, registration
 
 
@@ -194,7 +195,7 @@ def test_two_customers_swap_homes(agent: Caller) -> None:
 async def test_data_stored_under_other_rules_does_not_prevent_a_patch(agent: Caller) -> None:
     _, registration_id, etag = created(agent, supply_points={"mpans": [new_mpan() for _ in range(20)]})
     key = Key("registrations", registration_id)
-    before = await documents().get(key)
+    before = await service().documents.get(key)
     assert before is not None
     state = json.loads(before.state)
     points = state["facts"]["points"]
@@ -204,7 +205,7 @@ async def test_data_stored_under_other_rules_does_not_prevent_a_patch(agent: Cal
     state["registration"]["sharing"]["recorded_on"] = "2062-01-01"
     state["registration"]["primary_contact"]["name"] = "\u200b"
     fields = {**before.fields, "state": json.dumps(state)}
-    await documents().commit([documents().replace(key, fields, before.update_time)])
+    await service().documents.commit([service().documents.replace(key, fields, before.update_time)])
 
     amended = agent.amend(registration_id, etag, {"primary_contact": {"phones": ["07700900999"]}})
     assert (amended.status_code, amended.headers["ETag"]) == (200, '"2"')

@@ -19,18 +19,20 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from shared import data
-from shared.domain import lifecycle
+from shared.domain import account_events, migration
 from shared.domain.aspects import Statement
+from shared.domain.decision import Decision, Moment
 from shared.domain.delivery import Delivery
-from shared.domain.lifecycle import Decision, Moment
 from shared.domain.needs import YOUNG_CHILDREN, categories
-from shared.domain.registration import Fact, RegistrationState
+from shared.domain.registration import Fact, RegistrationState, Status
 from shared.domain.supply_points import Mpan, supply_point_key
 from shared.errors import InvalidContent, Problem, RegistrationUnknown
 from shared.flows.erasure import Erasure
-from shared.store.documents import Documents, Key, Value
+from shared.store.documents import Documents, Key
 from shared.store.operator_actions import Action, OperatorActions
-from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
+from shared.store.values import Value
 from tests.export.world import World, account, london
 from tools.local.layout import new_layout
 from tools.local.sample import mpan, mprn
@@ -74,7 +76,7 @@ def every_need() -> list[dict[str, Any]]:
 
 async def write_states(world: World) -> None:
     """Leave a document of every kind that the service writes."""
-    quarantine = Quarantine(world.documents, world.identity)
+    quarantine = world.service.part(Quarantine)
     await world.submit(
         1,
         supply_points={"mpans": [mpan("10", 1)], "mprns": [mprn(1)]},
@@ -98,7 +100,7 @@ async def write_states(world: World) -> None:
     await world.submit(9, supply_points={"mpans": [mpan("39", 9)], "mprns": []})
     await migrated(world, 10, "2026-11-01 09:00")
     await world.withdraw(3)
-    await hear(world, 4, Statement(status=lifecycle.Status.ENDED))
+    await hear(world, 4, Statement(status=Status.ENDED))
     await world.withdraw(5)
     await world.run("2026-11-24 02:05")
 
@@ -110,7 +112,7 @@ async def write_states(world: World) -> None:
     await world.withdraw(8)
     await world.submit(12)
     await world.withdraw(12)
-    erasure = Erasure(world.documents, world.identity, world.settings)
+    erasure = Erasure(world.service)
     for number in (5, 12):
         await erasure.erase(world.store.registration_id(world.account_id(number)), "operator@machine")
     world.at("2026-11-25 02:06")
@@ -138,7 +140,7 @@ async def migrated(world: World, number: int, at: str, **changes: Any) -> None:
     registration_id = world.store.registration_id(told.account_id)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.migrate(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
+        return migration.migrate(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
 
     await world.apply(number, decide, told)
 
@@ -148,7 +150,7 @@ async def hear(world: World, number: int, statement: Statement) -> None:
     fact = Fact(time=world.clock.now(), source="//accounts", id=str(number))
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return lifecycle.apply_account_event(statement, known, moment=moment, fact=fact, policy=world.settings)
+        return account_events.apply_account_event(statement, known, moment=moment, fact=fact, policy=world.settings)
 
     await world.apply(number, decide)
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.domain import lifecycle
+from shared.domain import account_events, migration, requests
 from shared.domain.aspects import Statement, submission_of
-from shared.domain.lifecycle import Moment
+from shared.domain.decision import Moment
 from shared.domain.needs import NeedCode, NeedInput, categories, live_codes
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationId, RegistrationState
@@ -40,7 +40,7 @@ REFUSED = [("/needs/1/code", "need_code_retired")]
 @pytest.fixture
 def known(next_release: NextRelease) -> RegistrationState:
     """A registration with 08, which the next release retires."""
-    state = lifecycle.register(account(1, needs=BOTH), None, ID, **RULES).state
+    state = requests.register(account(1, needs=BOTH), None, ID, **RULES).state
     next_release.change("needs.csv", "08", retired="yes")
     return state
 
@@ -50,7 +50,7 @@ def refusals(invalid: pytest.ExceptionInfo[InvalidContent]) -> list[tuple[str, s
 
 
 def amended(known: RegistrationState, **patch: Any) -> list[str]:
-    after = lifecycle.amend(patched(submission_of(known.registration), patch), known, **RULES).state
+    after = requests.amend(patched(submission_of(known.registration), patch), known, **RULES).state
     return [str(need.code) for need in after.registration.needs]
 
 
@@ -64,30 +64,32 @@ def test_a_retired_code_is_known_but_not_live() -> None:
 def test_a_registration_keeps_a_retired_code_whatever_else_changes(known: RegistrationState) -> None:
     assert amended(known, primary_contact={"name": "Changed"}) == ["02", "08"]
     assert amended(known, needs=[{"code": "08", "note": "both eyes"}, {"code": "22"}]) == ["08", "22"]
-    moved = lifecycle.apply_account_event(Statement(premises=account(2).premises, review=True), known, **RULES).state
+    moved = account_events.apply_account_event(
+        Statement(premises=account(2).premises, review=True), known, **RULES
+    ).state
     assert [need.code for need in moved.registration.needs] == ["02", "08"]
     assert amended(known, needs=[{"code": "02"}]) == ["02"]
 
 
 def test_a_retired_code_is_not_added(known: RegistrationState) -> None:
-    without = lifecycle.amend(
+    without = requests.amend(
         patched(submission_of(known.registration), {"needs": [{"code": "02"}]}), known, **RULES
     ).state
-    withdrawn = lifecycle.withdraw("asked", known, **RULES).state
+    withdrawn = requests.withdraw("asked", known, **RULES).state
     with pytest.raises(InvalidContent) as by_a_patch:
         amended(without, needs=BOTH)
     with pytest.raises(InvalidContent) as by_a_new_registration:
-        lifecycle.register(account(1, needs=BOTH), None, ID, **RULES)
+        requests.register(account(1, needs=BOTH), None, ID, **RULES)
     with pytest.raises(InvalidContent) as by_registering_again:
-        lifecycle.register(account(1, needs=BOTH), withdrawn, ID, **RULES)
+        requests.register(account(1, needs=BOTH), withdrawn, ID, **RULES)
     with pytest.raises(InvalidContent) as by_the_migration:
-        lifecycle.migrate(account(1, needs=BOTH), without, ID, **RULES)
+        migration.migrate(account(1, needs=BOTH), without, ID, **RULES)
     assert refusals(by_a_patch) == refusals(by_a_new_registration) == REFUSED
     assert refusals(by_registering_again) == refusals(by_the_migration) == REFUSED
 
 
 def test_a_migrated_record_may_repeat_a_retired_code(known: RegistrationState) -> None:
-    after = lifecycle.migrate(account(1, needs=BOTH), known, ID, **RULES).state
+    after = migration.migrate(account(1, needs=BOTH), known, ID, **RULES).state
     assert [need.code for need in after.registration.needs] == ["02", "08"]
 
 

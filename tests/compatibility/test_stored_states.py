@@ -5,18 +5,19 @@ from typing import Any
 
 import pytest
 
-from shared.domain import lifecycle
+from shared.domain import requests
 from shared.domain.aspects import submission_of
 from shared.domain.changes import Change
+from shared.domain.decision import Decision, Moment
 from shared.domain.export_day import ExportDay, Part
 from shared.domain.feed import FeedEntry
-from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationState
 from shared.domain.supply_points import supply_point_of
 from shared.model import Model
 from shared.store.operator_actions import OperatorAction
-from shared.store.quarantine import Quarantine, QuarantinedMessage, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantinedMessage, QuarantineStatus
 from shared.store.supply_points import Claim
 from tests.compatibility.snapshot import (
     COLLECTIONS,
@@ -74,7 +75,7 @@ async def test_registrations_and_their_histories_are_found(loaded: World) -> Non
         assert await loaded.store.get(registration_id) == state
         changes, _ = await loaded.store.history(registration_id, after=None, limit=50)
         assert max(change.version for change in changes) == state.registration.version
-        for key in state.registration.held():
+        for key in state.registration.assigned():
             assert await loaded.store.find(supply_point_of(key)) == state
 
 
@@ -88,7 +89,7 @@ async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loade
             assert known is not None
             told = patched(submission_of(known.registration), {"primary_contact": {"name": "Changed"}})
             fact = Fact(time=moment.now, source="http", id="amended")
-            return lifecycle.amend(told, known, moment=moment, fact=fact, policy=loaded.settings)
+            return requests.amend(told, known, moment=moment, fact=fact, policy=loaded.settings)
 
         await loaded.apply(number, amend)
         await loaded.apply_due_dates(number)
@@ -107,7 +108,7 @@ async def test_days_that_were_not_released_are(loaded: World) -> None:
 
 
 async def test_quarantined_messages_are_read(loaded: World) -> None:
-    quarantine = Quarantine(loaded.documents, loaded.identity)
+    quarantine = loaded.service.part(Quarantine)
     found: dict[str, Any] = {}
     for status in QuarantineStatus:
         records = [record async for page in quarantine.records(status) for record in page]

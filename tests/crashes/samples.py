@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from shared.store.quarantine import event_record_id
+from shared.store.quarantine_records import event_record_id
 from tests.crashes.forks import Call, Work
 from tests.crashes.world import World, london, push, scheduled
 from tests.messages.events import event

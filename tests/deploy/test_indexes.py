@@ -23,9 +23,9 @@ from shared.flows.erasure import Erasure
 from shared.flows.resend import Resend
 from shared.store.documents import Documents
 from shared.store.due_dates import DueDate, DueDates
-from shared.store.identity import Identity
 from shared.store.operator_actions import Action, OperatorActions
-from shared.store.quarantine import Quarantine, QuarantineStatus
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
 from shared.store.rpc import Rpc
 from tests.export.world import World, account
 from tests.store.messages import event
@@ -136,7 +136,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     await event(world, 3, Statement(closes_on=date(2026, 12, 24)), world.clock.now())
     await world.run("2026-11-24 02:05")
     await world.withdraw(4)
-    resend = Resend(world.documents, Identity.of(world.settings), "an operator")
+    resend = Resend(world.service, "an operator")
     await resend.day(date(2026, 11, 23), await world.exports.recipients_in_feed())
     await resend.everyone()
     registration_id = world.store.registration_id(account(1).account_id)
@@ -146,7 +146,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     for name in DueDate:
         [page async for page in DueDates(world.documents).pages(name, date(2026, 11, 24))]
         await DueDates(world.documents).count(name, date(2026, 11, 24), date(2026, 12, 24))
-    quarantine = Quarantine(world.documents, Identity.of(world.settings))
+    quarantine = world.service.part(Quarantine)
     for number, problem in enumerate((UnknownEventType(), RegistrationUnknown())):
         await quarantine.put(
             Delivery("psr-examples", "a-subscription", str(number), datetime(2026, 11, 24, tzinfo=UTC), {}, b"{}", 1),
@@ -158,7 +158,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     [page async for page in quarantine.due(world.clock.now(), limit=10)]
     await world.withdraw(2)
     [page async for page in DueDates(world.documents).to_erase(date(2026, 11, 24))]
-    erasure = Erasure(world.documents, Identity.of(world.settings), world.settings)
+    erasure = Erasure(world.service)
     await erasure.erase_due(registration_id, date(2026, 11, 24))
     await erasure.erase(registration_id, "an operator")
     actions = OperatorActions(world.documents)

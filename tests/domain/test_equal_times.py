@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain import lifecycle
+from shared.domain import migration
 from shared.domain.changes import ChangeKind
-from shared.domain.lifecycle import Decision, Moment
+from shared.domain.decision import Decision, Moment
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState, Status
 from shared.policy import Policy
 
@@ -46,7 +46,7 @@ class Record(NamedTuple):
 def migrate(record: Record, known: RegistrationState | None) -> Decision:
     fact = Fact(time=RECORDED + timedelta(days=record.days), source="//old-platform", id=record.event_id)
     moment = Moment(NOW, NOW.date())
-    return lifecycle.migrate(record.told, known, ID, moment=moment, fact=fact, policy=POLICY)
+    return migration.migrate(record.told, known, ID, moment=moment, fact=fact, policy=POLICY)
 
 
 def after(*records: Record) -> RegistrationState:

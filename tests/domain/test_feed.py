@@ -79,7 +79,7 @@ def test_the_next_day_starts_from_what_this_day_leaves(old: str, event: str) -> 
     after, lost = EVENTS[event]
     view = OLD[old]
     effects = effects_of(after, {KEY: {MPID: view} if view else {}}, DAY, lost={KEY} if lost else ())
-    views = {**effects.held, **effects.released}[KEY]
+    views = {**effects.retained, **effects.released}[KEY]
     gone = registration(status="withdrawn", **_NO_POINTS)
     entries = effects_of(gone, {KEY: views}, date(2026, 11, 25)).entries
     assert [entry.send for entry in entries] == [Send.DELETE if event == "told" else Send.NOTHING]
@@ -90,7 +90,7 @@ def test_what_is_told_again_the_same_day_is_set_whatever_came_between(event: str
     after, lost = EVENTS[event]
     for view in OLD.values():
         between = effects_of(after, {KEY: {MPID: view} if view else {}}, DAY, lost={KEY} if lost else ())
-        views = {**between.held, **between.released}[KEY]
+        views = {**between.retained, **between.released}[KEY]
         (entry,) = [e for e in effects_of(registration(), {KEY: views}, DAY).entries if e.supply_point == KEY]
         assert entry.send is Send.SET
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from shared.domain import lifecycle
+from shared.domain import account_events, migration, requests
 from shared.domain.aspects import Statement, facts_after, full_statement, submission_of
 from shared.domain.changes import ChangeKind
 from shared.domain.contacts import Contact
-from shared.domain.due_dates import erase_due_on
+from shared.domain.decision import Decision, Moment
 from shared.domain.erasure import erased_state
-from shared.domain.lifecycle import Decision, Moment
 from shared.domain.patch import merge_patch, patched
 from shared.domain.registration import (
     Fact,
@@ -23,6 +22,7 @@ from shared.domain.registration import (
     RegistrationState,
     Status,
 )
+from shared.domain.retention import erase_due_on
 from shared.domain.sharing import LawfulBasis, Sharing
 from shared.domain.supply_points import Mpan, SupplyPoints, mpan_check_digit
 from shared.errors import AlreadyRegistered, InvalidContent, NotLive
@@ -59,12 +59,12 @@ def _json(value: Any) -> str:
 
 
 def registered(days: int = 0, **changed: Any) -> RegistrationState:
-    return lifecycle.register(told(**changed), None, ID, moment=at(days), fact=fact(days), policy=POLICY).state
+    return requests.register(told(**changed), None, ID, moment=at(days), fact=fact(days), policy=POLICY).state
 
 
 def amended(known: RegistrationState, days: int, **patch: Any) -> Decision:
-    after = patched(lifecycle.submission_of(known.registration), patch)
-    return lifecycle.amend(after, known, moment=at(days), fact=fact(days), policy=POLICY)
+    after = patched(submission_of(known.registration), patch)
+    return requests.amend(after, known, moment=at(days), fact=fact(days), policy=POLICY)
 
 
 @pytest.mark.parametrize(
@@ -192,13 +192,13 @@ def test_what_is_too_much_can_be_made_less() -> None:
 @pytest.mark.parametrize("patch", [{"mpans": [], "mprns": []}, {"mpans": None, "mprns": None}, None])
 def test_a_patch_may_release_all_supply_points(patch: Any) -> None:
     released = amended(registered(), 1, supply_points=patch).state
-    assert (released.registration.status, released.registration.held()) == (Status.ACTIVE, {})
+    assert (released.registration.status, released.registration.assigned()) == (Status.ACTIVE, {})
     after = amended(released, 2, supply_points={"mpans": [MPANS[0]]}).state.registration
-    assert list(after.held()) == [f"mpan:{MPANS[0]}"]
+    assert list(after.assigned()) == [f"mpan:{MPANS[0]}"]
 
 
 def heard(known: RegistrationState, statement: Statement, days: int = 1) -> Decision:
-    return lifecycle.apply_account_event(
+    return account_events.apply_account_event(
         statement, known, moment=at(days), fact=fact(days, "//accounts"), policy=POLICY
     )
 
@@ -225,7 +225,7 @@ def test_an_event_may_not_carry_a_lawful_basis_from_the_future(recorded_on: str,
     after_midnight = Fact(time=datetime(2026, 11, 25, 0, 1, tzinfo=UTC), source="//accounts", id="1")
     basis = Sharing(basis=LawfulBasis.NONE, recorded_on=date.fromisoformat(recorded_on), evidence="call 1")
     with nullcontext() if accepted else pytest.raises(InvalidContent):
-        lifecycle.apply_account_event(
+        account_events.apply_account_event(
             Statement(sharing=basis), registered(), moment=before_midnight, fact=after_midnight, policy=POLICY
         )
 
@@ -248,7 +248,7 @@ def test_only_the_aspects_that_an_amendment_changes_get_its_fact(patch: dict[str
 
 
 def test_a_caller_speaks_of_what_is_held_now_even_if_that_came_from_a_later_time() -> None:
-    ahead = lifecycle.migrate(told(), None, ID, moment=at(), fact=fact(1, "old"), policy=POLICY).state
+    ahead = migration.migrate(told(), None, ID, moment=at(), fact=fact(1, "old"), policy=POLICY).state
     after = amended(ahead, 0, needs=[{"code": "02"}]).state
     assert after.facts.profile.time > ahead.facts.profile.time
     assert [need.code for need in after.registration.needs] == ["02"]
@@ -256,28 +256,28 @@ def test_a_caller_speaks_of_what_is_held_now_even_if_that_came_from_a_later_time
 
 def test_withdrawing_lets_go_of_the_supply_points_and_keeps_the_rest() -> None:
     known = registered()
-    decision = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), policy=POLICY)
+    decision = requests.withdraw("asked", known, moment=at(1), fact=fact(1), policy=POLICY)
     after = decision.state.registration
     assert (decision.kind, decision.reason) == (ChangeKind.WITHDRAWN, "asked")
-    assert (after.status, after.version, after.held()) == (Status.WITHDRAWN, 2, {})
+    assert (after.status, after.version, after.assigned()) == (Status.WITHDRAWN, 2, {})
     assert after.needs == known.registration.needs
     with pytest.raises(NotLive):
-        lifecycle.withdraw("asked", decision.state, moment=at(2), fact=fact(2), policy=POLICY)
+        requests.withdraw("asked", decision.state, moment=at(2), fact=fact(2), policy=POLICY)
     with pytest.raises(NotLive):
-        lifecycle.amend(told(), decision.state, moment=at(2), fact=fact(2), policy=POLICY)
+        requests.amend(told(), decision.state, moment=at(2), fact=fact(2), policy=POLICY)
 
 
 def test_registering_again_begins_anew_under_the_next_version() -> None:
     known = registered()
     with pytest.raises(AlreadyRegistered):
-        lifecycle.register(told(), known, ID, moment=at(1), fact=fact(1), policy=POLICY)
-    gone = lifecycle.withdraw("asked", known, moment=at(1), fact=fact(1), policy=POLICY).state
-    again = lifecycle.register(told(), gone, ID, moment=at(30), fact=fact(30), policy=POLICY)
+        requests.register(told(), known, ID, moment=at(1), fact=fact(1), policy=POLICY)
+    gone = requests.withdraw("asked", known, moment=at(1), fact=fact(1), policy=POLICY).state
+    again = requests.register(told(), gone, ID, moment=at(30), fact=fact(30), policy=POLICY)
     after = again.state.registration
     assert (again.kind, after.version, after.status) == (ChangeKind.REGISTERED, 3, Status.ACTIVE)
     assert [need.starts_on for need in after.needs] == [at(30).day]
     assert after.created_at == known.registration.created_at
-    assert len(after.held()) == 2
+    assert len(after.assigned()) == 2
 
 
 def test_a_live_registration_is_pending_while_it_has_no_needs() -> None:
@@ -294,9 +294,9 @@ def test_a_live_registration_is_pending_while_it_has_no_needs() -> None:
 
 
 def test_an_account_that_is_registered_again_after_an_erasure_is_looked_at_once_more() -> None:
-    gone = lifecycle.withdraw("asked", registered(), moment=at(1), fact=fact(1), policy=POLICY).state
+    gone = requests.withdraw("asked", registered(), moment=at(1), fact=fact(1), policy=POLICY).state
     assert gone.ended_on == at(1).day
     shell = erased_state(gone, at(9).now)
-    again = lifecycle.register(told(), shell, ID, moment=at(30), fact=fact(30), policy=POLICY).state
+    again = requests.register(told(), shell, ID, moment=at(30), fact=fact(30), policy=POLICY).state
     assert (again.ended_on, again.former) == (None, [FormerPeriod(ended_on=at(9).day, version=2, erased_at=at(9).now)])
     assert erase_due_on(again, timedelta(days=730)) == at(9).day

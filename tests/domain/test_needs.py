@@ -148,4 +148,4 @@ def test_the_most_urgent_need_decides(codes: list[str], tier: int | None, depend
 def test_what_was_told_leaves_out_a_computed_end() -> None:
     born = date(2024, 5, 1)
     need = Need(code=NeedCode("29"), starts_on=date(2026, 1, 1), ends_on=date(2030, 5, 1), youngest_child_born_on=born)
-    assert need.told == NeedInput(code=NeedCode("29"), youngest_child_born_on=born)
+    assert need.submitted == NeedInput(code=NeedCode("29"), youngest_child_born_on=born)

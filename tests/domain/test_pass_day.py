@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from shared.domain.aspects import submission_of
 from shared.domain.changes import ChangeKind
-from shared.domain.due_dates import Passed, passed
-from shared.domain.lifecycle import Decision, Moment, amend, apply_due_dates, register, submission_of, withdraw
+from shared.domain.decision import Decision, Moment
+from shared.domain.due_dates import DueDateCounts, apply_due_dates, due_date_counts
 from shared.domain.patch import patched
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState
+from shared.domain.requests import amend, register, withdraw
 from shared.policy import Policy
 
 POLICY = Policy()
@@ -151,20 +153,20 @@ def test_who_is_not_on_the_register_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("needs", "day", "counted"),
     [
-        pytest.param([BLIND], "2026-12-01", Passed(), id="nothing"),
-        pytest.param([BLIND, POST_HOSPITAL], "2027-02-01", Passed(needs=1), id="a need"),
+        pytest.param([BLIND], "2026-12-01", DueDateCounts(), id="nothing"),
+        pytest.param([BLIND, POST_HOSPITAL], "2027-02-01", DueDateCounts(needs=1), id="a need"),
         pytest.param(
             [POST_HOSPITAL, {"code": "32", "ends_on": "2027-01-30"}],
             "2027-02-01",
-            Passed(needs=2, without_needs=1),
+            DueDateCounts(needs=2, without_needs=1),
             id="the last needs",
         ),
         pytest.param(
-            [BLIND, POST_HOSPITAL], "2028-11-23", Passed(needs=1, reviews=1), id="a need and a review in one go"
+            [BLIND, POST_HOSPITAL], "2028-11-23", DueDateCounts(needs=1, reviews=1), id="a need and a review in one go"
         ),
-        pytest.param([], "2026-12-07", Passed(follow_ups=1), id="a follow-up"),
+        pytest.param([], "2026-12-07", DueDateCounts(follow_ups=1), id="a follow-up"),
     ],
 )
-def test_what_passed_is_counted(needs: list[dict[str, str]], day: str, counted: Passed) -> None:
+def test_what_passed_is_counted(needs: list[dict[str, str]], day: str, counted: DueDateCounts) -> None:
     before = registered("2026-11-23", needs)
-    assert passed(before.registration, passes(before, day).state.registration) == counted
+    assert due_date_counts(before.registration, passes(before, day).state.registration) == counted

@@ -21,7 +21,6 @@ from shared.log import Event
 from shared.store.commits import CommitUnanswered
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import DueDate, DueDates
-from shared.store.registrations import Registrations
 from tests.export.world import ROOT, World, london
 from tools.local.layout import FUNCTIONS, Layout
 from tools.local.log_lines import entries, faults
@@ -54,9 +53,8 @@ async def run(world: World, slot: str, documents: Documents | None = None) -> di
     """A run of the slot; the clock is there by then."""
     if london(slot) > world.clock.now():
         world.at(slot)
-    documents = documents or world.documents
-    store = Registrations(documents, world.identity)
-    return dict(await Expiry(documents, store, DueDates(documents), world.settings).advance(london(slot)))
+    service = world.served_by(documents) if documents else world.service
+    return dict(await Expiry(service).advance(london(slot)))
 
 
 async def codes(world: World, *numbers: int) -> list[list[str]]:
@@ -171,9 +169,7 @@ async def test_a_slot_whose_day_has_not_begun_changes_nothing(world: World) -> N
     await world.submit(1, needs=ends("2026-11-23"))
     world.at("2026-11-23 23:59")
     with pytest.raises(ClockOutOfStep):
-        await Expiry(world.documents, world.store, DueDates(world.documents), world.settings).advance(
-            london("2026-11-24 00:15")
-        )
+        await Expiry(world.service).advance(london("2026-11-24 00:15"))
     assert await changes(world) == []
 
 

@@ -17,11 +17,11 @@ from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
 from shared.export.signer import signer
 from shared.export.work import PartDue
-from shared.messages.publisher import publish_all
+from shared.messages.publisher import Publisher
 from shared.settings import settings
-from shared.store.documents import documents
 from shared.store.exports import Exports, StoredDay, StoredPart
-from shared.store.objects import Bucket, bucket
+from shared.store.objects import Bucket, Buckets
+from shared.store.service import service
 
 WHEN, STEP = sys.argv[1].split(" ", 1)
 
@@ -60,11 +60,18 @@ class KillingExports(Exports):
 
 
 async def main() -> None:
-    exports = KillingExports(documents())
-    objects = KillingBucket(bucket(str(settings().export_bucket))._bucket)
-    days = ExportDays(documents(), exports, objects, signer(), settings(), publish_all)
+    exports = KillingExports(service().documents)
+    objects = KillingBucket(service().part(Buckets).get(str(settings().export_bucket))._bucket)
+    days = ExportDays(
+        service().documents,
+        exports,
+        objects,
+        signer(str(settings().signing_key)),
+        settings(),
+        service().part(Publisher).publish_all,
+    )
     if sys.argv[2].startswith("{"):
-        parts = ExportParts(documents(), exports, objects, days, settings())
+        parts = ExportParts(service().documents, exports, objects, days, settings())
         await parts.write(PartDue.model_validate_json(sys.argv[2]).data)
     else:
         await days.advance(datetime.fromisoformat(sys.argv[2]))

@@ -17,24 +17,24 @@ from shared.export.parts import ExportParts
 from shared.export.signer import signer
 from shared.export.work import PartDue
 from shared.settings import settings
-from shared.store.documents import documents
 from shared.store.exports import Exports
-from shared.store.objects import bucket
+from shared.store.objects import Buckets
+from shared.store.service import service
 
 
 async def main() -> None:
     config = settings()
     day = config.export_first_day
     assert day is not None
-    store, objects = Exports(documents()), bucket(str(config.export_bucket))
+    store, objects = Exports(service().documents), service().part(Buckets).get(str(config.export_bucket))
     published: list[bytes] = []
 
     async def keep(_topic: str, data: Sequence[bytes]) -> list[str]:
         published.extend(data)
         return ["kept"] * len(data)
 
-    days = ExportDays(documents(), store, objects, signer(), config, keep)
-    parts = ExportParts(documents(), store, objects, days, config)
+    days = ExportDays(service().documents, store, objects, signer(str(config.signing_key)), config, keep)
+    parts = ExportParts(service().documents, store, objects, days, config)
     slot: datetime = day_closes(day)
     began, cpu = time.monotonic(), time.process_time()
     await days.advance(slot)

@@ -180,7 +180,7 @@ async def feed_days(world: World) -> list[str]:
 
 async def test_an_attempt_after_midnight_is_stored_under_the_new_day(world: World) -> None:
     world.at("2026-11-23 23:59:58")
-    world.store = Registrations(Meets(world, [("2026-11-24 00:00:01", True)]), world.identity)
+    world.store = Registrations(Meets(world, [("2026-11-24 00:00:01", True)]), world.identity, world.settings)
     await world.submit(1)
     assert await feed_days(world) == ["EELC|2026-11-24"]
 
@@ -197,7 +197,7 @@ async def test_a_request_that_was_frozen_is_not_tried_again_after_ten_minutes(
     world: World, until: str, stored: list[str]
 ) -> None:
     world.at("2026-11-23 23:59:30")
-    world.store = Registrations(Meets(world, [(until, True)]), world.identity)
+    world.store = Registrations(Meets(world, [(until, True)]), world.identity, world.settings)
     if stored:
         await world.submit(1)
     else:
@@ -210,7 +210,7 @@ async def test_an_instance_frozen_during_a_commit_is_logged_and_stops_the_day_un
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world.at("2026-11-23 23:59:30")
-    world.store = Registrations(Meets(world, [("2026-11-24 03:00:00", False)]), world.identity)
+    world.store = Registrations(Meets(world, [("2026-11-24 03:00:00", False)]), world.identity, world.settings)
     await world.submit(1)
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
     assert [line["day"] for line in lines if line["event"] == "CHANGE_STORED_LATE"] == ["2026-11-23"]
@@ -229,7 +229,7 @@ async def test_an_instance_frozen_during_a_commit_is_logged_and_stops_the_day_un
 async def test_an_instance_whose_clock_is_off_writes_nothing(world: World, off: timedelta) -> None:
     await world.submit(1)
     fresh = Documents(world.name, "(default)", world.clock)
-    world.store = Registrations(fresh, world.identity)
+    world.store = Registrations(fresh, world.identity, world.settings)
     world.documents = fresh
     world.use(world.bucket)
     with freeze_time(datetime.now(UTC) + off, tick=True, real_asyncio=True, ignore=["grpc"]):
@@ -241,7 +241,7 @@ async def test_an_instance_whose_clock_is_off_writes_nothing(world: World, off: 
 
 
 async def test_a_clock_within_a_minute_is_believed(world: World) -> None:
-    world.store = Registrations(Documents(world.name, "(default)", world.clock), world.identity)
+    world.store = Registrations(Documents(world.name, "(default)", world.clock), world.identity, world.settings)
     with freeze_time(datetime.now(UTC) + timedelta(seconds=50), tick=True, real_asyncio=True, ignore=["grpc"]):
         await world.submit(1)
     assert await feed_days(world) == ["EELC|2026-11-23"]

@@ -18,9 +18,11 @@ from google.cloud import storage
 
 from shared.clock import LONDON, SimulatedClock
 from shared.domain.changes import Origin
+from shared.domain.decision import Decision, Moment
+from shared.domain.due_dates import apply_due_dates
 from shared.domain.export_day import ExportDay, Stage
-from shared.domain.lifecycle import Decision, Moment, amend, apply_due_dates, register, withdraw
 from shared.domain.registration import AccountId, Fact, RegistrationInput, RegistrationState
+from shared.domain.requests import amend, register, withdraw
 from shared.export import d0225, register_csv
 from shared.export.days import ExportDays
 from shared.export.parts import ExportParts
@@ -28,11 +30,12 @@ from shared.export.signer import signer
 from shared.export.work import PartDue
 from shared.flows.resend import Resend
 from shared.settings import Settings, read_settings
+from shared.store.change_requests import ChangeRequest
 from shared.store.documents import Documents
 from shared.store.exports import Exports
-from shared.store.identity import Identity
 from shared.store.objects import Bucket
-from shared.store.registrations import ChangeRequest, Registrations
+from shared.store.registrations import Registrations
+from shared.store.service import Service
 from tools.local.sample import mpan
 
 #: Contact name and needs codes, by receiver and supply point.
@@ -81,6 +84,7 @@ class World:
             "PSR_PROJECT": self.name,
             "PSR_IDENTITY_KEY": base64.b64encode(bytes(32)).decode(),
             "PSR_EXPORT_BUCKET": self.name,
+            "PSR_QUARANTINE_BUCKET": os.environ["PSR_QUARANTINE_BUCKET"],
             "PSR_EXPORT_FIRST_DAY": first_day.isoformat(),
             "PSR_SIGNING_KEY": os.environ["PSR_SIGNING_KEY"],
             "PSR_SUPPLIER_MPID": "SUPP",
@@ -88,10 +92,12 @@ class World:
             **changes,
         }
         self.settings: Settings = read_settings(self.environment)
-        self.documents = Documents(self.name, "(default)", self.clock)
-        self.identity = Identity.of(self.settings)
-        self.store = Registrations(self.documents, self.identity)
-        self.exports = Exports(self.documents)
+        self.service = Service(self.settings)
+        self.service.clock = self.clock
+        self.documents = self.service.documents
+        self.identity = self.service.identity
+        self.store = self.service.part(Registrations)
+        self.exports = self.service.part(Exports)
         client = storage.Client(project=self.name, credentials=AnonymousCredentials())
         self.objects = client.create_bucket(self.name)
         self.bucket = Bucket(self.objects)
@@ -100,10 +106,18 @@ class World:
         self.published: list[bytes] = []
         self.use(self.bucket)
 
+    def served_by(self, documents: Documents) -> Service:
+        """The same service over other documents."""
+        service = Service(self.settings)
+        service.clock = self.clock
+        service.documents = documents
+        return service
+
     def use(self, bucket: Bucket, **changes: Any) -> None:
         """Create the export again, with another bucket or other settings."""
         settings = self.settings.model_copy(update=changes)
-        self.days = ExportDays(self.documents, self.exports, bucket, signer(), settings, self._publish)
+        key = signer(str(settings.signing_key))
+        self.days = ExportDays(self.documents, self.exports, bucket, key, settings, self._publish)
         self.parts = ExportParts(self.documents, self.exports, bucket, self.days, settings)
 
     async def _publish(self, topic: str, data: Sequence[bytes]) -> list[str]:
@@ -153,7 +167,7 @@ class World:
 
     def resend(self, actor: str = "an operator") -> Resend:
         """The command `ops export resend`."""
-        return Resend(self.documents, self.identity, actor)
+        return Resend(self.service, actor)
 
     def account_id(self, number: int) -> AccountId:
         """The account of a number."""

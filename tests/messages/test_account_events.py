@@ -11,10 +11,11 @@ from shared.clock import london_day
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import AccountId, RegistrationState
 from shared.domain.supply_points import Mpan, distributors
-from shared.store.documents import Key, documents
-from shared.store.identity import identity
-from shared.store.quarantine import event_record_id, quarantine
-from shared.store.registrations import registrations
+from shared.store.documents import Key
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import event_record_id
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
 from tools.local.stack import Stack
@@ -38,7 +39,7 @@ class Customer(NamedTuple):
         assert self.push("consume_account_events", message) == 204
 
     async def state(self) -> RegistrationState:
-        store = registrations()
+        store = service().part(Registrations)
         state = await store.get(store.registration_id(AccountId(self.name)))
         assert state is not None
         return state
@@ -47,14 +48,14 @@ class Customer(NamedTuple):
         """Of the three supply points, those for which a lookup finds this account."""
         found = []
         for mpan in (*self.mpans, self.other):
-            state = await registrations().find(Mpan(mpan))
+            state = await service().part(Registrations).find(Mpan(mpan))
             if state is not None and state.registration.account_id == self.name:
                 found.append(mpan)
         return found
 
     async def changes(self) -> list[str]:
         """The kinds of the account's changes, in their order."""
-        store = registrations()
+        store = service().part(Registrations)
         changes, _ = await store.history(store.registration_id(AccountId(self.name)), after=None, limit=50)
         return [change.kind.value for change in changes]
 
@@ -64,8 +65,8 @@ class Customer(NamedTuple):
         said = []
         for mpan in (*self.mpans, self.other):
             recipient = distributors()[mpan[:2]].mpid
-            point = identity().supply_point_id(f"mpan:{mpan}")
-            stored = await documents().get(Key("export_feed", f"{point}-{recipient}-{day}"))
+            point = service().identity.supply_point_id(f"mpan:{mpan}")
+            stored = await service().documents.get(Key("export_feed", f"{point}-{recipient}-{day}"))
             said.append(FeedEntry.model_validate_json(stored.state).send.value if stored else "-")
         return said
 
@@ -85,7 +86,7 @@ async def test_an_account_that_is_closed_ends_and_its_networks_are_notified(move
     moved_in.publish("account.closed", {"closed_on": "2026-10-01"})
 
     registration = (await moved_in.state()).registration
-    assert (registration.status, registration.version, registration.held()) == ("ended", 2, {})
+    assert (registration.status, registration.version, registration.assigned()) == ("ended", 2, {})
     assert await moved_in.holds() == []
     # Set and deleted on one day: the network has never had it, so there is nothing to say.
     assert await moved_in.send(stack) == ["nothing", "nothing", "-"]
@@ -130,7 +131,7 @@ async def test_an_event_of_the_year_1_is_kept_for_a_person(moved_in: Customer) -
         }
         assert moved_in.push("consume_account_events", message) == 204
         content = json.dumps(message).encode()
-        record = await quarantine().get(event_record_id(SOURCE, message["id"], content))
+        record = await service().part(Quarantine).get(event_record_id(SOURCE, message["id"], content))
         assert (record.status, [error.code for error in record.errors]) == ("failed", ["time_implausible"])
     assert await moved_in.holds() == moved_in.mpans
 
@@ -148,17 +149,17 @@ async def test_customers_who_swap_homes_both_get_the_others(moved_in: Customer, 
 
     moved_in.publish("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
     between = (await moved_in.state()).registration
-    assert (between.held(), between.premises.address_lines) == ({}, ["2 New Street"])
+    assert (between.assigned(), between.premises.address_lines) == ({}, ["2 New Street"])
     assert [notice.code for notice in between.warnings] == ["supply_point_waiting"]
     assert await moved_in.send(stack) == ["nothing", "nothing", "-"]
 
     other.publish("account.moved_home", {"supply_points": ours, **home}, minutes=2)
     assert await other.holds() == []
-    assert list((await other.state()).registration.held()) == [f"mpan:{moved_in.mpans[0]}"]
+    assert list((await other.state()).registration.assigned()) == [f"mpan:{moved_in.mpans[0]}"]
 
     moved_in.publish("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
     after = (await moved_in.state()).registration
-    assert (list(after.held()), after.warnings) == ([f"mpan:{other.mpans[0]}"], [])
+    assert (list(after.assigned()), after.warnings) == ([f"mpan:{other.mpans[0]}"], [])
     kinds = await moved_in.changes()
     assert kinds == ["registered", "amended", "amended"]
 

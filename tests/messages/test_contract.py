@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from shared.domain.registration import AccountId
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import consumer_of, new_mpan
 from tools.local.layout import ROOT
@@ -60,7 +61,7 @@ async def test_the_consumers_take_every_example_in_turn(push: Push) -> None:
         if name != "customer.migrated":
             message["time"] = f"2026-10-02T09:00:{len(mpans):02}Z"
         assert push(consumer_of(message), message) == 204
-    state = await registrations().get(registrations().registration_id(AccountId(account)))
+    state = await service().part(Registrations).get(service().part(Registrations).registration_id(AccountId(account)))
     assert state is not None
     registration = state.registration
     assert (registration.status, registration.premises.postcode) == ("ended", "M1 1AE")

@@ -11,8 +11,10 @@ import pytest
 
 from shared.digest import digest
 from shared.errors import NotFound
-from shared.messages.publisher import publish
-from shared.store.quarantine import QuarantineStatus, Record, quarantine
+from shared.messages.publisher import Publisher
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus, Record
+from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
 from tools.local.stack import Stack
@@ -39,8 +41,8 @@ async def kept(name: str) -> tuple[Record, bytes]:
     async with asyncio.timeout(30):
         while True:
             try:
-                record = await quarantine().get(name)
-                return record, await quarantine().data(record.message)
+                record = await service().part(Quarantine).get(name)
+                return record, await service().part(Quarantine).data(record.message)
             except NotFound:
                 await asyncio.sleep(0.05)
 
@@ -54,7 +56,7 @@ async def test_is_kept_whole_wherever_it_fits(size: int, *, in_bucket: bool, sta
     data = padded(size)
     assert len(data) == size
 
-    await publish("psr-customer-migration", data, {"marker": "large"})
+    await service().part(Publisher).publish("psr-customer-migration", data, {"marker": "large"})
 
     record, whole = await kept(record_id(data))
     assert (record.status, record.reason, record.errors[0].code) == ("failed", "invalid-content", "extra_forbidden")
@@ -67,7 +69,7 @@ async def test_is_kept_whole_wherever_it_fits(size: int, *, in_bucket: bool, sta
 async def test_counts_on_the_same_record_when_it_comes_again(push: Push) -> None:
     data = padded(2_000_000)
     assert [push("consume_migration", data) for _ in range(2)] == [204, 204]
-    assert (await quarantine().get(record_id(data))).attempts == 2
+    assert (await service().part(Quarantine).get(record_id(data))).attempts == 2
 
 
 UNRULY: dict[str, dict[str, Any]] = {
@@ -87,8 +89,8 @@ async def test_a_message_that_is_large_in_other_ways_is_stored_too(changes: dict
 
     found = [
         record
-        async for page in quarantine().records(QuarantineStatus.FAILED)
+        async for page in service().part(Quarantine).records(QuarantineStatus.FAILED)
         for record in page
         if record.message.attributes.get("marker") == marker
     ]
-    assert [await quarantine().data(record.message) for record in found] == [json.dumps(message).encode()]
+    assert [await service().part(Quarantine).data(record.message) for record in found] == [json.dumps(message).encode()]

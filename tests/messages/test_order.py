@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from shared.domain.registration import AccountId
 from shared.domain.supply_points import Mpan, supply_point_of
-from shared.store.quarantine import QuarantineStatus, quarantine
-from shared.store.registrations import registrations
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import consumer_of, customer, event, new_mpan
 from tools.local.stack import Stack
@@ -117,7 +119,7 @@ def replay(stack: Stack) -> Callable[[], None]:
 async def parked(run: Run) -> dict[str, int]:
     """Attempts of each message of a run that is parked."""
     found = {}
-    async for page in quarantine().records(QuarantineStatus.PARKED):
+    async for page in service().part(Quarantine).records(QuarantineStatus.PARKED):
         for record in page:
             if record.message.source == run.source:
                 found[record.record_id] = await attempts(record.record_id)
@@ -125,7 +127,7 @@ async def parked(run: Run) -> dict[str, int]:
 
 
 async def attempts(record_id: str) -> int:
-    return int((await quarantine().fields(record_id))["attempts"])
+    return int((await service().part(Quarantine).fields(record_id))["attempts"])
 
 
 async def settle(run: Run, replay: Callable[[], None]) -> int:
@@ -146,7 +148,7 @@ async def settle(run: Run, replay: Callable[[], None]) -> int:
 
 async def outcome(run: Run) -> dict[str, Any]:
     """The registrations, who holds each supply point, and what its network should have, free of the run's own ids."""
-    store = registrations()
+    store = service().part(Registrations)
     own = {run.account(number): number for number in ACCOUNTS} | {mpan: n for n, mpan in enumerate(run.mpans)}
     result: dict[str, Any] = {}
     shown = {"status", "premises", "primary_contact", "needs", "sharing"}

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from shared.domain.registration import AccountId
-from shared.store.documents import documents
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
 from tools.local.stack import Stack
@@ -116,7 +116,7 @@ async def kept(marker: str) -> dict[str, Any]:
     """The one quarantine record of the message that was sent with a marker."""
     found = [
         record
-        async for page in documents().pages("quarantine", equal=("status", "failed"))
+        async for page in service().documents.pages("quarantine", equal=("status", "failed"))
         for record in page
         if json.loads(record.state)["attributes"].get("marker") == marker
     ]
@@ -188,7 +188,7 @@ async def test_an_event_is_held_to_the_rules_of_the_api(
         "invalid-content",
         [(pointer, code)],
     )
-    store = registrations()
+    store = service().part(Registrations)
     state = await store.get(store.registration_id(AccountId(name)))
     assert state is not None
     assert (state.registration.version, len(state.registration.supply_points.mpans)) == (1, 20)

@@ -13,8 +13,10 @@ from shared.domain.delivery import REPLAY_OF, Delivery
 from shared.domain.registration import AccountId
 from shared.errors import GivenUp, InvalidContent, NotFound, Problem, RegistrationUnknown, Unavailable
 from shared.settings import settings
-from shared.store.objects import Bucket, bucket
-from shared.store.quarantine import Quarantine, QuarantineStatus, event_record_id
+from shared.store.objects import Bucket, Buckets
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus, event_record_id
+from shared.store.service import service
 from tests.export.world import World, london
 from tests.firestore_proxy import Fault, FirestoreProxy
 from tests.messages.events import customer, event, new_mpan
@@ -33,11 +35,11 @@ async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - t
 
 @pytest.fixture
 def quarantine(world: World) -> Quarantine:
-    return Quarantine(world.documents, world.identity)
+    return world.service.part(Quarantine)
 
 
 def objects() -> Bucket:
-    return bucket(str(settings().quarantine_bucket))
+    return service().part(Buckets).get(str(settings().quarantine_bucket))
 
 
 def migrated(account_id: str, **changes: Any) -> bytes:
@@ -176,7 +178,7 @@ async def test_erasing_can_be_interrupted_anywhere_and_repeated(
     proxy: FirestoreProxy, tmp_path: Path, fault: Fault, padding: str, calls_to_cut: int
 ) -> None:
     world = World(tmp_path)
-    quarantine = Quarantine(world.documents, world.identity)
+    quarantine = world.service.part(Quarantine)
     registration_id = world.identity.registration_id(AccountId("A-1"))
     cut_points = 0
     while True:
@@ -285,5 +287,5 @@ async def test_a_message_that_waits_again_begins_with_short_waits(world: World, 
     assert (parked.parked_since, parked.retry_at) == (later, later + timedelta(seconds=10))
     assert parked.message == held.message.model_copy(update={"topic": "psr-customer-migration"})
     assert (await quarantine.waiting(QuarantineStatus.PARKED)).oldest == later
-    await quarantine.hold(parked.record_id)
+    await quarantine.fail(parked.record_id)
     assert [page async for page in quarantine.due(later + timedelta(days=9), limit=9)] == []

@@ -16,9 +16,11 @@ from ops import schedule
 from shared.domain.delivery import REPLAY_OF
 from shared.domain.registration import AccountId
 from shared.settings import settings
-from shared.store.objects import bucket
-from shared.store.quarantine import QuarantineStatus, Record, event_record_id, quarantine
-from shared.store.registrations import registrations
+from shared.store.objects import Buckets
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus, Record, event_record_id
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
@@ -46,7 +48,7 @@ def migrated(account_id: str) -> bytes:
 
 async def record(data: bytes) -> Record:
     message = json.loads(data)
-    return await quarantine().get(event_record_id(message["source"], message["id"], data))
+    return await service().part(Quarantine).get(event_record_id(message["source"], message["id"], data))
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
@@ -116,7 +118,9 @@ async def test_a_dead_letter_that_is_parked_after_a_replay_is_tried_until_it_app
     assert push("consume_migration", migrated(account_id)) == 204
     replay_parked(stack)
     await until_status(data, "resolved")
-    state = await registrations().get(registrations().registration_id(AccountId(account_id)))
+    state = (
+        await service().part(Registrations).get(service().part(Registrations).registration_id(AccountId(account_id)))
+    )
     assert state is not None
     assert len(state.registration.supply_points.mpans) == 2
 
@@ -145,7 +149,7 @@ async def test_a_message_whose_data_is_gone_stops_no_other(stack: Stack, push: P
     assert push("consume_account_events", full, **{f"attribute-{number}": "x" for number in range(100)}) == 204
     stored_as = (await record(gone)).message.stored_as
     assert stored_as is not None
-    await bucket(str(settings().quarantine_bucket)).delete(stored_as)
+    await service().part(Buckets).get(str(settings().quarantine_bucket)).delete(stored_as)
 
     assert replay_parked(stack)["failed"] == 1
     await until_status(whole, "parked", attempts=2)
@@ -164,9 +168,9 @@ async def test_an_operators_replay_of_many_names_each_that_failed(push: Push) ->
     for data in (erased, gone, whole):
         assert push("consume_account_events", data) == 204
     records = [await record(data) for data in (erased, gone, whole)]
-    await quarantine().erase(records[0].record_id)
-    await bucket(str(settings().quarantine_bucket)).delete(records[1].record_id)
-    before = [await quarantine().get(one.record_id) for one in records]
+    await service().part(Quarantine).erase(records[0].record_id)
+    await service().part(Buckets).get(str(settings().quarantine_bucket)).delete(records[1].record_id)
+    before = [await service().part(Quarantine).get(one.record_id) for one in records]
 
     done = ops("quarantine", "replay", *(one.record_id for one in records), "--reason", "r")
 
@@ -178,7 +182,7 @@ async def test_an_operators_replay_of_many_names_each_that_failed(push: Push) ->
     ]
     assert done.stderr == "error: 2 could not be published again; see above\n"
     await until_status(whole, "failed", attempts=2)
-    assert [await quarantine().get(one.record_id) for one in records[:2]] == before[:2]
+    assert [await service().part(Quarantine).get(one.record_id) for one in records[:2]] == before[:2]
     shown = [await ops_quarantine._content(one.message, reveal=False) for one in before[:2]]
     assert shown == ["(erased)", "(its data is not in the bucket)"]
     everything = [one async for one in ops_quarantine._chosen(None, QuarantineStatus.DISCARDED, None)]

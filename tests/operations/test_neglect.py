@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from shared.store.quarantine import QuarantineStatus, quarantine
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
+from shared.store.service import service
 from tests.messages.conftest import Push, push
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
@@ -25,7 +27,7 @@ def noted(stack: Stack) -> list[int]:
 
 async def test_what_is_held_for_more_than_three_days_is_noted_once_an_hour(stack: Stack, push: Push) -> None:
     assert push("consume_migration", b"no event at all") == 204
-    held = await quarantine().waiting(QuarantineStatus.FAILED)
+    held = await service().part(Quarantine).waiting(QuarantineStatus.FAILED)
     assert held.oldest is not None
     known = len(noted(stack))
     day_three = (held.oldest + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)

@@ -197,7 +197,7 @@ async def test_an_ended_registration_is_erased_when_its_retention_is_over_and_no
     assert person.agent.withdraw(person.registration_id, version).status_code == 200
     day = london_day(person.proxied.stack.clock.now())
     last_day = day + timedelta(days=settings().ended_kept_days)
-    erasure = Erasure(person.proxied.documents, person.proxied.registrations._identity, settings())
+    erasure = Erasure(person.proxied.service)
     due_dates = DueDates(person.proxied.documents)
     before = [one async for page in due_dates.to_erase(last_day - timedelta(days=1)) for one in page]
     assert person.registration_id not in before

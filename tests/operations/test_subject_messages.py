@@ -12,11 +12,13 @@ import pytest
 from shared.clock import london_day
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
-from shared.flows.erasure import erasure
+from shared.flows.erasure import Erasure
 from shared.settings import settings
-from shared.store.operator_actions import operator_actions
-from shared.store.quarantine import event_record_id, quarantine
-from shared.store.registrations import registrations
+from shared.store.operator_actions import OperatorActions
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import event_record_id
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.api.samples import ALL_SCOPES, Caller, registration
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
@@ -63,16 +65,16 @@ def shown(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def id_of(account_id: str) -> RegistrationId:
-    return registrations().registration_id(AccountId(account_id))
+    return service().part(Registrations).registration_id(AccountId(account_id))
 
 
 async def messages_of(account_id: str) -> list[str]:
-    return [record.record_id for record in (await erasure().subject(id_of(account_id))).messages]
+    return [record.record_id for record in (await Erasure(service()).subject(id_of(account_id))).messages]
 
 
 async def content(record_id: str) -> bytes | None:
     try:
-        return await quarantine().data((await quarantine().get(record_id)).message)
+        return await service().part(Quarantine).data((await service().part(Quarantine).get(record_id)).message)
     except NotFound:
         return None
 
@@ -104,7 +106,7 @@ async def test_retention_of_one_leaves_the_message_of_the_next_occupant(
     other = held(push, wrong_record(f"N-{unique}", "Nina Ventilator", home))
 
     over = london_day(stack.clock.now()) + timedelta(days=settings().ended_kept_days)
-    done = await erasure().erase_due(registration_id, over)
+    done = await Erasure(service()).erase_due(registration_id, over)
 
     assert done is not None
     assert done.messages == 1
@@ -116,7 +118,7 @@ async def test_a_number_is_found_however_json_writes_it(push: Push, agent: Calle
     agent.create(registration(account_id=account_id))
     escaped = held(push, wrong_record(account_id, "Sally Slash").replace(b"/", b"\\/"))
     assert await messages_of(account_id) == [escaped]
-    await erasure().erase(id_of(account_id), "operator")
+    await Erasure(service()).erase(id_of(account_id), "operator")
     assert await content(escaped) is None
 
 
@@ -125,10 +127,10 @@ async def test_a_wrong_message_about_someone_who_was_erased_before_can_be_erased
 ) -> None:
     account_id = f"E-{unique}"
     agent.create(registration(account_id=account_id))
-    await erasure().erase(id_of(account_id), "operator")
+    await Erasure(service()).erase(id_of(account_id), "operator")
     late = held(push, wrong_record(account_id, "Eve Late"))
     assert await messages_of(account_id) == [late]
-    assert (await erasure().erase(id_of(account_id), "operator")).messages == 1
+    assert (await Erasure(service()).erase(id_of(account_id), "operator")).messages == 1
     assert await content(late) is None
 
 
@@ -141,16 +143,16 @@ async def test_an_account_that_the_register_does_not_know_is_erased_only_if_the_
 
     refused = subject("erase", mistyped)
 
-    assert (refused.returncode, await registrations().get(registration_id)) == (1, None)
+    assert (refused.returncode, await service().part(Registrations).get(registration_id)) == (1, None)
     assert "The register knows no such account." in refused.stdout
     assert await content(record) is not None
-    assert await operator_actions().on(registration_id) == []
+    assert await service().part(OperatorActions).on(registration_id) == []
 
     meant = subject("erase", mistyped, "--yes")
 
     assert meant.returncode == 0, meant.stderr
     assert await content(record) is None
-    assert [action.action for action in await operator_actions().on(registration_id)] == ["erased"]
+    assert [action.action for action in await service().part(OperatorActions).on(registration_id)] == ["erased"]
     backlog = customer(mistyped, [new_mpan()], ["02"], "Zoe Backlog")
     assert push("consume_migration", event("customer.migrated", mistyped, AT, OLD_PLATFORM, unique, backlog)) == 204
     assert agent.get(registration_id).status_code == 410
@@ -171,7 +173,7 @@ async def test_what_names_no_account_or_two_is_listed_for_a_person_to_judge(
     listed = subject("export", account_id)
     assert shown(listed) == []
     assert {nameless, mixed} <= set(listed.stderr.split())
-    assert (await erasure().erase(id_of(account_id), "operator")).ambiguous == (mixed,)
+    assert (await Erasure(service()).erase(id_of(account_id), "operator")).ambiguous == (mixed,)
     assert None not in [await content(nameless), await content(mixed)]
 
     assert shown(subject("export", account_id, "--message", nameless)) == [nameless]
@@ -179,13 +181,13 @@ async def test_what_names_no_account_or_two_is_listed_for_a_person_to_judge(
     assert "1 quarantined messages overwritten" in done.stdout
     assert nameless not in done.stderr
     assert (await content(nameless), await content(mixed) is None) == (None, False)
-    assert [action.action for action in await operator_actions().on(nameless)] == ["exported", "erased"]
+    assert [action.action for action in await service().part(OperatorActions).on(nameless)] == ["exported", "erased"]
 
 
 async def _unreadable(push: Push, data: bytes, marker: str) -> str:
-    before = {record.record_id async for page in quarantine().unreadable() for record in page}
+    before = {record.record_id async for page in service().part(Quarantine).unreadable() for record in page}
     assert push("consume_migration", data, marker=marker) == 204
-    after = {record.record_id async for page in quarantine().unreadable() for record in page}
+    after = {record.record_id async for page in service().part(Quarantine).unreadable() for record in page}
     (new,) = after - before
     return new
 

@@ -25,8 +25,8 @@ from shared.domain.registration import Registration, Status
 from shared.domain.sharing import LawfulBasis
 from shared.errors import Unavailable
 from shared.settings import settings
-from shared.store.documents import documents
-from shared.store.registrations import registrations
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.local.servers import file_handler
 from tests.local.servers import serving as serving_at
 from tests.ops.commands import ops
@@ -72,19 +72,21 @@ async def test_a_canary_that_takes_too_long_is_erased_all_the_same(
 async def check_that_nothing_of_the_canary_is_left() -> None:
     """Only shells, and feed entries that tell the networks nothing."""
     for collection in ("registrations", "changes", "quarantine", "operator_actions", "supply_points"):
-        async for page in documents().pages(collection):
+        async for page in service().documents.pages(collection):
             for stored in page:
                 whole = f"{stored.document_id} {stored.fields}"
                 assert not re.search(f"{canaries.ACCOUNT}|Ops Doctor Canary|{canaries.MPAN}|{canaries.MPRN}", whole)
     entries = [
-        FeedEntry.model_validate_json(one.state) async for page in documents().pages("export_feed") for one in page
+        FeedEntry.model_validate_json(one.state)
+        async for page in service().documents.pages("export_feed")
+        for one in page
     ]
     told = [entry for entry in entries if entry.supply_point.endswith((canaries.MPAN, canaries.MPRN))]
     assert {(entry.recipient, entry.send, entry.state) for entry in told} == {
         ("EELC", Send.NOTHING, None),
         ("SHPR", Send.NOTHING, None),
     }
-    state = await registrations().get(registrations().registration_id(canaries.ACCOUNT))
+    state = await service().part(Registrations).get(service().part(Registrations).registration_id(canaries.ACCOUNT))
     assert state is not None
     assert state.erased_on is not None
 

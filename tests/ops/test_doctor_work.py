@@ -13,7 +13,6 @@ from shared.domain.export_day import Stage
 from shared.errors import GivenUp, InvalidContent, RegistrationUnknown
 from shared.settings import Settings
 from shared.store.documents import Key
-from shared.store.identity import Identity
 from shared.store.quarantine import Quarantine
 from tests.export.world import World, london
 from tests.ops.findings import faults
@@ -33,7 +32,7 @@ async def exported(world: World, **changes: Any) -> Finding:
 
 
 async def test_what_waits_in_quarantine(world: World) -> None:
-    quarantine = Quarantine(world.documents, Identity.of(world.settings))
+    quarantine = world.service.part(Quarantine)
 
     async def says() -> list[str]:
         return [finding.line for finding in await work.quarantined(quarantine, world.settings, world.clock.now())]

@@ -22,8 +22,9 @@ from shared.domain.registration import AccountId
 from shared.errors import InvalidContent
 from shared.messages.legacy import code_of, legacy_needs, translated
 from shared.settings import settings
-from shared.store.quarantine import quarantine
-from shared.store.registrations import registrations
+from shared.store.quarantine import Quarantine
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
@@ -124,7 +125,7 @@ async def test_what_was_quarantined_and_has_been_applied_since_is_applied(tmp_pa
     line = file.read_text().splitlines()[0].encode()
     file.write_bytes(line)
     Journal.of(file, SOURCE).model_copy(update={"published": 1}).keep(file)
-    await quarantine().put(Delivery("t", "s", "1", AT, {}, line, 1), InvalidContent())
+    await service().part(Quarantine).put(Delivery("t", "s", "1", AT, {}, line, 1), InvalidContent())
 
     held = await asyncio.to_thread(ops, "migrate", "status", file)
     assert push("consume_migration", line) == 204
@@ -280,7 +281,7 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
         "failed: invalid-content need_code_unknown": 1,
         "accounted for": 4,
     }
-    store = registrations()
+    store = service().part(Registrations)
     first = await store.get(store.registration_id(AccountId("csv-1")))
     second = await store.get(store.registration_id(AccountId("csv-2")))
     fourth = await store.get(store.registration_id(AccountId("csv-4")))
@@ -347,7 +348,11 @@ async def test_an_account_in_several_rows_keeps_every_need_and_is_reported_by_it
     assert listed == ["account,line", *(f"{(line + 1) // 2},{line + 1}" for line in range(1, 17))]
     assert sum(count for what, count in rows_of(found.stdout).items() if what in ("applied", "stale")) == 17
     for account in accounts:
-        state = await registrations().get(registrations().registration_id(AccountId(account["account_id"])))
+        state = (
+            await service()
+            .part(Registrations)
+            .get(service().part(Registrations).registration_id(AccountId(account["account_id"])))
+        )
         assert state is not None
         assert [need.code for need in state.registration.needs] == ["02", "08"]
         assert state.registration.review_due_on == state.day

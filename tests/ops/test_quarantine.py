@@ -21,9 +21,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ops.running import operator
 from shared.digest import digest
 from shared.domain.registration import AccountId
-from shared.store.operator_actions import operator_actions
-from shared.store.quarantine import QuarantineStatus, quarantine
-from shared.store.registrations import registrations
+from shared.store.operator_actions import OperatorActions
+from shared.store.quarantine import Quarantine
+from shared.store.quarantine_records import QuarantineStatus
+from shared.store.registrations import Registrations
+from shared.store.service import service
 from tests.messages.conftest import Push, push
 from tests.messages.events import customer, event, new_mpan
 from tests.ops.commands import ops
@@ -49,8 +51,8 @@ def kept(push: Push, **told: Any) -> str:
 
 
 async def told(record_id: str) -> dict[str, Any]:
-    record = await quarantine().get(record_id)
-    whole: dict[str, Any] = json.loads(await quarantine().data(record.message))
+    record = await service().part(Quarantine).get(record_id)
+    whole: dict[str, Any] = json.loads(await service().part(Quarantine).data(record.message))
     return whole
 
 
@@ -78,7 +80,7 @@ async def test_shows_a_message_masked_and_whole_only_with_a_reason(push: Push) -
 
     whole = ops("quarantine", "show", record_id, "--reveal", "--reason", "customer on the phone")
     assert SECRET in whole.stdout
-    noted = [(action.action, action.reason) for action in await operator_actions().on(record_id)]
+    noted = [(action.action, action.reason) for action in await service().part(OperatorActions).on(record_id)]
     assert noted == [("shown", None), ("revealed", "customer on the phone")]
 
 
@@ -96,7 +98,7 @@ async def test_shows_what_is_no_event_without_harm(data: bytes, masked: str, who
     assert push("consume_migration", data, marker=marker) == 204
     (record_id,) = [
         record.record_id
-        async for page in quarantine().records(QuarantineStatus.FAILED)
+        async for page in service().part(Quarantine).records(QuarantineStatus.FAILED)
         for record in page
         if record.message.attributes.get("marker") == marker
     ]
@@ -131,7 +133,7 @@ async def test_discards_with_a_reason_and_keeps_the_message(push: Push) -> None:
     answer = ops("quarantine", "discard", record_id, "--reason", "test customer of the old platform")
 
     assert answer.stdout == f"{record_id} discarded\n"
-    assert (await quarantine().get(record_id)).status == "discarded"
+    assert (await service().part(Quarantine).get(record_id)).status == "discarded"
     again = ops("quarantine", "discard", record_id, "--reason", "twice")
     assert again.stdout == f"{record_id} discarded\n"
 
@@ -181,16 +183,16 @@ async def test_once_the_mapping_is_mended_a_replay_empties_the_quarantine_and_a_
         assert answer.returncode == 0, answer.stderr
         assert answer.stdout.startswith("3 published again.")
         until = time.monotonic() + 30
-        while any([(await quarantine().get(one)).status != "resolved" for one in ids]):
+        while any([(await service().part(Quarantine).get(one)).status != "resolved" for one in ids]):
             assert time.monotonic() < until
             time.sleep(0.1)  # noqa: ASYNC251 - nothing else runs here
 
     left = ops("quarantine", "list", "--problem", problem, "--limit", "1000").stdout
     assert not any(one in left for one in ids)
     for one in ids:
-        record = await quarantine().get(one)
-        account = AccountId(json.loads(await quarantine().data(record.message))["subject"])
-        state = await registrations().get(registrations().registration_id(account))
+        record = await service().part(Quarantine).get(one)
+        account = AccountId(json.loads(await service().part(Quarantine).data(record.message))["subject"])
+        state = await service().part(Registrations).get(service().part(Registrations).registration_id(account))
         assert state is not None
         assert [need.code for need in state.registration.needs] == ["08", "25"]
         assert state.registration.version == 1

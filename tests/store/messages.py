@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+from shared.domain.account_events import apply_account_event
 from shared.domain.aspects import Statement
 from shared.domain.changes import Origin
-from shared.domain.lifecycle import apply_account_event, migrate
+from shared.domain.migration import migrate
 from shared.domain.registration import Fact, RegistrationInput
 from shared.domain.supply_points import SupplyPoint
-from shared.store.registrations import ChangeRequest, Outcome
+from shared.store.change_requests import ChangeRequest
+from shared.store.registrations import Outcome
 from tests.export.world import World
 
 SOURCE = "//test"

@@ -9,7 +9,6 @@ from shared.domain.changes import ChangeKind
 from shared.domain.registration import RegistrationState, Status
 from shared.flows.expiry import Expiry
 from shared.messages.account_events import AccountClosed, AccountClosedData, statement_of
-from shared.store.due_dates import DueDates
 from tests.export.world import World, account, london
 from tests.store.messages import event, migrated
 
@@ -45,7 +44,7 @@ async def state(world: World) -> RegistrationState:
 async def night(world: World, slot: str) -> int:
     """How many registrations a run of `expire_needs` ends."""
     world.at(slot)
-    job = Expiry(world.documents, world.store, DueDates(world.documents), world.settings)
+    job = Expiry(world.service)
     return (await job.advance(london(slot)))["closed"]
 
 
@@ -77,7 +76,7 @@ async def test_a_registration_stays_on_its_accounts_last_day_and_ends_after_it(w
 
     after = await state(world)
     assert (after.registration.status, after.registration.closes_on) == (Status.ENDED, None)
-    assert (after.registration.held(), after.ended_on) == ({}, WEDNESDAY + timedelta(days=1))
+    assert (after.registration.assigned(), after.ended_on) == ({}, WEDNESDAY + timedelta(days=1))
     await world.run("2026-11-26 02:05")
     assert len(world.at_networks()) == 1
     await world.run("2026-11-27 02:05")

@@ -47,8 +47,8 @@ class Erasing:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.erasure = Erasure(world.documents, world.identity, world.settings)
-        self.quarantine = Quarantine(world.documents, world.identity)
+        self.erasure = Erasure(world.service)
+        self.quarantine = world.service.part(Quarantine)
 
     async def erase(self, number: int) -> Overwritten:
         return await self.erasure.erase(self.world._id(number), "operator")
@@ -389,7 +389,7 @@ async def test_deletes_stay_so_that_they_can_be_sent_again(world: World, erasing
 
     assert len(await erasing.holding(NEW)) > 0
     await erasing.erase(2)
-    assert await Resend(world.documents, world.identity, "operator").day(date(2026, 11, 26), ["EELC"]) == 1
+    assert await Resend(world.service, "operator").day(date(2026, 11, 26), ["EELC"]) == 1
     sent = [entry.send.value for entry in await _feed(world, date(2026, 11, 27))]
     assert sent == ["delete"]
 
@@ -549,8 +549,9 @@ def _name(name: str, number: int) -> str:
 def _another_process(world: World) -> World:
     """The same register with connections of its own."""
     other = copy.copy(world)
-    other.documents = Documents(world.name, "(default)", world.clock)
-    other.store = Registrations(other.documents, world.identity)
+    other.service = world.served_by(Documents(world.name, "(default)", world.clock))
+    other.documents = other.service.documents
+    other.store = other.service.part(Registrations)
     return other
 
 

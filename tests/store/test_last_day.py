@@ -5,7 +5,6 @@ from datetime import date
 from shared.domain.aspects import Statement
 from shared.domain.registration import Status
 from shared.flows.expiry import Expiry
-from shared.store.due_dates import DueDates
 from tests.export.world import World, london
 from tests.store.messages import event
 
@@ -18,7 +17,7 @@ async def test_a_change_after_the_last_day_and_before_the_calendars_run_keeps_th
 
     slot = london("2026-11-25 00:15")
     world.at("2026-11-25 00:15")
-    job = Expiry(world.documents, world.store, DueDates(world.documents), world.settings)
+    job = Expiry(world.service)
     assert (await job.advance(slot))["closed"] == 1
 
     state = await world.store.get(world.store.registration_id(world.account_id(1)))

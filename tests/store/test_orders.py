@@ -154,7 +154,7 @@ class Run:
             for index, claim in enumerate(claims):
                 key = f"mpan:{self.mpans[index]}"
                 fact, holder = state.facts.points.get(key), by_id.get(str(claim.registration_id))
-                if (key in state.registration.held()) != (holder == name):
+                if (key in state.registration.assigned()) != (holder == name):
                     found.append(f"{name} and the claim of {index} differ")
                 if fact is None or not fact.served or not state.registration.status.live or holder == name:
                     continue

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from shared.domain.changes import ChangeKind, Origin
-from shared.domain.lifecycle import Decision, Moment, register
+from shared.domain.decision import Decision, Moment
 from shared.domain.registration import Fact, RegistrationInput, RegistrationState, Status
+from shared.domain.requests import register
 from shared.errors import IdempotencyKeyReused, InvalidContent
-from shared.store.registrations import ChangeRequest, Outcome
+from shared.store.change_requests import ChangeRequest
+from shared.store.registrations import Outcome
 from tests.export.world import World, account
 from tests.store.messages import migrated
 

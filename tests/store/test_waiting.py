@@ -61,7 +61,7 @@ async def test_a_message_applies_all_but_the_supply_point_that_it_waits_for_and_
     first = await move(world, 1, 2, event_id="move")
     assert (first.waiting, first.change.kind) == (True, ChangeKind.AMENDED)
     waiting = await registration(world, 1)
-    assert (waiting.premises, waiting.held()) == (NEW_HOME, {})
+    assert (waiting.premises, waiting.assigned()) == (NEW_HOME, {})
     assert [(notice.pointer, notice.code) for notice in waiting.warnings] == [
         ("/supply_points", "supply_point_waiting")
     ]
@@ -137,7 +137,7 @@ async def test_a_known_accounts_migrated_record_applies_all_but_what_it_waits_fo
     at = world.clock.now() - timedelta(days=1)
     assert (await migrated(world, 1, told, at, "record")).waiting
     after = await registration(world, 1)
-    assert ([str(need.code) for need in after.needs], after.held()) == (["02", "08"], {})
+    assert ([str(need.code) for need in after.needs], after.assigned()) == (["02", "08"], {})
     await world.withdraw(2)
     assert not (await migrated(world, 1, told, at, "record")).waiting
     assert await holder(world, 2) == "A-1"

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from shared.store.documents import Stored
-from shared.store.identity import identity
+from shared.store.service import service
 from tests.world.cast import ACCOUNTS, AREAS, POINTS
 from tests.world.model import Model, Registration
 
@@ -26,12 +26,12 @@ class Record(NamedTuple):
 
 def account_ids() -> dict[str, str]:
     """The accounts by the ids of their registrations."""
-    return {identity().registration_id(account): account for account in ACCOUNTS}
+    return {service().identity.registration_id(account): account for account in ACCOUNTS}
 
 
 def point_ids() -> dict[str, str]:
     """The supply points by the ids of their claims."""
-    return {identity().supply_point_id(point): point for point in POINTS}
+    return {service().identity.supply_point_id(point): point for point in POINTS}
 
 
 def differences(model: Model, stored: Documents, records: dict[str, str]) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _holders(model: Model, stored: Documents) -> Iterator[str]:
             if is_ != should:
                 yield f"{points[key]} should be held by {should or 'nobody'}, and is by {is_ or 'nobody'}"
     for point in POINTS:
-        claim = identity().supply_point_id(point)
+        claim = service().identity.supply_point_id(point)
         if model.holder(point) and ("supply_points", claim) not in stored:
             yield f"{point} should be held by {model.holder(point)}, and is by nobody"
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from shared.digest import digest
-from shared.store.quarantine import event_record_id
+from shared.store.quarantine_records import event_record_id
 from tests.world import cast
 from tests.world.cast import Said
 from tests.world.model import Model, Statement, london_day

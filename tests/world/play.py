@@ -19,7 +19,7 @@ from shared.domain.delivery import REPLAY_OF
 from shared.domain.registration import AccountId
 from shared.errors import Problem
 from shared.store.documents import Stored
-from shared.store.identity import identity
+from shared.store.service import service
 from tests.world import files
 from tests.world.cast import ACCOUNTS, POINTS, Said, body, in_words
 from tests.world.comparison import (
@@ -237,7 +237,7 @@ class Play:
         for account, periods in model.former.items():
             for period in periods:
                 if period.changes is None:
-                    registration_id = identity().registration_id(account)
+                    registration_id = service().identity.registration_id(account)
                     changes = {key: one for (kind, key), one in self.before.items() if kind == "changes"}
                     period.changes = frozenset(
                         key for key, one in changes.items() if one.fields["registration_id"] == registration_id
@@ -339,7 +339,7 @@ class Play:
         )
 
     def _change(self, account: str, words: str, method: str, suffix: str, key: str, body: Any, judge: Any) -> Step:
-        path = f"/v1/registrations/{identity().registration_id(account)}{suffix}"
+        path = f"/v1/registrations/{service().identity.registration_id(account)}{suffix}"
         version = self._version(account, self.stored)
         return self._request(
             words,
@@ -348,7 +348,7 @@ class Play:
         )
 
     def _version(self, account: str, stored: Documents) -> int:
-        known = stored.get(("registrations", identity().registration_id(account)))
+        known = stored.get(("registrations", service().identity.registration_id(account)))
         return int(str(known.fields["version"])) if known else 1
 
     def _request(self, words: str, act: Any, expect: Callable[[Model], tuple[int, str | None]]) -> Step:
@@ -565,7 +565,9 @@ class Play:
         async def act() -> list[tuple[str, str | None]]:
             found = []
             for account in ACCOUNTS:
-                answer = await send("lookup", "GET", f"/v1/registrations/{identity().registration_id(account)}", {})
+                answer = await send(
+                    "lookup", "GET", f"/v1/registrations/{service().identity.registration_id(account)}", {}
+                )
                 found.append((account, str(answer.status)))
             for point in POINTS:
                 fuel, _, number = point.partition(":")

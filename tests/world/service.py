@@ -24,16 +24,16 @@ from google.cloud import storage
 from starlette.requests import Request
 from starlette.responses import Response
 
-import shared.http.api
-import shared.messages.publisher
 import shared.store.due_dates
-import shared.store.quarantine
+import shared.store.quarantine_records
 from shared.clock import Clock, machine_time, rfc3339
-from shared.http.callers import Caller
+from shared.http.callers import Caller, Tokens
+from shared.messages.publisher import Publisher
 from shared.runtime.manifest import SCOPES, read_manifests
 from shared.settings import Settings, settings
-from shared.store.documents import Documents, Stored, documents
-from shared.store.objects import Bucket, bucket
+from shared.store.documents import Documents, Stored
+from shared.store.objects import Bucket, Buckets
+from shared.store.service import service as process
 from tests.world.cuts import CutRpc, Cuts
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +94,7 @@ class Service:
 
     async def _connect(self) -> None:
         """Clients of gRPC belong to the running loop."""
-        documents()._rpc = CutRpc(documents()._rpc, self.cuts)
+        process().documents._rpc = CutRpc(process().documents._rpc, self.cuts)
         #: Looks at the documents without being cut.
         self.looking = Documents(settings().project, settings().database, self.clock)
 
@@ -196,15 +196,15 @@ def running(loop: asyncio.AbstractEventLoop, at: datetime, **changes: str) -> It
             patch.setenv(variable, value)
         patch.setattr(Settings, "clock", lambda _: clock)
         patch.setattr(shared.store.due_dates, "_DIGITS", "0")  # of every account here: sixteen times fewer queries
-        patch.setattr(shared.store.quarantine, "_STATE_BYTES", LARGE_BYTES)  # what is large is small here
+        patch.setattr(shared.store.quarantine_records, "_STATE_BYTES", LARGE_BYTES)  # what is large is small here
         forget_everything()
         client = storage.Client(project=name, credentials=AnonymousCredentials())
         service = Service(clock, loop, client)
         for kind in ("exports", "quarantine"):
             client.create_bucket(f"{name}-{kind}")
-            _cut_bucket(bucket(f"{name}-{kind}"), service.cuts)
-        patch.setattr(shared.messages.publisher, "_client", lambda: _Publisher(service))
-        patch.setattr(shared.http.api, "tokens", _Tokens)
+            _cut_bucket(process().part(Buckets).get(f"{name}-{kind}"), service.cuts)
+        process().part(Publisher)._client = _Publisher(service)
+        process()._parts[Tokens] = _Tokens()
         try:
             yield service
         finally:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from shared.domain.changes import Change, ChangeKind
 from shared.export import d0225, register_csv
-from shared.store.documents import Stored, documents
+from shared.store.documents import Stored
+from shared.store.service import service
 
 
 class Messages(NamedTuple):
@@ -64,7 +65,7 @@ def supply_points_in(files: list[Path]) -> dict[str, list[str]]:
 
 
 async def _all(collection: str, fields: list[str] | None = None) -> list[Stored]:
-    return [stored async for page in documents().pages(collection, fields=fields or ()) for stored in page]
+    return [stored async for page in service().documents.pages(collection, fields=fields or ()) for stored in page]
 
 
 def _reason(stored: Stored) -> str:

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from shared.domain.registration import Status
 from shared.errors import Unavailable
 from shared.runtime.manifest import Manifest, Trigger, read_manifests
-from shared.store.documents import documents
+from shared.store.service import service
 from tools.local.issuer import SCOPES
 from tools.local.layout import BUCKET, FUNCTIONS, Layout
 from tools.pages.api import OPENAPI, about, catalogue
@@ -154,7 +154,7 @@ async def _problem(request: Request) -> Response:
 
 async def _counts() -> list[tuple[str, str]]:
     """How many registrations there are by status, and messages in quarantine."""
-    store = documents()
+    store = service().documents
     wanted = [("registrations", status.value) for status in Status]
     wanted += [("quarantine", status) for status in ("failed", "parked")]
     try:

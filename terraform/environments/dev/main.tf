@@ -1,4 +1,4 @@
-# This environment's values; the environments differ in nothing else. See docs/deploy.md for what each one means.
+# This environment's values. The environments differ only in their values, which docs/deploy.md explains.
 
 terraform {
   required_version = ">= 1.11"
@@ -10,7 +10,7 @@ terraform {
 }
 
 variable "release" {
-  description = "Path of the release manifest; null: the one that `nox -s bundle` has just made."
+  description = "Path of the release file; null: the file of the last `nox -s bundle`."
   type        = string
   default     = null
 }
@@ -53,6 +53,6 @@ module "psr" {
 }
 
 output "psr" {
-  description = "Addresses, the exports' bucket, and the release that is deployed."
+  description = "Addresses, the exports' bucket, and the deployed release."
   value       = module.psr
 }

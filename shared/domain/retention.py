@@ -1,0 +1,35 @@
+"""Retention: since when a registration is not live, and the day on which it is to be erased."""
+
+from datetime import date, timedelta
+
+from shared.domain.erasure import erased_at
+from shared.domain.registration import FormerPeriod, Registration, RegistrationState
+
+
+def period_fields(known: RegistrationState, after: Registration, day: date) -> dict[str, object]:
+    """The fields of a state that a change of status moves: when it ended, and its earlier times on the register."""
+    was_live, is_live = known.registration.status.live, after.status.live
+    if was_live == is_live:
+        return {}
+    return {"ended_on": None, "former": [*known.former, *_period_before(known)]} if is_live else {"ended_on": day}
+
+
+def _period_before(known: RegistrationState) -> list[FormerPeriod]:
+    """The period of a registration that is not live, if it has one."""
+    ended_on = known.erased_on or known.ended_on
+    if ended_on is None:
+        return []
+    return [FormerPeriod(ended_on=ended_on, version=known.registration.version, erased_at=erased_at(known))]
+
+
+def erase_due_on(state: RegistrationState, kept: timedelta) -> date | None:
+    """The first day on which something of a registration is to be erased; None if there is none."""
+    days = [erase_period_on(period, kept) for period in state.former]
+    if state.ended_on:
+        days.append(state.ended_on + kept)
+    return min(days, default=None)
+
+
+def erase_period_on(period: FormerPeriod, kept: timedelta) -> date:
+    """The day on which the history of a former period is to be erased."""
+    return period.ended_on if period.erased_at else period.ended_on + kept

@@ -1,0 +1,50 @@
+"""When to contact a customer: reviews of a registration, and follow-ups while its needs are not known."""
+
+from calendar import monthrange
+from datetime import date, timedelta
+
+from shared.domain.aspects import Profile, Statement
+from shared.domain.needs import NeedInput, medically_dependent
+from shared.domain.registration import Registration, Status
+from shared.policy import Policy
+
+
+def review_due_on(
+    statement: Statement, before: Registration, profile: Profile | None, day: date, policy: Policy
+) -> date:
+    """When to review a registration after a statement; `profile` is None if the statement's does not win.
+
+    A review that is due stays due until the customer has been asked.
+    """
+    if statement.review:
+        return min(day, before.review_due_on)
+    needs_before = [need.submitted for need in before.needs]
+    needs = profile.needs if profile else needs_before
+    if statement.confirmed:
+        return next_review(needs, day, policy)
+    already_due = before.review_due_on <= day
+    if profile is None or (before.status.live and (already_due or needs == needs_before)):
+        return before.review_due_on
+    return next_review(needs, day, policy)
+
+
+def next_review(needs: list[NeedInput], day: date, policy: Policy) -> date:
+    """When to review a registration after `day`: sooner where somebody depends on electricity medically."""
+    dependent = medically_dependent(need.code for need in needs)
+    return _months_later(day, policy.review_months_medically_dependent if dependent else policy.review_months)
+
+
+def follow_up_on(status: Status, before: Registration | None, day: date, policy: Policy) -> date | None:
+    """When to ask for the needs of a pending registration; the date stays while it is pending."""
+    if status is not Status.PENDING:
+        return None
+    already_planned = before.follow_up_on if before else None
+    return already_planned or day + timedelta(days=policy.follow_up_days)
+
+
+def _months_later(day: date, months: int) -> date:
+    """The same day of a later month, or that month's last day."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    _, last_day = monthrange(year, month)
+    return date(year, month, min(day.day, last_day))
