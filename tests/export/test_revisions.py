@@ -80,7 +80,7 @@ async def test_a_change_of_the_tables_before_release_starts_revision_two_next_to
     assert b"|TR01|" in files["2026-11-23/r2/D0225/EELC-1.txt"]
     assert files["2026-11-23/r2/D0225/EELC-1.txt"].startswith(b"ZHV|1XY1000102|")
     await world.parts.write(old[1])
-    assert world.files() == files, "work of the first revision is not wanted any more"
+    assert world.files() == files, "the work of the first revision is no longer needed"
 
 
 async def test_a_day_that_is_to_be_revised_waits_for_its_next_revision_and_cannot_be_released(world: World) -> None:

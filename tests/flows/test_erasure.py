@@ -546,7 +546,7 @@ def _name(name: str, number: int) -> str:
 def _another_process(world: World) -> World:
     """The same register with connections of its own."""
     other = copy.copy(world)
-    other.service = world.served_by(Documents(world.name, "(default)", world.clock))
+    other.service = world.service_over(Documents(world.name, "(default)", world.clock))
     other.documents = other.service.documents
     other.store = other.service.part(Registrations)
     return other

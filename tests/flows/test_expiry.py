@@ -54,7 +54,7 @@ async def run(world: World, slot: str, documents: Documents | None = None) -> di
     """A run of the slot; the clock is there by then."""
     if london(slot) > world.clock.now():
         world.at(slot)
-    service = world.served_by(documents) if documents else world.service
+    service = world.service_over(documents) if documents else world.service
     return dict(await Expiry(service).advance(london(slot)))
 
 

@@ -105,7 +105,7 @@ class World:
         self.published: list[bytes] = []
         self.use(self.bucket)
 
-    def served_by(self, documents: Documents) -> Service:
+    def service_over(self, documents: Documents) -> Service:
         """The same service over other documents."""
         service = Service(self.settings)
         service.clock = self.clock
