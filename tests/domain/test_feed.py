@@ -8,7 +8,7 @@ from shared.domain.feed import effects_of
 from shared.domain.networks import NetworkState, Send
 from shared.domain.recipients import Withheld
 from shared.domain.registration import Registration
-from tests.domain.samples import registration
+from tests.support.registrations import registration
 
 KEY, MPID = "mpan:2200999000017", "SWEB"
 DAY_BEFORE, DAY = date(2026, 11, 23), date(2026, 11, 24)

@@ -15,7 +15,7 @@ from shared.domain.needs import Need, NeedCode
 from shared.domain.networks import NetworkState, Send
 from shared.domain.recipients import Withheld, recipients, recipients_of
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, distributors
-from tests.domain.samples import registration
+from tests.support.registrations import registration
 from tools.local.sample import mpan
 
 _WITHDRAWN = {"status": "withdrawn", "supply_points": {"mpans": [], "mprns": []}}

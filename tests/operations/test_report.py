@@ -19,8 +19,8 @@ from ops.report import _figures as figures
 from shared.domain.changes import Change, ChangeKind
 from shared.domain.needs import categories
 from shared.store.documents import Documents, Stored
-from tests.domain.samples import registration
 from tests.export.world import ROOT, World
+from tests.support.registrations import registration
 from tools.errors import CommandError
 from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
