@@ -73,7 +73,7 @@ def test_a_full_statement_is_about_every_aspect() -> None:
 
 
 def test_a_submission_of_a_registration_has_all_that_was_submitted() -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "alternate_contact": {"name": "Mr B Example", "relationship": "carer"},
         "services": {"language": "cy", "nominee_receives_communications": True},
         "needs": [{"code": "08", "note": "left eye"}, {"code": "29", "youngest_child_born_on": "2024-05-01"}],

@@ -1,6 +1,7 @@
 """The export feed: every state that a network can be in, times every event, on the same day or later."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ OLD: dict[str, NetworkState | None] = {
     "deleted today": state(DAY, had=True, wants=False),
 }
 
-_NO_POINTS = {"supply_points": {"mpans": [], "mprns": []}}
+_NO_POINTS: dict[str, Any] = {"supply_points": {"mpans": [], "mprns": []}}
 EVENTS: dict[str, tuple[Registration, bool]] = {
     "registered": (registration(), False),
     "withdrawn": (registration(status="withdrawn", **_NO_POINTS), False),
@@ -351,7 +352,7 @@ def test_an_entry_belongs_to_a_recipients_file_of_a_day() -> None:
     assert entry(Send.SET).file == "SWEB|2026-11-24"
 
 
-PLAIN = {
+PLAIN: dict[str, Any] = {
     "primary_contact": {"name": "A"},
     "needs": [{"code": "02", "starts_on": "2026-11-01"}],
 }

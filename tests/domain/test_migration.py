@@ -191,7 +191,7 @@ def after(*records: Record) -> RegistrationState:
 
 
 def needs_of(state: RegistrationState) -> list[tuple[str, str | None]]:
-    return [(str(need.code), need.ends_on and need.ends_on.isoformat()) for need in state.registration.needs]
+    return [(str(need.code), need.ends_on.isoformat() if need.ends_on else None) for need in state.registration.needs]
 
 
 BOTH_ORDERS = list(itertools.permutations([Record("a", (("02", None),)), Record("b", (("08", None),))]))

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from shared.domain.aspects import Statement, full_statement, waiting
+from shared.domain.aspects import Profile, Statement, full_statement, waiting
 from shared.domain.notices import (
     notices_after,
     notices_of_due_dates,
@@ -95,7 +95,7 @@ OTHER_NEEDS = registered(needs=[{"code": "02"}]).registration.needs
     ],
 )
 def test_needs_left_out_stay_noted_until_other_needs_are_stated_or_these_confirmed(
-    statement: Statement, profile: object, before: Registration, after: Registration, expected: list[Notice]
+    statement: Statement, profile: Profile | None, before: Registration, after: Registration, expected: list[Notice]
 ) -> None:
     assert notices_after(statement, profile, before, after) == expected
 

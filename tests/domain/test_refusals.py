@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from shared.domain import needs
+from shared.domain.patch import merge_patch
 from shared.domain.refusals import has_lapsed, refuse_impossible_dates, refuse_newly_retired
 from shared.domain.registration import RegistrationInput, RegistrationState
-from shared.errors import InvalidContent
+from shared.errors import FieldError, InvalidContent
 from tests.support.registrations import POLICY, registered, submission
 
 TODAY = date(2026, 11, 23)
@@ -16,11 +17,11 @@ IN_FUTURE = ("date_in_future", "is in the future")
 ENDED = ("need_already_ended", "this need has already ended")
 
 
-def errors(submitted: RegistrationInput, before: RegistrationInput | None = None) -> list[tuple[str, str, str]]:
+def errors(submitted: RegistrationInput, before: RegistrationInput | None = None) -> list[FieldError]:
     try:
         refuse_impossible_dates(submitted, before, TODAY, POLICY)
     except InvalidContent as refused:
-        return [tuple(error) for error in refused.errors]
+        return list(refused.errors)
     return []
 
 
@@ -71,7 +72,7 @@ def test_dates_that_cannot_be_are_refused(changes: dict[str, Any], expected: lis
     assert errors(submission(**changes)) == expected
 
 
-BEFORE = submission(sharing={"recorded_on": "2026-11-30"}, needs=[{"code": "33", "ends_on": "2026-11-01"}])
+REPEATED = {"sharing": {"recorded_on": "2026-11-30"}, "needs": [{"code": "33", "ends_on": "2026-11-01"}]}
 
 
 @pytest.mark.parametrize(
@@ -91,9 +92,8 @@ BEFORE = submission(sharing={"recorded_on": "2026-11-30"}, needs=[{"code": "33",
     ],
 )
 def test_a_repeat_of_what_the_registration_has_is_no_error(changes: dict[str, Any], pointers: list[str]) -> None:
-    whole = {"sharing": {"recorded_on": "2026-11-30"}, "needs": [{"code": "33", "ends_on": "2026-11-01"}]}
-    after = submission(**{**whole, **changes, "sharing": {**whole["sharing"], **changes.get("sharing", {})}})
-    assert [pointer for pointer, _, _ in errors(after, BEFORE)] == pointers
+    after = submission(**merge_patch(REPEATED, changes))
+    assert [error.pointer for error in errors(after, submission(**REPEATED))] == pointers
 
 
 @pytest.mark.parametrize(("ends_on", "lapsed"), [("2026-11-22", True), ("2026-11-23", False), (None, False)])

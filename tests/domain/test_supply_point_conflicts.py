@@ -51,7 +51,7 @@ def test_a_supply_point_that_another_has_by_a_newer_fact_is_not_taken_and_a_revi
 def test_a_supply_point_that_another_has_by_an_older_fact_waits_and_no_review_is_due() -> None:
     decision = migrated(None, EVENT)
     after = yield_supply_points(decision, None, newer=[], older=[MPAN_KEY], fact=EVENT)
-    assert (after.waiting, points(after.state), warnings(after.state)) == ({MPAN_KEY}, [MPRN_KEY], [WAITING])
+    assert (after.waiting, points(after.state), warnings(after.state)) == (frozenset({MPAN_KEY}), [MPRN_KEY], [WAITING])
     assert waits(after.state.facts, EVENT)
     assert after.state.registration.review_due_on == decision.state.registration.review_due_on
 
@@ -68,7 +68,7 @@ def test_the_rest_of_the_decision_is_applied() -> None:
     statement = GAIN._replace(served={OTHER_KEY: True, MPRN_KEY: False})
     decision = after_event(known, statement, "2026-11-25", stated=EVENT)
     after = yield_supply_points(decision, known, newer=[], older=[OTHER_KEY], fact=EVENT)
-    assert (after.kind, after.lost, points(after.state)) == (ChangeKind.AMENDED, {MPRN_KEY}, [MPAN_KEY])
+    assert (after.kind, after.lost, points(after.state)) == (ChangeKind.AMENDED, frozenset({MPRN_KEY}), [MPAN_KEY])
     assert after.state.registration.version == 2
 
 

@@ -17,7 +17,7 @@ from shared.domain.supply_points import (
     supply_point_key,
     supply_point_of,
 )
-from shared.errors import InvalidContent
+from shared.errors import FieldError, InvalidContent
 from tests.support.registrations import mpans
 
 ONE_OF_EACH_DISTRIBUTOR = [
@@ -70,7 +70,7 @@ def test_refuses_every_other_check_digit(number: str) -> None:
 )
 def test_refuses_text_that_is_no_mpan(number: str, code: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPoints(mpans=[number])
+        SupplyPoints.model_validate({"mpans": [number]})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(("mpans", 0), code)]
     assert not number or number not in str(refused.value)
 
@@ -101,7 +101,7 @@ def test_accepts_an_mprn_with_the_right_check_digits(number: str) -> None:
 )
 def test_refuses_text_that_is_no_mprn(number: str, code: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPoints(mprns=[number])
+        SupplyPoints.model_validate({"mprns": [number]})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(("mprns", 0), code)]
 
 
@@ -137,7 +137,7 @@ def test_refuses_supply_points_that_cannot_be(
     mpans: list[str], mprns: list[str], code: str, place: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPointsInput(mpans=mpans, mprns=mprns)
+        SupplyPointsInput.model_validate({"mpans": mpans, "mprns": mprns})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(place, code)]
 
 
@@ -232,11 +232,11 @@ def test_a_registration_with_too_many_supply_points_gains_none(before: range, af
     def points(chosen: range) -> SupplyPoints:
         return SupplyPoints(mpans=[Mpan(numbers[n]) for n in chosen], mprns=[Mprn(MPRNS[n]) for n in chosen])
 
-    problems: list[tuple[str, str, str]] = []
+    problems: list[FieldError] = []
     try:
         refuse_too_many(points(before), points(after))
     except InvalidContent as refused:
-        problems = [tuple(error) for error in refused.errors]
+        problems = list(refused.errors)
     assert problems == [
         (f"/supply_points/{fuel}", "supply_points_too_many", "at most 20 of each fuel") for fuel in fuels
     ]

@@ -1,6 +1,7 @@
 """Text that people write: kept exactly, or refused."""
 
 import unicodedata
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -61,8 +62,8 @@ INVISIBLE = {
 
 @pytest.mark.parametrize("kind", [Name, AddressLine, Note, CallerPassword])
 @pytest.mark.parametrize("text", INVISIBLE.values(), ids=INVISIBLE.keys())
-def test_text_that_is_submitted_needs_a_visible_character(kind: object, text: str) -> None:
-    adapter = TypeAdapter(kind)
+def test_text_that_is_submitted_needs_a_visible_character(kind: Any, text: str) -> None:
+    adapter: TypeAdapter[str] = TypeAdapter(kind)
     with pytest.raises(ValidationError, match="visible character"):
         adapter.validate_python(text, context=SUBMITTED)
     for visible in ("a", ".", "王", "👩", "\u0b95"):
@@ -75,8 +76,8 @@ def test_text_that_was_stored_before_it_needed_one_can_be_read(text: str) -> Non
 
 
 @pytest.mark.parametrize(("kind", "limit"), [(Name, 50), (AddressLine, 40), (Note, 200), (CallerPassword, 10)])
-def test_every_text_has_its_limit(kind: object, limit: int) -> None:
-    adapter = TypeAdapter(kind)
+def test_every_text_has_its_limit(kind: Any, limit: int) -> None:
+    adapter: TypeAdapter[str] = TypeAdapter(kind)
     assert adapter.validate_python("é" * limit) == "é" * limit
     for text in ("é" * (limit + 1), "", "   ", "\u00a0"):
         with pytest.raises(ValidationError):
@@ -136,7 +137,7 @@ def test_the_shortest_and_the_longest_phone_number_are_accepted(given: str) -> N
         (Phone, "12", "phone_invalid", "is not a phone number of 7 to 15 digits"),
     ],
 )
-def test_text_is_refused_with_a_reason(kind: object, text: str, code: str, message: str) -> None:
+def test_text_is_refused_with_a_reason(kind: Any, text: str, code: str, message: str) -> None:
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(kind).validate_python(text)
     assert [(error["type"], error["msg"]) for error in refused.value.errors()] == [(code, message)]
