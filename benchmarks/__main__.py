@@ -16,12 +16,14 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import measures, servers
+from benchmarks.export_day import export_of
 from benchmarks.figures import Figure, as_json, as_table
 from benchmarks.picture import as_svg
-from tests.api.samples import ALL_SCOPES, Caller, registration
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.layout import new_layout
 from tools.local.stack import Stack
 from tools.places import FUNCTIONS
+from tools.synthetic import registration
 
 _RESULTS = Path(__file__).parent / "results"
 _ROUNDS = 5
@@ -89,9 +91,6 @@ def _measured(stack: Stack, peers_python: Path) -> Iterator[Figure]:
 
 
 def _exports(home: Path) -> Iterator[Figure]:
-    """In this process because the day is stored by the export tests' own code."""
-    from tests.export.test_size import export_of  # noqa: PLC0415 - reads the environment that was set above
-
     few, obvious = [], []
     for _ in range(_EXPORT_ROUNDS):
         few.append(asyncio.run(export_of(home, _FEW)))

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import yaml
 from google.cloud.firestore_v1.types import BatchGetDocumentsResponse, CommitRequest, RunQueryResponse
 
-from tests.api.samples import Caller, new_mpan, registration
-from tests.firestore_proxy import FirestoreProxy
+from tools.api_client import Caller
+from tools.firestore_proxy import FirestoreProxy
+from tools.synthetic import new_mpan, registration
 
 _INDEXES = Path(__file__).parents[1] / "terraform" / "firestore_indexes.yaml"
 

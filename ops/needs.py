@@ -16,6 +16,7 @@ from ops.running import operator, run
 from shared.clock import london_day
 from shared.domain.due_dates import ENDING_SOON
 from shared.domain.registration import Registration, RegistrationState
+from shared.store.documents import Collection
 from shared.store.due_dates import DueDate, DueDates
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.registrations import Registrations
@@ -98,7 +99,7 @@ async def _by_date(name: DueDate, within: int) -> AsyncIterator[Due]:
 async def _with_retired_codes() -> AsyncIterator[Due]:
     read = 0
     with Console(stderr=True).status("Reading the register") as status:
-        async for page in service().documents.pages("registrations"):
+        async for page in service().documents.pages(Collection.REGISTRATIONS):
             read += len(page)
             status.update(f"Reading the register: {read:,} registrations")
             for stored in page:

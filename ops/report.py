@@ -21,6 +21,7 @@ from shared.domain.changes import Change
 from shared.domain.needs import categories, labels
 from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
+from shared.store.documents import Collection
 from shared.store.service import service
 from tools.errors import CommandError
 
@@ -170,7 +171,7 @@ async def _by_account() -> AsyncIterator[list[Change]]:
     gathered: list[Change] = []
     read = 0
     with Console(stderr=True).status("Reading the change log") as status:
-        async for page in service().documents.pages("changes"):
+        async for page in service().documents.pages(Collection.CHANGES):
             read += len(page)
             status.update(f"Reading the change log: {read:,} changes")
             for registration_id, changes in _grouped(Change.model_validate_json(stored.state) for stored in page):

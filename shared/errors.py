@@ -20,7 +20,7 @@ class Disposition(StrEnum):
     """How a consumer handles a message that it cannot apply.
 
     `failed`: quarantined, and waits for a person. `parked`: quarantined, and retried later. `retried`: returned to
-    Pub/Sub, which delivers it again. `dropped`: not kept.
+    Pub/Sub, which delivers it again. `dropped`: not stored.
     """
 
     FAILED = "failed"

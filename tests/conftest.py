@@ -11,31 +11,21 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from rich.console import Console
 
 from shared.settings import read_settings
-from shared.store.documents import Documents
 from shared.store.registrations import Registrations
 from shared.store.service import Service
-from tests.firestore_proxy import FirestoreProxy
+from tests.support.proxied_stack import ProxiedStack
 from tools.errors import CommandError
+from tools.firestore_proxy import FirestoreProxy
 from tools.local.emulators import SOURCES
 from tools.local.layout import Layout, new_layout
 from tools.local.stack import Stack
 
-
-class ProxiedStack(NamedTuple):
-    """Functions whose calls to Firestore are counted and can be broken, and this process's own view of their data."""
-
-    stack: Stack
-    proxy: FirestoreProxy
-    service: Service
-    documents: Documents
-    registrations: Registrations
-
+pytest_plugins = ["tests.support.fixtures"]
 
 #: Emulators that ran before the tests. The workers of a parallel run inherit what the first process has found: the
 #: environment that they see is already that of the first process's own stack.

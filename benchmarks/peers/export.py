@@ -15,12 +15,12 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, storage
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from benchmarks.export_day import feed_entry
 from shared.domain.feed import FeedEntry
 from shared.domain.supply_points import supply_point_of
 from shared.export import d0225
 from shared.export.envelope import Envelope
 from shared.export.render import _details
-from tests.export.samples import told
 
 FILE = "EELC|2026-11-23"
 
@@ -42,7 +42,7 @@ def main() -> None:
     count = int(sys.argv[1])
     project = f"peer-{uuid.uuid4().hex[:8]}"
     client = firestore.Client(project=project)
-    sample = told(1).model_dump(mode="json")
+    sample = feed_entry(1).model_dump(mode="json")
     for start in range(0, count, 500):
         batch = client.batch()
         for number in range(start, min(start + 500, count)):

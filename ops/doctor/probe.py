@@ -32,7 +32,7 @@ from shared.flows.erasure import Erasure
 from shared.messages.account_events import SupplyData, SupplyGained
 from shared.messages.events import CloudEvent, CustomerMigrated
 from shared.messages.publisher import Publisher
-from shared.store.documents import Key
+from shared.store.documents import Collection, Key
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.registrations import Registrations
 from shared.store.service import service
@@ -190,7 +190,9 @@ class _Run:
         """The consumers that have stored no change when the time is over."""
         until = time.monotonic() + self._patience_seconds
         while True:
-            changes = await service().documents.batch_get([Key("changes", message.change_id) for message in sent])
+            changes = await service().documents.batch_get(
+                [Key(Collection.CHANGES, message.change_id) for message in sent]
+            )
             missing = [message.consumer for message, change in zip(sent, changes, strict=True) if change is None]
             if not missing or time.monotonic() > until:
                 return missing

@@ -6,7 +6,7 @@ from ops.doctor.finding import Finding, failing, not_checked, ok
 from shared.clock import LONDON, last_closed_day
 from shared.domain.export_day import ExportDay, Stage, folder
 from shared.errors import GivenUp
-from shared.export.manifest import MANIFEST, RELEASED
+from shared.export.day_manifest import DAY_MANIFEST, RELEASED
 from shared.settings import Settings
 from shared.store.exports import Exports
 from shared.store.objects import Bucket
@@ -72,9 +72,9 @@ async def _released(bucket: Bucket, state: ExportDay) -> Finding:
         return failing(
             "export", f"{state.day} is released, but {place}/{RELEASED} is gone: find out who deletes objects"
         )
-    if await bucket.sha256(f"{place}/{MANIFEST}") != state.manifest_sha256:
+    if await bucket.sha256(f"{place}/{DAY_MANIFEST}") != state.manifest_sha256:
         return failing(
-            "export", f"{place}/{MANIFEST} is not the one that was released: find out who writes to the bucket"
+            "export", f"{place}/{DAY_MANIFEST} is not the one that was released: find out who writes to the bucket"
         )
     files = state.sums.files if state.sums else 0
     return ok("export", f"{state.day} is released: {files:,} files, {state.counted:,} supply points")

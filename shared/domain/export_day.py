@@ -87,6 +87,11 @@ class Part(Model):
     counted: int
     result: PartResult | None = None
 
+    @property
+    def name(self) -> str:
+        """The part's name within its day: `EELC-1`."""
+        return f"{self.recipient}-{self.number}"
+
 
 class Sums(Model):
     """A day's results, all recipients together. `unroutable` counts sets whose network nobody knows."""

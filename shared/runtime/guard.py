@@ -34,7 +34,7 @@ async def guarded(operation: str, request: Request, handler: Callable[[], Awaita
         response = problem_response(raised)
     except ClientDisconnect:
         log(Event.CLIENT_DISCONNECTED, operation=operation)
-        return Response(status_code=400)  # reaches nobody
+        return Response(status_code=400)  # the client is gone
     except Exception as error:  # noqa: BLE001 - by design, the last handler
         log_failure(operation, error)
         problem = InternalError()

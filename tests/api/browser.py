@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.servers import file_handler, serving
+from tests.support.servers import file_handler, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 #: The page's origin that the local stack lists.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.api.samples import ALL_SCOPES, Caller
-from tests.conftest import ProxiedStack
+from tests.support.proxied_stack import ProxiedStack
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
 
 

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.api.samples import ALL_SCOPES, Caller, new_account, new_mpan, registration
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
+from tools.synthetic import new_account, new_mpan, registration
 
 ACCOUNTS = st.integers(0, 2)
 POINTS = st.lists(st.integers(0, 3), min_size=1, max_size=2, unique=True)
@@ -47,7 +48,7 @@ class Known:
 
 @dataclass
 class Model:
-    """What should be: registrations by account, outcomes by account and key."""
+    """The expected state: registrations by account, outcomes by account and key."""
 
     known: dict[int, Known] = field(default_factory=dict)
     outcomes: dict[tuple[int, str], tuple[object, Answered]] = field(default_factory=dict)
@@ -204,7 +205,7 @@ class Register(RuleBasedStateMachine):
             )
 
     def teardown(self) -> None:
-        """The history tells each version once, in order."""
+        """The history has each version once, in order."""
         for number, known in getattr(self, "model", Model()).known.items():
             changes = self.caller.changes(self.ids[number], page_size=100).json()["changes"]
             made = [change["version"] for change in changes if change["kind"] != "no_change"]
@@ -218,15 +219,15 @@ class Register(RuleBasedStateMachine):
     def id_of(self, account: int) -> str:
         return self.ids.get(account, "00000000-0000-8000-8000-000000000000")
 
-    def compare(self, answer: httpx.Response, account: int, key: str | None, told: object, expect: Any) -> None:
+    def compare(self, answer: httpx.Response, account: int, key: str | None, submitted: object, expect: Any) -> None:
         """With a key that had an outcome, the outcome; else what the model says now."""
         expected: Answered
         first = self.model.outcomes.get((account, key)) if key else None
         if first is None:
             expected = expect()
             if key and expected.problem is None:
-                self.model.outcomes[account, key] = (told, expected)
-        elif first[0] == told:
+                self.model.outcomes[account, key] = (submitted, expected)
+        elif first[0] == submitted:
             expected = first[1]
             assert answer.headers["Idempotent-Replayed"] == "true"
         else:

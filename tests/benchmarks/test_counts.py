@@ -13,11 +13,11 @@ import pytest
 
 from benchmarks.counts import OPERATIONS, Callers, measured
 from shared.runtime.manifest import read_manifests
-from tests.api.samples import ALL_SCOPES, Caller, registration
-from tests.conftest import ProxiedStack
-from tests.messages.events import consumer_of, event
+from tests.support.proxied_stack import ProxiedStack
+from tools.api_client import ALL_SCOPES, Caller
 from tools.local.layout import Layout, child_environment
 from tools.places import FUNCTIONS
+from tools.synthetic import consumer_of, event, registration
 
 _keys = itertools.count(1)
 #: Packages that take long to import, each of which only some functions need.

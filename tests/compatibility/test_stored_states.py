@@ -29,7 +29,7 @@ from tests.compatibility.snapshot import (
     stored_documents,
     write_states,
 )
-from tests.export.world import World
+from tests.support.register_world import World
 
 MODELS: dict[str, type[Model]] = {
     "registrations": RegistrationState,

@@ -12,7 +12,7 @@ from tests.crashes.forks import Forks, Work
 from tests.crashes.picture import Picture, difference
 from tests.crashes.samples import Step, deliver
 from tests.crashes.world import BEGIN, Proxies, Snapshot, World
-from tests.firestore_proxy import Fault
+from tools.firestore_proxy import Fault
 from tools.local.layout import Layout
 
 #: What can happen to a call that changes nothing, and to any other.

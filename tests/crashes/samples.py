@@ -7,8 +7,8 @@ from typing import Any
 from shared.store.quarantine_records import event_record_id
 from tests.crashes.forks import Call, Work
 from tests.crashes.world import World, london, push, scheduled
-from tests.messages.events import event
 from tools.local.sample import mpan, mprn
+from tools.synthetic import event
 
 Step = Callable[[World], None]
 

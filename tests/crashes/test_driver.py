@@ -3,7 +3,7 @@
 from tests.crashes.driver import Crashes, CutPoint, Operation
 from tests.crashes.samples import migrated, send, wrong
 from tests.crashes.world import ops
-from tests.firestore_proxy import Cut, Fault
+from tools.firestore_proxy import Cut, Fault
 
 
 def test_the_nth_call_since_a_point_meets_the_fault_and_others_pass() -> None:

@@ -24,8 +24,8 @@ from shared.clock import LONDON, SimulatedClock
 from shared.runtime.manifest import read_manifests
 from tests.crashes.forks import ROOT, Call, Command, Forks, Work
 from tests.crashes.picture import Picture, picture_of
-from tests.firestore_proxy import Cut, Fault, FirestoreProxy
-from tests.storage_proxy import StorageProxy
+from tests.support.storage_proxy import StorageProxy
+from tools.firestore_proxy import Cut, Fault, FirestoreProxy
 from tools.local.layout import Layout, child_environment
 from tools.local.wiring import publisher
 

@@ -13,7 +13,7 @@ import pytest
 from google.cloud import storage
 from google.cloud.monitoring_dashboard_v1 import Dashboard
 
-from tests.operations.alerts import alerts, chart_queries
+from tests.support.alerts import alerts, chart_queries
 from tools.bundle.resources import addresses, table
 from tools.local.layout import Layout
 from tools.places import ROOT

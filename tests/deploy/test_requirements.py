@@ -65,7 +65,8 @@ def test_a_bundle_requires_what_the_metadata_of_its_packages_ask_for(name: str) 
     locked = {pin.name for pin in read_lock(bundle.read("requirements.txt").decode()) if pin.applies()}
     direct = {canonicalize_name(one.name): one for one in asked(ROOT / "requirements" / "functions.in")}
     base = {canonicalize_name(one.name) for one in asked(ROOT / "requirements" / "base.in")}
-    waiting = [direct[package] for package in base | set(BUILT.release.functions[name].manifest.packages)]
+    own = map(canonicalize_name, BUILT.release.functions[name].manifest.packages)
+    waiting = [direct[package] for package in {*base, *own}]
     needed: set[tuple[str, str]] = set()
     while waiting:
         wanted = waiting.pop()

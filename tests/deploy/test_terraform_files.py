@@ -34,7 +34,8 @@ def plain(value: Any) -> Any:
 def values(environment: str) -> dict[str, Any]:
     """The arguments of the module in an environment's folder."""
     (module,) = read(TERRAFORM / "environments" / environment / "main.tf")["module"]
-    return plain(module)["psr"]
+    arguments: dict[str, Any] = plain(module)["psr"]
+    return arguments
 
 
 def test_environments_differ_in_values_only() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.log import Event
 from shared.settings import PREFIX, Settings
-from tests.ops.commands import unknown_commands
+from tests.support.commands import unknown_commands
 from tools.places import ROOT
 
 MAKEFILE, NOXFILE = ROOT / "Makefile", ROOT / "noxfile.py"

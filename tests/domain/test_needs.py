@@ -1,18 +1,12 @@
-"""Needs codes (DTC J1699): which live, which carry an end, and when code 29 ends."""
+"""Needs codes (DTC J1699): which are live, which need an end, and when code 29 ends."""
 
 import json
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from datetime import date
-from pathlib import Path
+from datetime import MAXYEAR, date
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from shared import data
-from shared.data import TableError
+from shared.domain import needs
 from shared.domain.needs import (
     Need,
     NeedCode,
@@ -20,11 +14,16 @@ from shared.domain.needs import (
     birthday,
     categories,
     end_of,
+    holds_on,
     labels,
+    live_codes,
     medically_dependent,
+    newly_retired,
+    of_both,
+    on_register,
     outage_tier,
 )
-from tools.places import ROOT
+from tests.support.registrations import submission
 
 LIVE = [
     "01",
@@ -76,7 +75,7 @@ def test_accepts_every_live_code(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", [*NEVER_USED, "10", "00", "38", "99", "1", "001", "", " 01", "०१", "A1"])
-def test_refuses_code_10_the_gaps_and_what_is_no_code(code: str) -> None:
+def test_refuses_code_10_the_gaps_and_text_that_is_no_code(code: str) -> None:
     with pytest.raises(ValidationError) as refused:
         NeedInput.model_validate({"code": code})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(("code",), "need_code_unknown")]
@@ -153,47 +152,147 @@ def test_the_most_urgent_need_decides(codes: list[str], tier: int | None, depend
     assert (outage_tier(needs), medically_dependent(needs)) == (tier, dependent)
 
 
-def test_what_was_told_leaves_out_a_computed_end() -> None:
+def test_a_need_as_submitted_leaves_out_a_computed_end() -> None:
     born = date(2024, 5, 1)
     need = Need(code=NeedCode("29"), starts_on=date(2026, 1, 1), ends_on=date(2030, 5, 1), youngest_child_born_on=born)
     assert need.submitted == NeedInput(code=NeedCode("29"), youngest_child_born_on=born)
 
 
+def test_a_need_as_submitted_keeps_its_end_and_its_note() -> None:
+    need = Need(code=NeedCode("33"), starts_on=date(2026, 1, 1), ends_on=date(2027, 1, 31), note="home from hospital")
+    assert need.submitted == NeedInput(code=NeedCode("33"), ends_on=date(2027, 1, 31), note="home from hospital")
+    young = Need(code=NeedCode("29"), starts_on=date(2026, 1, 1), youngest_child_born_on=date(2024, 5, 1), note="twins")
+    assert young.submitted.note == "twins"
+
+
+def test_a_category_is_the_row_of_its_code() -> None:
+    category = NeedCode("02").category
+    assert (category.code, category.temporary, category.medically_dependent, category.outage_tier) == (
+        "02",
+        False,
+        True,
+        1,
+    )
+    assert (category.relevant_to, category.retired) == (categories()["02"].relevant_to, False)
+    assert category.relevant_to
+
+
+def test_a_code_is_described_to_callers_by_the_live_codes() -> None:
+    assert TypeAdapter(NeedCode).json_schema() == {"type": "string", "enum": LIVE}
+    assert NeedInput.model_json_schema()["properties"]["code"] == {"type": "string", "enum": LIVE, "title": "Code"}
+
+
+def test_codes_are_read_strictly() -> None:
+    for wrong in (2, None, b"02"):
+        with pytest.raises(ValidationError):
+            NeedInput.model_validate({"code": wrong})
+
+
 @pytest.fixture
-def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Tables of the test's own."""
-    shutil.copytree(data.FOLDER, tmp_path / "data")
-    monkeypatch.setattr(data, "FOLDER", tmp_path / "data")
-    for table in (categories, labels):
-        table.cache_clear()
-    yield tmp_path / "data"
-    for table in (categories, labels):
-        table.cache_clear()
+def retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code 08 is retired."""
+    changed = dict(categories())
+    changed["08"] = changed["08"]._replace(retired=True)
+    monkeypatch.setattr(needs, "categories", lambda: changed)
+
+
+@pytest.mark.usefixtures("retired")
+def test_a_retired_code_is_valid_and_not_live() -> None:
+    assert NeedCode.parse("08") == "08"
+    assert live_codes() == [code for code in LIVE if code != "08"]
+
+
+@pytest.mark.usefixtures("retired")
+@pytest.mark.parametrize(
+    ("codes", "before", "pointers"),
+    [
+        (["02"], [], []),
+        (["08"], [], ["/needs/0/code"]),
+        (["02", "08"], ["02"], ["/needs/1/code"]),
+        (["02", "08"], ["08"], []),
+    ],
+)
+def test_a_retired_code_cannot_be_added(codes: list[str], before: list[str], pointers: list[str]) -> None:
+    submitted = [NeedInput(code=NeedCode(code)) for code in codes]
+    known = [Need(code=NeedCode(code), starts_on=date(2026, 1, 1)) for code in before]
+    errors = newly_retired(submitted, known)
+    assert [error.pointer for error in errors] == pointers
+    assert {(error.code, error.detail) for error in errors} <= {
+        ("need_code_retired", "is retired: it stays on a registration that has it, and cannot be added")
+    }
 
 
 @pytest.mark.parametrize(
-    ("row", "fault"),
+    ("born", "age", "expected"),
     [
-        pytest.param("10,no,no,both,3,no", "need_labels.csv: has no label for 10, which needs.csv has", id="no label"),
-        pytest.param("10,maybe,no,both,3,no", "needs.csv, code 10: temporary must be yes or no", id="maybe"),
-        pytest.param("10,no,no,both,4,no", "needs.csv, code 10: outage_tier must be 1 or 2 or 3", id="another tier"),
-        pytest.param("10,no,no", "needs.csv, line 31: has 3 cells, and the table has 6 columns", id="cells missing"),
+        ("2024-02-29", 1, "2025-03-01"),
+        ("2024-02-29", 4, "2028-02-29"),
+        ("2024-05-01", 0, "2024-05-01"),
+        pytest.param(f"{MAXYEAR - 6}-12-30", 6, f"{MAXYEAR}-12-30", id="in the calendar's last year"),
+        pytest.param(f"{MAXYEAR - 5}-05-01", 6, f"{MAXYEAR}-12-31", id="beyond the calendar"),
     ],
 )
-def test_a_code_that_is_not_whole_is_refused_when_the_table_loads(tables: Path, row: str, fault: str) -> None:
-    with (tables / "needs.csv").open("a") as file:
-        file.write(f"{row}\n")
-    with pytest.raises(TableError) as refused:
-        categories()
-    assert str(refused.value) == fault
+def test_a_birthday_is_the_day_on_which_an_age_is_reached(born: str, age: int, expected: str) -> None:
+    assert birthday(date.fromisoformat(born), age).isoformat() == expected
 
 
-def test_a_registration_may_have_as_many_needs_as_there_are_codes(tables: Path) -> None:
-    """In a process of its own: limits are set when the models are imported."""
-    code = "from shared import data; from pathlib import Path; import sys; data.FOLDER = Path(sys.argv[1]); "
-    code += "from shared.domain.registration import RegistrationInput as I; "
-    code += "print(I.model_json_schema()['properties']['needs']['maxItems'])"
-    for name, row in {"needs.csv": "38,no,no,both,3,no", "need_labels.csv": "38,DTC 16,Needs a hand"}.items():
-        (tables / name).write_text(f"{(tables / name).read_text()}{row}\n")
-    done = subprocess.run((sys.executable, "-c", code, tables), cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{len(LIVE) + 1}\n"
+@pytest.mark.parametrize(
+    ("ends_on", "holds"),
+    [(None, True), (date(2026, 11, 22), False), (date(2026, 11, 23), True), (date(2026, 11, 24), True)],
+)
+def test_a_need_holds_until_its_last_day(ends_on: date | None, *, holds: bool) -> None:
+    assert holds_on(ends_on, date(2026, 11, 23)) is holds
+
+
+def need(code: str, **fields: str | None) -> NeedInput:
+    return NeedInput.model_validate_json(json.dumps({"code": code, **fields}))
+
+
+BORN = {"youngest_child_born_on": "2024-05-01"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        pytest.param([need("08")], [need("02")], [need("02"), need("08")], id="different codes, by code"),
+        pytest.param(
+            [need("33", ends_on="2027-01-31")],
+            [need("33", ends_on="2027-01-30")],
+            [need("33", ends_on="2027-01-31")],
+            id="the later end",
+        ),
+        pytest.param([need("22", ends_on="2027-01-31")], [need("22")], [need("22")], id="no end"),
+        pytest.param(
+            [need("29", **BORN)],
+            [need("29", youngest_child_born_on="2024-05-02")],
+            [need("29", youngest_child_born_on="2024-05-02")],
+            id="the younger child",
+        ),
+        pytest.param([need("08")], [need("08", note="a")], [need("08", note="a")], id="a note"),
+        pytest.param([need("08", note="b")], [need("08", note="a")], [need("08", note="b")], id="the later note"),
+        pytest.param([], [need("08")], [need("08")], id="none"),
+    ],
+)
+def test_of_two_needs_with_one_code_the_one_that_holds_longer_stays(
+    one: list[NeedInput], other: list[NeedInput], both: list[NeedInput]
+) -> None:
+    assert of_both(one, other) == of_both(other, one) == both
+
+
+def test_needs_are_put_on_the_register_by_code() -> None:
+    submitted = submission(
+        needs=[{"code": "29", **BORN, "note": "twins"}, {"code": "33", "ends_on": "2027-01-31"}, {"code": "02"}]
+    ).needs
+    before = [Need(code=NeedCode("02"), starts_on=date(2025, 1, 1), note="older note")]
+    today = date(2026, 11, 23)
+    assert on_register(submitted, before, today, young_child_until_birthday=5) == [
+        Need(code=NeedCode("02"), starts_on=date(2025, 1, 1)),
+        Need(
+            code=NeedCode("29"),
+            starts_on=today,
+            ends_on=date(2029, 5, 1),
+            youngest_child_born_on=date(2024, 5, 1),
+            note="twins",
+        ),
+        Need(code=NeedCode("33"), starts_on=today, ends_on=date(2027, 1, 31)),
+    ]

@@ -1,4 +1,4 @@
-"""The recipient table: who is told of which supply point, and that a new recipient is a row."""
+"""The recipient table: which recipient gets which supply point, and that a new recipient is a row."""
 
 import csv
 import io
@@ -13,16 +13,17 @@ from shared.domain import recipients as table
 from shared.domain.feed import FeedEntry, effects_of
 from shared.domain.needs import Need, NeedCode
 from shared.domain.networks import NetworkState, Send
-from shared.domain.recipients import Withheld, recipients, recipients_of
-from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, distributors
-from tests.domain.samples import registration
+from shared.domain.recipients import Recipient, Withheld, may_know, recipients, recipients_of, tables, why_withheld
+from shared.domain.sharing import LawfulBasis
+from shared.domain.supply_points import Fuel, Mpan, Mprn, SupplyPoint, distributors
+from tests.support.registrations import registration
 from tools.local.sample import mpan
 
 _WITHDRAWN = {"status": "withdrawn", "supply_points": {"mpans": [], "mprns": []}}
 DAY, DAY_BEFORE = date(2026, 11, 24), date(2026, 11, 23)
 WATER = {
     "profile": "water company",
-    "purpose": "Alternative water for who depends on it",
+    "purpose": "Alternative water for households that depend on it",
     "supply_points": "mpan",
     "route": "postcode_areas BS BA",
     "recipient_id": "WSXW",
@@ -60,15 +61,15 @@ def forget() -> None:
 
 
 @pytest.mark.parametrize(
-    ("point", "told"),
+    ("point", "expected"),
     [
         *(pytest.param(Mpan(mpan(d.distributor_id, 1)), [d.mpid], id=d.operator) for d in distributors().values()),
         pytest.param(Mpan(mpan("39", 1)), ["unroutable"], id="an unknown distributor"),
         pytest.param(Mprn("9900000104"), ["SHPR"], id="gas"),
     ],
 )
-def test_each_supply_point_has_its_recipient(point: SupplyPoint, told: list[str]) -> None:
-    assert [recipient.recipient_id for recipient in recipients_of(point, "BS1 4DJ")] == told
+def test_each_supply_point_has_its_recipient(point: SupplyPoint, expected: list[str]) -> None:
+    assert [recipient.recipient_id for recipient in recipients_of(point, "BS1 4DJ")] == expected
 
 
 def test_ids_and_file_codes_are_each_recipients_own() -> None:
@@ -103,7 +104,7 @@ def test_a_former_recipient_gets_nothing_and_has_a_name_of_its_own(changes: dict
 
 
 @pytest.mark.usefixtures("water")
-def test_a_former_recipient_is_told_of_no_supply_point() -> None:
+def test_a_former_recipient_gets_no_supply_point() -> None:
     former = {"route": "former", "recipient_id": "OLDN", "file_code": "F1", "codes": "", "lawful_bases": ""}
     add(WATER | former)
     assert "OLDN" in recipients()
@@ -114,7 +115,7 @@ def test_a_former_recipient_is_told_of_no_supply_point() -> None:
 @pytest.mark.parametrize(
     ("changes", "known", "sent"),
     [
-        pytest.param({}, None, (Send.SET, None, ["37"]), id="told what it may know"),
+        pytest.param({}, None, (Send.SET, None, ["37"]), id="the needs that it may know"),
         pytest.param(
             {"needs": [{"code": "02", "starts_on": "2026-11-01"}]},
             None,
@@ -157,7 +158,7 @@ def _sent(entry: FeedEntry) -> tuple[Send, Withheld | None, list[str]]:
     return entry.send, entry.withheld, [str(need.code) for need in entry.state.needs] if entry.state else []
 
 
-def test_what_a_recipient_without_a_row_has_stays_noted_and_nothing_is_sent() -> None:
+def test_the_view_of_a_recipient_without_a_row_is_kept_and_nothing_is_sent() -> None:
     key, state = f"mpan:{mpan('22', 1)}", NetworkState(day=DAY_BEFORE, had=False, wants=True)
     effects = effects_of(registration(**_WITHDRAWN), {key: {"GONE": state}}, DAY)
     assert [entry for entry in effects.entries if entry.recipient == "GONE"] == []
@@ -166,7 +167,109 @@ def test_what_a_recipient_without_a_row_has_stays_noted_and_nothing_is_sent() ->
 
 def test_needs_keep_their_order_and_words() -> None:
     need = Need(code=NeedCode("33"), starts_on=DAY, ends_on=date(2027, 1, 31), note="home from hospital")
-    told = registration().model_copy(update={"needs": [need], "updated_at": datetime.now(UTC)})
-    entry = next(e for e in effects_of(told, {}, DAY).entries if e.recipient == "SWEB")
+    after = registration().model_copy(update={"needs": [need], "updated_at": datetime.now(UTC)})
+    entry = next(e for e in effects_of(after, {}, DAY).entries if e.recipient == "SWEB")
     assert entry.state is not None
     assert [(n.code, n.ends_on, n.note) for n in entry.state.needs] == [("33", date(2027, 1, 31), "home from hospital")]
+
+
+@pytest.mark.usefixtures("water")
+@pytest.mark.parametrize(
+    ("point", "postcode", "expected"),
+    [
+        pytest.param(Mpan(mpan("22", 1)), "BS1 4DJ", ["SWEB", "WSXW"], id="in its area"),
+        pytest.param(Mpan(mpan("22", 1)), "BA1 1AA", ["SWEB", "WSXW"], id="in its other area"),
+        pytest.param(Mpan(mpan("22", 1)), "B1 1AA", ["SWEB"], id="an area whose name is the beginning of its own"),
+        pytest.param(Mprn("9900000104"), "BS1 4DJ", ["SHPR"], id="the other fuel"),
+    ],
+)
+def test_an_area_is_the_letters_of_the_postcode(point: SupplyPoint, postcode: str, expected: list[str]) -> None:
+    assert [recipient.recipient_id for recipient in recipients_of(point, postcode)] == expected
+
+
+@pytest.mark.usefixtures("water")
+def test_a_recipient_is_its_row() -> None:
+    assert recipients()["WSXW"] == Recipient(
+        "WSXW",
+        "W1",
+        table.Profile(
+            profile="water company",
+            purpose="Alternative water for households that depend on it",
+            supply_points=Fuel.ELECTRICITY,
+            route=table.Route("postcode_areas", frozenset({"BS", "BA"})),
+            folder="water",
+            format="csv",
+            codes=frozenset({"03", "37"}),
+            lawful_bases=frozenset({LawfulBasis.EXPLICIT_CONSENT}),
+        ),
+    )
+
+
+def test_every_distributor_has_the_row_of_the_distributors() -> None:
+    one, other, unroutable = (recipients()[name] for name in ("SWEB", "EELC", "unroutable"))
+    assert one.profile == other.profile == unroutable.profile
+    assert (one.file_code, other.file_code, unroutable.file_code) == ("22", "10", "00")
+    assert one.profile.route == table.Route("distributor", frozenset())
+
+
+@pytest.mark.usefixtures("water")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"recipient_id": "OTHR"}, id="a file code that another has"),
+        pytest.param({"file_code": "W2"}, id="an id that another has"),
+        pytest.param({"recipient_id": "OTHR", "file_code": "W"}, id="a file code of one character"),
+        pytest.param({"recipient_id": "OTHR", "file_code": "W23"}, id="a file code of three characters"),
+    ],
+)
+def test_rows_with_the_same_names_are_refused(changes: dict[str, str]) -> None:
+    add(WATER | changes)
+    with pytest.raises(ValueError, match=r"^recipients\.csv: ids and file codes must differ"):
+        recipients()
+
+
+@pytest.mark.usefixtures("water")
+def test_two_rows_may_have_one_profile() -> None:
+    add(WATER | {"recipient_id": "OTHR", "file_code": "W2"})
+    assert recipients()["OTHR"].profile == recipients()["WSXW"].profile
+
+
+@pytest.mark.usefixtures("water")
+@pytest.mark.parametrize(
+    ("recipient", "code", "may"), [("WSXW", "03", True), ("WSXW", "02", False), ("SWEB", "02", True)]
+)
+def test_a_recipient_may_know_the_codes_of_its_row(recipient: str, code: str, *, may: bool) -> None:
+    assert may_know(NeedCode(code), recipients()[recipient]) is may
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({}, None, id="an active registration"),
+        pytest.param({"status": "pending", "needs": []}, Withheld.NOT_ACTIVE, id="pending"),
+        pytest.param({"status": "ended"}, Withheld.NOT_ACTIVE, id="ended"),
+        pytest.param(
+            {"sharing": {"basis": "none", "recorded_on": "2026-11-01", "evidence": "call"}},
+            Withheld.NO_LAWFUL_BASIS,
+            id="no lawful basis",
+        ),
+    ],
+)
+def test_a_registration_is_withheld_for_a_reason(changes: dict[str, object], reason: Withheld | None) -> None:
+    assert why_withheld(registration(**changes), recipients()["SWEB"]) is reason
+
+
+@pytest.mark.usefixtures("water")
+def test_the_fingerprint_of_the_tables_changes_with_each_of_them() -> None:
+    seen = {tables()}
+    for name in ("recipients.csv", "distributors.csv"):
+        with (data.FOLDER / name).open("a") as file:
+            file.write("x")
+        seen.add(tables())
+    assert len(seen) == 3
+    (data.FOLDER / "needs.csv").write_text("x")
+    assert tables() in seen
+
+
+def test_a_supply_point_without_a_distributor_is_no_recipients() -> None:
+    assert [one.recipient_id for one in recipients_of(Mprn("300001"), "BS1 4DJ")] == ["SHPR"]

@@ -1,18 +1,24 @@
 """MPAN and MPRN: form, check digits, distributors. Values: the industry's rules applied to synthetic numbers."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from shared.domain.supply_points import (
+    Distributor,
+    Fuel,
     Mpan,
     Mprn,
     SupplyPoints,
     SupplyPointsInput,
     distributors,
     mpan_check_digit,
+    mprn_check_digits,
+    refuse_too_many,
     supply_point_key,
     supply_point_of,
 )
+from shared.errors import FieldError, InvalidContent
+from tests.support.registrations import mpans
 
 ONE_OF_EACH_DISTRIBUTOR = [
     "1000999001019",
@@ -62,9 +68,9 @@ def test_refuses_every_other_check_digit(number: str) -> None:
         pytest.param("١٠٠٠٩٩٩٠٠١٠١٩", "mpan_form", id="digits of another script"),
     ],
 )
-def test_refuses_what_is_no_mpan(number: str, code: str) -> None:
+def test_refuses_text_that_is_no_mpan(number: str, code: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPoints(mpans=[number])
+        SupplyPoints.model_validate({"mpans": [number]})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(("mpans", 0), code)]
     assert not number or number not in str(refused.value)
 
@@ -93,9 +99,9 @@ def test_accepts_an_mprn_with_the_right_check_digits(number: str) -> None:
         pytest.param("99000001O4", "mprn_form", id="a letter"),
     ],
 )
-def test_refuses_what_is_no_mprn(number: str, code: str) -> None:
+def test_refuses_text_that_is_no_mprn(number: str, code: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPoints(mprns=[number])
+        SupplyPoints.model_validate({"mprns": [number]})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(("mprns", 0), code)]
 
 
@@ -131,12 +137,106 @@ def test_refuses_supply_points_that_cannot_be(
     mpans: list[str], mprns: list[str], code: str, place: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        SupplyPointsInput(mpans=mpans, mprns=mprns)
+        SupplyPointsInput.model_validate({"mpans": mpans, "mprns": mprns})
     assert [(e["loc"], e["type"]) for e in refused.value.errors()] == [(place, code)]
 
 
-def test_a_key_tells_the_fuel_and_the_number() -> None:
+def test_a_key_has_the_fuel_and_the_number() -> None:
     for point in (Mpan("1000999001019"), Mprn("300001")):
         assert supply_point_of(supply_point_key(point)) == point
         assert type(supply_point_of(supply_point_key(point))) is type(point)
     assert supply_point_key(Mpan("1000999001019")) == "mpan:1000999001019"
+
+
+def test_check_digits_are_computed_from_the_other_digits() -> None:
+    assert [mpan_check_digit(number) for number in (*PUBLISHED, REMAINDER_TEN)] == [7, 5, 8, 0]
+    assert [mprn_check_digits(number) for number in ("3938424403", "9900000710", "300001")] == ["03", "10", "01"]
+
+
+def test_a_number_has_the_fuel_of_its_kind() -> None:
+    assert (Mpan("1000999001019").fuel, Mprn("300001").fuel) == (Fuel.ELECTRICITY, Fuel.GAS)
+    assert Mpan("1000999001019").distributor_id == "10"
+
+
+def test_a_distributor_is_its_row() -> None:
+    assert distributors()["22"] == Distributor(
+        "22", "SWEB", "_L", distributors()["22"].operator, distributors()["22"].area
+    )
+    assert distributors()["22"].operator
+
+
+def test_numbers_are_described_to_callers() -> None:
+    assert TypeAdapter(Mpan).json_schema() == {
+        "type": "string",
+        "format": "mpan",
+        "pattern": "^[0-9]{13}$",
+        "examples": ["1000999001019"],
+    }
+    assert TypeAdapter(Mprn).json_schema() == {
+        "type": "string",
+        "format": "mprn",
+        "pattern": "^[0-9]{6,11}$",
+        "examples": ["9900000104"],
+    }
+
+
+def test_numbers_are_text() -> None:
+    for kind in (Mpan, Mprn):
+        with pytest.raises(ValidationError):
+            TypeAdapter(kind).validate_python(1000999001019)
+
+
+def test_a_parsed_number_is_of_its_kind() -> None:
+    points = SupplyPoints.model_validate({"mpans": ["1000999001019"], "mprns": ["300001"]})
+    assert (type(points.mpans[0]), type(points.mprns[0])) == (Mpan, Mprn)
+
+
+def test_supply_points_are_mpans_and_then_mprns() -> None:
+    keys = ["mprn:300001", "mpan:1000999001019", "mprn:9900000104", "mpan:2200999002219"]
+    points = SupplyPoints.of_keys(keys)
+    assert points == SupplyPoints(
+        mpans=[Mpan("1000999001019"), Mpan("2200999002219")], mprns=[Mprn("300001"), Mprn("9900000104")]
+    )
+    assert points.all() == ["1000999001019", "2200999002219", "300001", "9900000104"]
+
+
+@pytest.mark.parametrize(("mpans", "mprns"), [(["1000999001019"], []), ([], ["300001"])], ids=["MPAN", "MPRN"])
+def test_one_supply_point_is_enough(mpans: list[str], mprns: list[str]) -> None:
+    assert len(SupplyPointsInput.model_validate({"mpans": mpans, "mprns": mprns}).all()) == 1
+
+
+def test_twenty_of_a_fuel_are_accepted() -> None:
+    assert len(SupplyPointsInput.model_validate({"mpans": mpans(20)}).mpans) == 20
+    with pytest.raises(ValidationError, match="at most 20 of each fuel"):
+        SupplyPointsInput.model_validate({"mpans": mpans(21)})
+
+
+MPRNS = [f"{number:06d}" for number in range(100000, 100030)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fuels"),
+    [
+        pytest.param(range(20), range(21), ["mpans", "mprns"], id="21 instead of 20"),
+        pytest.param(range(19), range(20), [], id="20"),
+        pytest.param(range(25), range(25), [], id="25 stay"),
+        pytest.param(range(25), range(23), [], id="25 become fewer"),
+        pytest.param(range(25), range(1, 26), ["mpans", "mprns"], id="one of 25 is replaced"),
+        pytest.param(range(25), range(1, 21), [], id="20 of 25 stay"),
+        pytest.param(range(25), range(5, 25), [], id="20 with others"),
+    ],
+)
+def test_a_registration_with_too_many_supply_points_gains_none(before: range, after: range, fuels: list[str]) -> None:
+    numbers = mpans(30)
+
+    def points(chosen: range) -> SupplyPoints:
+        return SupplyPoints(mpans=[Mpan(numbers[n]) for n in chosen], mprns=[Mprn(MPRNS[n]) for n in chosen])
+
+    problems: list[FieldError] = []
+    try:
+        refuse_too_many(points(before), points(after))
+    except InvalidContent as refused:
+        problems = list(refused.errors)
+    assert problems == [
+        (f"/supply_points/{fuel}", "supply_points_too_many", "at most 20 of each fuel") for fuel in fuels
+    ]

@@ -1,11 +1,23 @@
 """Text that people write: kept exactly, or refused."""
 
 import unicodedata
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
-from shared.domain.text import AddressLine, CallerPassword, Name, Note, Phone, Postcode, postcode_sector
+from shared.domain.text import (
+    AddressLine,
+    CallerPassword,
+    Name,
+    Note,
+    Phone,
+    Postcode,
+    is_sector,
+    postcode_sector,
+    sector_or_postcode,
+)
 from shared.model import SUBMITTED
 
 NAMES = {
@@ -50,8 +62,8 @@ INVISIBLE = {
 
 @pytest.mark.parametrize("kind", [Name, AddressLine, Note, CallerPassword])
 @pytest.mark.parametrize("text", INVISIBLE.values(), ids=INVISIBLE.keys())
-def test_text_that_is_submitted_needs_a_visible_character(kind: object, text: str) -> None:
-    adapter = TypeAdapter(kind)
+def test_text_that_is_submitted_needs_a_visible_character(kind: Any, text: str) -> None:
+    adapter: TypeAdapter[str] = TypeAdapter(kind)
     with pytest.raises(ValidationError, match="visible character"):
         adapter.validate_python(text, context=SUBMITTED)
     for visible in ("a", ".", "王", "👩", "\u0b95"):
@@ -64,8 +76,8 @@ def test_text_that_was_stored_before_it_needed_one_can_be_read(text: str) -> Non
 
 
 @pytest.mark.parametrize(("kind", "limit"), [(Name, 50), (AddressLine, 40), (Note, 200), (CallerPassword, 10)])
-def test_every_text_has_its_limit(kind: object, limit: int) -> None:
-    adapter = TypeAdapter(kind)
+def test_every_text_has_its_limit(kind: Any, limit: int) -> None:
+    adapter: TypeAdapter[str] = TypeAdapter(kind)
     assert adapter.validate_python("é" * limit) == "é" * limit
     for text in ("é" * (limit + 1), "", "   ", "\u00a0"):
         with pytest.raises(ValidationError):
@@ -93,7 +105,7 @@ def test_the_sector_is_the_outward_code_and_one_digit() -> None:
 
 
 @pytest.mark.parametrize("given", ["ZZ99 9ZZ", "BS1 4D", "BS1", "", "QS1 4DJ", "BS1 4CV", "BS1-4DJ", "\u017fw1a 0ax"])
-def test_what_is_no_postcode_is_refused(given: str) -> None:
+def test_text_that_is_no_postcode_is_refused(given: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Postcode).validate_python(given)
 
@@ -106,6 +118,75 @@ def test_a_phone_number_is_kept_as_written(given: str) -> None:
 @pytest.mark.parametrize(
     "given", ["", "123456", "0770090012345678", "ring the bell", "07700 900 123 x4", "٠٧٧٠٠٩٠٠١٢٣", "1" * 21]
 )
-def test_what_is_no_phone_number_is_refused(given: str) -> None:
+def test_text_that_is_no_phone_number_is_refused(given: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Phone).validate_python(given)
+
+
+@pytest.mark.parametrize("given", ["0770090", "077009001234567"], ids=["7 digits", "15 digits"])
+def test_the_shortest_and_the_longest_phone_number_are_accepted(given: str) -> None:
+    assert TypeAdapter(Phone).validate_python(given) == given
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "code", "message"),
+    [
+        (Name, "a\nb", "control_character", "must not contain control characters"),
+        (Name, "  ", "blank", "must have a visible character"),
+        (Postcode, "BS1", "postcode_invalid", "is not a UK postcode"),
+        (Phone, "12", "phone_invalid", "is not a phone number of 7 to 15 digits"),
+    ],
+)
+def test_text_is_refused_with_a_reason(kind: Any, text: str, code: str, message: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(kind).validate_python(text)
+    assert [(error["type"], error["msg"]) for error in refused.value.errors()] == [(code, message)]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("BS1 4DJ", "BS1 4DJ"),
+        ("bs14dj", "BS1 4DJ"),
+        (" BS1 4DJ ", "BS1 4DJ"),
+        ("BS1 4", "BS1 4"),
+        ("bs1  4", "BS1 4"),
+        (" BS1 4 ", "BS1 4"),
+        ("EC1A 1", "EC1A 1"),
+        pytest.param("E1 1", "E1 1", id="a sector that is an outward code without its space"),
+        pytest.param("EC1A1", "EC1A 1", id="a sector that no outward code is like"),
+    ],
+)
+def test_an_area_is_a_postcode_or_a_sector(given: str, kept: str) -> None:
+    assert sector_or_postcode(given) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        pytest.param("E11", "outward_code", id="an outward code, or a sector without its space"),
+        pytest.param("bs1", "outward_code", id="in small letters"),
+        pytest.param("EC1A", "outward_code", id="with a letter at its end"),
+        pytest.param("B S1", "outward_code", id="with a space within"),
+        ("nowhere", "postcode_invalid"),
+        ("QS1 4", "postcode_invalid"),
+        ("", "postcode_invalid"),
+    ],
+)
+def test_text_that_is_neither_postcode_nor_sector_is_refused(given: str, code: str) -> None:
+    with pytest.raises(PydanticCustomError) as refused:
+        sector_or_postcode(given)
+    assert refused.value.type == code
+
+
+def test_an_outward_code_is_refused_with_advice() -> None:
+    with pytest.raises(PydanticCustomError) as refused:
+        sector_or_postcode("E11")
+    assert refused.value.message() == (
+        "is an outward code: send a postcode (BS1 4DJ), or a sector with its space (BS1 4)"
+    )
+
+
+@pytest.mark.parametrize(("text", "sector"), [("BS1 4", True), ("BS1 4 ", True), ("BS1 4DJ", False), ("", False)])
+def test_a_sector_ends_with_a_digit(text: str, *, sector: bool) -> None:
+    assert is_sector(text) is sector

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.local.servers import file_handler, serving
+from tests.support.servers import file_handler, serving
 from tools.errors import CommandError
 from tools.local.downloads import Pinned, fetched
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.local.pids import all_gone, running
-from tests.local.servers import file_handler, serving
+from tests.support.servers import file_handler, serving
 from tools.errors import CommandError
 from tools.local import processes
 from tools.local.processes import Child, answers, end_all, free_ports, reports

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from shared.runtime.manifest import read_manifests
 from tests.local.pids import all_gone, group_gone
-from tests.local.servers import file_handler, serving
+from tests.support.servers import file_handler, serving
 from tools.local.emulators import find_jar, firestore_command, read_sources
 from tools.local.layout import Layout
 from tools.local.processes import Child, answers, free_ports, reports

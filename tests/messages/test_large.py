@@ -15,9 +15,10 @@ from shared.messages.publisher import Publisher
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus, Record
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import customer, event, new_mpan
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.stack import Stack
+from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 MIB = 1024 * 1024
@@ -80,7 +81,7 @@ UNRULY: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", UNRULY.values(), ids=UNRULY)
-async def test_what_is_large_in_other_ways_is_kept_too(changes: dict[str, Any], push: Push) -> None:
+async def test_a_message_that_is_large_in_other_ways_is_stored_too(changes: dict[str, Any], push: Push) -> None:
     marker = uuid.uuid4().hex
     message = event("customer.migrated", "A-1", AT, "//large", marker, {}) | changes
     attributes = {f"attribute-{number}": "\x01" * 1024 for number in range(98)}

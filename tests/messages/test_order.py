@@ -17,9 +17,10 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import consumer_of, customer, event, new_mpan
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.stack import Stack
+from tools.synthetic import consumer_of, event
 
 ACCOUNTS = range(3)
 POINTS = range(4)
@@ -29,7 +30,7 @@ _runs = itertools.count(1)
 
 
 class Step(NamedTuple):
-    """What happens to an account, by its number; supply points by their numbers."""
+    """An event of an account, by its number, with supply points by their numbers."""
 
     kind: str
     account: int
@@ -83,15 +84,15 @@ class Run(NamedTuple):
     def message(self, number: int, step: Step) -> dict[str, Any]:
         account, at = self.account(step.account), BEGIN + timedelta(minutes=number)
         mpans = [self.mpans[point] for point in step.points]
-        told = customer(account, mpans, list(step.needs), f"Name {number}")
+        migrated = customer(account, mpans, list(step.needs), f"Name {number}")
         kind, data = {
-            "migrated": ("customer.migrated", told),
+            "migrated": ("customer.migrated", migrated),
             "moved": (
                 "account.moved_home",
                 {
                     "supply_points": {"mpans": mpans},
                     "premises": {"address_lines": [f"{number} New Street"], "postcode": "M1 1AE"},
-                    **({"sharing": told["sharing"]} if step.flag else {}),
+                    **({"sharing": migrated["sharing"]} if step.flag else {}),
                 },
             ),
             "gained": ("account.supply_gained", {"supply_points": {"mpans": mpans}}),
@@ -127,11 +128,12 @@ async def parked(run: Run) -> dict[str, int]:
 
 
 async def attempts(record_id: str) -> int:
-    return int((await service().part(Quarantine).fields(record_id))["attempts"])
+    fields = await service().part(Quarantine).fields(record_id)
+    return int(str(fields["attempts"]))
 
 
 async def settle(run: Run, replay: Callable[[], None]) -> int:
-    """Try what is parked again until nothing is; how many messages wait for ever (none, it should be)."""
+    """Retry parked messages until none succeeds; returns how many wait permanently (expected: none)."""
     waiting = await parked(run)
     while waiting:
         replay()

@@ -1,4 +1,4 @@
-"""What becomes of quarantine records when their messages are published again, on the whole stack."""
+"""Quarantine records whose messages are published again, on the whole stack."""
 
 import asyncio
 import base64
@@ -21,10 +21,11 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus, Record, event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push
-from tests.messages.events import customer, event, new_mpan
-from tests.ops.commands import psr
+from tests.support.commands import psr
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.stack import Stack
+from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 
@@ -40,9 +41,9 @@ def gained(account_id: str, **changes: Any) -> bytes:
 
 
 def migrated(account_id: str) -> bytes:
-    told = customer(account_id, [new_mpan()], ["02"])
+    data = customer(account_id, [new_mpan()], ["02"])
     return json.dumps(
-        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), told)
+        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), data)
     ).encode()
 
 

@@ -5,10 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from ops.doctor.finding import Finding, State
-from tests.ops.commands import unknown_commands
-from tools.places import ROOT
-
-RUNBOOKS = ROOT / "docs" / "runbooks"
+from tests.support.commands import unknown_commands
+from tests.support.runbooks import RUNBOOKS
 
 
 def faults(found: list[Finding]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.command_line import COMMANDS
-from tests.ops.commands import all_commands, unknown_commands
+from tests.support.commands import all_commands, unknown_commands
 from tools.places import COMMANDS as FOLDER
 from tools.places import ROOT
 

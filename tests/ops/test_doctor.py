@@ -18,19 +18,19 @@ from ops.doctor.deployment import Deployment, environment_of
 from ops.doctor.finding import Finding, State
 from ops.doctor.probe import probe
 from shared.domain.feed import FeedEntry
-from shared.domain.needs import Need
 from shared.domain.networks import Send
 from shared.domain.recipients import Withheld, recipients, recipients_of, why_withheld
-from shared.domain.registration import Registration, Status
+from shared.domain.registration import Status
 from shared.domain.sharing import LawfulBasis
 from shared.errors import Unavailable
 from shared.settings import settings
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.local.servers import file_handler
-from tests.local.servers import serving as serving_at
-from tests.ops.commands import psr
 from tests.ops.findings import faults, until
+from tests.support.commands import psr
+from tests.support.registrations import registration
+from tests.support.servers import file_handler
+from tests.support.servers import serving as serving_at
 from tools.errors import CommandError
 from tools.local.stack import Stack
 
@@ -102,11 +102,8 @@ async def check_that_nothing_of_the_probe_is_left() -> None:
 def test_no_recipient_gets_the_probe(changes: dict[str, Any], reason: Withheld) -> None:
     submitted = probes.registration()
     sharing = submitted.sharing.model_copy(update={"basis": changes.get("basis", submitted.sharing.basis)})
-    registered = Registration.model_construct(
-        status=changes.get("status", submitted.status),
-        needs=[Need.model_construct(code="02")],
-        sharing=sharing,
-    )
+    status = changes.get("status", submitted.status)
+    registered = registration().model_copy(update={"status": status, "sharing": sharing})
     assert {why_withheld(registered, recipient) for recipient in recipients().values()} == {reason}
 
 

@@ -17,9 +17,9 @@ from ops.doctor import serving, wiring
 from ops.doctor.deployment import Deployment
 from ops.doctor.finding import State
 from shared.settings import settings
-from tests.local.servers import file_handler
-from tests.local.servers import serving as serving_at
 from tests.ops.findings import faults, until
+from tests.support.servers import file_handler
+from tests.support.servers import serving as serving_at
 from tools.local.stack import Stack
 from tools.local.wiring import job_name, scheduler, subscriber
 

@@ -14,8 +14,8 @@ from shared.errors import GivenUp, InvalidContent, RegistrationUnknown
 from shared.settings import Settings
 from shared.store.documents import Key
 from shared.store.quarantine import Quarantine
-from tests.export.world import World, london
 from tests.ops.findings import faults
+from tests.support.register_world import World, london
 from tools.local.layout import Layout
 
 
@@ -60,7 +60,7 @@ async def test_what_waits_in_quarantine(world: World) -> None:
 
 
 async def test_an_export_that_is_due_late_and_released(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     said = [await exported(world, export_first_day=None), await exported(world)]
     world.at("2026-11-24 05:59")
     said.append(await exported(world))
@@ -93,7 +93,7 @@ async def test_an_export_that_is_due_late_and_released(world: World) -> None:
 
 
 async def test_an_export_that_has_stopped(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     world.at("2026-11-24 02:05")
     await world.days.advance(london("2026-11-24 02:05"))
     (entry,) = await world.documents.page("export_feed", equal=("file", "EELC|2026-11-23"))
@@ -103,19 +103,19 @@ async def test_an_export_that_has_stopped(world: World) -> None:
     assert await world.stopped(date(2026, 11, 23)) is not None
     assert faults([await exported(world)]) == [
         (
-            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed; nothing is released. "
-            "Find the instance whose clock is wrong or that was frozen, then psr export revise 2026-11-23, which takes "
-            "it (docs/runbooks/export_stopped.md)"
+            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed. Nothing is released. "
+            "Find the instance that has a wrong clock or was frozen, then run psr export revise 2026-11-23: the new "
+            "revision includes the entry (docs/runbooks/export_stopped.md)"
         )
     ]
 
 
 async def test_an_export_that_is_held(world: World) -> None:
     world.use(world.bucket, hold_supply_points=1)
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     for number in range(2, 9):
-        await world.tell(number)
+        await world.submit(number)
     await world.run("2026-11-25 02:05")
     kept = await world.exports.get(date(2026, 11, 24))
     assert kept is not None
@@ -139,7 +139,7 @@ async def test_an_export_that_is_held(world: World) -> None:
     ],
 )
 async def test_an_export_whose_objects_are_gone(world: World, name: str, line: str) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     world.objects.blob(f"2026-11-23/r1/{name}").delete()
     assert faults([await exported(world)]) == [line]

@@ -25,13 +25,13 @@ from shared.settings import settings
 from shared.store.quarantine import Quarantine
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push, push
-from tests.messages.events import customer, event, new_mpan
-from tests.ops.commands import psr
+from tests.support.commands import psr
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.errors import CommandError
 from tools.places import ROOT
+from tools.synthetic import event
 
-__all__ = ["push"]
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 SOURCE = "//old-platform/customers"
 

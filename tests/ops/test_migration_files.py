@@ -14,7 +14,7 @@ from ops.migration.csv_lines import LONGEST_CELL, csv_lines
 from ops.migration.journal import Journal, journal_path, only_publisher
 from ops.migration.records import records
 from ops.migration.survey import Survey, physical_lines, survey
-from tests.ops.commands import psr
+from tests.support.commands import psr
 from tools.errors import CommandError
 
 SOURCE = "//s"

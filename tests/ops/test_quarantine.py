@@ -26,15 +26,15 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.messages.conftest import Push, push
-from tests.messages.events import customer, event, new_mpan
-from tests.ops.commands import psr
+from tests.support.commands import psr
+from tests.support.events import customer, new_mpan
+from tests.support.push import Push
 from tools.local.layout import child_environment
 from tools.local.processes import Child
 from tools.local.stack import Stack
 from tools.places import ROOT
+from tools.synthetic import event
 
-__all__ = ["push"]
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 SECRET = "Ermintrude Quillfeather"
 

@@ -18,8 +18,8 @@ from shared.domain.supply_points import SupplyPointsInput, supply_point_key
 from shared.errors import RegistrationUnknown, SupplyPointHeld
 from shared.store.documents import Key
 from shared.store.supply_points import Claim, SupplyPointWrites
-from tests.export.world import World, account
-from tests.store.messages import event, migrated
+from tests.support.messages import event, migrated
+from tests.support.register_world import World, account
 from tools.local.sample import mpan
 
 #: The number of the first account.
@@ -109,7 +109,10 @@ class Run:
             raise SupplyPointHeld
 
     async def states(self) -> dict[str, RegistrationState]:
-        ids = {name: self.world.store.registration_id(f"A-{number}") for name, number in self.numbers.items()}
+        ids = {
+            name: self.world.store.registration_id(self.world.account_id(number))
+            for name, number in self.numbers.items()
+        }
         found = {name: await self.world.store.get(registration_id) for name, registration_id in ids.items()}
         return {name: state for name, state in found.items() if state is not None}
 
@@ -139,7 +142,7 @@ class Run:
         before, after = await self.entries(TODAY - timedelta(days=1)), await self.entries(TODAY)
         for yesterday, today in zip(before, after, strict=True):
             says = today if today and today.send != "nothing" else yesterday
-            number = says.state and int(says.state.primary_contact.name.split()[1]) if says else None
+            number = int(says.state.primary_contact.name.split()[1]) if says and says.state else None
             network.append("-" if says is None else "deleted" if number is None else names[number])
         return register, network
 
@@ -148,7 +151,7 @@ class Run:
         waiting for an older holder nor given up for a newer one.
         """
         states, claims = await self.states(), await self.claims()
-        by_id = {state.registration.registration_id: name for name, state in states.items()}
+        by_id: dict[str, str] = {state.registration.registration_id: name for name, state in states.items()}
         found = []
         for name, state in states.items():
             for index, claim in enumerate(claims):
@@ -241,7 +244,9 @@ async def test_where_accounts_contradict_each_other_nobody_loses_a_supply_point_
     found = set()
     for run in await runs(world, steps(history), known):
         assert await run.unjustified() == []
-        names = {world.store.registration_id(f"A-{number}"): name for name, number in run.numbers.items()}
+        names: dict[str, str] = {
+            world.store.registration_id(world.account_id(number)): name for name, number in run.numbers.items()
+        }
         found.add(tuple(names.get(str(claim.registration_id), "-") for claim in await run.claims()))
     assert found == holders
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
+from shared.domain.registration import AccountId
 from shared.store.documents import Stored
 from shared.store.service import service
 from tests.world.cast import ACCOUNTS, AREAS, POINTS
@@ -24,9 +25,14 @@ class Record(NamedTuple):
     data: bytes
 
 
+def id_of(account: str) -> str:
+    """The id of an account's registration."""
+    return service().identity.registration_id(AccountId(account))
+
+
 def account_ids() -> dict[str, str]:
     """The accounts by the ids of their registrations."""
-    return {service().identity.registration_id(account): account for account in ACCOUNTS}
+    return {id_of(account): account for account in ACCOUNTS}
 
 
 def point_ids() -> dict[str, str]:

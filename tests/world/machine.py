@@ -42,7 +42,14 @@ written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "plainly"
 
 
 #: What is said of an account.
-told = {"account": account, "points": points, "codes": codes, "ends": ends, "basis": basis, "area": area}
+told: dict[str, Any] = {
+    "account": account,
+    "points": points,
+    "codes": codes,
+    "ends": ends,
+    "basis": basis,
+    "area": area,
+}
 
 
 class World(RuleBasedStateMachine):
@@ -90,7 +97,7 @@ class World(RuleBasedStateMachine):
         if what == "withdrawn":
             self.play.take(self.play.withdraw(said.account, key, said.mark), cut)
             return
-        patch, statement, words = {
+        changes: dict[str, tuple[dict[str, Any], Statement, str]] = {
             "name": (
                 {"primary_contact": {"name": f"Mrs {said.mark}"}},
                 Statement(people=(said.mark, None)),
@@ -116,7 +123,8 @@ class World(RuleBasedStateMachine):
                 Statement(premises=(said.area, said.mark)),
                 f"its home is in {said.area}",
             ),
-        }[what]
+        }
+        patch, statement, words = changes[what]
         self.play.take(self.play.amend(said.account, patch, statement, key, said.mark, words), cut)
 
     # --- messages

@@ -210,7 +210,7 @@ class Model:
         wanted = statement.points if statement.points is not None else frozenset()
         if any(self.holder(point) not in (None, account) for point in wanted):
             return 409, "supply-point-held"
-        if statement.points == known.holds():
+        if statement.points == frozenset(known.holds()):
             statement = statement._replace(points=None)
         fact = Fact(_after(known, now), "http", key)
         after = _changed(known, statement, fact, london_day(now))
@@ -440,7 +440,8 @@ class Model:
         self.said_marks.setdefault(account, set()).add(mark)
 
     def _said(self, account: str, mark: str, *, revived: bool) -> None:
-        if revived and self.erased_marks.pop(mark, None):
+        if revived and mark in self.erased_marks:
+            del self.erased_marks[mark]
             self.say(account, mark)
 
     def _store(

@@ -19,7 +19,7 @@ from shared.domain.delivery import REPLAY_OF
 from shared.domain.registration import AccountId
 from shared.errors import Problem
 from shared.store.documents import Stored
-from shared.store.service import service
+from shared.store.quarantine_records import QuarantineStatus
 from tests.world import files
 from tests.world.cast import ACCOUNTS, POINTS, Said, body, in_words
 from tests.world.comparison import (
@@ -29,6 +29,7 @@ from tests.world.comparison import (
     differences,
     feed_day,
     hidden_differences,
+    id_of,
     record_of,
     texts,
 )
@@ -237,7 +238,7 @@ class Play:
         for account, periods in model.former.items():
             for period in periods:
                 if period.changes is None:
-                    registration_id = service().identity.registration_id(account)
+                    registration_id = id_of(account)
                     changes = {key: one for (kind, key), one in self.before.items() if kind == "changes"}
                     period.changes = frozenset(
                         key for key, one in changes.items() if one.fields["registration_id"] == registration_id
@@ -339,7 +340,7 @@ class Play:
         )
 
     def _change(self, account: str, words: str, method: str, suffix: str, key: str, body: Any, judge: Any) -> Step:
-        path = f"/v1/registrations/{service().identity.registration_id(account)}{suffix}"
+        path = f"/v1/registrations/{id_of(account)}{suffix}"
         version = self._version(account, self.stored)
         return self._request(
             words,
@@ -348,7 +349,7 @@ class Play:
         )
 
     def _version(self, account: str, stored: Documents) -> int:
-        known = stored.get(("registrations", service().identity.registration_id(account)))
+        known = stored.get(("registrations", id_of(account)))
         return int(str(known.fields["version"])) if known else 1
 
     def _request(self, words: str, act: Any, expect: Callable[[Model], tuple[int, str | None]]) -> Step:
@@ -444,7 +445,7 @@ class Play:
         """An operator has one message tried again."""
 
         async def publish() -> None:
-            chosen = ops.quarantine._chosen([self.records[key]], None, None)
+            chosen = ops.quarantine._chosen([self.records[key]], QuarantineStatus.FAILED, None)
             _, failures = await ops.quarantine._replay(chosen, "fixed")
             if failures:
                 raise TryAgain(str(failures))
@@ -563,11 +564,9 @@ class Play:
         """Callers read each registration, and look for the holder of each supply point."""
 
         async def act() -> list[tuple[str, str | None]]:
-            found = []
+            found: list[tuple[str, str | None]] = []
             for account in ACCOUNTS:
-                answer = await send(
-                    "lookup", "GET", f"/v1/registrations/{service().identity.registration_id(account)}", {}
-                )
+                answer = await send("lookup", "GET", f"/v1/registrations/{id_of(account)}", {})
                 found.append((account, str(answer.status)))
             for point in POINTS:
                 fuel, _, number = point.partition(":")

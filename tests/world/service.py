@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -41,6 +41,7 @@ ROOT = Path(__file__).parents[2]
 LARGE_BYTES = 6_000
 _AGENT = Caller("agent", SCOPES)
 _numbers = itertools.count(1)
+Result = TypeVar("Result")
 
 
 class Answer(NamedTuple):
@@ -94,11 +95,11 @@ class Service:
 
     async def _connect(self) -> None:
         """Clients of gRPC belong to the running loop."""
-        process().documents._rpc = CutRpc(process().documents._rpc, self.cuts)
+        process().documents._rpc = CutRpc(process().documents._rpc, self.cuts)  # type: ignore[assignment]
         #: Looks at the documents without being cut.
         self.looking = Documents(settings().project, settings().database, self.clock)
 
-    def run(self, step: Callable[[], Awaitable[Any]]) -> Any:
+    def run(self, step: Callable[[], Awaitable[Result]]) -> Result:
         """Run a step until nothing of it moves any more. Raises `ProcessEnded` if the process ended in it."""
         try:
             return self._loop.run_until_complete(step())
@@ -226,7 +227,7 @@ def _cut_bucket(bucket: Bucket, cuts: Cuts) -> None:
     async def through(work: Any, *arguments: Any) -> Any:
         return await cuts.through(work.__name__, lambda: run(work, *arguments))
 
-    bucket._run = through
+    bucket._run = through  # type: ignore[method-assign]
 
 
 @cache
@@ -239,7 +240,8 @@ def entry_point(function: str) -> Callable[[Request], Awaitable[Response]]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return module.main
+    main: Callable[[Request], Awaitable[Response]] = module.main
+    return main
 
 
 @cache
@@ -270,7 +272,7 @@ async def send(function: str, method: str, path: str, headers: Mapping[str, str]
         return chunks.pop() if chunks else {"type": "http.disconnect"}
 
     response = await entry_point(function)(Request(scope, receive))
-    return Answer(response.status_code, response.headers, response.body)
+    return Answer(response.status_code, response.headers, bytes(response.body))
 
 
 async def push(message: Message, function: str, *, subscription: str | None = None, attempt: int | None = None) -> int:

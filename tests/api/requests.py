@@ -1,0 +1,49 @@
+"""A good request for each operation of the API."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import httpx
+
+from shared.runtime.manifest import Route, read_manifests
+from tools.api_client import PATCH
+from tools.places import FUNCTIONS
+from tools.synthetic import new_account, new_mpan, registration
+
+ROUTES = {
+    route.operation: route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []
+}
+
+
+class Target(NamedTuple):
+    """What a request is about: something that is there, or that is not."""
+
+    registration_id: str
+    account_id: str
+    mpan: str
+
+
+#: Where only the registrations of these tests are.
+HERE = {"address_lines": ["1 Test Street"], "postcode": "HU1 2AB"}
+
+#: A good request of each operation about a target: body and headers.
+REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
+    "createRegistration": lambda t: {"json": registration(account_id=t.account_id)},
+    "amendRegistration": lambda _: {"json": {}, "headers": {"If-Match": '"1"', "Content-Type": PATCH}},
+    "withdrawRegistration": lambda _: {"json": {"reason": "asked"}, "headers": {"If-Match": '"1"'}},
+    "getRegistration": lambda _: {},
+    "lookUpRegistration": lambda t: {"json": {"account_id": t.account_id}},
+    "batchLookUpRegistrations": lambda t: {"json": {"mpans": [t.mpan]}},
+    "searchRegistrations": lambda _: {"json": {"postcode": HERE["postcode"]}},
+    "listChanges": lambda _: {},
+}
+
+
+def send(caller: httpx.Client, route: Route, target: Target) -> httpx.Response:
+    path = route.path.format(registration_id=target.registration_id)
+    return caller.request(route.method, path, **REQUESTS[route.operation](target))
+
+
+def absent() -> Target:
+    return Target(str(uuid.uuid4()), new_account(), new_mpan())

@@ -1,0 +1,53 @@
+"""Manifests are checked before anything starts."""
+
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from shared.runtime.manifest import Manifest
+from tools.functions import read_functions
+from tools.places import FUNCTIONS
+
+
+def test_every_function_has_what_it_needs_and_a_description() -> None:
+    manifests = read_functions(FUNCTIONS)
+    assert manifests.keys() == {path.parent.name for path in FUNCTIONS.glob("*/main.py")}
+    assert all(manifest.description.endswith(".") for manifest in manifests.values())
+
+
+def changed_manifest(change: dict[str, Any]) -> dict[str, Any]:
+    whole: dict[str, Any] = yaml.safe_load((FUNCTIONS / "lookup" / "function.yaml").read_text())
+    return {**whole, **change}
+
+
+ROUTE = {"operation": "getIt", "method": "GET", "path": "/v1/it", "scope": "psr:read"}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        pytest.param({"trigger": {"http": [{**ROUTE, "scope": "psr:all"}]}}, "scope", id="a scope that is none"),
+        pytest.param(
+            {"trigger": {"http": [{k: v for k, v in ROUTE.items() if k != "scope"}]}},
+            "scope",
+            id="a route without scope",
+        ),
+        pytest.param({"trigger": {"http": [{**ROUTE, "path": "/it"}]}}, "path", id="a path outside /v1"),
+        pytest.param({"trigger": {"http": [{**ROUTE, "method": "DELETE"}]}}, "method", id="a method of no use"),
+        pytest.param({"trigger": {}}, "trigger", id="no trigger"),
+        pytest.param(
+            {"trigger": {"http": [], "schedule": {"cron": "0 3 * * *", "time_zone": "Europe/London"}}},
+            "trigger",
+            id="two triggers",
+        ),
+        pytest.param({"permissions": ["owner"]}, "permissions", id="a permission that is none"),
+        pytest.param({"settings": ["colour"]}, "settings", id="a setting that is none"),
+        pytest.param({"memory": "1Gi"}, "memory", id="an unknown field"),
+    ],
+)
+def test_a_manifest_that_breaks_the_schema_is_refused(change: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Manifest.model_validate(changed_manifest(change))
+    assert place in {str(part) for error in refused.value.errors() for part in error["loc"]}

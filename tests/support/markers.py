@@ -1,0 +1,87 @@
+"""Marked personal data: values that no other test uses, and where they turn up again."""
+
+import base64
+import random
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from tools.synthetic import new_mpan, new_mprn
+
+
+class MarkedPerson:
+    """Personal data of one person that is found wherever it goes, also in Base64."""
+
+    def __init__(self) -> None:
+        self.mark = f"CNRY{secrets.token_hex(3).upper()}"
+        self.account_id = f"{self.mark}-1"
+        self.mpan, self.mprn = new_mpan(), new_mprn()
+        number, day = random.randrange(200, 900), random.randrange(3000)
+        self.phones = [f"07700900{number}", f"07700 900{number + 1}"]
+        self.postcode = f"ZE{number // 100} {number % 10}{''.join(random.sample('ABDEFGHJLNPQRSTUWXYZ', 2))}"
+        self.born = str(date(2022, 1, 1) + timedelta(days=day % 1000))
+        self.ends = str(date(2091, 1, 1) + timedelta(days=day))
+        self.marks: Mapping[str, str] = {
+            "text": self.mark,
+            "phone": self.phones[0],
+            "other phone": self.phones[1],
+            "mpan": self.mpan,
+            "mprn": self.mprn,
+            "postcode": self.postcode,
+            "birth date": self.born,
+            "end of a need": self.ends,
+        }
+
+    def registration(self, **changed: Any) -> dict[str, Any]:
+        """The canary in every field that can hold it."""
+        address = {"address_lines": [f"1 {self.mark} Street", f"{self.mark} Town"], "postcode": self.postcode}
+        return {
+            "account_id": self.account_id,
+            "status": "active",
+            "supply_points": {"mpans": [self.mpan], "mprns": [self.mprn]},
+            "premises": address,
+            "primary_contact": {"name": f"Zoe {self.mark}", "phones": self.phones, "address": address},
+            "alternate_contact": {"name": f"Al {self.mark}", "phones": self.phones, "relationship": "neighbour"},
+            "needs": [
+                {"code": "02", "note": f"ventilator {self.mark}"},
+                {"code": "29", "youngest_child_born_on": self.born},
+                {"code": "33", "ends_on": self.ends},
+            ],
+            "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": f"call {self.mark}"},
+            "services": {"caller_password": self.mark, "nominee_receives_communications": True},
+            **changed,
+        }
+
+    def event(self, kind: str, data: Any, **changed: Any) -> dict[str, Any]:
+        """A CloudEvent about the canary, which is in each attribute that is free text."""
+        return {
+            "specversion": "1.0",
+            "type": f"uk.psr.{kind}.v1",
+            "source": "canary",
+            "id": f"{self.mark}-{secrets.token_hex(4)}",
+            "subject": self.account_id,
+            "time": "2026-11-01T08:00:00Z",
+            "data": data,
+            "extension": self.mark,
+            **changed,
+        }
+
+    def found_in(self, text: str | bytes) -> list[str]:
+        """Which of the marks a text holds, as they are, without blanks, or in Base64."""
+        octets = text.encode() if isinstance(text, str) else text
+        whole = b"\n".join([octets, *_decoded(octets)]).upper()
+        return [
+            name
+            for name, value in self.marks.items()
+            if value.upper().encode() in whole or value.replace(" ", "").upper().encode() in whole
+        ]
+
+
+def _decoded(octets: bytes) -> Iterator[bytes]:
+    """What every run of Base64 in a text says. A run that is cut somewhere is tried from each of four places."""
+    for run in re.findall(rb"[A-Za-z0-9+/]{12,}", octets):
+        for start in range(4):
+            part = run[start : len(run) - (len(run) - start) % 4]
+            yield base64.b64decode(part)
