@@ -13,7 +13,7 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "none"
 
-#: Of the environment that nox runs in, whatever the PATH says.
+#: The Python of the environment that nox runs in; the PATH does not matter.
 PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
 #: Tests run on every core; those of one file stay together, since they share what a file makes once.
@@ -28,7 +28,7 @@ TOOLS = ("checkov", "java", "peers", "security")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style (ruff: rules and format), and who may import whom (import-linter: pyproject.toml)."""
+    """Style (ruff: rules and format), and the allowed imports (import-linter: pyproject.toml)."""
     session.run(PYTHON, "-m", "ruff", "check", ".")
     session.run(PYTHON, "-m", "ruff", "format", "--check", ".")
     session.run(PYTHON, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
@@ -54,13 +54,13 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Speed beside the limit and beside what people would pick instead, which has an environment of its own."""
+    """Speed, compared with raw client calls and with a conventional implementation in an environment of its own."""
     session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "peers")))
 
 
 @nox.session
 def bundle(session: nox.Session) -> None:
-    """Every function's bundle and the release manifest, into dist/."""
+    """Every function's bundle and the release file, into dist/."""
     session.run(PYTHON, "-m", "tools.bundle")
 
 
@@ -101,9 +101,9 @@ def _terraform_is_ready(session: nox.Session, program: str, folder: str) -> bool
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """What the service is made of: requirements, licences, inventories, secrets, known vulnerabilities (SECURITY.md).
+    """Check the supply chain: requirements, licences, inventories, secrets, known vulnerabilities (SECURITY.md).
 
-    Fails where vulnerabilities cannot be looked up; with `-- --allow-unaudited` it says so and goes on.
+    Fails where vulnerabilities cannot be looked up; with `-- --allow-unaudited` it says so and continues.
     """
     session.run(PYTHON, "-m", "ruff", "check", "--select", "S,PGH004", ".")
     for name in TOOLS:
@@ -113,7 +113,7 @@ def security(session: nox.Session) -> None:
 
 @nox.session
 def licences(session: nox.Session) -> None:
-    """Write docs/licences.md anew from what is installed."""
+    """Write docs/licences.md from the installed packages."""
     for name in TOOLS:
         _tool(session, name)
     session.run(PYTHON, "-m", "tools.supply_chain", "--write-licences")
@@ -137,7 +137,7 @@ def _psr(session: nox.Session, *arguments: str) -> None:
 
 @nox.session
 def resources(session: nox.Session) -> None:
-    """Write docs/resources.md anew from the plans of the environments."""
+    """Write docs/resources.md from the plans of the environments."""
     session.run(PYTHON, "-m", "tools.bundle")
     _psr(session, "release", "resources")
 
@@ -174,7 +174,7 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def deploy(session: nox.Session) -> None:
-    """Release this commit, or go back to an earlier release: `nox -s deploy -- ENVIRONMENT [--release NAME]`."""
+    """Release this commit, or an earlier release: `nox -s deploy -- ENVIRONMENT [--release NAME]`."""
     _psr(session, "release", "deploy", *session.posargs)
 
 

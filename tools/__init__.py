@@ -1,1 +1,1 @@
-"""What developers run: the local stack, bundles, pages made from the code, supply chain checks."""
+"""Tools for developers: the local stack, bundles, pages made from the code, supply chain checks."""

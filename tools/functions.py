@@ -39,7 +39,7 @@ def read_functions(functions: Path) -> dict[str, Manifest]:
 
 
 def _main_faults(folder: Path, manifest: Manifest | None) -> Iterator[str]:
-    """What is wrong with a function's main.py."""
+    """The faults of a function's main.py."""
     path = folder / _MAIN
     place = f"functions/{folder.name}/{_MAIN}"
     if not path.exists():

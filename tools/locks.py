@@ -58,7 +58,7 @@ def closure(pins: Iterable[Pin], roots: Iterable[str]) -> list[Pin]:
 
 
 def asked(path: Path) -> list[Requirement]:
-    """What an .in file names, and what the files name that it includes. Raises `CommandError`."""
+    """The requirements of an .in file and of the files that it includes. Raises `CommandError`."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("-r "):

@@ -1,7 +1,7 @@
 """Which function answers a request at the front door: the load balancer's rules, made from the manifests' routes.
 
 A rule compares the method and either the whole path or its beginning, which is all that the URL map needs for paths
-such as `/v1/registrations/{id}:withdraw`. What no rule names goes to the default function.
+such as `/v1/registrations/{id}:withdraw`. Other requests go to the default function.
 """
 
 from collections.abc import Mapping

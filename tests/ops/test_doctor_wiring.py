@@ -75,18 +75,18 @@ def _jwks(*keys: dict[str, Any]) -> bytes:
 
 
 ELLIPTIC = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
-TELL = "functions cannot learn of new keys; contact the owner of the issuer (docs/runbooks/issuer_keys.md)"
-NO_KEYS = f"is no set of signing keys: {TELL}"
+CONTACT = "functions cannot learn of new keys; contact the owner of the issuer (docs/runbooks/issuer_keys.md)"
+NO_KEYS = f"is no set of signing keys: {CONTACT}"
 
 
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        pytest.param(b"<html>", f"what <uri> answers {NO_KEYS}", id="nonsense"),
-        pytest.param(_jwks(), f"what <uri> answers {NO_KEYS}", id="no keys"),
+        pytest.param(b"<html>", f"the answer of <uri> {NO_KEYS}", id="nonsense"),
+        pytest.param(_jwks(), f"the answer of <uri> {NO_KEYS}", id="no keys"),
         pytest.param(
             _jwks({**ELLIPTIC, "kid": "1"}),
-            f"no key at <uri> is for RS256, the only algorithm that is accepted: {TELL}",
+            f"no key at <uri> is for RS256, the only algorithm that is accepted: {CONTACT}",
             id="keys of another kind",
         ),
     ],

@@ -24,7 +24,7 @@ from shared.messages.legacy import code_of, legacy_needs, translated
 from shared.settings import settings
 from shared.store.quarantine import Quarantine
 from shared.store.registrations import Registrations
-from shared.store.service import service
+from shared.store.service import Service, service
 from tests.support.commands import psr
 from tests.support.events import customer, new_mpan
 from tests.support.push import Push
@@ -183,7 +183,7 @@ def test_each_project_has_its_own_journal_and_a_file_its_one_source(
         Journal.of(file, "//other-platform/customers")
 
     elsewhere = settings().model_copy(update={"project": "another-project"})
-    monkeypatch.setattr("ops.migration.journal.settings", lambda: elsewhere)
+    monkeypatch.setattr("ops.migration.journal.service", lambda: Service(elsewhere))
     assert Journal.of(file, SOURCE).published == 0
 
 

@@ -268,7 +268,7 @@ async def test_random_changes_are_counted_as_a_plain_model_counts_them(
     world, model = World(tmp_path), Model()
     await some_days(world, model, random.Random(20_261_231))
     small = SmallPages(world.name, "(default)", world.clock)
-    monkeypatch.setattr("ops.report.documents", lambda: small)
+    monkeypatch.setattr("ops.report.service", lambda: world.service_over(small))
     for first, last in [
         ("2026-11-23", "2026-11-23"),
         ("2026-12-01", "2026-12-31"),

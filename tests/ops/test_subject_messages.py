@@ -143,7 +143,7 @@ async def test_an_account_that_the_register_does_not_know_is_erased_only_if_the_
     refused = subject("erase", mistyped)
 
     assert (refused.returncode, await service().part(Registrations).get(registration_id)) == (1, None)
-    assert "The register knows no such account." in refused.stdout
+    assert "The register does not know this account." in refused.stdout
     assert await content(record) is not None
     assert await service().part(OperatorActions).on(registration_id) == []
 

@@ -1,1 +1,1 @@
-"""Bundles: one deterministic zip per function, and the release manifest that Terraform deploys."""
+"""Bundles: one deterministic zip per function, and the release file that Terraform deploys."""

@@ -1,4 +1,4 @@
-"""`python -m tools.bundle`: build every function's bundle and the release manifest into `dist/`."""
+"""`python -m tools.bundle`: build every function's bundle and the release file into `dist/`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The bucket of releases: bundles, inventories, release manifests, saved plans. Nothing in it is ever overwritten."""
+"""The bucket of releases: bundles, inventories, release files, saved plans. No object in it is ever overwritten."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class ReleaseBucket:
         self._bucket = storage.Client(project=project).bucket(f"{project}-psr-releases")
 
     def upload(self, built: Built) -> str:
-        """Upload what is not there yet, the manifest last; the release's name.
+        """Upload the objects that are not there yet, the release file last; the result is the release's name.
 
         Raises `CommandError` if the release was not made from a clean commit, or another has its name.
         """
@@ -36,7 +36,7 @@ class ReleaseBucket:
         return sorted(blob.name.removeprefix(_RELEASES).removesuffix(".json") for blob in blobs)
 
     def fetch_release(self, name: str, path: Path) -> None:
-        """Write a release's manifest to a file. Raises `CommandError` if there is no such release."""
+        """Write a release file to a path. Raises `CommandError` if there is no such release."""
         self.fetch(f"{_RELEASES}{name}.json", path)
 
     def put(self, place: str, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a function's bundle holds: its folder, the `shared` modules that it imports, its locked requirements."""
+"""The files of a function's bundle: its folder, the `shared` modules that it imports, its locked requirements."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,14 +12,14 @@ from tools.locks import asked, closure, read_lock
 SHARED = "shared"
 #: Never in a bundle: tools, tests, and what belongs to other functions.
 NOT_DEPLOYED = frozenset({"ops", "tools", "tests", "functions"})
-#: What every function needs; and the lock file of all functions, which has what some need besides.
+#: The packages that every function needs, and the lock file of all functions.
 _BASE, _LOCK = "requirements/base.in", "requirements/functions.txt"
 
 Files = dict[str, bytes]
 
 
 class ImportGraph:
-    """Who imports whom among the functions and `shared`, wherever in a module the import stands."""
+    """The imports among the functions and `shared`, wherever in a module they are."""
 
     def __init__(self, root: Path, functions: Iterable[str]) -> None:
         self._root = root
@@ -40,7 +40,7 @@ class ImportGraph:
         return {package for module in modules for package in _with_parents(module)}
 
     def shared_files(self, name: str) -> Files:
-        """The files of those modules, and the data files beside the packages among them."""
+        """The files of those modules, and the data files next to the packages among them."""
         files = {}
         for module in self.shared_modules(name):
             path = self._root.joinpath(*module.split("."))
@@ -84,5 +84,5 @@ def _with_parents(module: str) -> list[str]:
 
 
 def _belongs(path: Path) -> bool:
-    """Whether a file beside a package's modules comes with the package: its own `__init__.py`, and data."""
+    """Whether a file next to a package's modules comes with the package: its own `__init__.py`, and data."""
     return path.is_file() and (path.name == "__init__.py" or path.suffix not in {".py", ".pyc"})

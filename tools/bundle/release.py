@@ -1,8 +1,7 @@
-"""A release: every function's bundle, and the manifest that says which belong together.
+"""A release: every function's bundle, and the release file that says which belong together.
 
-The release manifest is all that Terraform reads of this repository besides its own files: applying an older one brings
-back that release whole, settings and triggers included. Everything is named by its content, so that what did not
-change is not deployed again.
+Terraform reads only the release file and its own files: an older release file brings back that whole release, settings
+and triggers included. Everything is named by its content, so that an unchanged function is not deployed again.
 """
 
 import json
@@ -34,7 +33,7 @@ class Bundled(Model):
 
 
 class Release(Model):
-    """What is deployed together. `commit` is None where it was not made from a clean commit: such a one stays local."""
+    """The functions that are deployed together. `commit` is None without a clean commit: such a release stays local."""
 
     commit: str | None
     committed_at: str | None
@@ -86,7 +85,7 @@ def build(root: Path) -> Built:
 
 
 def write(built: Built, folder: Path) -> Path:
-    """Write a release's files below a folder, in place of an earlier one's; the path of its manifest."""
+    """Write a release's files below a folder, in place of an earlier one's; the path of the release file."""
     shutil.rmtree(folder / "bundles", ignore_errors=True)
     for place, content in built.objects.items():
         path = folder / "bundles" / place
@@ -98,7 +97,7 @@ def write(built: Built, folder: Path) -> Path:
 
 
 def release_text(release: Release) -> str:
-    """The release manifest as JSON text, the same for the same release."""
+    """The release file as JSON text, the same for the same release."""
     content: dict[str, Any] = release.model_dump(mode="json", exclude_none=True)
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 

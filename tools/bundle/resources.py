@@ -26,10 +26,11 @@ _FOR_EACH = {
     "var.deployers": "deployer",
 }
 _MARKS = {True: "yes", False: "-"}
-_HEAD = """# What Terraform makes
+_HEAD = """# Terraform resources
 
-Made from the plans of both environments; `nox -s resources` writes it anew. "One for each" is what a resource is
-repeated over, "several" a fixed few; "once" is what the bootstrap makes before the first release.
+Made from the plans of both environments. `nox -s resources` writes this page. "One for each" names the set that a
+resource is repeated for; "several" is a fixed small number; "once" marks resources that the bootstrap makes before the
+first release.
 
 | Resource | File | One for each | {environments} |
 | --- | --- | --- | {rules} |

@@ -1,4 +1,4 @@
-"""What frontends do in the tour: an agent and a customer at the HTTP API, through the front door."""
+"""The frontends of the tour: an agent and a customer call the HTTP API through the front door."""
 
 import json
 import time
@@ -70,7 +70,7 @@ def register_customers(stack: Stack, day: date) -> list[Record]:
 
 
 def show_the_rules(stack: Stack, day: date, registered: list[Record]) -> list[Step]:
-    """What the API promises for repeats, clashes, mistakes, and people who may not know."""
+    """Check repeats, conflicts, mistakes, and callers without a right."""
     first, other = registered[0], registered[1]
     mpan, mprn = first["supply_points"]["mpans"][0], first["supply_points"]["mprns"][0]
     agent = Caller(stack.url, stack.token("agent"))

@@ -50,7 +50,7 @@ def fetched(pinned: Pinned, cache: Path, console: Console) -> Path:
 
 @contextmanager
 def _scratch(cache: Path) -> Iterator[Path]:
-    """A folder beside the result, so that moving it there is atomic; gone at the end whatever happens."""
+    """A folder next to the result, so that moving it there is atomic; it is always removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="partial-", dir=cache))
     try:
         yield folder

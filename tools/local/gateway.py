@@ -29,7 +29,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def gateway(layout: Layout) -> Starlette:
-    """The application. What is not the issuer's, the scheduler's or a page goes through the front door."""
+    """The application. Requests for neither the issuer, the scheduler nor a page go through the front door."""
     issuer = Issuer(layout.issuer, AUDIENCE)
     scheduler = Scheduler(layout.clock)
     door = FrontDoor(
@@ -55,11 +55,11 @@ def gateway(layout: Layout) -> Starlette:
 
 
 if __name__ == "__main__":
-    here = Layout.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    running = Layout.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
     uvicorn.run(
-        gateway(here),
+        gateway(running),
         host=LOOPBACK,
-        port=here.port,
+        port=running.port,
         log_level="warning",
         timeout_graceful_shutdown=2,
         # The functions' servers say these already.

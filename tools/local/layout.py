@@ -1,4 +1,4 @@
-"""What goes where in a local stack: addresses, folders, keys. Decided before anything starts, and written down."""
+"""The addresses, folders and keys of a local stack. Decided before anything starts, and written to `stack.json`."""
 
 import base64
 import os
@@ -65,7 +65,7 @@ class Layout(Model):
 
     @property
     def signing_key(self) -> Path:
-        """The key that signs manifests; the public key lies beside it, as `.pub.pem`."""
+        """The key that signs manifests; the public key is next to it, as `.pub.pem`."""
         return self.home / "signing-key.pem"
 
     @property
@@ -91,7 +91,7 @@ class Layout(Model):
             "STORAGE_EMULATOR_HOST": f"http://{self.emulators['storage']}",
             "PSR_PROJECT": self.project,
             "PSR_IDENTITY_KEY": self.identity_key,
-            # By their build a stack tells its own functions from another's.
+            # The build distinguishes the functions of this stack from those of another.
             "PSR_BUILD": self.project,
             "PSR_TOKEN_ISSUER": self.issuer,
             "PSR_TOKEN_AUDIENCE": AUDIENCE,

@@ -25,7 +25,7 @@ def entries(logs: Path, functions: Iterable[str]) -> Iterator[Entry]:
 
 
 def faults_in(line: str) -> list[str]:
-    """What the catalogue does not allow in a line."""
+    """The faults of a line: what the catalogue does not allow."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -34,7 +34,7 @@ def faults_in(line: str) -> list[str]:
 
 
 def faults(entry: Entry) -> list[str]:
-    """What the catalogue does not allow in an entry. Names fields, never values."""
+    """The faults of an entry. Names fields, never values."""
     event = Event.__members__.get(entry.get("event", ""))
     if event is None or not entry.keys() >= _OF_EVERY_LINE:
         return [f"not an event of the catalogue: {sorted(entry)}"]

@@ -1,4 +1,4 @@
-"""What has come of it all, read back from Firestore and from the bucket's files, not taken from what was sent."""
+"""The results of the tour, read back from Firestore and from the bucket's files."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ from shared.store.service import service
 
 
 class Messages(NamedTuple):
-    """What became of the events of one source. `quarantined` is by reason."""
+    """The outcomes of the events of one source. `quarantined` is by reason."""
 
     applied: int
     stale: int
@@ -32,7 +32,7 @@ async def count_outcomes() -> int:
 
 
 async def messages_of(source: str) -> Messages:
-    """What became of the events of a source. Other sources' changes are not counted."""
+    """The outcomes of the events of a source. Other sources' changes are not counted."""
     changes = [Change.model_validate_json(stored.state) for stored in await _all(Collection.CHANGES)]
     kinds = Counter(change.kind for change in changes if change.origin.source == source)
     reasons = Counter(_reason(stored) for stored in await _all(Collection.QUARANTINE, fields=["reason", "errors"]))

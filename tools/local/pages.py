@@ -69,7 +69,7 @@ class Pages:
 
     async def _start(self, _request: Request) -> Response:
         manifests = read_manifests(FUNCTIONS)
-        functions = _table(("Function", "What it does", "Started by", ""), self._functions(manifests))
+        functions = _table(("Function", "Description", "Trigger", ""), self._functions(manifests))
         counts = _table(("What", "How many"), await _counts())
         return _page(
             "Priority Services Register",

@@ -80,7 +80,7 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start without waiting until it serves. What an earlier process left in its group is killed first."""
+        """Start without waiting until it serves. Processes that an earlier one left in its group are killed first."""
         self.kill()
         self._started_at, self._due_at = time.monotonic(), None
         self._log.parent.mkdir(parents=True, exist_ok=True)

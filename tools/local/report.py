@@ -6,7 +6,7 @@ from rich.table import Table
 
 
 def tables_of(figures: dict[str, Any]) -> list[Table]:
-    """Messages and registrations, parts of a sum indented below it; and what each recipient was told."""
+    """Messages and registrations, parts of a sum indented below it; and the supply points of each recipient."""
     return [_counts(figures), _recipients(figures["export"])]
 
 

@@ -1,4 +1,4 @@
-"""A migration of 1,000 synthetic customers, the same every time, that knows what must come of it.
+"""A migration of 1,000 synthetic customers, the same every time, with its expected results.
 
 Nobody in it exists: names are made of syllables, phones are from Ofcom's range for drama, MPANs and MPRNs follow the
 test pattern 999 with right check digits. Among the customers: every distributor and two that the table does not know,
@@ -39,13 +39,13 @@ Record = dict[str, Any]
 
 
 class Expected(NamedTuple):
-    """What the messages must come to. `quarantined` is by reason; `told` and `withheld` count supply points."""
+    """The expected results. `quarantined` is by reason; `sent` and `withheld` count supply points by recipient."""
 
     applied: int
     duplicates: int
     stale: int
     quarantined: Counter[str]
-    told: Counter[str]
+    sent: Counter[str]
     withheld: Counter[str]
 
 
@@ -75,8 +75,8 @@ def sample(day: date, seed: int = 20_261_123) -> Sample:
         duplicates=DUPLICATES,
         stale=LATE,
         quarantined=Counter(way.reason for way in ways),
-        told=_supply_points(right, told=True),
-        withheld=_supply_points(right, told=False),
+        sent=_supply_points(right, sent=True),
+        withheld=_supply_points(right, sent=False),
     )
     return Sample([_encoded(event) for event in first], [_encoded(event) for event in late], expected)
 
@@ -88,7 +88,7 @@ def registration(number: int, day: date) -> Record:
 
 
 def recipient_of(number: str) -> str:
-    """Who is told of an MPAN (its network operator) or of an MPRN (the gas shipper)."""
+    """The recipient of an MPAN (its network operator) or of an MPRN (the gas shipper)."""
     if len(number) != _MPAN_DIGITS:
         return GAS_SHIPPER
     distributor = distributors().get(number[:2])
@@ -191,28 +191,28 @@ def _event(data: Record, at: datetime) -> Record:
 
 
 def _older(event: Record) -> Record:
-    """What the old platform knew a day earlier: the same needs, another phone."""
+    """The old platform's record of a day earlier: the same needs, another phone."""
     data = {**event["data"], "primary_contact": {**event["data"]["primary_contact"], "phones": ["07700900999"]}}
     before = datetime.fromisoformat(event["time"]) - timedelta(days=1)
     return {**event, "id": f"{data['account_id']}/0", "time": rfc3339(before), "data": data}
 
 
 def _encoded(event: Record) -> bytes:
-    """JSON; what is not JSON stands in an event of its own."""
+    """The event as JSON, or the text that replaces it."""
     return event["text"].encode() if "text" in event else json.dumps(event, ensure_ascii=False).encode()
 
 
-def _supply_points(events: list[Record], *, told: bool) -> Counter[str]:
-    """Supply points by recipient, of the customers whom it is told about, or of the others."""
+def _supply_points(events: list[Record], *, sent: bool) -> Counter[str]:
+    """Supply points by recipient, of the customers that the export sends, or of the others."""
     return Counter(
         recipient_of(number)
         for event in events
         for number in numbers_of(event["data"])
-        if _told(event["data"], number) == told
+        if _is_sent(event["data"], number) == sent
     )
 
 
-def _told(data: Record, number: str) -> bool:
+def _is_sent(data: Record, number: str) -> bool:
     lawful = data["sharing"]["basis"] != "none"
     return data["status"] == "active" and lawful and recipient_of(number) != UNROUTABLE
 

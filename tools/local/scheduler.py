@@ -23,7 +23,7 @@ _LOOKS_EVERY_SECONDS = 0.2
 
 
 class Scheduler:
-    """The jobs, and the loop that runs them. `clock` tells when."""
+    """The jobs, and the loop that runs them by `clock`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -40,7 +40,7 @@ class Scheduler:
         ]
 
     async def run(self) -> None:
-        """Run jobs when they fall due, for ever."""
+        """Run jobs when they are due, until it is cancelled."""
         while True:
             now = self._clock.now()
             for name, job in self._jobs.items():

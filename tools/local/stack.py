@@ -173,7 +173,7 @@ class Stack:
     def _services(self) -> list[Child]:
         gateway = [sys.executable, "-m", "tools.local.gateway", str(self.layout.file)]
         functions = [
-            # The production server; `shared` is importable, and what stands beside main.py, as in a bundle.
+            # The production server; `shared` and the files next to main.py are importable, as in a bundle.
             self._child(
                 name,
                 [*_SERVE, "--host", LOOPBACK, "--port", str(port)],

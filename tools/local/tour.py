@@ -176,10 +176,10 @@ class Tour:
         self._check("log lines outside the catalogue", Counter(), Counter(outside))
 
     def _check_export(self, manifest: DayManifest, feed: Counter[str], found: Mapping[str, list[str]]) -> None:
-        """The sample knows what each recipient must be told; feed, manifest and files must agree."""
+        """The sample has the expected supply points of each recipient; feed, manifest and files must agree with it."""
         expected = self._sample.expected
         registered = (number for record in self._registered for number in numbers_of(record))
-        wanted = expected.told + Counter(map(recipient_of, registered))
+        wanted = expected.sent + Counter(map(recipient_of, registered))
         exported = Counter({recipient: len(numbers) for recipient, numbers in found.items()})
         rows = manifest.recipients
         strangers = sum(recipient_of(number) != recipient for recipient, numbers in found.items() for number in numbers)

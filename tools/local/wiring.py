@@ -78,7 +78,7 @@ def make_jobs(layout: Layout, *, paused: bool) -> None:
 
 
 def _subscription(layout: Layout, name: str, topic: str, shared: PushSubscriptions) -> Subscription:
-    """What has been given up on is not given up on again: the dead letters' own subscription has no such policy.
+    """The subscription of the dead-letter topic has no dead-letter policy: it never gives up.
 
     No retry policy here: with one, the emulator (0.8.20) stops pushing for good after an endpoint has refused a few
     dozen messages at once. Without, it tries again every second, so it takes more attempts to outlast an outage.
@@ -114,5 +114,5 @@ def _topic(layout: Layout, topic: str) -> str:
 
 
 def dashed(function: str) -> str:
-    """What a function's job, subscription and service are called."""
+    """The name of a function's job, subscription and service."""
     return function.replace("_", "-")

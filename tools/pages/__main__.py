@@ -1,4 +1,4 @@
-"""`python -m tools.pages`: write every page anew."""
+"""`python -m tools.pages`: write every page that is made from the code."""
 
 import os
 

@@ -1,6 +1,6 @@
 """docs/openapi.json and docs/problems.md, the contract for callers of the API, made from what the code says.
 
-Models, scopes, routes and problems stand once, where they are used.
+Models, scopes, routes and problems are defined once, where they are used.
 """
 
 import importlib.util
@@ -55,14 +55,14 @@ _INTRODUCTION = """\
 The register of customers in vulnerable situations that a UK energy supplier keeps.
 
 Every call carries an access token (`Authorization: Bearer …`) with the scope of the operation. Times are RFC 3339 in
-UTC, dates are days in London. Nothing personal ever stands in a URL. Errors are problem details (RFC 9457): see the
+UTC, dates are days in London. No URL contains personal data. Errors are problem details (RFC 9457): see the
 catalogue of problems for what each type means and what to do.
 
 Each path that answers GET answers HEAD as well, with the same headers and no body.
 """
 
 _ABOUT_PROBLEMS = """\
-What the API answers when it cannot do what it was asked (RFC 9457, `application/problem+json`). `type` is stable:
+The answers of the API to requests that it cannot fulfil (RFC 9457, `application/problem+json`). `type` is stable:
 branch on it, not on the text. `errors` names each field by JSON Pointer, header or parameter, with a stable `code`; no
 answer repeats a value that was sent. Quote `trace_id` when you ask for help.
 
@@ -163,9 +163,9 @@ def _openapi() -> Schema:
 
 
 def _schemas(found: list[tuple[Route, Operation]]) -> Schema:
-    told = {operation.body for _, operation in found if operation.body not in (None, RegistrationPatch)}
+    submitted = {operation.body for _, operation in found if operation.body not in (None, RegistrationPatch)}
     answered = {operation.answers for _, operation in found} | {StatusReport}
-    inputs = [(model, "validation") for model in sorted(filter(None, told), key=lambda model: model.__name__)]
+    inputs = [(model, "validation") for model in sorted(filter(None, submitted), key=lambda model: model.__name__)]
     outputs = [(model, "serialization") for model in sorted(answered, key=lambda model: model.__name__)]
     modes = [*inputs, *outputs]
     _, whole = models_json_schema(modes, ref_template=_REF, schema_generator=_Untitled)  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def _schemas(found: list[tuple[Route, Operation]]) -> Schema:
 
 
 def _patch_of(schema: Schema, schemas: Schema) -> Schema:
-    """What a merge patch of something may hold: any part of an object, null to remove; lists as a whole."""
+    """The schema of a merge patch: any part of an object, null to remove; lists as a whole."""
     if "$ref" in schema:
         target = schemas[schema["$ref"].rpartition("/")[2]]
         return _patch_of(target, schemas) if target.get("type") == "object" else schema
@@ -238,7 +238,7 @@ def _parameters(route: Route, operation: Operation) -> Iterator[Schema]:
         "name": PURPOSE_HEADER,
         "in": "header",
         "required": False,
-        "description": "What the registration is read for, for the access log; a token's claim `purpose` goes first",
+        "description": "Purpose of reading the registration, for the access log; a token's claim `purpose` takes precedence",
         "schema": purposes,
     }
     if "{registration_id}" in route.path:

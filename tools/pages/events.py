@@ -54,47 +54,47 @@ _EXAMPLES: dict[str, Json] = {
 
 _PAGE = """# Events
 
-Made from the models in `shared/messages/`; `nox -s docs` writes it anew.
+Made from the models in `shared/messages/`. `nox -s docs` writes this page.
 
 Every message is a [CloudEvent 1.0](https://github.com/cloudevents/spec) in JSON, structured mode: the whole event is the
-Pub/Sub message's data. Attributes of the Pub/Sub message are free; `traceparent` among them joins your trace to ours.
+data of the Pub/Sub message. Attributes of the Pub/Sub message are free; `traceparent` joins your trace to ours.
 
 {table}
 
-`uk.psr.export.part.v1` is the export's own work message; it is here because it goes over a topic too.
+`uk.psr.export.part.v1` is the export's own work message. It is listed here because it uses a topic too.
 
-## What the attributes do
+## Attributes
 
-| Attribute | Means |
+| Attribute | Meaning |
 | --- | --- |
-| `source` + `id` | Identify the event. The same event may come any number of times; another event under the same id is refused |
-| `time` | Orders the fact among all that is known of the account, over HTTP too. At most 5 minutes ahead of our clock, not before 1900 |
+| `source` + `id` | Identify the event. You can publish the same event any number of times; another event under the same id is refused |
+| `time` | Orders the fact among all facts about the account, also those over HTTP. At most 5 minutes ahead of our clock, not before 1900 |
 | `subject` | The account. In a migrated customer it must equal `data.account_id` |
 | other attributes | Extension attributes are allowed and ignored. Fields of `data` that the schema does not have are refused |
 
 ## Order and repetition
 
-Send in any order, as often as you like. A fact changes those aspects of a registration (people and needs, premises,
-lawful basis, status, each supply point) that hold an older fact, and loses on the others, so it never overwrites what is
-newer. An event about an account that has no registration yet is parked and retried until it applies. An event that states
+Publish in any order, as often as you like. A fact changes those aspects of a registration (people and needs, premises,
+lawful basis, status, each supply point) that hold an older fact, and leaves the others, so it never overwrites newer data.
+An event about an account that has no registration yet is parked and retried until it applies. An event that states
 a supply point as the account's own while another registration holds it applies everything else at once, and is parked until
-the other registration has released the supply point. An account that is not registered yet waits with everything.
-An event that arrives up to a minute before its registration applies within about a minute of it. The longer an event
+the other registration has released the supply point. If the account is not registered yet, the whole event
+waits. An event that arrives up to a minute before its registration applies within about a minute of it. The longer an event
 waits, the less often it is retried, at least every six hours.
 
 `account.closed` with a `closed_on` after the London day of its `time` announces the account's last day: the registration ends
 after that day. A later announcement replaces it.
 
-| Outcome | When | You do |
+| Outcome | Condition | Your action |
 | --- | --- | --- |
-| applied | something newer came of it | nothing |
-| stale, superseded | a newer fact (of the same source, of another) was there first | nothing |
-| parked | the registration, or the supply point's release, has not come yet | nothing; after {parked_days} days an operator looks |
-| held | it can never apply as it is: not JSON, not the schema, unknown code or type, id used again, a rule of the API (a date in the future, more than 20 supply points of a fuel) | publish a corrected event under a new id |
+| applied | the event has changed the registration | none |
+| stale, superseded | the register has a newer fact (of the same source, of another source) | none |
+| parked | the event needs a registration, or the release of a supply point, that has not happened yet | none; after {parked_days} days an operator looks at it |
+| failed | it can never apply as it is: not JSON, not the schema, unknown code or type, id used again, a rule of the API (a date in the future, more than 20 supply points of a fuel) | publish a corrected event under a new id |
 
-Operators see what is held with `psr quarantine list`. Needs may carry the old platform's word as `legacy` instead of a
-J1699 `code`; `shared/data/legacy_needs.csv` maps them, and a word that is missing is added there, after which the held
-messages are replayed as they are.
+Operators list failed messages with `psr quarantine list`. A need can have the old platform's word as `legacy` instead of a
+J1699 `code`. `shared/data/legacy_needs.csv` maps these words. To fix a missing word, add it there, then replay the failed
+messages.
 """
 
 

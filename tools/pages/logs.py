@@ -4,21 +4,21 @@ from shared.log import ACCESS_LOG, FIELDS, Event
 
 _HEAD = """# Logs
 
-Made from the catalogue in `shared/log.py`; `nox -s docs` writes it anew.
+Made from the catalogue in `shared/log.py`. `nox -s docs` writes this page.
 
 Functions write one JSON object a line on stdout, as Cloud Logging reads it: `severity`, `message` (the fixed text),
 `event` (its code, which alerts and queries depend on), the event's own fields,
 `logging.googleapis.com/trace`, and the platform's execution id as the label `execution_id`.
 
-The trace is that of the caller's `traceparent` header, else a new one. It goes along with every message that is
-published (attribute `traceparent`), so one query shows a request and all that came of it:
+The trace is that of the caller's `traceparent` header, else a new one. Every published message carries it
+(attribute `traceparent`), so one query shows a request and all its results:
 
     gcloud logging read 'trace="projects/PROJECT/traces/TRACE_ID"' --project PROJECT --location europe-west2 \\
       --bucket psr-service --view _AllLogs
 
-Answers that tell of a problem carry the trace id as `trace_id`. No line holds personal data: a field or value that
-the catalogue does not allow is left out and noted as `FIELD_DROPPED`, and of an unexpected exception only the type and
-the places in the code are written. What else the container prints (the server's start and end) is plain text.
+Problem details carry the trace id as `trace_id`. No line holds personal data: a field or value that the catalogue does
+not allow is left out and logged as `FIELD_DROPPED`, and an unexpected exception is logged with its type and its places in
+the code only. Other output of the container (the start and end of the server) is plain text.
 """
 
 
@@ -27,13 +27,13 @@ def log_page() -> str:
     parts = [
         _HEAD,
         "## Events\n",
-        "| Event | Severity | Text | Fields | Means |",
+        "| Event | Severity | Text | Fields | Meaning |",
         "| --- | --- | --- | --- | --- |",
         *(_event_row(event) for event in Event if event not in ACCESS_LOG),
         "\n## Access log\n",
-        "Who was shown which registration, and who was refused. In a log bucket of its own (`psr-access`), whose",
-        "retention is locked where data is real. One entry for each answer, however many registrations it shows.\n",
-        "| Event | Severity | Text | Fields | Means |",
+        "Which caller saw which registration, and which caller was refused. This log has a bucket of its own (`psr-access`),",
+        "whose retention is locked where data is real. Each answer has one entry, however many registrations it shows.\n",
+        "| Event | Severity | Text | Fields | Meaning |",
         "| --- | --- | --- | --- | --- |",
         *(_event_row(event) for event in ACCESS_LOG),
         "\n## Fields\n",

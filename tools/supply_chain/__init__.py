@@ -1,1 +1,1 @@
-"""What the service is made of, held against what we allow: the checks of `nox -s security`."""
+"""Checks of the service's packages, licences, inventories, secrets and vulnerabilities: `nox -s security`."""

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
         elif result.unchecked and "--allow-unaudited" not in arguments:
             status = status or _UNCHECKED
     if status == _UNCHECKED:
-        print("All else is well. To go on all the same: nox -s security -- --allow-unaudited")
+        print("Nothing else is wrong. To continue without this check: nox -s security -- --allow-unaudited")
     return status
 
 
@@ -69,7 +69,7 @@ def packages(root: Path) -> set[str]:
 
 
 def installed(root: Path) -> dict[str, list[Distribution]]:
-    """What is installed: in this environment ("dev"), and in those of tools, by their names."""
+    """The installed packages: of this environment ("dev"), and of those of tools, by their names."""
     packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     tools = {
         folder.name: list(distributions(path=[str(folder / packages)])) for folder in sorted((root / TOOLS).glob("*"))

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from tools.supply_chain.result import Result
 
-#: What packages write that have no licence expression (PEP 639) yet, in small letters. "BSD" does not say which one.
+#: Licences of packages without a licence expression (PEP 639), as they write them. "BSD" does not say which one.
 _SPELLINGS = {
     "3-clause bsd license": "BSD-3-Clause",
     "apache 2": "Apache-2.0",
@@ -39,10 +39,11 @@ UNKNOWN = "unknown"
 DEPLOYED = "deployed"
 _HEAD = """# Licences
 
-Of every package that is locked in `requirements/`, as the packages themselves state them. `nox -s licences` writes this
-anew; `nox -s security` compares it, and refuses a kind that `pyproject.toml` does not allow. *Deployed* is in at least
-one function's bundle; *dev* is in the environment of developers and tests only; the others are tools with environments
-of their own. `BSD` is where a package does not say which of the BSD licences it has. Packages for Windows are left out.
+The licences of all packages that are locked in `requirements/`, as the packages themselves state them. `nox -s
+licences` writes this page. `nox -s security` compares it, and refuses a licence that `pyproject.toml` does not allow.
+*Deployed* is in at least one function's bundle; *dev* is in the environment of developers and tests only; the others
+are tools with environments of their own. `BSD` is where a package does not say which of the BSD licences it has.
+Packages for Windows are left out.
 
 | Package | Licence | Used |
 | --- | --- | --- |
@@ -73,7 +74,7 @@ class Row(NamedTuple):
 def licences(
     locked: Mapping[str, Collection[str]], installed: Mapping[str, Iterable[Distribution]], policy: Policy
 ) -> list[Row]:
-    """Of what is locked, by use. What is deployed is installed where "dev" is; what is nowhere is `UNKNOWN`."""
+    """The licences of locked packages, by use. Deployed packages are installed in "dev"; others may be `UNKNOWN`."""
     packages: dict[str, dict[str, Distribution]] = {
         use: {canonicalize_name(found.metadata["Name"]): found for found in distributions}
         for use, distributions in installed.items()
@@ -98,7 +99,7 @@ def check(rows: list[Row], policy: Policy, page: str) -> Result:
     silent = policy.stated.keys() - {row.name for row in rows}
     findings += [f"pyproject.toml states a licence of {name}, which is not used" for name in sorted(silent)]
     if licence_page(rows) != page:
-        findings.append("docs/licences.md is not as packages are now: nox -s licences writes it anew")
+        findings.append("docs/licences.md is out of date: run `nox -s licences`")
     deployed = sum(DEPLOYED in row.uses for row in rows)
     return Result(f"{len(rows)} packages, {deployed} of them deployed", findings)
 
@@ -109,7 +110,7 @@ def licence_page(rows: Iterable[Row]) -> str:
 
 
 def _licence(found: Distribution) -> str:
-    """What a package states, from the newest way to the oldest."""
+    """The licence that a package states, from the newest way to the oldest."""
     return next(iter(found.metadata.get_all("License-Expression", [])), None) or next(_known_spellings(found), UNKNOWN)
 
 
@@ -121,7 +122,7 @@ def _known_spellings(found: Distribution) -> Iterator[str]:
 
 
 def _least(uses: set[str]) -> frozenset[str]:
-    """What is deployed is in the developers' environment too: that goes without saying."""
+    """The uses without "dev" for a deployed package, since developers have those packages too."""
     return frozenset(uses - {"dev"} if DEPLOYED in uses else uses)
 
 

@@ -13,7 +13,7 @@ from tools.supply_chain.result import Result
 
 #: `python -m venv` brings them with Python.
 _OF_PYTHON = {"pip", "setuptools"}
-#: What the environment of developers and tests is made of (`make`, and java.txt where there is no Java).
+#: The lock files of the environment of developers and tests (`make`, and java.txt where there is no Java).
 DEVELOPMENT = ("dev", "java", "uv")
 #: The lock file of everything that is deployed, and its part that every function needs.
 FUNCTIONS, _BASE = "functions", "base"
@@ -52,7 +52,7 @@ def check(folder: Path, packages: Collection[str], installed: Mapping[str, Itera
 
 
 def _unused(sources: Mapping[str, Path], packages: Collection[str]) -> list[str]:
-    """What functions.in adds to base.in without any function that needs it."""
+    """The packages that functions.in adds to base.in and no function needs."""
     added = _names(sources, FUNCTIONS) - _names(sources, _BASE) - {canonicalize_name(name) for name in packages}
     return [f"{FUNCTIONS}.in: no function.yaml names {name} in its packages" for name in sorted(added)]
 
@@ -73,7 +73,7 @@ def _disagreements(name: str, wanted: list[Requirement], pins: list[Pin]) -> lis
 
 
 def _intruders(name: str, distributions: Iterable[Distribution], locks: Locks) -> list[str]:
-    """What is installed in a tool's environment without being locked for it."""
+    """The packages that are installed in a tool's environment and not locked for it."""
     sources = DEVELOPMENT if name == "dev" else (name,)
     locked = _versions(pin for source in sources for pin in locks.get(source, []))
     there = {(str(canonicalize_name(found.metadata["Name"])), found.version) for found in distributions}

@@ -11,7 +11,7 @@ from detect_secrets.settings import default_settings
 from tools.supply_chain.result import Result
 
 _NOT_USED = (
-    # A comment beside the line would let it pass without a reason, and cannot be put beside a line of the past.
+    # A comment next to the line would let it pass without a reason, and lines of the past cannot have one.
     "detect_secrets.filters.allowlist.is_line_allowlisted",
     # It leaves out what is not on the disk: files of the past.
     "detect_secrets.filters.common.is_invalid_file",
@@ -21,7 +21,7 @@ _NOT_LOCK_FILES = (".", ":!requirements/*.txt")
 
 
 def check(root: Path, not_secrets: Mapping[str, str]) -> Result:
-    """Look through a repository. `not_secrets` says of a value why it may stand there. Values are never shown."""
+    """Look through a repository. `not_secrets` has the reason why a value may be there. Values are never shown."""
     with default_settings() as settings:
         settings.disable_filters(*_NOT_USED)
         found = {(secret.filename, secret.type, secret.secret_value) for secret in _everywhere(root)}

@@ -34,7 +34,7 @@ def check(pins: Iterable[Pin], python: Path, accepted: Mapping[str, str]) -> Res
 
 
 def judge(versions: Collection[Version], answer: Answer, accepted: Mapping[str, str]) -> Result:
-    """What is left to mend: each vulnerability that is not accepted, and each acceptance that nothing needs."""
+    """The findings: each vulnerability that is not accepted, and each acceptance that nothing needs."""
     findings = [f"{name} {version}: not answered for" for name, version in sorted(set(versions) - answer.keys())]
     needed: set[str] = set()
     for (name, version), vulnerabilities in sorted(answer.items()):
