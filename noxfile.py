@@ -21,9 +21,9 @@ PARALLEL = ("-n", "auto", "--dist", "loadfile")
 #: Lock files that are resolved on their own.
 STANDALONE = ("checkov", "dev", "java", "security", "uv")
 #: Lock files that take their versions from dev.txt: what is tested is what is deployed.
-CONSTRAINED = ("functions", "peers")
+CONSTRAINED = ("conventional", "functions")
 #: Those that have an environment of their own, in .local/tools.
-TOOLS = ("checkov", "java", "peers", "security")
+TOOLS = ("checkov", "conventional", "java", "security")
 
 
 @nox.session
@@ -55,7 +55,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Speed, compared with raw client calls and with a conventional implementation in an environment of its own."""
-    session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "peers")))
+    session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "conventional")))
 
 
 @nox.session

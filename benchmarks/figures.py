@@ -21,7 +21,7 @@ class Figure(NamedTuple):
 
     @property
     def goal(self) -> str:
-        """As it stands in the table."""
+        """The cell of the table."""
         if self.at_least is not None:
             return f"≥ {self.at_least:g}"
         return f"≤ {self.at_most:g}" if self.at_most is not None else ""

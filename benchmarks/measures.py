@@ -1,4 +1,4 @@
-"""The measurements. Each yields figures; what is compared takes turns within a round, for a second or two each."""
+"""The measurements. Each yields figures; the compared servers take turns within a round, for a second or two each."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import httpx
 
 from benchmarks import load, servers
+from benchmarks.baseline.creates import creates_a_second
 from benchmarks.figures import Figure
-from benchmarks.limits.creates import creates_a_second
 from shared.clock import machine_time
 from tools.api_client import ALL_SCOPES, Caller
 from tools.local.layout import Layout
@@ -42,19 +42,19 @@ _numbers = count(1)
 class Compared(NamedTuple):
     """The running servers, and another process that makes load. `rounds` is how often each comparison is made.
 
-    Of the stack, the issuer and the emulators are used; what is measured are `functions` beside it.
+    The measurements use the issuer and the emulators of the stack, and measure `functions` next to it.
     """
 
     stack: Stack
     functions: Mapping[str, Child]
-    limit: Child
+    baseline: Child
     noop: Child
-    peer: Child
+    conventional: Child
     generator: ProcessPoolExecutor
     rounds: int
 
     def load(self, server: Child, requests: list[bytes], connections: int, *, seconds: float = _SECONDS) -> load.Load:
-        """What a load on one server meets."""
+        """The result of a load on one server."""
         prepared = load.Prepared(servers.address(server), requests)
         before = servers.cpu_seconds(server)
         met = self.generator.submit(load.run, prepared, connections, seconds).result()
@@ -62,12 +62,12 @@ class Compared(NamedTuple):
 
 
 def requests_over_http(compared: Compared) -> Iterator[Figure]:
-    """Registering and reading, one to 64 connections, beside the limit and the peer."""
+    """Registering and reading over one to 64 connections, compared with the baseline and the conventional server."""
     token = compared.stack.token("agent")
     register, lookup = compared.functions["register"], compared.functions["lookup"]
-    limit, peer = compared.limit, compared.peer
+    baseline, conventional = compared.baseline, compared.conventional
     ours = Caller(compared.stack, scope=ALL_SCOPES).create(registration()).json()["registration_id"]
-    theirs = _created(servers.address(peer), token)
+    theirs = _created(servers.address(conventional), token)
     reads = {name: [_get(token, known)] * _MOST for name, known in (("ours", ours), ("theirs", theirs))}
     for connections in CONNECTIONS:
         yield from _three(
@@ -75,14 +75,14 @@ def requests_over_http(compared: Compared) -> Iterator[Figure]:
             f"register, {connections} connections",
             connections,
             lambda: [_post(token, registration()) for _ in range(_MOST // 2)],
-            (register, limit, peer),
+            (register, baseline, conventional),
         )
         yield from _three(
             compared,
             f"read one, {connections} connections",
             connections,
             lambda: reads["ours"],
-            (lookup, limit, peer),
+            (lookup, baseline, conventional),
             reads["theirs"],
         )
 
@@ -93,57 +93,61 @@ def _three(
     connections: int,
     requests: Callable[[], list[bytes]],
     compete: tuple[Child, Child, Child],
-    peer_requests: list[bytes] | None = None,
+    conventional_requests: list[bytes] | None = None,
 ) -> Iterator[Figure]:
-    """The service, the limit and the peer, in turn, once they are warm."""
-    ours, limits, peers = [], [], []
+    """The service, the baseline and the conventional server, in turn, once they are warm."""
+    ours, baselines, conventional = [], [], []
     warm = requests()[:_WARM]
-    for server, these in zip(compete, (warm, warm, (peer_requests or warm)[:_WARM]), strict=True):
+    for server, these in zip(compete, (warm, warm, (conventional_requests or warm)[:_WARM]), strict=True):
         compared.load(server, these, connections)
     for _ in range(compared.rounds):
         prepared = requests()
         ours.append(compared.load(compete[0], prepared, connections))
-        limits.append(compared.load(compete[1], prepared, connections))
-        peers.append(compared.load(compete[2], peer_requests or prepared, connections))
+        baselines.append(compared.load(compete[1], prepared, connections))
+        conventional.append(compared.load(compete[2], conventional_requests or prepared, connections))
     goal_p50 = 1.3 if connections == 1 else None
-    goal_limit = 0.75 if connections == 16 else None
-    goal_peer = 1.5 if connections > 1 else None
-    pairs = list(zip(ours, limits, peers, strict=True))
-    yield Figure(f"{name}: p50 ÷ limit", "", [o.p50 / b.p50 for o, b, _ in pairs], at_most=goal_p50)
-    yield Figure(f"{name}: p99 ÷ limit", "", [o.p99 / b.p99 for o, b, _ in pairs], at_most=goal_p50)
-    yield Figure(f"{name}: throughput ÷ limit", "", [o.rate / b.rate for o, b, _ in pairs], at_least=goal_limit)
-    yield Figure(f"{name}: throughput ÷ peer", "", [o.rate / p.rate for o, _, p in pairs], at_least=goal_peer)
-    yield Figure(f"{name}: CPU ÷ limit", "", [o.cpu_ms / b.cpu_ms for o, b, _ in pairs])
+    goal_baseline = 0.75 if connections == 16 else None
+    goal_conventional = 1.5 if connections > 1 else None
+    pairs = list(zip(ours, baselines, conventional, strict=True))
+    yield Figure(f"{name}: p50 ÷ baseline", "", [o.p50 / b.p50 for o, b, _ in pairs], at_most=goal_p50)
+    yield Figure(f"{name}: p99 ÷ baseline", "", [o.p99 / b.p99 for o, b, _ in pairs], at_most=goal_p50)
+    yield Figure(f"{name}: throughput ÷ baseline", "", [o.rate / b.rate for o, b, _ in pairs], at_least=goal_baseline)
+    yield Figure(
+        f"{name}: throughput ÷ comparison", "", [o.rate / p.rate for o, _, p in pairs], at_least=goal_conventional
+    )
+    yield Figure(f"{name}: CPU ÷ baseline", "", [o.cpu_ms / b.cpu_ms for o, b, _ in pairs])
     yield Figure(f"{name}: here", "/s", [o.rate for o in ours])
     yield Figure(f"{name}: CPU here", "ms", [o.cpu_ms for o in ours])
 
 
 def migration(compared: Compared) -> Iterator[Figure]:
-    """Push bodies posted to the consumer, beside plain creates of one document each, and the obvious consumer."""
+    """Push bodies posted to the consumer, compared with plain creates and with the conventional consumer."""
     consumer = compared.functions["consume_migration"]
     fields = {"state": max((fields["state"] for _, fields in _written(compared.stack.layout.project)), key=len)}
     project = compared.stack.layout.project
-    ours, creates, commits, peers, nothing = [], [], [], [], []
+    ours, creates, commits, conventional, nothing = [], [], [], [], []
     for _ in range(compared.rounds):
         bodies = [_push(_migrated(registration())) for _ in range(_MOST)]
         prepared = [_posted("/", body) for body in bodies]
         ours.append(compared.load(consumer, prepared, _POSTED_AT_ONCE))
         creates.append(compared.generator.submit(creates_a_second, project, fields, _POSTED_AT_ONCE, _SECONDS).result())
-        commits.append(compared.load(compared.limit, prepared, _POSTED_AT_ONCE).rate)
-        peers.append(compared.load(compared.peer, [_posted("/push", body) for body in bodies], _POSTED_AT_ONCE).rate)
+        commits.append(compared.load(compared.baseline, prepared, _POSTED_AT_ONCE).rate)
+        conventional.append(
+            compared.load(compared.conventional, [_posted("/push", body) for body in bodies], _POSTED_AT_ONCE).rate
+        )
         nothing.append(compared.load(compared.noop, prepared[:1] * 10_000, _POSTED_AT_ONCE).rate)
     rates = [one.rate for one in ours]
     yield Figure("migration: messages ÷ plain creates of one document", "", _ratios(rates, creates), at_least=0.6)
     yield Figure("migration: messages ÷ bare commits of the same six documents", "", _ratios(rates, commits))
     yield Figure("migration: bare commits of six documents ÷ plain creates of one", "", _ratios(commits, creates))
-    yield Figure("migration: messages ÷ obvious consumer", "", _ratios(rates, peers), at_least=2)
+    yield Figure("migration: messages ÷ conventional consumer", "", _ratios(rates, conventional), at_least=2)
     yield Figure("migration: messages here", "/s", rates)
     yield Figure("migration: CPU of a message here", "ms", [one.cpu_ms for one in ours])
     yield Figure("no-op function: pushes here (the ceiling of this load generator)", "/s", nothing)
 
 
 def through_pubsub(compared: Compared) -> Iterator[Figure]:
-    """The same messages pushed by the emulator, which keeps three to five in flight, beside pushes to the no-op."""
+    """The same messages pushed by the emulator, three to five at a time, compared with pushes to the no-op."""
     layout, consumer, noop = compared.stack.layout, compared.functions["consume_migration"], compared.noop
     log = layout.home / "logs" / f"bench-{consumer.name}.log"
     _subscribe(layout, "bench-migration", consumer)
@@ -187,14 +191,14 @@ def _delivered(layout: Layout, name: str, messages: list[bytes], done: Callable[
 
 
 def batch_lookup(compared: Compared) -> Iterator[Figure]:
-    """1,000 supply points in one request, beside 1,000 requests one after another."""
+    """1,000 supply points in one request, compared with 1,000 requests one after another."""
     agent = Caller(compared.stack, scope=ALL_SCOPES).http
-    told = [registration() for _ in range(500)]
-    bodies = [_posted("/", _push(_migrated(one))) for one in told]
+    records = [registration() for _ in range(500)]
+    bodies = [_posted("/", _push(_migrated(one))) for one in records]
     consumer, lookup = compared.functions["consume_migration"], compared.functions["lookup"]
     compared.load(consumer, bodies, _POSTED_AT_ONCE, seconds=_AS_LONG_AS_IT_TAKES)
-    mpans = [mpan for one in told for mpan in one["supply_points"]["mpans"]]
-    mprns = [mprn for one in told for mprn in one["supply_points"]["mprns"]]
+    mpans = [mpan for one in records for mpan in one["supply_points"]["mpans"]]
+    mprns = [mprn for one in records for mprn in one["supply_points"]["mprns"]]
     url = servers.address(lookup)
     token = compared.stack.token("agent", scope=ALL_SCOPES)
     keys = [*({"mpan": mpan} for mpan in mpans), *({"mprn": mprn} for mprn in mprns)]
@@ -214,9 +218,9 @@ def batch_lookup(compared: Compared) -> Iterator[Figure]:
 
 
 def starts(compared: Compared) -> Iterator[Figure]:
-    """Start to first answer that has read from Firestore, beside a bare function with the client and the models."""
+    """Start to first answer from Firestore, compared with a bare function with the client and the models."""
     layout = compared.stack.layout
-    base = servers.HERE / "limits" / "models"
+    base = servers.HERE / "baseline" / "models"
     folders = servers.folders(layout)
     ratios: dict[str, list[float]] = {name: [] for name in folders}
     bare = []
@@ -238,16 +242,16 @@ def commands() -> Iterator[Figure]:
     yield Figure("make run EXIT=1 here", "s", [time.perf_counter() - began])
 
 
-def obvious_export(supply_points: int) -> dict[str, float]:
-    """Seconds and seconds of CPU that the obvious export takes."""
-    command = (sys.executable, "-m", "benchmarks.peers.export", str(supply_points))
+def conventional_export(supply_points: int) -> dict[str, float]:
+    """Seconds and seconds of CPU that the conventional export takes."""
+    command = (sys.executable, "-m", "benchmarks.conventional.export", str(supply_points))
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=300)
     taken: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return taken
 
 
 def write_documents(compared: Compared, path: Path) -> None:
-    """What one registration writes, for the limit to write too."""
+    """Write down the documents of one registration, for the baseline to write too."""
     path.write_text(json.dumps(_written(compared.stack.layout.project)), encoding="utf-8")
 
 
@@ -272,16 +276,16 @@ def _ratios(these: list[float], those: list[float]) -> list[float]:
     return [this / that for this, that in zip(these, those, strict=True)]
 
 
-def _created(peer: str, token: str) -> str:
+def _created(conventional: str, token: str) -> str:
     headers = {"Authorization": f"Bearer {token}"}
-    answer = httpx.post(f"{peer}/v1/registrations", json=registration(), headers=headers)
+    answer = httpx.post(f"{conventional}/v1/registrations", json=registration(), headers=headers)
     return str(answer.raise_for_status().json()["id"])
 
 
 def _post(token: str, body: Any, method: str = "") -> bytes:
-    octets = json.dumps(body).encode()
+    content = json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
-    return load.request("POST", f"/v1/registrations{method}", octets, **headers)
+    return load.request("POST", f"/v1/registrations{method}", content, **headers)
 
 
 def _get(token: str, registration_id: str) -> bytes:
@@ -292,8 +296,8 @@ def _posted(path: str, body: bytes) -> bytes:
     return load.request("POST", path, body, Content_Type="application/json")
 
 
-def _migrated(told: dict[str, Any]) -> bytes:
-    message = event("customer.migrated", told["account_id"], machine_time(), "//bench", str(next(_numbers)), told)
+def _migrated(record: dict[str, Any]) -> bytes:
+    message = event("customer.migrated", record["account_id"], machine_time(), "//bench", str(next(_numbers)), record)
     return json.dumps(message).encode()
 
 

@@ -98,7 +98,7 @@ def print_migration() -> None:
 
 
 def print_loads() -> None:
-    """What everyday and exceptional loads need, and how long their callers wait."""
+    """The load of everyday and exceptional traffic, and how long its callers wait."""
     print("\n| load | requests/s | instances | p50 | p99 |")
     print("| --- | ---: | ---: | ---: | ---: |")
     cases = (

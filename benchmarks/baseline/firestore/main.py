@@ -1,4 +1,4 @@
-"""The limit: a bare function that makes the calls of a request through the official client, and nothing else.
+"""A baseline: a bare function that makes only the calls of a request, through the official client.
 
 POST: one commit that creates documents of the same number, fields and sizes as a registration's. GET: one document.
 """

@@ -1,4 +1,5 @@
-"""The obvious export: `python -m benchmarks.peers.export COUNT` stores a day as nested maps, then times its export.
+"""The conventional export: `python -m benchmarks.conventional.export COUNT` stores a day as nested maps, then times its
+export.
 
 `stream()` into a list, a model for each document, one file, one upload. The file is rendered by the service's own
 writer, so what is compared is how a day is read and held.

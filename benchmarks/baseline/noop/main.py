@@ -1,4 +1,4 @@
-"""The limit: a bare function that does nothing, for HTTP and for push. GET tells how often it did."""
+"""A baseline: a bare function that does nothing, for HTTP and for push. GET returns the number of its calls."""
 
 import functions_framework.aio
 from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""The limit of a migration: plain concurrent creates of one document each, by the official client."""
+"""The baseline of a migration: plain concurrent creates of one document each, by the official client."""
 
 import asyncio
 import time

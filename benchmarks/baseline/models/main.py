@@ -1,4 +1,4 @@
-"""The limit of a start: the framework, the official client, and the service's own models; reads one document."""
+"""The baseline of a start: the framework, the official client, and the service's own models; reads one document."""
 
 import os
 from functools import cache
