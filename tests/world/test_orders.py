@@ -28,9 +28,6 @@ from tests.world.service import running
 from tests.world.tables import Tables
 from tools.local.layout import Layout
 
-#: Not yet part of the everyday run: its time there is still to be measured.
-pytestmark = pytest.mark.soak
-
 TODAY = FIRST_DAY + timedelta(days=1)
 
 

@@ -16,9 +16,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.world.machine import World
 from tools.local.layout import Layout
 
-#: Not yet part of the everyday run: its time there is still to be measured.
-pytestmark = pytest.mark.soak
-
 
 def run(folder: Path, **settings_of_hypothesis: Any) -> None:
     chosen = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), **settings_of_hypothesis)
