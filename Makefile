@@ -4,16 +4,19 @@ VENV   := .venv
 NOX    := $(VENV)/bin/python -m nox --envdir $(VENV)/nox -s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint soak bench terraform security docs lock clean
+.PHONY: help run test watch lint soak bench terraform security docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-9s %s\n' "$$t" "$$d"; done
 
 run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end after it; PORT=8080)
-	@$(VENV)/bin/python -m ops local run $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
+	@bin/psr local run $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/ready ## Lint, types and every test, on the real emulators
 	@$(NOX) lint types tests
+
+watch: $(VENV)/ready ## Keep the emulators up and rerun the tests that a change concerns (TESTS=tests/domain)
+	@$(VENV)/bin/python -m tools.watch $(TESTS)
 
 lint: $(VENV)/ready ## Lint and types only
 	@$(NOX) lint types

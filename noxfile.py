@@ -18,8 +18,10 @@ PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
 #: Tests run on every core; those of one file stay together, since they share what a file makes once.
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
-#: Lock files that stand alone. Every other takes its versions from dev.txt: what is tested is what is deployed.
+#: Lock files that are resolved on their own.
 STANDALONE = ("checkov", "dev", "java", "security", "uv")
+#: Lock files that take their versions from dev.txt: what is tested is what is deployed.
+CONSTRAINED = ("functions", "peers")
 #: Those that have an environment of their own, in .local/tools.
 TOOLS = ("checkov", "java", "peers", "security")
 
@@ -128,47 +130,52 @@ def _tool(session: nox.Session, name: str) -> Path:
     return python
 
 
+def _psr(session: nox.Session, *arguments: str) -> None:
+    """Run the operators' command line, with the Python of this environment."""
+    session.run(PYTHON, "-m", "ops", *arguments)
+
+
 @nox.session
 def resources(session: nox.Session) -> None:
     """Write docs/resources.md anew from the plans of the environments."""
     session.run(PYTHON, "-m", "tools.bundle")
-    session.run(PYTHON, "-m", "ops", "release", "resources")
+    _psr(session, "release", "resources")
 
 
 @nox.session
 def upload(session: nox.Session) -> None:
     """Bundle this commit and upload it: `nox -s upload -- ENVIRONMENT`."""
-    session.run(PYTHON, "-m", "ops", "release", "upload", *session.posargs)
+    _psr(session, "release", "upload", *session.posargs)
 
 
 @nox.session
 def plan(session: nox.Session) -> None:
     """Plan a release and save the plan: `nox -s plan -- ENVIRONMENT [--release NAME]`."""
-    session.run(PYTHON, "-m", "ops", "release", "plan", *session.posargs)
+    _psr(session, "release", "plan", *session.posargs)
 
 
 @nox.session
 def save(session: nox.Session) -> None:
     """Save the plan for another machine to apply: `nox -s save -- ENVIRONMENT NAME`."""
-    session.run(PYTHON, "-m", "ops", "release", "save", *session.posargs)
+    _psr(session, "release", "save", *session.posargs)
 
 
 @nox.session
 def apply(session: nox.Session) -> None:
     """Apply the saved plan: `nox -s apply -- ENVIRONMENT [--saved NAME]`."""
-    session.run(PYTHON, "-m", "ops", "release", "apply", *session.posargs)
+    _psr(session, "release", "apply", *session.posargs)
 
 
 @nox.session
 def smoke(session: nox.Session) -> None:
     """Check a deployment from outside: `nox -s smoke -- ENVIRONMENT`."""
-    session.run(PYTHON, "-m", "ops", "release", "smoke", *session.posargs)
+    _psr(session, "release", "smoke", *session.posargs)
 
 
 @nox.session
 def deploy(session: nox.Session) -> None:
     """Release this commit, or go back to an earlier release: `nox -s deploy -- ENVIRONMENT [--release NAME]`."""
-    session.run(PYTHON, "-m", "ops", "release", "deploy", *session.posargs)
+    _psr(session, "release", "deploy", *session.posargs)
 
 
 @nox.session
@@ -180,12 +187,13 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def lock(session: nox.Session) -> None:
     """Resolve requirements/*.in into hashed lock files for Python 3.11 and later; then run `nox -s licences`."""
-    functions = sorted(p.stem for p in REQUIREMENTS.glob("*.in") if p.stem not in STANDALONE)
-    for name in (*STANDALONE, *functions):
+    for name in (*STANDALONE, *CONSTRAINED):
         constraint = [] if name in STANDALONE else ["--constraint", "dev.txt"]
+        # Bundles take their parts of functions.txt by these notes (tools/locks.py).
+        notes = ["--annotation-style", "line"] if name == "functions" else ["--no-annotate"]
         with session.chdir(REQUIREMENTS):
             session.run(
                 *(PYTHON, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
-                *("--generate-hashes", "--no-header", "--no-annotate", *constraint, *session.posargs),
+                *("--generate-hashes", "--no-header", *notes, *constraint, *session.posargs),
                 *(f"{name}.in", "--output-file", f"{name}.txt"),
             )

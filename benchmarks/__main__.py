@@ -20,8 +20,9 @@ from benchmarks.export_day import export_of
 from benchmarks.figures import Figure, as_json, as_table
 from benchmarks.picture import as_svg
 from tools.api_client import ALL_SCOPES, Caller
-from tools.local.layout import FUNCTIONS, new_layout
+from tools.local.layout import new_layout
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 from tools.synthetic import registration
 
 _RESULTS = Path(__file__).parent / "results"

@@ -23,7 +23,7 @@ from shared.domain.sharing import LawfulBasis
 from shared.settings import read_settings
 from shared.store.documents import Key
 from shared.store.service import Service
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 DAY = date(2026, 11, 23)
 _WRITES = 500

@@ -20,10 +20,11 @@ from benchmarks.figures import Figure
 from benchmarks.limits.creates import creates_a_second
 from shared.clock import machine_time
 from tools.api_client import ALL_SCOPES, Caller
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.processes import Child
 from tools.local.stack import Stack
 from tools.local.wiring import publisher, subscriber
+from tools.places import ROOT
 from tools.synthetic import event, registration
 
 CONNECTIONS = (1, 16, 64)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from tools.local.layout import FUNCTIONS, Layout, child_environment
+from tools.local.layout import Layout, child_environment
 from tools.local.processes import LOOPBACK, Child, free_ports
+from tools.places import FUNCTIONS
 
 HERE = Path(__file__).parent
 _FRAMEWORK = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")

@@ -1,4 +1,4 @@
-"""`ops export`: look at the daily export, verify it, decide what only a person can."""
+"""`psr export`: look at the daily export, verify it, decide what only a person can."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from shared.store.exports import Exports
 from shared.store.service import service
 from tools.errors import CommandError
 
-app = typer.Typer(help="The daily export: status, verification, release.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The London day, as 2026-11-23.")]
 
@@ -30,7 +30,7 @@ _WAIT_FOR_THE_SCHEDULE = (Stage.PLANNING, Stage.REVISED)
 
 @app.command()
 def status(days: Annotated[int, typer.Option(help="How many closed days to show.", min=1, max=90)] = 14) -> None:
-    """Show the newest closed days: how far each is, and what a day that is not released waits for."""
+    """Show the newest closed days: the stage of each, and what it waits for."""
     table = Table("Day", "Revision", "Stage", "Parts", "Supply points", "Waits for", title="The daily export")
     waiting: date | None = None
     for day, state, missing in run(lambda: _newest(days)):
@@ -47,7 +47,10 @@ def verify_command(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Public key (PEM) that must have signed.")
     ] = None,
 ) -> None:
-    """Verify exported days from their files alone: manifest, SHA-256, format, counts. Fails on any fault."""
+    """Verify exported days from their files alone: manifest, SHA-256, format, counts.
+
+    Fails on any fault.
+    """
     found = [verify(folder, key.read_bytes() if key else None) for folder in revisions(path)]
     if not found:
         raise CommandError(f"there is no revision of a day in {path}")
@@ -60,22 +63,25 @@ def verify_command(
 
 @app.command()
 def release(
-    day: _Day, reason: Annotated[str, typer.Option(help="Why the day is right as it is; kept with it.")]
+    day: _Day, reason: Annotated[str, typer.Option(help="Why the day is right as it is; kept with the day.")]
 ) -> None:
-    """Release a day that is held because it differs too much from those before it."""
+    """Release a day that is on hold because it differs too much from the days before."""
     if not reason.strip():
         raise CommandError("a release needs a reason")
     try:
         state = run(lambda: service().part(ExportDays).release_held(day.date(), reason.strip()))
     except NotHeld:
-        raise CommandError(f"{day:%Y-%m-%d} is not held: see `ops export status`") from None
+        raise CommandError(f"{day:%Y-%m-%d} is not held: see `psr export status`") from None
     print(f"{state.day} revision {state.revision} is {state.stage.value}.")
-    print("Later days follow at the next run of the schedule: `ops schedule run export_daily` does not wait for it.")
+    print("Later days follow at the next run of the schedule: `psr schedule run export_daily` does not wait for it.")
 
 
 @app.command()
 def revise(day: _Day) -> None:
-    """Make a day's next revision beside the one that is there, at the next run of the schedule."""
+    """Make the next revision of a day at the next run of the schedule.
+
+    The current revision stays next to it.
+    """
     try:
         state = run(lambda: service().part(ExportDays).revise(day.date()))
     except AlreadyReleased:
@@ -88,11 +94,14 @@ def revise(day: _Day) -> None:
 @app.command()
 def resend(
     day: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="A released London day.")] = None,
-    recipient: Annotated[list[str] | None, typer.Option(help="Only what this recipient was told of.")] = None,
+    recipient: Annotated[list[str] | None, typer.Option(help="Only what is in this recipient's files.")] = None,
     *,
     everyone: Annotated[bool, typer.Option("--everyone", help="Every live registration, to every recipient.")] = False,
 ) -> None:
-    """Put the current state of what a day's files named into today's feed; or of every live registration."""
+    """Put the current state of the supply points in a day's files into today's feed.
+
+    With --everyone, put the current state of every live registration into it.
+    """
     if (day is None) != everyone or (everyone and recipient):
         raise CommandError("give a day (and recipients, if not all), or --everyone")
     unknown = sorted(set(recipient or []) - set(recipients()))

@@ -1,4 +1,4 @@
-"""`ops migrate`: publish a file of customers, and tell what became of each."""
+"""`psr migrate`: publish a file of customers, and tell what became of each."""
 
 import csv
 import sys
@@ -19,7 +19,7 @@ from ops.migration.survey import Survey, physical_lines, survey
 from ops.running import run
 from tools.errors import CommandError
 
-app = typer.Typer(help="Migrate customers from an old platform.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="NDJSON (.ndjson, .jsonl) or CSV (.csv).")]
 _Source = Annotated[str, typer.Option(help="CloudEvents source of the rows of a CSV file.")]
@@ -33,14 +33,18 @@ def publish(
     source: _Source = _SOURCE,
     *,
     rate: Annotated[
-        float, typer.Option(min=1, help="Messages a second at first; grows by half every 5 minutes.")
+        float, typer.Option(min=1, help="Messages a second at the start. Grows by half every 5 minutes.")
     ] = 500,
-    ceiling: Annotated[float, typer.Option(min=1, help="Most messages a second.")] = 10_000,
+    ceiling: Annotated[float, typer.Option(min=1, help="Highest number of messages a second.")] = 10_000,
     restart: Annotated[
-        bool, typer.Option("--restart", help="From the beginning, whatever was published before.")
+        bool,
+        typer.Option("--restart", help="Publish from the beginning, published records too."),
     ] = False,
 ) -> None:
-    """Publish every record of a file to the migration consumer. A run that was stopped goes on where it was."""
+    """Publish every record of a file to the migration consumer.
+
+    A run continues where an earlier one stopped.
+    """
     with only_publisher(file):
         journal = Journal.of(file, source, restart=restart)
         if journal.published:
@@ -54,7 +58,7 @@ def publish(
                 bar.update(task, completed=now.published)
 
             journal = run(lambda: publish_file(file, source, journal, ramp, show))
-    print(f"{journal.published:,} records published. `ops migrate status {file}` tells what becomes of them.")
+    print(f"{journal.published:,} records published. `psr migrate status {file}` tells what becomes of them.")
     if journal.too_large:
         numbers = ", ".join(map(str, journal.too_large[:_SHOWN]))
         raise CommandError(f"{len(journal.too_large)} records are larger than a message can be (numbers {numbers})")
@@ -62,10 +66,13 @@ def publish(
 
 @app.command()
 def status(file: _File, source: _Source = _SOURCE) -> None:
-    """Tell what became of every record that was published from a file. Fails while any is missing."""
+    """Show the outcome of every record that was published from a file.
+
+    Fails while the outcome of any record is missing.
+    """
     journal = Journal.of(file, source)
     if not journal.published:
-        raise CommandError(f"nothing of {file.name} has been published: ops migrate publish {file}")
+        raise CommandError(f"nothing of {file.name} has been published: psr migrate publish {file}")
     surveyed = _surveyed(file, source)
     listing = file.with_name(f"{file.name}.missing.csv")
     first: list[str] = []
@@ -89,7 +96,7 @@ def status(file: _File, source: _Source = _SOURCE) -> None:
         )
     listing.unlink(missing_ok=True)
     if unpublished := surveyed.records - journal.published:
-        raise CommandError(f"{unpublished:,} records are not published yet: ops migrate publish {file}")
+        raise CommandError(f"{unpublished:,} records are not published yet: psr migrate publish {file}")
 
 
 def _surveyed(file: Path, source: str) -> Survey:

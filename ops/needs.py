@@ -1,4 +1,4 @@
-"""`ops needs`: whom to ask. Needs that end soon, reviews that are due, people whose needs are not known yet.
+"""`psr needs`: whom to ask. Needs that end soon, reviews that are due, people whose needs are not known yet.
 
 Accounts are masked unless they are asked for with a reason. Every use is noted before anything is shown.
 """
@@ -16,16 +16,14 @@ from ops.running import operator, run
 from shared.clock import london_day
 from shared.domain.due_dates import ENDING_SOON
 from shared.domain.registration import Registration, RegistrationState
+from shared.store.documents import Collection
 from shared.store.due_dates import DueDate, DueDates
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tools.errors import CommandError
 
-app = typer.Typer(
-    help="Whom to ask: needs that end soon, reviews and follow-ups that are due. CSV, oldest first.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 _HIDDEN = "•••"
 _Within = Annotated[int, typer.Option(min=0, max=366, help="How many days to look ahead.")]
@@ -44,27 +42,30 @@ class Due(NamedTuple):
 
 @app.command()
 def ending(*, within: _Within = ENDING_SOON.days, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """Needs that end soon: ask before the networks are told to forget. `due_on` is the last day on which they hold."""
+    """List needs that end soon.
+
+    Contact the customer before the networks delete the need. `due_on` is the last day on which the need holds.
+    """
     _show(lambda: _by_date(DueDate.NEED_ENDS, within), reveal=reveal, reason=reason)
 
 
 @app.command()
 def reviews(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """Registrations that it is time to go over with the customer again."""
+    """List registrations to review with the customer."""
     _show(lambda: _by_date(DueDate.REVIEW, within), reveal=reveal, reason=reason)
 
 
 @app.command()
 def follow_ups(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """People who want the register and whose needs are not known, or have all ended."""
+    """List people on the register without a current need, to ask about their needs."""
     _show(lambda: _by_date(DueDate.FOLLOW_UP, within), reveal=reveal, reason=reason)
 
 
 @app.command()
 def retired(*, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """List registrations that have a retired code, to agree on another one. `due_on` is the next review.
+    """List registrations with a retired needs code, to agree on another code.
 
-    Reads every registration.
+    `due_on` is the next review. Reads every registration.
     """
     _show(_with_retired_codes, reveal=reveal, reason=reason)
 
@@ -98,7 +99,7 @@ async def _by_date(name: DueDate, within: int) -> AsyncIterator[Due]:
 async def _with_retired_codes() -> AsyncIterator[Due]:
     read = 0
     with Console(stderr=True).status("Reading the register") as status:
-        async for page in service().documents.pages("registrations"):
+        async for page in service().documents.pages(Collection.REGISTRATIONS):
             read += len(page)
             status.update(f"Reading the register: {read:,} registrations")
             for stored in page:

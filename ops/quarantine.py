@@ -1,4 +1,4 @@
-"""`ops quarantine`: look at messages that could not be applied, try them again, give them up.
+"""`psr quarantine`: look at messages that could not be applied, try them again, give them up.
 
 Personal data is masked unless it is asked for with a reason. Every use is noted before it is done.
 """
@@ -24,13 +24,13 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantinedMessage, QuarantineStatus, Record
 from shared.store.service import service
 from tools.errors import CommandError
-from tools.local.layout import FUNCTIONS
+from tools.places import FUNCTIONS
 
-app = typer.Typer(help="Messages that could not be applied: list, show, replay, discard.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _Ids = Annotated[list[str] | None, typer.Argument(help="Record ids, as `list` shows them.")]
-_Status = Annotated[QuarantineStatus, typer.Option(help="Records of this status.")]
-_Reason = Annotated[str | None, typer.Option("--problem", help="Only records with this reason, as `list` shows it.")]
+_Status = Annotated[QuarantineStatus, typer.Option(help="Only records with this status.")]
+_Reason = Annotated[str | None, typer.Option("--problem", help="Only records with this problem, as `list` shows it.")]
 #: What tells nothing about a person.
 _HIDDEN = "•••"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -43,7 +43,7 @@ _TERM = re.compile(r"[A-Za-z0-9._:/+-]{1,128}")
 def list_records(
     status: _Status = QuarantineStatus.FAILED,
     problem: _Reason = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many to show; all are counted.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show; the counts include all.")] = 50,
 ) -> None:
     """List quarantined messages, and count them by reason."""
     run(lambda: _list(status, problem, limit))
@@ -56,7 +56,7 @@ def show(
     reveal: Annotated[bool, typer.Option("--reveal", help="Show the message with its personal data.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why you need to see it; kept in the audit log.")] = None,
 ) -> None:
-    """Show one message: why it is here, and what it looks like."""
+    """Show one message: why it is in quarantine, and its shape."""
     if reveal and not (reason or "").strip():
         raise CommandError("--reveal shows personal data and needs a --reason")
     run(lambda: _show(record_id, reveal=reveal, reason=reason))
@@ -66,16 +66,19 @@ def show(
 def replay(
     record_ids: _Ids = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Every record of the status (and problem).")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every record with the status (and problem).")] = False,
     status: _Status = QuarantineStatus.FAILED,
     problem: _Reason = None,
-    reason: Annotated[str | None, typer.Option(help="What has been mended; kept in the audit log.")] = None,
+    reason: Annotated[str | None, typer.Option(help="What was fixed; kept in the audit log.")] = None,
 ) -> None:
-    """Publish messages again as they came. Doing it twice does no harm: what was applied is not applied again."""
+    """Publish messages again, unchanged.
+
+    A repeated replay does no harm: consumers apply each message once.
+    """
     if bool(record_ids) == everything:
         raise CommandError("give record ids, or --all")
     replayed, failures = run(lambda: _replay(_chosen(record_ids, status, problem), reason))
-    print(f"{replayed:,} published again. `ops quarantine list` shows what came back.")
+    print(f"{replayed:,} published again. `psr quarantine list` shows what came back.")
     for failure in failures:
         print(failure)
     if failures:
@@ -87,7 +90,7 @@ def discard(
     record_ids: Annotated[list[str], typer.Argument(help="Record ids, as `list` shows them.")],
     reason: Annotated[str, typer.Option(help="Why these are not needed; kept in the audit log.")],
 ) -> None:
-    """Give messages up: they stay to be seen, and are not tried again."""
+    """Discard messages: they stay visible, and are not retried."""
     if not reason.strip():
         raise CommandError("discarding needs a reason")
     for record_id, status in run(lambda: _discard(record_ids, reason.strip())).items():

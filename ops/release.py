@@ -1,4 +1,4 @@
-"""`python -m ops release …`: build, upload, plan, apply and check releases. Release and rollback are one command each.
+"""`psr release …`: build, upload, plan, apply and check releases. Release and rollback are one command each.
 
 People and the build pipeline run the same commands (as nox sessions). What is planned is saved, and what is applied is
 the saved plan, never a new one.
@@ -17,22 +17,22 @@ from tools.bundle.bucket import ReleaseBucket
 from tools.bundle.release import build, write
 from tools.bundle.resources import addresses, table
 from tools.errors import CommandError
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 TERRAFORM = ROOT / "terraform"
 
-app = typer.Typer(help="Build, upload, plan and apply releases.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 Environment = Annotated[str, typer.Argument(help="A folder of terraform/environments.")]
 Program = Annotated[str, typer.Option("--terraform", envvar="TERRAFORM", help="The Terraform program.")]
-SavedPlan = Annotated[str | None, typer.Option(help="A plan that `save` has saved: its name.")]
-ReleaseName = Annotated[str | None, typer.Option(help="An uploaded release (see `list`); else what is in dist/.")]
+SavedPlan = Annotated[str | None, typer.Option(help="The name of a plan that `save` saved.")]
+ReleaseName = Annotated[str | None, typer.Option(help="An uploaded release (see `list`); default: dist/.")]
 
 
 @app.command()
 def upload(environment: Environment) -> None:
-    """Build a release of this commit and upload what the environment does not have yet."""
+    """Build a release of this commit, and upload the files that the environment lacks."""
     built = build(ROOT)
     write(built, DIST)
     print(f"uploaded {_bucket(environment).upload(built)}")
@@ -40,7 +40,7 @@ def upload(environment: Environment) -> None:
 
 @app.command("list")
 def list_releases(environment: Environment) -> None:
-    """The releases that can be deployed, oldest first."""
+    """List the releases that can be deployed, oldest first."""
     for name in _bucket(environment).names():
         print(name)
 
@@ -59,7 +59,7 @@ def plan(environment: Environment, release: ReleaseName = None, terraform: Progr
 
 @app.command()
 def save(environment: Environment, name: Annotated[str, typer.Argument(help="Name to save it under.")]) -> None:
-    """Save the plan where `apply --saved` finds it: for a person to approve, and another machine to apply."""
+    """Save the plan for approval, and for `apply --saved` on another machine."""
     bucket = _bucket(environment)
     bucket.put(f"plans/{environment}/{name}.tfplan", _plan(environment).read_bytes())
     bucket.put(f"plans/{environment}/{name}.json", manifest_path(environment).read_bytes())
@@ -68,7 +68,10 @@ def save(environment: Environment, name: Annotated[str, typer.Argument(help="Nam
 
 @app.command()
 def apply(environment: Environment, saved: SavedPlan = None, terraform: Program = "terraform") -> None:
-    """Apply the saved plan of dist/, or the one that was saved under a name. Refused if things have changed since."""
+    """Apply the plan in dist/, or a plan that `save` saved.
+
+    Terraform refuses the plan if the environment has changed since.
+    """
     if saved is not None:
         bucket = _bucket(environment)
         bucket.fetch(f"plans/{environment}/{saved}.tfplan", _plan(environment))
@@ -79,7 +82,7 @@ def apply(environment: Environment, saved: SavedPlan = None, terraform: Program 
 
 @app.command()
 def deploy(environment: Environment, release: ReleaseName = None, terraform: Program = "terraform") -> None:
-    """Release this commit, or with --release go back to one of before: plan, ask, apply, check."""
+    """Release this commit, or an earlier release: plan, ask, apply, check."""
     if release is None:
         upload(environment)
     plan(environment, release, terraform)
@@ -90,7 +93,7 @@ def deploy(environment: Environment, release: ReleaseName = None, terraform: Pro
 
 @app.command()
 def smoke(environment: Environment, terraform: Program = "terraform") -> None:
-    """Check that the service answers from outside, is what was deployed, and tells nothing without a token."""
+    """Check from outside that the service runs the deployed build and requires a token."""
     release = json.loads(manifest_path(environment).read_text(encoding="utf-8"))
     check(outputs(environment, terraform)["url"], release["functions"][release["default_function"]]["sha256"])
     print("smoke test passed")

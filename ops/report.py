@@ -1,4 +1,4 @@
-"""`ops report`: the regulator's figures, counted from the change log."""
+"""`psr report`: the regulator's figures, counted from the change log."""
 
 import csv
 import io
@@ -21,6 +21,7 @@ from shared.domain.changes import Change
 from shared.domain.needs import categories, labels
 from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
+from shared.store.documents import Collection
 from shared.store.service import service
 from tools.errors import CommandError
 
@@ -48,7 +49,11 @@ def report(
     period: Annotated[str, typer.Argument(help="London days, both included: 2026-10-01..2026-12-31.")],
     out: Annotated[Path, typer.Option(help="Folder for the CSV and the chart.")] = Path(),
 ) -> None:
-    """Per fuel: registered at the end of a period, added and removed in it, by needs code. As CSV and as a chart."""
+    """Count the figures for the regulator in a period.
+
+    For each fuel and needs code: accounts on the register at the end of the period, and accounts that were added and
+    removed in it. Writes a CSV file and a chart.
+    """
     first, last = _days(period)
     rows = run(lambda: _figures(first, last))
     out.mkdir(parents=True, exist_ok=True)
@@ -166,7 +171,7 @@ async def _by_account() -> AsyncIterator[list[Change]]:
     gathered: list[Change] = []
     read = 0
     with Console(stderr=True).status("Reading the change log") as status:
-        async for page in service().documents.pages("changes"):
+        async for page in service().documents.pages(Collection.CHANGES):
             read += len(page)
             status.update(f"Reading the change log: {read:,} changes")
             for registration_id, changes in _grouped(Change.model_validate_json(stored.state) for stored in page):

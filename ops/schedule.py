@@ -1,4 +1,4 @@
-"""`ops schedule`: the jobs of Cloud Scheduler; locally those of the stack's own scheduler, through the same client."""
+"""`psr schedule`: the jobs of Cloud Scheduler, or of the local stack's scheduler, through the same client."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,19 +20,19 @@ from shared.store.service import service
 from tools.errors import NO_CREDENTIALS, CommandError
 from tools.scheduler import LOCATION, scheduler_at
 
-app = typer.Typer(help="The scheduled functions' jobs.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _SECONDS = 30.0
-_Name = Annotated[str, typer.Argument(help="The function, as export_daily.")]
-_Location = Annotated[str, typer.Option(help="Where the jobs are.")]
+_Name = Annotated[str, typer.Argument(help="The function, such as export_daily.")]
+_Location = Annotated[str, typer.Option(help="The region of the jobs.")]
 
 
 @app.command("list")
 def list_jobs(location: _Location = LOCATION) -> None:
-    """Show every job: when it runs, whether it is paused, what came of its last run."""
+    """List every job: when it runs, whether it is paused, the result of its last run."""
     table = Table(title="Scheduled functions, times in London")
     table.add_column("Job", no_wrap=True)
-    for name in ("Cron", "State", "Next run", "Last run", "Came of it"):
+    for name in ("Cron", "State", "Next run", "Last run", "Result"):
         table.add_column(name)
     for job in jobs(location).values():
         table.add_row(*_row(job))
@@ -41,31 +41,31 @@ def list_jobs(location: _Location = LOCATION) -> None:
 
 @app.command()
 def run(name: _Name, location: _Location = LOCATION) -> None:
-    """Run a job now. What comes of it is shown by `list`."""
-    with told() as client:
+    """Run a job now. `list` shows the result."""
+    with scheduler() as client:
         client.run_job(name=_job(name, location), timeout=_SECONDS)
-    print(f"{name} is called. `ops schedule list` shows what comes of it.")
+    print(f"{name} was started. `psr schedule list` shows the result.")
 
 
 @app.command()
 def pause(name: _Name, location: _Location = LOCATION) -> None:
-    """Let a job run no more until it is resumed."""
-    with told() as client:
+    """Pause a job."""
+    with scheduler() as client:
         client.pause_job(name=_job(name, location), timeout=_SECONDS)
-    print(f"{name} is paused. An alert tells when it is missed.")
+    print(f"{name} is paused. An alert fires when the job is overdue.")
 
 
 @app.command()
 def resume(name: _Name, location: _Location = LOCATION) -> None:
-    """Let a paused job run again."""
-    with told() as client:
+    """Resume a paused job."""
+    with scheduler() as client:
         client.resume_job(name=_job(name, location), timeout=_SECONDS)
-    print(f"{name} runs again.")
+    print(f"{name} is resumed.")
 
 
 def jobs(location: str) -> dict[str, Job]:
-    """Every job by its short name. Raises `CommandError`."""
-    with told() as client:
+    """Every job, by its short name. Raises `CommandError`."""
+    with scheduler() as client:
         found = client.list_jobs(parent=_parent(location), timeout=_SECONDS)
         return {job.name.rpartition("/")[2]: job for job in found}
 
@@ -79,21 +79,21 @@ def _row(job: Job) -> tuple[str, ...]:
 
 
 @contextmanager
-def told() -> Iterator[CloudSchedulerClient]:
-    """The client. What cannot be done is told in one line: raises `CommandError`."""
+def scheduler() -> Iterator[CloudSchedulerClient]:
+    """The client. Turns an error of its calls into one line: raises `CommandError`."""
     host = emulator_host("CLOUD_SCHEDULER")
     try:
         yield scheduler_at(host) if host else CloudSchedulerClient()
     except NotFound:
-        raise CommandError("there is no such job: see `ops schedule list`") from None
+        raise CommandError("there is no such job: see `psr schedule list`") from None
     except Forbidden:
-        raise CommandError("you may not do this: it needs the role roles/cloudscheduler.admin") from None
+        raise CommandError("your account lacks the role roles/cloudscheduler.admin") from None
     except GoogleAuthError:
         raise CommandError(NO_CREDENTIALS) from None
     except requests.ConnectionError:
         raise CommandError(f"nothing answers at {host}: is the local stack running?") from None
     except (GoogleAPIError, requests.RequestException) as error:
-        raise CommandError(f"Cloud Scheduler does not do it: {type(error).__name__}") from None
+        raise CommandError(f"Cloud Scheduler failed: {type(error).__name__}") from None
 
 
 def _parent(location: str) -> str:

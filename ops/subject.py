@@ -1,4 +1,4 @@
-"""`ops subject`: what the register holds of one person, and erasing it. Every use is noted, with its reason."""
+"""`psr subject`: what the register holds about one person, and its erasure. Every use is logged with its reason."""
 
 import json
 import sys
@@ -19,13 +19,13 @@ from shared.store.registrations import Registrations
 from shared.store.service import service
 from tools.errors import CommandError
 
-app = typer.Typer(help="What is held of one person: export it, erase it.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _Account = Annotated[str, typer.Argument(help="The account's number.")]
-_Reason = Annotated[str, typer.Option(help="Why: kept for ever, so without personal data (a ticket's number).")]
+_Reason = Annotated[str, typer.Option(help="Why; kept permanently, so without personal data (a ticket's number).")]
 _Messages = Annotated[
     list[str] | None,
-    typer.Option("--message", help="Also this quarantine record, which you have judged to be about the account."),
+    typer.Option("--message", help="Include this quarantine record: you have checked that it is about the account."),
 ]
 #: Records that are listed for a person to judge.
 _SHOWN = 50
@@ -38,7 +38,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     message: _Messages = None,
 ) -> None:
-    """Write everything that is held of an account as JSON: for a request of access (UK GDPR, Article 15)."""
+    """Write everything that the register holds about an account as JSON (UK GDPR, Article 15)."""
     _need(reason)
     held, unjudged = run(lambda: _export(AccountId(account), reason, message or []))
     text = json.dumps(held, indent=2, ensure_ascii=False) + "\n"
@@ -56,26 +56,29 @@ def erase(
     reason: _Reason,
     message: _Messages = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if the register does not know it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if the account is unknown.")] = False,
 ) -> None:
-    """Erase an account (UK GDPR, Article 17): networks are told to delete, everything else is overwritten."""
+    """Erase an account (UK GDPR, Article 17).
+
+    The next export sends deletes to the networks. Everything else is overwritten.
+    """
     _need(reason)
     erased, unjudged = run(lambda: _erase(AccountId(account), reason, message or [], yes=yes))
     if erased.ended:
-        print("The registration was live and has been ended; the networks are told by the next export.")
+        print("The registration was live and is now ended. The next export sends deletes to the networks.")
     print(
         f"{erased.registration_id}: {erased.changes:,} changes, {erased.feed:,} feed entries and "
         f"{erased.messages:,} quarantined messages overwritten."
     )
     if erased.pending:
-        print(f"{erased.pending:,} feed entries stay until the networks have been told; erase_ended erases them then.")
-    print("Backups, point-in-time recovery and exported files end by themselves: docs/privacy.md says when.")
+        print(f"{erased.pending:,} feed entries stay until networks have the deletes; erase_ended erases them then.")
+    print("Backups, point-in-time recovery and exported files expire automatically: see docs/privacy.md.")
     _list(unjudged)
 
 
 def _need(reason: str) -> None:
     if not reason.strip():
-        raise CommandError("it needs a reason")
+        raise CommandError("give a --reason")
 
 
 def _list(unjudged: Sequence[str]) -> None:
@@ -83,7 +86,7 @@ def _list(unjudged: Sequence[str]) -> None:
     if not unjudged:
         return
     print(
-        f"{len(unjudged):,} quarantined messages cannot be assigned to an account. Look at each with `ops quarantine "
+        f"{len(unjudged):,} quarantined messages cannot be assigned to an account. Look at each with `psr quarantine "
         "show`; if it is about this account, repeat this command with --message:",
         file=sys.stderr,
     )
@@ -92,7 +95,7 @@ def _list(unjudged: Sequence[str]) -> None:
 
 
 async def _export(account_id: AccountId, reason: str, judged: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """All that is held of an account, and the records that a person should judge."""
+    """Everything that the register holds about an account, and the records that a person has to judge."""
     registration_id = service().part(Registrations).registration_id(account_id)
     await service().part(OperatorActions).note(Action.EXPORTED, operator(), [registration_id, *judged], reason)
     subject = await Erasure(service()).subject(registration_id)
@@ -118,7 +121,7 @@ async def _message(record: Record) -> dict[str, Any]:
 
 
 async def _data(record: Record) -> str | None:
-    """A message as text; None if it is gone, which says nothing of the others."""
+    """A message as text; None if its data is gone."""
     try:
         return (await service().part(Quarantine).data(record.message)).decode(errors="backslashreplace")
     except NotFound:
@@ -128,13 +131,16 @@ async def _data(record: Record) -> str | None:
 async def _erase(
     account_id: AccountId, reason: str, judged: list[str], *, yes: bool
 ) -> tuple[ErasureResult, list[str]]:
-    """Note it, end the registration if it is live, and overwrite everything. Raises `CommandError`, `Unavailable`."""
+    """Log the use, end the registration if it is live, and overwrite everything.
+
+    Raises `CommandError`, `Unavailable`.
+    """
     registration_id = service().part(Registrations).registration_id(account_id)
     known = await service().part(Registrations).get(registration_id) is not None
     if not known:
-        print("The register knows no such account. Check the number.")
+        print("The register does not know this account. Check the number.")
         if not yes:
-            typer.confirm("Keep older messages from registering it, and erase messages about it?", abort=True)
+            typer.confirm("Erase messages about it, and refuse older messages that would register it?", abort=True)
     for record_id in judged:
         await _record(record_id)
     who = operator()
@@ -149,7 +155,7 @@ async def _erase(
 async def _erase_unknown(registration_id: RegistrationId) -> ErasureResult:
     erased = await Erasure(service()).erase_unknown(registration_id)
     if erased is None:
-        raise CommandError("the account has been registered meanwhile; nothing is erased. Check the number")
+        raise CommandError("the account was registered in the meantime; nothing is erased. Check the number")
     return erased
 
 

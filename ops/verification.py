@@ -9,8 +9,16 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from shared.export import d0225, register_csv
+from shared.export.day_manifest import (
+    DAY_MANIFEST,
+    RELEASED,
+    SIGNATURE,
+    DayManifest,
+    DayManifestFile,
+    DayManifestRecipient,
+    Released,
+)
 from shared.export.envelope import BadFile, Envelope
-from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, ManifestFile, ManifestRecipient, Released
 from shared.export.signer import is_signed
 
 
@@ -27,7 +35,7 @@ class Verified(NamedTuple):
     """What came of one revision's folder. `faults` are sentences; none means that everything agrees."""
 
     folder: Path
-    manifest: Manifest | None
+    manifest: DayManifest | None
     released: bool
     faults: list[str]
 
@@ -40,11 +48,11 @@ def revisions(path: Path) -> list[Path]:
 
 def verify(folder: Path, public_key: bytes | None) -> Verified:
     """Check a revision: manifest, signature (with a key), each file's bytes, format and counts, what is left over."""
-    content = _read(folder / MANIFEST)
+    content = _read(folder / DAY_MANIFEST)
     if content is None:
         return Verified(folder, None, released=False, faults=["there is no manifest.json: the day is not complete"])
     try:
-        manifest = Manifest.model_validate_json(content)
+        manifest = DayManifest.model_validate_json(content)
     except ValidationError:
         return Verified(folder, None, released=False, faults=["manifest.json is not a manifest"])
     faults = [
@@ -66,7 +74,7 @@ def _signature_faults(folder: Path, content: bytes, public_key: bytes | None) ->
         yield f"{SIGNATURE} is not a signature of the manifest by this key"
 
 
-def _sum_faults(manifest: Manifest) -> Iterator[str]:
+def _sum_faults(manifest: DayManifest) -> Iterator[str]:
     for row in manifest.recipients:
         if row.written != row.sets + row.deletes or row.counted != row.written + sum(row.withheld.values()):
             yield f"manifest.json: {row.recipient}'s counts do not add up"
@@ -79,12 +87,12 @@ def _sum_faults(manifest: Manifest) -> Iterator[str]:
         yield "manifest.json: withheld is not the sum over the recipients"
 
 
-def _file_id_faults(manifest: Manifest) -> Iterator[str]:
+def _file_id_faults(manifest: DayManifest) -> Iterator[str]:
     ids = Counter(file.file_id for row in manifest.recipients for file in row.files)
     yield from (f"manifest.json: {count} files have the id {one}" for one, count in ids.items() if count > 1)
 
 
-def _recipient_faults(folder: Path, manifest: Manifest, row: ManifestRecipient) -> Iterator[str]:
+def _recipient_faults(folder: Path, manifest: DayManifest, row: DayManifestRecipient) -> Iterator[str]:
     """Each file of a recipient, and its sets and deletes over all files that can be read; each file is read once."""
     read: list[Content] = []
     for file in row.files:
@@ -99,7 +107,7 @@ def _recipient_faults(folder: Path, manifest: Manifest, row: ManifestRecipient) 
 
 
 def _file_faults(
-    folder: Path, manifest: Manifest, row: ManifestRecipient, file: ManifestFile
+    folder: Path, manifest: DayManifest, row: DayManifestRecipient, file: DayManifestFile
 ) -> Generator[str, None, Content | None]:
     """Faults of a file; returns what the file says, None if it cannot be read."""
     content = _read(folder / file.path)
@@ -123,15 +131,15 @@ def _file_faults(
     return told
 
 
-def _left_over(folder: Path, manifest: Manifest) -> Iterator[str]:
-    known = {MANIFEST, SIGNATURE, RELEASED, *(file.path for row in manifest.recipients for file in row.files)}
+def _left_over(folder: Path, manifest: DayManifest) -> Iterator[str]:
+    known = {DAY_MANIFEST, SIGNATURE, RELEASED, *(file.path for row in manifest.recipients for file in row.files)}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in known:
             yield f"{name} is not in the manifest"
 
 
-def _release_faults(folder: Path, manifest: Manifest, content: bytes) -> Iterator[str]:
+def _release_faults(folder: Path, manifest: DayManifest, content: bytes) -> Iterator[str]:
     text = _read(folder / RELEASED)
     if text is None:
         return

@@ -137,13 +137,13 @@ class Event(Enum):
         "ERROR",
         "Change stored under a day that had closed",
         "registration_id day",
-        "An instance froze during a commit, and the day may be released. Send it again with `ops export resend DAY`.",
+        "An instance froze during a commit, and the day may be released. Send it again with `psr export resend DAY`.",
     )
     DAY_PASSED = (
         "INFO",
         "Due dates applied",
         "day needs without_needs closed reviews follow_ups skipped ending_soon reviews_waiting follow_ups_waiting",
-        "A run of `expire_needs`: its results, and, for a complete run, the work that waits for people (`ops needs`).",
+        "A run of `expire_needs`: its results, and, for a complete run, the work that waits for people (`psr needs`).",
     )
     REGISTRATION_SKIPPED = (
         "ERROR",

@@ -19,6 +19,7 @@ from shared.settings import read_settings
 from shared.store.registrations import Registrations
 from shared.store.service import Service
 from tests.support.proxied_stack import ProxiedStack
+from tools.errors import CommandError
 from tools.firestore_proxy import FirestoreProxy
 from tools.local.emulators import SOURCES
 from tools.local.layout import Layout, new_layout
@@ -30,7 +31,10 @@ pytest_plugins = ["tests.support.fixtures"]
 #: environment that they see is already that of the first process's own stack.
 _FOUND = {name: os.environ.get(f"{name.upper()}_EMULATOR_HOST") for name in ("firestore", "pubsub")}
 _RUNNING = json.loads(os.environ.setdefault("PSR_TESTS_EMULATORS", json.dumps(_FOUND)))
-_LAYOUT = new_layout(Path(tempfile.mkdtemp(prefix="psr-tests-")), _RUNNING)
+try:
+    _LAYOUT = new_layout(Path(tempfile.mkdtemp(prefix="psr-tests-")), _RUNNING)
+except CommandError as problem:
+    pytest.exit(f"error: {problem}", pytest.ExitCode.USAGE_ERROR)
 os.environ.update(_LAYOUT.environment())
 
 

@@ -32,7 +32,7 @@ from shared.flows.erasure import Erasure
 from shared.messages.account_events import SupplyData, SupplyGained
 from shared.messages.events import CloudEvent, CustomerMigrated
 from shared.messages.publisher import Publisher
-from shared.store.documents import Key
+from shared.store.documents import Collection, Key
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.registrations import Registrations
 from shared.store.service import service
@@ -190,7 +190,9 @@ class _Flight:
         """The consumers that have left no change when patience ends."""
         until = time.monotonic() + self._patience_seconds
         while True:
-            changes = await service().documents.batch_get([Key("changes", message.change_id) for message in sent])
+            changes = await service().documents.batch_get(
+                [Key(Collection.CHANGES, message.change_id) for message in sent]
+            )
             missing = [message.consumer for message, change in zip(sent, changes, strict=True) if change is None]
             if not missing or time.monotonic() > until:
                 return missing
@@ -236,7 +238,7 @@ async def _erase() -> None:
     """As people are erased. Raises `Unavailable`."""
     registration_id = service().part(Registrations).registration_id(ACCOUNT)
     who = operator()
-    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id], "ops doctor's canary")
+    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id], "psr doctor's canary")
     with suppress(NotFound):
         await Erasure(service()).erase(registration_id, who)
 
@@ -246,6 +248,6 @@ async def _erased() -> Finding | None:
         async with asyncio.timeout(_ERASURE_SECONDS):
             await _erase()
     except (Unavailable, TimeoutError):
-        says = f"the canary could not be erased: `python -m ops subject erase {ACCOUNT} --reason doctor`"
+        says = f"the canary could not be erased: `psr subject erase {ACCOUNT} --reason doctor`"
         return failing(_CHECK, f"{says}, or run the doctor again")
     return None

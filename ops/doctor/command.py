@@ -1,4 +1,4 @@
-"""`ops doctor`: every check at once, each within its time, and what they find on one screen."""
+"""`psr doctor`: every check at once, each within its time, and what they find on one screen."""
 
 import asyncio
 import json
@@ -51,10 +51,10 @@ def doctor(
     terraform: Program = "terraform",
     stack: Annotated[Path | None, typer.Option(envvar="PSR_STACK", help="The local stack's stack.json.")] = None,
 ) -> None:
-    """Check a deployment, or the local stack, end to end, and say what is wrong. Fails if anything is.
+    """Check a deployment, or the local stack, from end to end.
 
-    A canary goes through the whole chain: it is registered, told by messages, amended, withdrawn and erased again. No
-    network is told of it.
+    Shows what is wrong, and fails if anything is. A probe goes through the whole service: the doctor registers a
+    made-up person, sends messages about them, amends, withdraws and erases. No network receives the probe.
     """
     examined = environment_of(environment, terraform, token, location) if environment else local_stack(stack, token)
     with Console(stderr=True).status("Examining") as status:

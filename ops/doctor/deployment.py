@@ -11,8 +11,9 @@ from ops import release
 from shared.runtime.manifest import Manifest, read_manifests, read_push_subscriptions
 from tools.errors import CommandError
 from tools.local.issuer import token_from
-from tools.local.layout import FUNCTIONS, Layout
+from tools.local.layout import Layout
 from tools.local.wiring import MAX_DELIVERY_ATTEMPTS
+from tools.places import FUNCTIONS
 from tools.routing import DEFAULT_FUNCTION
 from tools.scheduler import LOCATION
 

@@ -18,8 +18,8 @@ from shared.clock import LONDON
 from shared.runtime.manifest import Manifest, PushSubscriptions, Schedule, read_push_subscriptions
 from shared.settings import emulator_host
 from shared.store.service import service
-from tools.local.layout import FUNCTIONS
 from tools.local.wiring import dashed
+from tools.places import FUNCTIONS
 
 _SECONDS = 10.0
 
@@ -46,10 +46,10 @@ def _job_faults(name: str, wanted: Schedule, job: Any, deployment: Deployment) -
     if job.http_target.uri.rstrip("/") != deployment.functions.get(name, "").rstrip("/"):
         yield f"is called at {job.http_target.uri}, which is not its address: {deployment.mend}"
     if job.state != Job.State.ENABLED:
-        yield f"is {Job.State(job.state).name.lower()}: `python -m ops schedule resume {name}`"
+        yield f"is {Job.State(job.state).name.lower()}: `psr schedule resume {name}`"
     if job.last_attempt_time and job.status.code:
         at = f"{job.last_attempt_time.astimezone(LONDON):%Y-%m-%d %H:%M}"
-        again = f"look at its log, then `python -m ops schedule run {name}`"
+        again = f"look at its log, then `psr schedule run {name}`"
         yield f"failed when it last ran, {at} ({Code.Name(job.status.code)}): {again}"
 
 

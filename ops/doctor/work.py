@@ -6,7 +6,7 @@ from ops.doctor.finding import Finding, failing, not_checked, ok
 from shared.clock import LONDON, last_closed_day
 from shared.domain.export_day import ExportDay, Stage, folder
 from shared.errors import GivenUp
-from shared.export.manifest import MANIFEST, RELEASED
+from shared.export.day_manifest import DAY_MANIFEST, RELEASED
 from shared.settings import Settings
 from shared.store.exports import Exports
 from shared.store.objects import Bucket
@@ -32,7 +32,7 @@ def _dead_letters(failed: Waiting) -> Finding:
         told = "none waits for a person; of what is still at Pub/Sub tells the alert dead_letters_waiting"
         return ok("dead letters", told)
     told = f"{given_up:,} given up on and not applied"
-    return failing("dead letters", f"{told}: `python -m ops quarantine list --problem {GivenUp.code}`", "dead_letters")
+    return failing("dead letters", f"{told}: `psr quarantine list --problem {GivenUp.code}`", "dead_letters")
 
 
 def _quarantine(parked: Waiting, failed: Waiting, settings: Settings, now: datetime) -> Finding:
@@ -44,7 +44,7 @@ def _quarantine(parked: Waiting, failed: Waiting, settings: Settings, now: datet
     if parked.oldest and now - parked.oldest > timedelta(days=settings.parked_days) + _SWEEPER_PATIENCE:
         late = f"{told}; some are parked for more than {settings.parked_days} days"
         return failing("quarantine", f"{late}: replay_parked does not do its work", "job_missing")
-    return ok("quarantine", f"{told}: `python -m ops quarantine list`")
+    return ok("quarantine", f"{told}: `psr quarantine list`")
 
 
 async def last_export(exports: Exports, bucket: Bucket, settings: Settings, now: datetime) -> list[Finding]:
@@ -66,8 +66,8 @@ async def _released(bucket: Bucket, state: ExportDay) -> Finding:
     place = folder(state.day, state.revision)
     if await bucket.get(f"{place}/{RELEASED}") is None:
         return failing("export", f"{state.day} is released, but {place}/{RELEASED} is gone: who deletes objects?")
-    if await bucket.sha256(f"{place}/{MANIFEST}") != state.manifest_sha256:
-        return failing("export", f"{place}/{MANIFEST} is not the one that was released: who writes to the bucket?")
+    if await bucket.sha256(f"{place}/{DAY_MANIFEST}") != state.manifest_sha256:
+        return failing("export", f"{place}/{DAY_MANIFEST} is not the one that was released: who writes to the bucket?")
     files = state.sums.files if state.sums else 0
     return ok("export", f"{state.day} is released: {files:,} files, {state.counted:,} supply points")
 
@@ -76,11 +76,11 @@ def _unreleased(day: date, state: ExportDay | None, missing: int, now: datetime)
     if state is not None and state.stopped_because:
         return failing("export", f"{day} has stopped: {state.stopped_because}", "export_stopped")
     if state is not None and state.stage is Stage.HELD:
-        decide = f"`python -m ops export release {day}` or `revise {day}`"
+        decide = f"`psr export release {day}` or `revise {day}`"
         return failing("export", f"{day} is held: {state.held_because}; {decide}", "export_stopped")
     due = datetime.combine(day + timedelta(days=1), DELIVERED_BY, LONDON)
     waits = f"waits for {missing:,} of {state.parts:,} parts" if state and state.planned else "is not planned"
     if now < due:
         return ok("export", f"{day} {waits} yet; it is due by {due:%H:%M}")
-    again = "`python -m ops schedule run export_daily` does no harm"
+    again = "`psr schedule run export_daily` does no harm"
     return failing("export", f"{day} {waits}; it was due on {due:%Y-%m-%d %H:%M}: {again}", "export_late")

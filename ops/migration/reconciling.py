@@ -21,7 +21,7 @@ from shared.errors import MalformedJson
 from shared.messages.events import CustomerMigrated
 from shared.messages.legacy import translated
 from shared.store import quarantine_records as quarantined
-from shared.store.documents import Key, Stored
+from shared.store.documents import Collection, Key, Stored
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import event_record_id
 from shared.store.registrations import Registrations
@@ -85,7 +85,7 @@ async def _outcomes(sent: list[tuple[Record, str]]) -> list[tuple[Record, str]]:
     """What became of records, given with the ids that they have in quarantine; two RPCs."""
     kept, changes = await asyncio.gather(
         service().part(Quarantine).get_all([record_id for _, record_id in sent]),
-        service().documents.batch_get([Key("changes", _change_id(record)) for record, _ in sent]),
+        service().documents.batch_get([Key(Collection.CHANGES, _change_id(record)) for record, _ in sent]),
     )
     found = zip(sent, kept, changes, strict=True)
     return [(record, _outcome(record, held, change)) for (record, _), held, change in found]

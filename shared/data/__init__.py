@@ -7,6 +7,10 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 
+class TableError(ValueError):
+    """A table has a fault. The message names the table, the row and the fault."""
+
+
 def text(name: str) -> str:
     """The text of a table in this folder."""
     return (FOLDER / name).read_text(encoding="utf-8")
@@ -15,8 +19,10 @@ def text(name: str) -> str:
 def rows(name: str) -> Iterator[dict[str, str]]:
     """The rows of a comma-separated table in this folder, by column name. A cell is on one line.
 
-    Raises `ValueError` if a row has more or fewer cells than the table has columns.
+    Raises `TableError` if a row has more or fewer cells than the table has columns.
     """
     names, *lines = csv.reader(text(name).splitlines(), strict=True)
-    for cells in lines:
+    for number, cells in enumerate(lines, 2):
+        if len(cells) != len(names):
+            raise TableError(f"{name}, line {number}: has {len(cells)} cells, and the table has {len(names)} columns")
         yield dict(zip(names, cells, strict=True))

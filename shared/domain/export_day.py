@@ -30,7 +30,7 @@ class ExportStopped(Problem):
     """A day cannot be exported as it is. The sentence says what is true and what to do; it is kept with the day."""
 
     code, status, title, disposition = "export-stopped", 500, "The export of a day has stopped", Disposition.RETRIED
-    detail = "`ops export status` says why, and what to do."
+    detail = "`psr export status` says why, and what to do."
 
     def __init__(self, day: date, sentence: str) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Stage(StrEnum):
     """How far a day is. Until it is `released`, every later one waits.
 
     Of an `unplanned` one only the reason is known. Of one in `planning` some parts are stored; the next run continues.
-    `held` waits for `ops export release`, `revised` for the run that plans the next revision. Once a day is `releasing`
+    `held` waits for `psr export release`, `revised` for the run that plans the next revision. Once a day is `releasing`
     no other revision starts.
     """
 
@@ -86,6 +86,11 @@ class Part(Model):
     before_id: str | None
     counted: int
     result: PartResult | None = None
+
+    @property
+    def name(self) -> str:
+        """The part's name within its day: `EELC-1`."""
+        return f"{self.recipient}-{self.number}"
 
 
 class Sums(Model):

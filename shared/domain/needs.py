@@ -1,5 +1,6 @@
 """Needs: the industry's Priority Services categories (DTC J1699), data in `shared/data/needs.csv`."""
 
+import re
 from collections.abc import Iterable
 from datetime import MAXYEAR, date
 from functools import cache
@@ -8,13 +9,20 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from shared.data import rows
+from shared.data import TableError, rows
 from shared.domain.text import Note
 from shared.errors import FieldError
 from shared.model import Model
 
 #: The code whose end is computed from a birth date (families with young children).
 YOUNG_CHILDREN = "29"
+#: Of the columns of needs.csv that allow few values, those values.
+_ALLOWED = {
+    "temporary": "yes|no",
+    "medically_dependent": "yes|no",
+    "outage_tier": "1|2|3",
+    "retired": "yes|no",
+}
 
 
 class Category(NamedTuple):
@@ -34,18 +42,28 @@ class Category(NamedTuple):
 
 @cache
 def categories() -> dict[str, Category]:
-    """Every code by number, retired ones included. Codes keep their meaning; labels drift (see `labels`)."""
-    return {
-        row["code"]: Category(
-            row["code"],
-            row["temporary"] == "yes",
-            row["medically_dependent"] == "yes",
-            row["relevant_to"],
-            int(row["outage_tier"]),
-            row["retired"] == "yes",
-        )
-        for row in rows("needs.csv")
-    }
+    """Every code by number, retired ones included. Codes keep their meaning; labels drift (see `labels`).
+
+    Raises `TableError` for a cell with another value than the table allows, and for a code without a label.
+    """
+    found = {row["code"]: _category(row) for row in rows("needs.csv")}
+    if unlabelled := found.keys() - labels().keys():
+        raise TableError(f"need_labels.csv: has no label for {', '.join(sorted(unlabelled))}, which needs.csv has")
+    return found
+
+
+def _category(row: dict[str, str]) -> Category:
+    for column, allowed in _ALLOWED.items():
+        if not re.fullmatch(allowed, row[column]):
+            raise TableError(f"needs.csv, code {row['code']}: {column} must be {allowed.replace('|', ' or ')}")
+    return Category(
+        row["code"],
+        row["temporary"] == "yes",
+        row["medically_dependent"] == "yes",
+        row["relevant_to"],
+        int(row["outage_tier"]),
+        row["retired"] == "yes",
+    )
 
 
 def live_codes() -> list[str]:

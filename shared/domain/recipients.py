@@ -11,7 +11,7 @@ from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
 
-from shared.data import rows, text
+from shared.data import TableError, rows, text
 from shared.digest import digest
 from shared.domain.needs import Need, NeedCode
 from shared.domain.registration import Registration, Status
@@ -96,7 +96,7 @@ def recipients() -> dict[str, Recipient]:
     by_id = {recipient.recipient_id: recipient for recipient in found}
     codes = {recipient.file_code for recipient in found}
     if not len(by_id) == len(codes) == len(found) or {len(code) for code in codes} != {2}:
-        raise ValueError("recipients.csv: ids and file codes must differ, and a file code has two characters")
+        raise TableError("recipients.csv: ids and file codes must differ, and a file code has two characters")
     return by_id
 
 
@@ -159,9 +159,9 @@ def _operator(point: SupplyPoint) -> str | None:
 
 
 def _profile(row: dict[str, str]) -> Profile:
-    """Raises `ValueError`."""
+    """Raises `TableError`."""
     if row["route"] == _FORMER and (row["codes"] or row["lawful_bases"]):
-        raise ValueError("recipients.csv: a former recipient may know no codes, on no lawful basis")
+        raise TableError("recipients.csv: a former recipient may know no codes, on no lawful basis")
     return Profile(
         profile=row["profile"],
         purpose=row["purpose"],

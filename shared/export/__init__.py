@@ -1,1 +1,1 @@
-"""The daily export: what is told to whom, in files that are complete, in order, and the same however often made."""
+"""The daily export: files for the networks, complete, in order, and identical each time they are made."""

@@ -1,16 +1,16 @@
-"""D0225 version 2, "Priority Services Details": the flow that tells network operators who needs priority services.
+"""D0225 version 2, "Priority Services Details": the flow that informs network operators of people's needs.
 
-A pipe-delimited file: ZHV header, one group 510 of 29 items a supply point, under it one 99C of three items a need,
-ZPT trailer; every record ends with a pipe. Each 510 with its 99Cs replaces all that the receiver had (DTC CP 3501).
-The format has no escape character, so the writer makes text safe (`shared.export.text`). Days and times are London's,
-without an offset: in the hour that comes twice in October a file can only have a time of the first one.
-Source: Data Transfer Catalogue 15.4, items as numbered below; lengths that it does not print are the usual ones.
+The file is pipe-delimited: a ZHV header, a group 510 of 29 items for each supply point, under it a group 99C of three
+items for each need, and a ZPT trailer. Each record ends with a pipe. Each 510 with its 99Cs replaces all of the
+receiver's data about the supply point (DTC CP 3501). The format has no escape character, so the writer makes text safe
+(`shared.export.text`). Days and times are in London time, without an offset. Therefore no file can have a time in the
+second of the two equal hours in October. Source: Data Transfer Catalogue 15.4, with its item numbers; lengths that it
+does not give are the usual ones.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from itertools import pairwise
 from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
@@ -25,7 +25,7 @@ from shared.export.text import plain
 FLOW = "D0225002"
 
 _ENCODING = "ascii"
-#: How many values each group has.
+#: The number of values in each group.
 _VALUES = {"ZHV": 11, "510": 29, "99C": 3, "ZPT": 5}
 _NAME, _LINE, _NOTE = NAME_LENGTH, LINE_LENGTH, NOTE_LENGTH
 _PHONE, _POSTCODE = 20, 10
@@ -34,13 +34,13 @@ _PHONES = 2
 _FILE_ID = 10
 _MPID = 4
 _FLAG = 4
-#: What J1884, which is mandatory, holds where nothing of the name can be shown, and where all codes are deleted.
+#: The values of J1884, which is mandatory: if none of the name can be shown, and if all codes are deleted.
 NAME_UNREADABLE = "NAME NOT READABLE"
 NAME_DELETED = "NOT APPLICABLE"
 
 
 class Need(NamedTuple):
-    """Group 99C: a category (J1699), the day on which it is expected to end (J2209), words to it (J0012)."""
+    """Group 99C: a category (J1699), the day on which it is expected to end (J2209), and information (J0012)."""
 
     code: str
     expires_on: date | None = None
@@ -48,9 +48,9 @@ class Need(NamedTuple):
 
 
 class Details(NamedTuple):
-    """Group 510 and its 99Cs: all that the receiver shall hold of one supply point from now on.
+    """Group 510 and its 99Cs: all data about one supply point that the receiver keeps from now on.
 
-    `delete_all` (J2210) means that it shall hold nothing. Without a lawful basis (J2208) no needs may be sent.
+    `delete_all` (J2210) means that the receiver keeps no data. Without a lawful basis (J2208) there can be no needs.
     """
 
     mpan: str
@@ -75,12 +75,12 @@ class File(NamedTuple):
 
 
 class Writer:
-    """Makes a file, one supply point at a time."""
+    """Writes a file, one supply point at a time."""
 
     def __init__(self, envelope: Envelope) -> None:
-        """Raises `ValueError` for a creation time that a reader would take for an hour earlier."""
+        """Raises `ValueError` for a creation time that a reader would understand as an hour earlier."""
         if envelope.created_at.astimezone(LONDON).fold:
-            raise ValueError("a creation time in the hour that comes twice, for the second time")
+            raise ValueError("the creation time is in the second of the two equal hours in October")
         self._envelope = envelope
         self._groups = 0
         self._contacts = 0
@@ -88,13 +88,13 @@ class Writer:
 
     @property
     def groups(self) -> int:
-        """How many groups there are so far, without header and trailer (J1067)."""
+        """The number of groups so far, without header and trailer (J1067)."""
         return self._groups
 
     def add(self, details: Details) -> None:
         """Write a supply point. Raises `ValueError` for details that contradict themselves."""
-        if fault := _contradiction(details):
-            raise ValueError(fault)
+        if contradiction := _contradiction(details):
+            raise ValueError(contradiction)
         self._content += _contact(details)
         for need in details.needs:
             self._content += _record("99C", need.code, _day(need.expires_on), plain(need.information, _NOTE))
@@ -107,7 +107,7 @@ class Writer:
 
 
 def write(file: File) -> bytes:
-    """A whole file. Raises `ValueError` for details that contradict themselves."""
+    """Write a whole file. Raises `ValueError` for details that contradict themselves."""
     writer = Writer(file.envelope)
     for details in file.details:
         writer.add(details)
@@ -115,20 +115,22 @@ def write(file: File) -> bytes:
 
 
 def read(content: bytes) -> File:
-    """The model of a file: `read(write(file)) == file` for text that is safe already. Raises `BadFile`."""
+    """Read a file: `read(write(file)) == file` if all text is safe already. Raises `BadFile`."""
     records = list(_records(content))
     if not records:
         raise BadFile(1, "the file is empty")
-    envelope = _read_header(records[0])
-    if len(records) == 1 or records[-1].name != "ZPT":
+    header, *rest = records
+    envelope = _read_header(header)
+    if not rest or rest[-1].name != "ZPT":
         raise BadFile(len(records), "the file does not end with a ZPT record")
-    details = tuple(_read_details(records[1:-1]))
-    _check_trailer(records[-1], envelope, groups=len(records) - 2, contacts=len(details))
+    *groups, trailer = rest
+    details = tuple(_read_details(groups))
+    _check_trailer(trailer, envelope, groups=len(groups), contacts=len(details))
     return File(envelope, details)
 
 
 class _Record(NamedTuple):
-    """A line, split: the group's name and its values."""
+    """A line: its number, the group's name and the values."""
 
     line: int
     name: str
@@ -144,7 +146,7 @@ class _Record(NamedTuple):
         return value
 
     def texts(self, first: int, count: int, name: str, longest: int) -> tuple[str, ...]:
-        """A run of items, without the empty ones at its end."""
+        """The texts of consecutive items, without the empty ones at the end."""
         texts = [self.text(item, name, longest) for item in range(first, first + count)]
         while texts and not texts[-1]:
             texts.pop()
@@ -165,14 +167,14 @@ class _Record(NamedTuple):
         return int(value)
 
     def time(self, item: int, name: str) -> datetime:
-        """A DATETIME, ccyymmddhhmmss in London, as UTC: a London time of a repeated hour equals none elsewhere."""
+        """A DATETIME, ccyymmddhhmmss in London, as UTC: a London time of a repeated hour would equal no other time."""
         try:
             return _parse(self.values[item - 1], "%Y%m%d%H%M%S").astimezone(UTC)
         except ValueError:
             raise BadFile(self.line, f"{name} is not a date and time (ccyymmddhhmmss)") from None
 
     def day(self, item: int, name: str) -> date | None:
-        """A DATE(8), ccyymmdd, or nothing."""
+        """A DATE(8), ccyymmdd; None if it is empty."""
         if not self.values[item - 1]:
             return None
         try:
@@ -184,20 +186,21 @@ class _Record(NamedTuple):
 def _records(content: bytes) -> Iterator[_Record]:
     lines = content.split(b"\n")
     if lines[-1]:
-        raise BadFile(len(lines), "the last line does not end")
-    for number, octets in enumerate(lines[:-1], start=1):
+        raise BadFile(len(lines), "the last line has no line end")
+    for number, line in enumerate(lines[:-1], start=1):
         try:
-            text = octets.removesuffix(b"\r").decode(_ENCODING)
+            text = line.removesuffix(b"\r").decode(_ENCODING)
         except UnicodeDecodeError:
-            raise BadFile(number, "holds characters other than ASCII") from None
+            raise BadFile(number, "has characters that are not ASCII") from None
         name, *values = text.split("|")
         if name not in _VALUES:
             raise BadFile(number, "is of an unknown group")
-        if values[-1:] != [""]:
+        if not text.endswith("|"):
             raise BadFile(number, "does not end with a pipe")
-        if len(values) - 1 != _VALUES[name]:
-            raise BadFile(number, f"has {len(values) - 1} values, {name} has {_VALUES[name]}")
-        yield _Record(number, name, values[:-1])
+        values.pop()
+        if len(values) != _VALUES[name]:
+            raise BadFile(number, f"has {len(values)} values, but {name} has {_VALUES[name]}")
+        yield _Record(number, name, values)
 
 
 def _read_header(record: _Record) -> Envelope:
@@ -217,19 +220,27 @@ def _read_header(record: _Record) -> Envelope:
 
 
 def _read_details(records: Sequence[_Record]) -> Iterator[Details]:
-    """Each 510 with the 99Cs that follow it."""
-    starts = [index for index, record in enumerate(records) if record.name == "510"]
-    stray = next((r for r in records[: starts[0] if starts else None]), None)
-    stray = stray or next((r for r in records if r.name not in ("510", "99C")), None)
-    if stray:
-        raise BadFile(stray.line, f"{stray.name} cannot stand here")
+    """The details in each 510 and its 99Cs."""
     seen: set[str] = set()
-    for start, end in pairwise([*starts, len(records)]):
-        details = _read_contact(records[start], [_read_need(need) for need in records[start + 1 : end]])
+    for contact, needs in _groups(records):
+        details = _read_contact(contact, [_read_need(need) for need in needs])
         if details.mpan in seen:
-            raise BadFile(records[start].line, "names an MPAN for the second time")
+            raise BadFile(contact.line, "repeats an MPAN")
         seen.add(details.mpan)
         yield details
+
+
+def _groups(records: Sequence[_Record]) -> list[tuple[_Record, list[_Record]]]:
+    """Each 510 with the 99Cs that follow it."""
+    groups: list[tuple[_Record, list[_Record]]] = []
+    for record in records:
+        if record.name == "510":
+            groups.append((record, []))
+        elif record.name == "99C" and groups:
+            groups[-1][1].append(record)
+        else:
+            raise BadFile(record.line, f"{record.name} cannot occur here")
+    return groups
 
 
 def _read_contact(record: _Record, needs: list[Need]) -> Details:
@@ -278,9 +289,9 @@ def _contradiction(details: Details) -> str | None:
     if not details.lawful_basis and details.needs:
         return "needs without a lawful basis (J2208)"
     if details.delete_all and details.needs:
-        return "needs where all are deleted (J2210)"
+        return "needs, although all needs are deleted (J2210)"
     if not details.delete_all and not details.needs:
-        return "no needs, yet nothing is deleted (J2210)"
+        return "no needs, although needs are not deleted (J2210)"
     return None
 
 
@@ -325,7 +336,7 @@ def _record(name: str, *values: str) -> bytes:
 
 
 def _filled(texts: Sequence[str], count: int, longest: int) -> list[str]:
-    """As many values as the layout has, empty ones at the end."""
+    """The texts, padded with empty values to the number in the layout. Raises `ValueError` if there are more."""
     if len(texts) > count:
         raise ValueError(f"more than {count} values")
     return [*(plain(text, longest) for text in texts), *[""] * (count - len(texts))]
@@ -345,7 +356,7 @@ def _time(instant: datetime) -> str:
 
 
 def _parse(text: str, form: str) -> datetime:
-    """Raises `ValueError`; `strptime` alone would take fewer digits than the form has."""
+    """Raises `ValueError`. `strptime` alone would accept fewer digits than the form has."""
     moment = datetime.strptime(text, form).replace(tzinfo=LONDON)
     if moment.strftime(form) != text:
         raise ValueError(form)

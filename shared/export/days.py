@@ -1,23 +1,25 @@
-"""Days of the export, strictly in order: plan a closed day, ask for its parts, write its manifest, release it.
+"""Advance the days of the export, strictly in order: plan a day, request its parts, write its manifest, release it.
 
-`advance` may be called at any time, by anyone, any number of times: by the schedule, and by the worker whose part was
-the last one. It looks at what is stored and does what comes next, so being killed anywhere costs a repetition only.
-A run that has worked for long stops of its own accord, and the next one continues.
+`advance` may run at any time, any number of times and concurrently: the schedule calls it, and so does the worker that
+wrote the last part. It reads what is stored and takes the next steps, so a killed run costs no more than a repetition.
+A run stops after `STOPS_AFTER_SECONDS`, and the next run continues.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from time import monotonic
 from typing import Any, Self
 
 from pydantic_core import to_json
 
 from shared.clock import last_closed_day
-from shared.domain.export_day import ExportDay, ExportStopped, Part, Stage, configuration_of, folder
+from shared.domain.export_day import ExportDay, ExportStopped, Part, Stage, Sums, configuration_of
 from shared.errors import Unavailable
-from shared.export.gate import TRAILING_DAYS, why_held
-from shared.export.manifest import MANIFEST, RELEASED, SIGNATURE, Manifest, Released, digest_of, manifest_of, sums_of
-from shared.export.planner import begun, cut, unplanned
+from shared.export.day_manifest import day_manifest_of
+from shared.export.day_objects import check_day_manifest, check_parts, write_day_manifest, write_released
+from shared.export.gate import TRAILING_DAYS, Anomaly, anomaly_in
+from shared.export.planner import cut_into_parts, new_revision, unplanned_day
 from shared.export.signer import Signer, signer
 from shared.export.work import part_due
 from shared.log import Event, log
@@ -25,32 +27,39 @@ from shared.messages.publisher import Publisher
 from shared.settings import Settings
 from shared.store.documents import Documents
 from shared.store.exports import Exports, StoredDay
-from shared.store.objects import Bucket, Buckets, DifferentObject
+from shared.store.objects import Bucket, Buckets
 from shared.store.service import Service
 
 #: Publishes messages together: topic, data.
 Publish = Callable[[str, Sequence[bytes]], Awaitable[list[str]]]
 
-#: Nothing long begins later than this after its run; the function's time-out is two minutes more.
+#: A run starts no long step after this time; the function's timeout is two minutes longer.
 STOPS_AFTER_SECONDS = 480.0
-#: A long backlog is healed over several runs.
+#: The most days that one run releases; later runs continue with a longer backlog.
 _DAYS_AT_ONCE = 31
-#: Pub/Sub takes 1,000 messages and 10 MB together; one of these has less than 1 KB.
+#: Pub/Sub accepts 1,000 messages and 10 MB together; each of these has less than 1 KB.
 _MESSAGES_AT_ONCE = 500
-_JSON = "application/json"
-_OCTETS = "application/octet-stream"
 
 
 class NotHeld(Exception):
-    """The day is not one that the gate holds."""
+    """The day is not on hold."""
 
 
 class AlreadyReleased(Exception):
-    """There is no such day that is not released: what was sent is never made again."""
+    """The day is released or not stored yet. A released day gets no other revision."""
+
+
+class Progress(StrEnum):
+    """The result of advancing a day: it is released, or waits for its parts, a person's decision or a new revision."""
+
+    RELEASED = "released"
+    WAITS_FOR_PARTS = "waits for parts"
+    ON_HOLD = "on hold"
+    WAITS_FOR_REVISION = "waits for its next revision"
 
 
 class ExportDays:
-    """Moves days forward."""
+    """Advances the days of the export."""
 
     def __init__(
         self,
@@ -82,10 +91,10 @@ class ExportDays:
         )
 
     async def advance(self, slot: datetime) -> dict[str, Any]:
-        """Do whatever comes next for the days that were closed at a schedule time; says what that was.
+        """Take the next steps of the days that were closed at a schedule time; returns a summary.
 
-        Raises `ExportStopped` (and keeps the reason with the day), `ClockOutOfStep`, `Unavailable` (also if a run has
-        worked for `STOPS_AFTER_SECONDS`: call again).
+        Raises `ExportStopped` (and stores the reason with the day), `ClockOutOfStep`, `Unavailable` (also after
+        `STOPS_AFTER_SECONDS`: call again).
         """
         until = monotonic() + STOPS_AFTER_SECONDS
         await self._documents.check_clocks()
@@ -96,59 +105,61 @@ class ExportDays:
             day = await self._exports.oldest_unreleased(self._first_day, last)
             if day is None:
                 log(Event.EXPORT_UP_TO_DATE, day=last)
-                return {"released": released, "waiting": None}
+                break
             try:
-                waiting = await self._advance(day, slot, until)
+                progress = await self._advance(day, slot, until)
             except ExportStopped as stopped:
                 await self.note_stopped(stopped)
                 raise
-            if waiting:
-                return {"released": released, "waiting": {"day": day, "for": waiting}}
+            if progress is not Progress.RELEASED:
+                return {"released": released, "unreleased": {"day": day, "progress": progress}}
             released.append(day)
-        return {"released": released, "waiting": None}
+        return {"released": released, "unreleased": None}
 
     async def note_stopped(self, stopped: ExportStopped) -> None:
-        """Keep why a day has stopped, for `ops export status`, and raise the alert."""
+        """Store why a day has stopped, for `psr export status`, and log it, for the alert."""
         log(Event.EXPORT_STOPPED, day=stopped.day, reason=stopped.sentence)
 
-        def note(state: ExportDay) -> ExportDay:
-            stage = Stage.UNPLANNED if state.stage is Stage.PLANNING else state.stage
-            return state.model_copy(update={"stopped_because": stopped.sentence, "stage": stage})
+        def note(current: ExportDay) -> ExportDay:
+            stage = Stage.UNPLANNED if current.stage is Stage.PLANNING else current.stage
+            return current.model_copy(update={"stopped_because": stopped.sentence, "stage": stage})
 
         if not await self._exports.change(stopped.day, note):
-            await self._exports.put(unplanned(stopped, self._documents.clock.now()), None)
+            await self._exports.put(unplanned_day(stopped, self._documents.clock.now()), None)
 
     async def release_held(self, day: date, because: str) -> ExportDay:
-        """Release a day that the gate holds, for a reason that is kept with it.
+        """Release a day that is on hold, for a reason that is stored with it.
 
-        It rests on what is stored, so any version of this code and of the tables can do it. A repeat with the same
-        reason finishes what was interrupted. Raises `NotHeld`, `ExportStopped`, `Unavailable`.
+        This uses only stored data, so any version of the code and the tables can do it. A repeat with the same reason
+        completes an interrupted release. Raises `NotHeld`, `ExportStopped`, `Unavailable`.
         """
         await self._documents.check_clocks()
-        kept = await self._exports.get(day)
-        if kept is not None and kept.state.released_because == because:
-            return kept.state if kept.state.stage is Stage.RELEASED else await self._finish(kept.state)
-        if kept is None or kept.state.stage is not Stage.HELD:
+        stored = await self._exports.get(day)
+        if stored is None:
             raise NotHeld
-        plan = kept.state
-        await self._check_manifest(plan)
-        await self._check_objects(plan, await self._exports.parts(plan))
-        decision = {"stage": Stage.RELEASING, "released_because": because}
+        export_day = stored.state
+        if export_day.released_because == because:
+            return export_day if export_day.stage is Stage.RELEASED else await self._finish(export_day)
+        if export_day.stage is not Stage.HELD:
+            raise NotHeld
+        await check_day_manifest(self._bucket, export_day)
+        await check_parts(self._bucket, export_day, await self._exports.parts(export_day))
+        changes = {"stage": Stage.RELEASING, "released_because": because}
         decided = await self._exports.change(
-            day, lambda state: state.model_copy(update=decision) if state == plan else None
+            day, lambda current: current.model_copy(update=changes) if current == export_day else None
         )
         if decided is None:
             raise NotHeld
         return await self._finish(decided)
 
     async def revise(self, day: date) -> ExportDay:
-        """Let the next run of the schedule plan a day's next revision, which takes what was written late until now.
+        """Let the schedule's next run plan a new revision of a day, which includes all entries written until now.
 
         Raises `AlreadyReleased`, `Unavailable`.
         """
         changes = {"stage": Stage.REVISED, "closed_at": self._documents.clock.now(), "held_because": None}
         revised = await self._exports.change(
-            day, lambda state: None if state.decided else state.model_copy(update=changes)
+            day, lambda current: None if current.decided else current.model_copy(update=changes)
         )
         if revised is None:
             raise AlreadyReleased
@@ -160,169 +171,135 @@ class ExportDays:
             raise ValueError("the setting export_first_day has no value")
         return self._settings.export_first_day
 
-    async def _advance(self, day: date, slot: datetime, until: float) -> str | None:
-        """What the day waits for; None if it is released now."""
+    async def _advance(self, day: date, slot: datetime, until: float) -> Progress:
+        """Take the next steps of a day, until it is released or waits."""
         if monotonic() > until:
             raise Unavailable(retry_after=5)
-        kept = await self._exports.get(day)
-        if kept is not None and kept.state.decided:
-            await self._finish(kept.state)
-            return None
-        plan = await self._plan(day, kept, until)
-        missing = await self._exports.missing(plan)
+        stored = await self._exports.get(day)
+        if stored is not None and stored.state.decided:
+            await self._finish(stored.state)
+            return Progress.RELEASED
+        export_day = await self._plan(day, stored, until)
+        missing = await self._exports.missing(export_day)
         if missing:
-            await self._ask_for(plan, missing, slot)
-            return f"{len(missing)} parts"
-        if plan.stage is Stage.HELD:
-            return "a decision (ops export release)"
-        parts = await self._exports.parts(plan)
-        manifest = manifest_of(plan, parts, str(self._settings.supplier_mpid))
-        await self._check_objects(plan, parts)
-        await self._write_manifest(plan, manifest)
-        plan = plan.model_copy(update={"sums": sums_of(manifest), "manifest_sha256": digest_of(manifest)})
-        if reason := await self._why_held(plan, manifest):
-            await self._hold(plan, reason)
-            return "a decision (ops export release)"
-        return None if await self._release(plan) else "its next revision"
+            await self._request(export_day, missing, slot)
+            return Progress.WAITS_FOR_PARTS
+        if export_day.stage is Stage.HELD:
+            return Progress.ON_HOLD
+        return await self._complete(export_day)
 
-    async def _ask_for(self, plan: ExportDay, parts: list[Part], slot: datetime) -> None:
-        data = [to_json(part_due(plan, part, slot)) for part in parts]
-        for start in range(0, len(data), _MESSAGES_AT_ONCE):
-            await self._publish(self._settings.export_work_topic, data[start : start + _MESSAGES_AT_ONCE])
-
-    async def _plan(self, day: date, kept: StoredDay | None, until: float) -> ExportDay:
-        """A day's plan, or that of its next revision if this code would make other files. Of two plans one is kept.
+    async def _plan(self, day: date, stored: StoredDay | None, until: float) -> ExportDay:
+        """The planned day: the stored one, or a new revision if this process would make other files.
 
         Raises `ExportStopped`, `Unavailable`.
         """
-        if kept is None or not kept.state.made_like(
-            configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)
-        ):
-            previous = kept.state if kept else None
-            plan = await begun(day, previous, self._documents.clock.now(), self._exports, self._settings)
-            await self._exports.put(plan, kept)
-            kept = await self._exports.get(day)
-        if kept is None:
-            raise ExportStopped(day, "the plan that was stored is gone; look who deletes documents of exports")
-        if kept.state.stage is not Stage.PLANNING:
-            return kept.state
-        plan = await cut(kept.state, self._exports, until)
-        if await self._exports.put(plan, kept):
+        configuration = configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)
+        if stored is None or not stored.state.made_like(configuration):
+            stored = await self._start_revision(day, stored)
+        return await self._cut(stored, until) if stored.state.stage is Stage.PLANNING else stored.state
+
+    async def _start_revision(self, day: date, stored: StoredDay | None) -> StoredDay:
+        """Store a new revision of a day, unless another run has stored one; returns the stored one."""
+        previous = stored.state if stored else None
+        revision = await new_revision(day, previous, self._documents.clock.now(), self._exports, self._settings)
+        await self._exports.put(revision, stored)
+        started = await self._exports.get(day)
+        if started is None:
+            raise ExportStopped(day, "the stored plan is gone. Find out who deletes documents of exports")
+        return started
+
+    async def _cut(self, stored: StoredDay, until: float) -> ExportDay:
+        """Divide a revision into parts, unless another run is faster; returns the planned day."""
+        planned = await cut_into_parts(stored.state, self._exports, until)
+        if await self._exports.put(planned, stored):
             log(
                 Event.EXPORT_PLANNED,
-                day=day,
-                revision=plan.revision,
-                parts=plan.parts,
-                supply_points=plan.counted,
+                day=planned.day,
+                revision=planned.revision,
+                parts=planned.parts,
+                supply_points=planned.counted,
             )
-            return plan
-        stored = await self._exports.get(day)
-        if stored is None or stored.state.revision != plan.revision or not stored.state.planned:
-            raise Unavailable(retry_after=5)  # a revision was asked for meanwhile
-        return stored.state  # another run was faster
+            return planned
+        current = await self._exports.get(planned.day)
+        if current is None or current.state.revision != planned.revision or not current.state.planned:
+            raise Unavailable(retry_after=5)  # an operator has requested a new revision
+        return current.state
 
-    async def _write_manifest(self, plan: ExportDay, manifest: Manifest) -> None:
-        """Raises `ExportStopped`, `Unavailable`."""
-        content = manifest.text()
-        await put_or_stop(self._bucket, plan, SIGNATURE, await self._signer.sign(content), _OCTETS)
-        await put_or_stop(self._bucket, plan, MANIFEST, content, _JSON)
+    async def _request(self, export_day: ExportDay, parts: list[Part], slot: datetime) -> None:
+        """Publish the work messages of parts."""
+        data = [to_json(part_due(export_day, part, slot)) for part in parts]
+        for start in range(0, len(data), _MESSAGES_AT_ONCE):
+            await self._publish(self._settings.export_work_topic, data[start : start + _MESSAGES_AT_ONCE])
 
-    async def _why_held(self, plan: ExportDay, manifest: Manifest) -> str | None:
-        """The anomaly gate. Every day since the first is released, or this one's turn had not come."""
-        back = min(TRAILING_DAYS, (plan.day - self._first_day).days)
-        before = await self._exports.days([plan.day - timedelta(days=days) for days in range(1, back + 1)])
-        return why_held(sums_of(manifest), [day.sums for day in before if day and day.sums], self._settings)
+    async def _complete(self, export_day: ExportDay) -> Progress:
+        """Write the manifest of a day that has all its parts, then release the day or put it on hold."""
+        parts = await self._exports.parts(export_day)
+        manifest = day_manifest_of(export_day, parts, str(self._settings.supplier_mpid))
+        await check_parts(self._bucket, export_day, parts)
+        await write_day_manifest(self._bucket, self._signer, export_day, manifest)
+        completed = export_day.model_copy(update={"sums": manifest.sums, "manifest_sha256": manifest.digest})
+        anomaly = await self._anomaly(completed, manifest.sums)
+        if anomaly is not None:
+            await self._put_on_hold(completed, anomaly)
+            return Progress.ON_HOLD
+        return await self._release(completed)
 
-    async def _hold(self, plan: ExportDay, reason: str) -> None:
-        held = plan.model_copy(update={"stage": Stage.HELD, "held_because": reason, "stopped_because": None})
-        if await self._exports.change(plan.day, lambda state: held if _same_revision(state, plan) else None):
-            log(Event.EXPORT_DAY_HELD, day=plan.day, revision=plan.revision, reason=reason)
+    async def _anomaly(self, export_day: ExportDay, sums: Sums) -> Anomaly | None:
+        """Compare a day with the days before it. They are all released, because days are released in order."""
+        back = min(TRAILING_DAYS, (export_day.day - self._first_day).days)
+        before = await self._exports.days([export_day.day - timedelta(days=days) for days in range(1, back + 1)])
+        return anomaly_in(sums, [day.sums for day in before if day and day.sums], self._settings)
 
-    async def _check_manifest(self, plan: ExportDay) -> None:
-        """Raises `ExportStopped` unless the manifest is still what was written, `Unavailable`."""
-        path = f"{folder(plan.day, plan.revision)}/{MANIFEST}"
-        if await self._bucket.sha256(path) != plan.manifest_sha256:
-            raise _changed(plan, path)
+    async def _put_on_hold(self, export_day: ExportDay, anomaly: Anomaly) -> None:
+        changes = {"stage": Stage.HELD, "held_because": anomaly.sentence, "stopped_because": None}
+        held = export_day.model_copy(update=changes)
+        if await self._exports.change(held.day, lambda current: held if _is_planned(current, held.revision) else None):
+            log(Event.EXPORT_DAY_HELD, day=held.day, revision=held.revision, reason=anomaly.sentence)
 
-    async def _check_objects(self, plan: ExportDay, parts: Sequence[Part]) -> None:
-        """Raises `ExportStopped` unless every object is still what its worker wrote, `Unavailable`."""
-        place = folder(plan.day, plan.revision)
-        found = await self._bucket.md5_by_path(f"{place}/")
-        for part in parts:
-            if part.result is None or part.result.path is None:
-                continue
-            path = f"{place}/{part.result.path}"
-            if found.get(path) != part.result.md5:
-                raise _changed(plan, path)
+    async def _release(self, export_day: ExportDay) -> Progress:
+        """Decide on this revision and release it, unless a new revision was requested."""
+        releasing = export_day.model_copy(update={"stage": Stage.RELEASING})
 
-    async def _release(self, plan: ExportDay) -> bool:
-        """Decide on this revision, and finish what follows; False if another revision has begun meanwhile."""
-        releasing = plan.model_copy(update={"stage": Stage.RELEASING})
+        def decide(current: ExportDay) -> ExportDay | None:
+            if current.decided and current.revision == releasing.revision:
+                return current
+            return releasing if _is_planned(current, releasing.revision) else None
 
-        def decide(state: ExportDay) -> ExportDay | None:
-            if state.decided and state.revision == plan.revision:
-                return state
-            return releasing if _same_revision(state, plan) else None
-
-        decided = await self._exports.change(plan.day, decide)
+        decided = await self._exports.change(releasing.day, decide)
         if decided is None:
-            return False
+            return Progress.WAITS_FOR_REVISION
         await self._finish(decided)
-        return True
+        return Progress.RELEASED
 
-    async def _finish(self, plan: ExportDay) -> ExportDay:
-        """Let a decided revision be sent. It rests on what is stored, so any version of this code can do it."""
-        released = Released(
-            day=plan.day,
-            revision=plan.revision,
-            manifest_sha256=str(plan.manifest_sha256),
-            because=plan.released_because,
+    async def _finish(self, export_day: ExportDay) -> ExportDay:
+        """Finish the release of a decided revision. It uses only stored data, so any version of the code can do it."""
+        await write_released(self._bucket, export_day)
+        changes = {"stage": Stage.RELEASED, "released_at": self._documents.clock.now(), "stopped_because": None}
+        released = await self._exports.change(
+            export_day.day,
+            lambda current: current.model_copy(update=changes) if current.stage is Stage.RELEASING else None,
         )
-        await put_or_stop(self._bucket, plan, RELEASED, released.text(), _JSON)
-        done = {"stage": Stage.RELEASED, "released_at": self._documents.clock.now(), "stopped_because": None}
-        changed = await self._exports.change(
-            plan.day, lambda state: state.model_copy(update=done) if state.stage is Stage.RELEASING else None
-        )
-        if changed is not None:
-            _log_release(changed)
-        return changed or plan
+        if released is None:
+            return export_day
+        _log_release(released)
+        return released
 
 
-def _same_revision(state: ExportDay, plan: ExportDay) -> bool:
-    """Whether a day is still planned as when its manifest was made."""
-    return (state.revision, state.stage) == (plan.revision, Stage.PLANNED)
+def _is_planned(export_day: ExportDay, revision: int) -> bool:
+    """Whether a day still has this revision, planned and undecided."""
+    return export_day.revision == revision and export_day.stage is Stage.PLANNED
 
 
-def _changed(plan: ExportDay, path: str) -> ExportStopped:
-    return ExportStopped(
-        plan.day,
-        f"{path} is not what its worker wrote; nothing is released. Find out who changed the bucket, then "
-        f"ops export revise {plan.day}",
-    )
-
-
-def _log_release(plan: ExportDay) -> None:
-    if plan.sums is None:
+def _log_release(export_day: ExportDay) -> None:
+    sums = export_day.sums
+    if sums is None:
         return
     log(
         Event.EXPORT_DAY_RELEASED,
-        day=plan.day,
-        revision=plan.revision,
-        files=plan.sums.files,
-        supply_points=plan.sums.written,
+        day=export_day.day,
+        revision=export_day.revision,
+        files=sums.files,
+        supply_points=sums.written,
     )
-    if plan.sums.unroutable:
-        log(Event.EXPORT_UNROUTABLE, day=plan.day, supply_points=plan.sums.unroutable)
-
-
-async def put_or_stop(bucket: Bucket, plan: ExportDay, name: str, content: bytes, content_type: str) -> None:
-    """Write an object of a day's revision. Raises `ExportStopped` if there is another of that name, `Unavailable`."""
-    path = f"{folder(plan.day, plan.revision)}/{name}"
-    try:
-        await bucket.put(path, content, content_type)
-    except DifferentObject:
-        raise ExportStopped(
-            plan.day,
-            f"{path} is there already with other content; nothing is overwritten and nothing is released. Find out who "
-            f"wrote it, then ops export revise {plan.day}",
-        ) from None
+    if sums.unroutable:
+        log(Event.EXPORT_UNROUTABLE, day=export_day.day, supply_points=sums.unroutable)

@@ -1,4 +1,4 @@
-"""What files of every format have: who sends what to whom, and how a reader says that a file is bad."""
+"""Parts common to all file formats: a file's sender, receiver and time, and the error for a bad file."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -8,9 +8,9 @@ DISTRIBUTOR = "R"
 
 
 class Envelope(NamedTuple):
-    """A file's own data. `created_at` is the one time of the file, in whole seconds; `file_id` the sender's own.
+    """The data of the file itself. `created_at` is its only time, in whole seconds; `file_id` is unique for the sender.
 
-    Roles are those of DTC J0001; only D0225 writes them.
+    The roles are those of DTC J0001; only D0225 writes them.
     """
 
     file_id: str
@@ -23,7 +23,7 @@ class Envelope(NamedTuple):
 
 
 class BadFile(Exception):
-    """A file does not keep the format: in which line, and why; never with a value."""
+    """A file breaks its format. The text has the line and the reason, and never a value."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")

@@ -1,36 +1,52 @@
-"""The anomaly gate: a day that differs too much from those before it waits for a person.
+"""The anomaly gate: a day that differs too much from the days before it is put on hold.
 
-A mistake that withdraws thousands of people looks like any other day to a file format. What a network forgets because
-of us it does not know in the next power cut: such a day is written but not released, and later days wait behind it.
+A file format cannot show a mistake that withdraws thousands of people. A network that deletes people because of such a
+mistake does not know of them in the next power cut. Such a day is written but not released, and later days wait for it.
 """
 
 from collections.abc import Iterable
 from statistics import median
+from typing import NamedTuple
 
 from shared.domain.export_day import Sums
 from shared.settings import Settings
 
-#: How many released days before a day it is compared with.
+#: The number of released days before a day that it is compared with.
 TRAILING_DAYS = 14
 
 
-def why_held(today: Sums, before: Iterable[Sums], settings: Settings) -> str | None:
-    """Why a day needs a person's decision; None if it does not. The first day has nothing to be compared with.
+class Anomaly(NamedTuple):
+    """A number of a day that is far above the usual, which is the median of `days` days before."""
 
-    The median, so that one great day of a migration does not raise the bar for the days after it.
+    quantity: str
+    number: int
+    multiple: float
+    usual: float
+    days: int
+
+    @property
+    def sentence(self) -> str:
+        """The anomaly in words, for the person who decides on the day."""
+        return (
+            f"{self.number} {self.quantity}, more than {self.multiple:g} times the usual {self.usual:g} (median of the "
+            f"{self.days} days before)"
+        )
+
+
+def anomaly_in(sums: Sums, before: Iterable[Sums], settings: Settings) -> Anomaly | None:
+    """The anomaly for which a day needs a person's decision, if it has one. The first day has no days to compare with.
+
+    The usual is a median, so that one large day of a migration does not raise the limit for the days after it.
     """
     trailing = list(before)
     if not trailing:
         return None
     checks = (
-        ("supply points", today.written, [day.written for day in trailing], settings.hold_supply_points),
-        ("deletes", today.deletes, [day.deletes for day in trailing], settings.hold_deletes),
+        ("supply points", sums.written, [day.written for day in trailing], settings.hold_supply_points),
+        ("deletes", sums.deletes, [day.deletes for day in trailing], settings.hold_deletes),
     )
-    for what, count, usual, least in checks:
-        usually = median(usual)
-        if count >= least and count > settings.hold_multiple * usually:
-            return (
-                f"{count} {what}, more than {settings.hold_multiple:g} times the usual {usually:g} (median of the "
-                f"{len(trailing)} days before)"
-            )
+    for quantity, number, numbers_before, least in checks:
+        usual = median(numbers_before)
+        if number >= least and number > settings.hold_multiple * usual:
+            return Anomaly(quantity, number, settings.hold_multiple, usual, len(trailing))
     return None

@@ -1,4 +1,4 @@
-"""One part of a day: read its range of the feed, make the file, upload it, store the result with the part."""
+"""Write one part of a day: read its range of the feed, make the file, upload it, store the result with the part."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -7,7 +7,8 @@ from typing import Self
 from shared.domain.export_day import ExportDay, ExportStopped, Part, PartResult, Stage, configuration_of
 from shared.domain.feed import FeedEntry
 from shared.errors import Unavailable
-from shared.export.days import ExportDays, put_or_stop
+from shared.export.day_objects import put_or_stop
+from shared.export.days import ExportDays
 from shared.export.render import PartFile, format_of, path_of
 from shared.export.work import PartWork
 from shared.log import Event, log
@@ -42,76 +43,76 @@ class ExportParts:
         )
 
     async def write(self, work: PartWork) -> None:
-        """Write a part, and bring its day on if it was the last. A repeat finds the same and changes nothing.
+        """Write a part, and advance its day after the last part. A repeat changes nothing.
 
-        A day that cannot be exported keeps the reason; its work is asked for again by the next run of the schedule.
-        Raises `Unavailable`, also if this process would not make the files that the plan means.
+        A day that cannot be exported stores the reason; the schedule's next run requests its parts again. Raises
+        `Unavailable`, also if this process would make other files than those of the plan.
         """
         await self._documents.check_clocks()
-        day = await self._exports.get(work.day)
-        kept = await self._exports.part(day.state, work.recipient, work.part) if day else None
-        if day is None or kept is None or not _wanted(day.state, work):
+        stored_day = await self._exports.get(work.day)
+        export_day = stored_day.state if stored_day else None
+        stored = await self._exports.part(export_day, work.recipient, work.part) if export_day else None
+        if export_day is None or stored is None or not _is_wanted(export_day, work):
             log(Event.EXPORT_PART_NOT_WANTED, day=work.day, revision=work.revision, recipient=work.recipient)
             return
-        plan = day.state
-        if kept.part.result is None:
-            if not plan.made_like(configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)):
+        if stored.part.result is None:
+            if not export_day.made_like(configuration_of(self._settings.supplier_mpid, self._settings.test_data_flag)):
                 raise Unavailable(retry_after=60)
             try:
-                await self._write(plan, kept)
+                await self._write(export_day, stored)
             except ExportStopped as stopped:
                 await self._days.note_stopped(stopped)
                 return
-        if not await self._exports.how_many_missing(plan):
-            with suppress(ExportStopped):  # noted with its day
+        if not await self._exports.how_many_missing(export_day):
+            with suppress(ExportStopped):  # the reason is stored with the day
                 await self._days.advance(work.slot)
 
-    async def _write(self, plan: ExportDay, kept: StoredPart) -> None:
+    async def _write(self, export_day: ExportDay, stored: StoredPart) -> None:
         """Raises `ExportStopped`, `Unavailable`."""
-        part = kept.part
-        content, result = await self._render(plan, part)
+        part = stored.part
+        content, result = await self._render(export_day, part)
         if content is not None:
-            await put_or_stop(self._bucket, plan, path_of(part), content, format_of(part.recipient).content_type)
-        if await self._exports.note_result(plan, kept, result) != result:
+            await put_or_stop(self._bucket, export_day, path_of(part), content, format_of(part.recipient).content_type)
+        if await self._exports.note_result(export_day, stored, result) != result:
             raise ExportStopped(
-                plan.day,
-                f"two workers made different files of {part.recipient}-{part.number}; nothing is released, this is a "
-                "defect of the renderer",
+                export_day.day,
+                f"two workers made different files for {part.name}. Nothing is released. This is a defect of the "
+                "renderer: report it to the developers",
             )
         log(
             Event.EXPORT_PART_WRITTEN,
-            day=plan.day,
-            revision=plan.revision,
+            day=export_day.day,
+            revision=export_day.revision,
             recipient=part.recipient,
             part=part.number,
             supply_points=result.written,
         )
 
-    async def _render(self, plan: ExportDay, part: Part) -> tuple[bytes | None, PartResult]:
-        """Raises `ExportStopped` if the feed is not what was planned, or has changed since the day closed."""
-        file = PartFile(plan, part, self._settings)
+    async def _render(self, export_day: ExportDay, part: Part) -> tuple[bytes | None, PartResult]:
+        """Raises `ExportStopped` if the feed differs from the plan, or has changed since the day closed."""
+        file = PartFile(export_day, part, self._settings)
         counted = 0
         newest = datetime.min.replace(tzinfo=UTC)
-        async for page in self._exports.entries(plan.day, part):
+        async for page in self._exports.entries(export_day.day, part):
             counted += len(page)
             newest = max(newest, *(stored.updated_at for stored in page))
             for stored in page:
                 file.add(FeedEntry.model_validate_json(stored.state))
-        if counted and self._documents.clock.at(newest) >= plan.closed_at:
+        if counted and self._documents.clock.at(newest) >= export_day.closed_at:
             raise ExportStopped(
-                plan.day,
-                f"a feed entry of {part.recipient}-{part.number} was written after the day had closed; nothing is "
-                "released. Find the instance whose clock is wrong or that was frozen, then "
-                f"ops export revise {plan.day}, which takes it",
+                export_day.day,
+                f"a feed entry of {part.name} was written after the day had closed. Nothing is released. Find the "
+                f"instance that has a wrong clock or was frozen, then run psr export revise {export_day.day}: the new "
+                "revision includes the entry",
             )
         if counted != part.counted:
             raise ExportStopped(
-                plan.day,
-                f"{part.counted} supply points were planned for {part.recipient}-{part.number}, but {counted} read; "
-                "nothing is released, look who deletes documents of export_feed",
+                export_day.day,
+                f"{part.name} was planned with {part.counted} supply points, but its feed has {counted}. Nothing is "
+                "released. Find out who deletes documents of export_feed",
             )
         return file.finish()
 
 
-def _wanted(plan: ExportDay, work: PartWork) -> bool:
-    return plan.revision == work.revision and plan.planned and plan.stage is not Stage.RELEASED
+def _is_wanted(export_day: ExportDay, work: PartWork) -> bool:
+    return export_day.revision == work.revision and export_day.planned and export_day.stage is not Stage.RELEASED

@@ -1,18 +1,19 @@
-"""The register as CSV: for recipients without an industry flow of their own, such as the gas shipper.
+"""The register as CSV, for recipients without an industry flow, such as the gas shipper.
 
-RFC 4180 in UTF-8, lines ending in CR LF. The first line names the columns, every other line has as many values:
-one `set` or `delete` a supply point, then one `end` with their number, so that a cut file is seen. A `set` replaces all
-that the receiver had of the supply point, a `delete` leaves nothing. Days are London's, times UTC. `needs` has the
-categories (DTC J1699) with the day on which each is expected to end, `02 29:2029-03-14`; `notes` has words to them,
-`33=home from hospital`, separated by ` | `; a `|` of their own is doubled. A name or an address line that begins with
-neither a letter nor a digit has an apostrophe before it, so that no spreadsheet takes it for a formula; the reader
-removes it. Source: ours; docs/export.md is the description that receivers get.
+RFC 4180 in UTF-8, with CR LF at the end of each line. The first line names the columns, and every other line has as
+many values: one `set` or `delete` for each supply point, then one `end` with their number, which reveals a truncated
+file. A `set` replaces all of the receiver's data about the supply point, a `delete` removes it. Days are in London
+time, times in UTC. `needs` has the categories (DTC J1699) with the day on which each is expected to end,
+`02 29:2029-03-14`. `notes` has their notes, `33=home from hospital`, separated by ` | `; a `|` within a note is
+doubled. A name or an address line that does not begin with a letter or a digit gets an apostrophe in front, so that no
+spreadsheet reads it as a formula; the reader removes the apostrophe. The format is our own: docs/export.md describes it
+for receivers.
 """
 
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ SET, DELETE, END = "set", "delete", "end"
 
 _LINES = 9
 _PHONES = 2
-#: A file's own values, on every line, so that a line says where it belongs.
+#: The values of the file itself are on every line, so that each line names its file.
 _FILE = ("file_id", "sender", "receiver", "created_at", "test_flag")
 _PEOPLE = ("contact_name", "phone_1", "phone_2", "alternate_name", "alternate_phone_1", "alternate_phone_2")
 _PREMISES = (*(f"premises_line_{number}" for number in range(1, _LINES + 1)), "premises_postcode")
@@ -37,15 +38,15 @@ COLUMNS = (
     *(*_PEOPLE, *_PREMISES, *_CONTACT, "needs", "notes", "supply_points"),
 )
 _TYPES: dict[str, type[Mpan | Mprn]] = {"mpan": Mpan, "mprn": Mprn}
-#: Tells a spreadsheet that what follows is text.
-_TEXT = "'"
+#: Marks a value as text for spreadsheets.
+_TEXT_MARK = "'"
 _BETWEEN_NOTES = " | "
-#: What cannot stand on a line; the API takes none of it.
+#: Characters that a line cannot have. The API refuses them.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Need(NamedTuple):
-    """A category, the last day on which it is expected to hold, words to it."""
+    """A category, the last day on which it is expected to apply, and a note."""
 
     code: str
     ends_on: date | None = None
@@ -60,7 +61,7 @@ class Address(NamedTuple):
 
 
 class Details(NamedTuple):
-    """All that the receiver shall hold of one supply point from now on: nothing, if there are no needs."""
+    """All data about one supply point that the receiver keeps from now on; none, if there are no needs."""
 
     supply_point: SupplyPoint
     contact_name: str = ""
@@ -80,7 +81,7 @@ class File(NamedTuple):
 
 
 class Writer:
-    """Makes a file, one supply point at a time."""
+    """Writes a file, one supply point at a time."""
 
     def __init__(self, envelope: Envelope) -> None:
         self._file = (
@@ -120,7 +121,7 @@ class Writer:
 
 
 def write(file: File) -> bytes:
-    """A whole file."""
+    """Write a whole file."""
     writer = Writer(file.envelope)
     for details in file.details:
         writer.add(details)
@@ -128,24 +129,24 @@ def write(file: File) -> bytes:
 
 
 def read(content: bytes) -> File:
-    """The model of a file: `read(write(file)) == file` for text without controls. Raises `BadFile`.
+    """Read a file: `read(write(file)) == file` for text without control characters. Raises `BadFile`.
 
-    Lines are counted as records: a text may hold no line end.
+    The line numbers count records, because no value can have a line end.
     """
-    lines = _lines(content)
-    envelope = _envelope(lines[-1])
+    *lines, end = _lines(content)
+    envelope = _envelope(end)
     details: list[Details] = []
     seen: set[str] = set()
-    for line in lines[:-1]:
+    for line in lines:
         if _envelope(line) != envelope:
-            raise BadFile(line.number, "belongs to another file than the end record")
+            raise BadFile(line.number, "has other file values than the end record")
         one = _details(line)
         if one.supply_point in seen:
-            raise BadFile(line.number, "names a supply point for the second time")
+            raise BadFile(line.number, "repeats a supply point")
         seen.add(one.supply_point)
         details.append(one)
-    if lines[-1].values["supply_points"] != str(len(details)):
-        raise BadFile(lines[-1].number, f"the end record's number is not the {len(details)} supply points of the file")
+    if end.values["supply_points"] != str(len(details)):
+        raise BadFile(end.number, f"the end record's number is not the {len(details)} supply points of the file")
     return File(envelope, tuple(details))
 
 
@@ -155,18 +156,19 @@ class _Line(NamedTuple):
 
 
 def _lines(content: bytes) -> list[_Line]:
-    """The records after the column names, the last of which is the end record."""
+    """The records after the column names. The last one is the end record."""
     try:
         text = content.decode()
     except UnicodeDecodeError:
         raise BadFile(1, "is not UTF-8") from None
     records = list(csv.reader(io.StringIO(text, newline=""), strict=True)) if text.endswith("\r\n") else []
     if not records or tuple(records[0]) != COLUMNS:
-        raise BadFile(1, "the file does not begin with the names of the columns, or its last line does not end")
-    for number, values in enumerate(records, start=1):
+        raise BadFile(1, "the file does not begin with the names of the columns, or its last line has no line end")
+    lines = []
+    for number, values in enumerate(records[1:], start=2):
         if len(values) != len(COLUMNS):
-            raise BadFile(number, f"has {len(values)} values, there are {len(COLUMNS)} columns")
-    lines = [_Line(number, dict(zip(COLUMNS, r, strict=True))) for number, r in enumerate(records[1:], start=2)]
+            raise BadFile(number, f"has {len(values)} values, but there are {len(COLUMNS)} columns")
+        lines.append(_Line(number, dict(zip(COLUMNS, values, strict=True))))
     if not lines or lines[-1].values["record"] != END:
         raise BadFile(len(records), "the file does not end with an end record")
     return lines
@@ -190,15 +192,14 @@ def _details(line: _Line) -> Details:
     needs = _needs(line)
     if bool(needs) != (values["record"] == SET):
         raise BadFile(line.number, "a set has needs, a delete has none")
-    people = [_text(values[name]) for name in _PEOPLE]
     return Details(
         supply_point=_supply_point(line),
-        contact_name=people[0],
-        phones=_trimmed(people[1:3]),
-        alternate_name=people[3],
-        alternate_phones=_trimmed(people[4:]),
-        premises=_read_address([values[name] for name in _PREMISES]),
-        contact=_read_address([values[name] for name in _CONTACT]),
+        contact_name=_read_text(values["contact_name"]),
+        phones=_texts(line, "phone_1", "phone_2"),
+        alternate_name=_read_text(values["alternate_name"]),
+        alternate_phones=_texts(line, "alternate_phone_1", "alternate_phone_2"),
+        premises=_read_address(line, _PREMISES),
+        contact=_read_address(line, _CONTACT),
         needs=needs,
     )
 
@@ -214,27 +215,25 @@ def _supply_point(line: _Line) -> SupplyPoint:
 
 
 def _needs(line: _Line) -> tuple[Need, ...]:
-    notes = dict(note.partition("=")[::2] for note in line.values["notes"].split(_BETWEEN_NOTES) if note)
-    needs = []
-    for text in line.values["needs"].split():
-        code, _, ends_on = text.partition(":")
-        try:
-            needs.append(
-                Need(
-                    NeedCode.parse(code),
-                    date.fromisoformat(ends_on) if ends_on else None,
-                    _read_note(notes.get(code, "")),
-                )
-            )
-        except PydanticCustomError as error:
-            raise BadFile(line.number, f"needs: {error.message_template}") from None
-        except ValueError:
-            raise BadFile(line.number, "needs: an end is not a date (ISO 8601)") from None
-    return tuple(needs)
+    notes = {}
+    for text in line.values["notes"].split(_BETWEEN_NOTES):
+        code, _, note = text.partition("=")
+        notes[code] = _read_note(note)
+    return tuple(_need(line, text, notes) for text in line.values["needs"].split())
+
+
+def _need(line: _Line, text: str, notes: Mapping[str, str]) -> Need:
+    code, _, ends_on = text.partition(":")
+    try:
+        return Need(NeedCode.parse(code), date.fromisoformat(ends_on) if ends_on else None, notes.get(code, ""))
+    except PydanticCustomError as error:
+        raise BadFile(line.number, f"needs: {error.message_template}") from None
+    except ValueError:
+        raise BadFile(line.number, "needs: an end is not a date (ISO 8601)") from None
 
 
 def _filled(texts: Sequence[str], count: int) -> list[str]:
-    """As many values as there are columns, empty ones at the end. Raises `ValueError` for more."""
+    """The texts, padded with empty values to the number of columns. Raises `ValueError` if there are more."""
     if len(texts) > count:
         raise ValueError(f"more than {count} values")
     return [*texts, *[""] * (count - len(texts))]
@@ -244,32 +243,35 @@ def _address(address: Address) -> list[str]:
     return [*_filled([_safe(line) for line in address.lines], _LINES), address.postcode]
 
 
-def _read_address(values: Sequence[str]) -> Address:
-    return Address(_trimmed([_text(value) for value in values[:-1]]), values[-1])
+def _read_address(line: _Line, columns: Sequence[str]) -> Address:
+    *lines, postcode = columns
+    return Address(_texts(line, *lines), line.values[postcode])
 
 
-def _trimmed(texts: Sequence[str]) -> tuple[str, ...]:
+def _texts(line: _Line, *columns: str) -> tuple[str, ...]:
+    """The texts in several columns, without the empty ones at the end."""
+    texts = [_read_text(line.values[column]) for column in columns]
     while texts and not texts[-1]:
-        texts = texts[:-1]
+        texts.pop()
     return tuple(texts)
 
 
 def _safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula, on one line; `_text` gives the text back.
+    """The text on one line, so that no spreadsheet reads it as a formula. `_read_text` is the reverse.
 
-    What does not begin with a letter or a digit may look like `=` to a spreadsheet: in full width, after a zero-width
-    space or a byte order mark.
+    A text that does not begin with a letter or a digit can look like `=` to a spreadsheet, for example in full width,
+    or after a zero-width space or a byte order mark.
     """
     line = _one_line(text)
-    return line if not line or line[0].isalnum() else f"{_TEXT}{line}"
+    return line if not line or line[0].isalnum() else f"{_TEXT_MARK}{line}"
 
 
-def _text(value: str) -> str:
-    return value.removeprefix(_TEXT)
+def _read_text(value: str) -> str:
+    return value.removeprefix(_TEXT_MARK)
 
 
 def _note(text: str) -> str:
-    """A note between others. It follows its code, so no spreadsheet takes it for a formula."""
+    """A note among others. Its code is in front of it, so no spreadsheet reads it as a formula."""
     return _one_line(text).replace("|", "||")
 
 

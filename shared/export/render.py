@@ -1,4 +1,4 @@
-"""From feed entries to a part's file: what is told to a recipient, in the format of its row."""
+"""Render the feed entries of a part as a file, in the format of the recipient's row."""
 
 from base64 import b64encode
 from collections import Counter
@@ -26,9 +26,9 @@ from shared.settings import Settings
 
 
 class Heading(NamedTuple):
-    """What stands in a file besides its supply points."""
+    """The data for a file's envelope."""
 
-    plan: ExportDay
+    export_day: ExportDay
     part: Part
     recipient: Recipient
     sender: str
@@ -36,11 +36,11 @@ class Heading(NamedTuple):
 
 
 class FileWriter(Protocol):
-    """Makes one file."""
+    """Writes one file."""
 
     @property
     def rows(self) -> int:
-        """Lines so far, without header and trailer."""
+        """The number of lines so far, without header and trailer."""
 
     def add(self, entry: FeedEntry) -> None:
         """Write a supply point that is set or deleted."""
@@ -100,7 +100,7 @@ def _address(address: Address | None) -> tuple[tuple[str, ...], str]:
 
 
 class _Csv:
-    """The register as CSV, for everyone else."""
+    """The register as CSV, for all other recipients."""
 
     def __init__(self, heading: Heading) -> None:
         self._writer = register_csv.Writer(_envelope(heading))
@@ -133,10 +133,12 @@ def _csv_details(point: SupplyPoint, state: SharedState) -> register_csv.Details
 
 def _envelope(heading: Heading) -> Envelope:
     return Envelope(
-        file_id=file_id(heading.plan.day, heading.recipient.file_code, heading.part.number, heading.plan.revision),
+        file_id=file_id(
+            heading.export_day.day, heading.recipient.file_code, heading.part.number, heading.export_day.revision
+        ),
         sender=heading.sender,
         receiver=heading.recipient.recipient_id,
-        created_at=heading.plan.created_at,
+        created_at=heading.export_day.created_at,
         test_flag=heading.test_flag,
     )
 
@@ -153,13 +155,13 @@ def format_of(recipient: str) -> Format:
 
 
 def path_of(part: Part) -> str:
-    """Where a part's file lies within its revision's folder: `D0225/EELC-1.txt`, `gas/SHPR-1.csv`."""
+    """The path of a part's file in its revision's folder: `D0225/EELC-1.txt`, `gas/SHPR-1.csv`."""
     profile = recipients()[part.recipient].profile
-    return f"{profile.folder}/{part.recipient}-{part.number}.{FORMATS[profile.format].suffix}"
+    return f"{profile.folder}/{part.name}.{FORMATS[profile.format].suffix}"
 
 
 def _allowed(entry: FeedEntry, recipient: Recipient) -> FeedEntry:
-    """An entry without the needs that the recipient may not know: its row may have changed since the entry was made."""
+    """An entry without needs that the recipient may not see, because its row has changed since the entry was made."""
     if entry.state is None or all(may_know(need.code, recipient) for need in entry.state.needs):
         return entry
     needs = [need for need in entry.state.needs if may_know(need.code, recipient)]
@@ -167,11 +169,11 @@ def _allowed(entry: FeedEntry, recipient: Recipient) -> FeedEntry:
 
 
 class PartFile:
-    """Makes the file of one part, and counts what goes into it and what does not."""
+    """Renders the file of one part, and counts the entries that are sent and withheld."""
 
-    def __init__(self, plan: ExportDay, part: Part, settings: Settings) -> None:
+    def __init__(self, export_day: ExportDay, part: Part, settings: Settings) -> None:
         self._recipient = recipients()[part.recipient]
-        heading = Heading(plan, part, self._recipient, str(settings.supplier_mpid), settings.test_data_flag)
+        heading = Heading(export_day, part, self._recipient, str(settings.supplier_mpid), settings.test_data_flag)
         self._part = part
         self._routable = part.recipient != UNROUTABLE
         self._writer = format_of(part.recipient).writer(heading)
@@ -179,27 +181,27 @@ class PartFile:
         self._withheld: Counter[Withheld] = Counter()
 
     def add(self, entry: FeedEntry) -> None:
-        """Take one feed entry of the part. A set is cut to what the recipient's row allows now, or withheld."""
-        reason = self._why_not_sent(entry)
-        if reason is not None:
-            self._withheld[reason] += 1
+        """Add one feed entry of the part. A set has only the needs that the recipient's row allows, or is withheld."""
+        withheld = self._why_withheld(entry)
+        if withheld is not None:
+            self._withheld[withheld] += 1
             return
         self._writer.add(_allowed(entry, self._recipient))
         self._sends[entry.send] += 1
 
-    def _why_not_sent(self, entry: FeedEntry) -> Withheld | None:
+    def _why_withheld(self, entry: FeedEntry) -> Withheld | None:
+        """The reason for which an entry is withheld; None if it is sent."""
         state = entry.state
         if entry.send is not Send.SET or state is None:
             return entry.withheld if entry.send is Send.NOTHING or not self._routable else None
         if not self._routable:
             return Withheld.UNROUTABLE
-        told = recipients_of(supply_point_of(entry.supply_point), state.premises.postcode)
-        if self._recipient not in told:
+        if self._recipient not in recipients_of(supply_point_of(entry.supply_point), state.premises.postcode):
             return Withheld.NOT_ITS_AREA
         return why_not_allowed(state.basis, (need.code for need in state.needs), self._recipient)
 
     def finish(self) -> tuple[bytes | None, PartResult]:
-        """The file, None if nothing is to be told, and what is to be known of it."""
+        """The file (None if no entry is sent) and the part's result."""
         content = self._writer.file() if self._sends else None
         return content, PartResult(
             sets=self._sends[Send.SET],

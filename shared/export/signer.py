@@ -1,6 +1,6 @@
-"""Who signs manifests: detached RSA PKCS#1 v1.5 signatures over SHA-256, the same each time for the same bytes.
+"""Sign day manifests: detached RSA PKCS#1 v1.5 signatures over SHA-256, identical each time for the same bytes.
 
-Anyone with the public key can check one:
+Anyone with the public key can check a signature:
 `openssl dgst -sha256 -verify PUBLIC.pem -signature manifest.json.sig manifest.json`.
 """
 
@@ -28,10 +28,10 @@ _KMS = "projects/"
 
 
 class Signer(Protocol):
-    """Signs."""
+    """A signing key."""
 
     async def sign(self, content: bytes) -> bytes:
-        """The signature of some bytes. Raises `Unavailable`."""
+        """Sign a file's content; the result is the signature. Raises `Unavailable`."""
 
 
 class LocalKey:
@@ -44,19 +44,19 @@ class LocalKey:
         self._key = key
 
     async def sign(self, content: bytes) -> bytes:
-        """The signature of some bytes."""
+        """Sign a file's content."""
         return self._key.sign(content, PKCS1v15(), hashes.SHA256())
 
 
 class KmsKey:
-    """A key version in Cloud KMS (RSA_SIGN_PKCS1_…_SHA256), which never leaves it. The library blocks: on a thread."""
+    """A key version in Cloud KMS (RSA_SIGN_PKCS1_…_SHA256). The library blocks, so calls run on a thread."""
 
     def __init__(self, client: "KeyManagementServiceClient", name: str) -> None:
         self._client = client
         self._name = name
 
     async def sign(self, content: bytes) -> bytes:
-        """The signature of some bytes, checked to be of what was sent and as it was sent. Raises `Unavailable`."""
+        """Sign a file's content, with checksums of the request and the response. Raises `Unavailable`."""
         return await asyncio.to_thread(self._sign, sha256(content).digest())
 
     def _sign(self, digest: bytes) -> bytes:
@@ -72,7 +72,7 @@ class KmsKey:
 
 
 def is_signed(content: bytes, signature: bytes, public_key: bytes) -> bool:
-    """Whether a signature is one of these bytes by the key of this public key (PEM)."""
+    """Whether the signature of a file's content is by the owner of a public key (PEM)."""
     key = load_pem_public_key(public_key)
     if not isinstance(key, RSAPublicKey):
         return False
@@ -87,6 +87,6 @@ def signer(name: str) -> Signer:
     """The signer with the key of that name: a version in Cloud KMS (`projects/…`), or a PEM file."""
     if not name.startswith(_KMS):
         return LocalKey(Path(name))
-    from google.cloud.kms_v1 import KeyManagementServiceClient  # noqa: PLC0415 - a tenth of a start; signing ends a day
+    from google.cloud.kms_v1 import KeyManagementServiceClient  # noqa: PLC0415 - a tenth of the start-up time; used once a day
 
     return KmsKey(KeyManagementServiceClient(), name)

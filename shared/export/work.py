@@ -1,4 +1,4 @@
-"""The work message of the export: one part of one day's revision."""
+"""The work message of the export: one part of a revision of a day."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -12,7 +12,7 @@ from shared.model import Model
 
 
 class PartWork(Model):
-    """Which part to write. `slot` is the schedule time that the day closed by."""
+    """The part to write. `slot` is the schedule time of the run that requested it."""
 
     day: date
     revision: int
@@ -22,21 +22,22 @@ class PartWork(Model):
 
 
 class PartDue(CloudEvent):
-    """`subject` names the part; nobody's account is meant."""
+    """A part is due. `subject` names the part, not an account."""
 
     type: Literal["uk.psr.export.part.v1"]
     data: PartWork
 
 
-def part_due(plan: ExportDay, part: Part, slot: datetime) -> PartDue:
-    """The event that asks for a part; the same event however often it is published."""
-    name = f"{plan.day}/r{plan.revision}/{part.recipient}/{part.number}"
+def part_due(export_day: ExportDay, part: Part, slot: datetime) -> PartDue:
+    """The event that requests a part. Its id is the same each time."""
+    day, revision = export_day.day, export_day.revision
+    name = f"{day}/r{revision}/{part.recipient}/{part.number}"
     return PartDue(
         specversion="1.0",
         type="uk.psr.export.part.v1",
         source="uk.psr.export",
         id=name,
-        time=plan.created_at,
+        time=export_day.created_at,
         subject=AccountId(name),
-        data=PartWork(day=plan.day, revision=plan.revision, recipient=part.recipient, part=part.number, slot=slot),
+        data=PartWork(day=day, revision=revision, recipient=part.recipient, part=part.number, slot=slot),
     )

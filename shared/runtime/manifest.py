@@ -4,14 +4,17 @@ The function reads its routes and scopes from the manifest, Terraform its resour
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import yaml
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from shared.model import Model
 from shared.settings import Settings
 
+_Model = TypeVar("_Model", bound=Model)
+_NAME = "function.yaml"
 SCOPES = frozenset({"psr:write", "psr:read", "psr:history", "psr:bulk", "psr:caller_password"})
 
 
@@ -95,6 +98,8 @@ Permission = Literal[
 class Manifest(Model):
     """One function.
 
+    `packages` names what its bundle requires in addition to requirements/base.in.
+
     `elsewhere` is for the function that gets all requests without a route: the methods that other functions serve, by
     path. With it the function can answer 405 with the methods of the whole API.
     """
@@ -105,6 +110,7 @@ class Manifest(Model):
     resources: Resources
     permissions: list[Permission]
     settings: list[Annotated[str, AfterValidator(_known_setting)]] = Field(default_factory=list)
+    packages: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]] = Field(default_factory=list)
     elsewhere: dict[PathTemplate, list[Method]] = Field(default_factory=dict)
 
 
@@ -119,21 +125,44 @@ class PushSubscriptions(Model):
     dead_letter_topic: Annotated[str, StringConstraints(pattern=r"^psr-[a-z-]+$")]
 
 
+class ManifestError(Exception):
+    """A manifest has faults. The message names the file, and each fault with its place."""
+
+
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest in a function's folder. Raises pydantic's `ValidationError`."""
-    return Manifest.model_validate(_read_yaml(folder / "function.yaml"))
+    """Read the manifest in a function's folder. Raises `ManifestError`."""
+    return _read(Manifest, folder / _NAME)
 
 
 def read_manifests(functions: Path) -> dict[str, Manifest]:
-    """Read the manifests of all functions, by name."""
-    return {path.parent.name: read_manifest(path.parent) for path in sorted(functions.glob("*/function.yaml"))}
+    """Read the manifests of all functions, by name. Raises `ManifestError`."""
+    return {path.parent.name: read_manifest(path.parent) for path in sorted(functions.glob(f"*/{_NAME}"))}
 
 
 def read_push_subscriptions(functions: Path) -> PushSubscriptions:
-    """Read the settings of all push subscriptions. Raises pydantic's `ValidationError`."""
-    return PushSubscriptions.model_validate(_read_yaml(functions / "pubsub.yaml"))
+    """Read the settings of all push subscriptions. Raises `ManifestError`."""
+    return _read(PushSubscriptions, functions / "pubsub.yaml")
 
 
-def _read_yaml(path: Path) -> object:
-    text = path.read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+def _read(model: type[_Model], path: Path) -> _Model:
+    place = "/".join(path.parts[-3 if path.name == _NAME else -2 :])
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+        return model.model_validate(content)
+    except OSError:
+        raise ManifestError(f"{place} cannot be read") from None
+    except yaml.YAMLError as error:
+        line = error.problem_mark.line + 1 if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark else "?"
+        raise ManifestError(f"{place} is not YAML, see line {line}") from None
+    except ValidationError as error:
+        raise ManifestError("\n  ".join([f"{place} has faults:", *map(_fault, error.errors())])) from None
+
+
+def _fault(error: ErrorDetails) -> str:
+    reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        reason = "is not a field here"
+    elif error["type"] == "missing":
+        reason = "is missing"
+    return f"{'.'.join(map(str, error['loc'])) or 'the whole file'}: {reason}"

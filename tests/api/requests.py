@@ -8,7 +8,7 @@ import httpx
 
 from shared.runtime.manifest import Route, read_manifests
 from tools.api_client import PATCH
-from tools.local.layout import FUNCTIONS
+from tools.places import FUNCTIONS
 from tools.synthetic import new_account, new_mpan, registration
 
 ROUTES = {

@@ -1,4 +1,4 @@
-"""What Schemathesis needs to know to reach past the first rule: values of our formats, registrations that exist.
+"""Data that Schemathesis needs to get past the first rule: values in our formats, and registrations that exist.
 
 And one check of ours: a problem never repeats a value that was sent.
 """
@@ -20,8 +20,8 @@ from tools.pages.api import OPENAPI
 
 #: Registrations that exist, as JSON: a list of ids.
 KNOWN = json.loads(os.environ.get("PSR_TEST_REGISTRATIONS", "[]"))
-#: Shorter texts, and those of our own vocabulary, stand in a problem by chance.
-_TELLING = 6
+#: Shorter texts, and those of the vocabulary, can occur in a problem by chance.
+_REVEALING = 6
 ENTITY_TAG = re.compile('"[1-9][0-9]*"')
 LINE_BREAK = re.compile(r"[\r\n]")
 FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -43,7 +43,7 @@ def _mprn(body: int) -> str:
     return digits + mprn_check_digits(f"{digits}00")
 
 
-# The last numbers that there can be are those of the doctor's canary (ops/doctor/canary.py).
+# The highest numbers are those of the doctor's probe (ops/doctor).
 schemathesis.openapi.format("mpan", st.integers(0, 10**10 - 2).map(_mpan))
 schemathesis.openapi.format("mprn", st.integers(0, 10**8 - 2).map(_mprn))
 schemathesis.openapi.format("phone", st.integers(900000, 900999).map("07700{}".format))
@@ -60,13 +60,13 @@ def map_path_parameters(_context: schemathesis.HookContext, parameters: dict[str
 
 @schemathesis.hook
 def filter_path_parameters(_context: schemathesis.HookContext, parameters: dict[str, Any] | None) -> bool:
-    """A path with a line break does not reach us: the framework's router answers 404 by itself, in plain text."""
+    """A path with a line break does not reach us: the framework's router answers 404 in plain text."""
     return not any(LINE_BREAK.search(unquote(str(value))) for value in (parameters or {}).values())
 
 
 @schemathesis.hook
 def filter_headers(_context: schemathesis.HookContext, headers: dict[str, Any] | None) -> bool:
-    """What is no field value at all (RFC 9110 §5.5) does not reach us: the server in front answers it."""
+    """A header that is not a valid field value (RFC 9110 §5.5) does not reach us: the server answers it."""
     return all(FIELD_VALUE.fullmatch(str(value)) for value in (headers or {}).values())
 
 
@@ -95,14 +95,14 @@ def map_body(_context: schemathesis.HookContext, body: Any) -> Any:
 
 
 @schemathesis.check
-def no_value_is_told_back(
+def no_value_is_repeated(
     _context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     """A problem never repeats a value of the request."""
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return
     for value in _texts(case.body):
-        if len(value) >= _TELLING and value not in VOCABULARY and value in response.text:
+        if len(value) >= _REVEALING and value not in VOCABULARY and value in response.text:
             raise AssertionError("a value of the request stands in the answer")
 
 

@@ -11,9 +11,9 @@ from shared.http.api import Answer
 from shared.log import ACCESS_LOG
 from tests.api.requests import HERE, REQUESTS, ROUTES, Target, absent, send
 from tools.api_client import ALL_SCOPES, Caller
-from tools.local.layout import ROOT
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
+from tools.places import ROOT
 from tools.synthetic import new_account, registration
 
 

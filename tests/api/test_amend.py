@@ -1,4 +1,4 @@
-"""Amending, withdrawing, and taking up again."""
+"""Amending, withdrawing and reactivating registrations."""
 
 import json
 from typing import Any
@@ -117,7 +117,7 @@ def test_the_account_cannot_be_changed(agent: Caller) -> None:
     assert agent.amend(registration_id, etag, {"account_id": before["account_id"]}).headers["ETag"] == etag
 
 
-def test_a_repeat_with_the_same_key_gets_the_first_answer_whatever_happened_since(agent: Caller) -> None:
+def test_a_repeat_with_the_same_key_gets_the_first_answer_after_any_other_change(agent: Caller) -> None:
     _, registration_id, etag = created(agent)
     first = agent.amend(registration_id, etag, {"premises": {"postcode": "M1 1AE"}}, key="k-1")
     agent.amend(registration_id, first.headers["ETag"], {"premises": {"postcode": "LS1 4AP"}})
@@ -193,7 +193,7 @@ def test_two_customers_swap_homes(agent: Caller) -> None:
     assert [code for code, _ in kinds(agent, first_id)] == ["registered", "amended", "amended"]
 
 
-async def test_what_was_stored_under_other_rules_does_not_stand_in_the_way_of_a_patch(agent: Caller) -> None:
+async def test_data_stored_under_other_rules_does_not_prevent_a_patch(agent: Caller) -> None:
     _, registration_id, etag = created(agent, supply_points={"mpans": [new_mpan() for _ in range(20)]})
     key = Key("registrations", registration_id)
     before = await service().documents.get(key)
@@ -236,7 +236,7 @@ def test_a_supply_point_of_another_is_409_and_everything_stays_as_it_was(agent: 
 
 
 def test_people_who_share_a_home_share_one_registration_and_one_of_them_can_leave(agent: Caller) -> None:
-    """A supply point has one live registration: the household's needs are told together."""
+    """A supply point has one live registration: the household's needs are submitted together."""
     shared = {"mpans": [new_mpan()]}
     together, registration_id, etag = created(agent, supply_points=shared, needs=[{"code": "02"}, {"code": "08"}])
     assert_problem(agent.create(registration(supply_points=shared)), 409, "supply-point-held")
@@ -268,34 +268,34 @@ def test_a_withdrawal_says_why(agent: Caller, body: dict[str, str]) -> None:
     assert_problem(agent.http.post(path, json=body, headers={"If-Match": etag}), 422, "invalid-content")
 
 
-def test_an_account_is_taken_up_again_under_the_same_id_and_the_next_version(agent: Caller) -> None:
+def test_an_account_is_reactivated_with_the_same_id_and_the_next_version(agent: Caller) -> None:
     before, registration_id, etag = created(agent)
     agent.withdraw(registration_id, etag)
-    told = registration(account_id=before["account_id"], needs=[{"code": "02"}])
-    again = agent.create(told, key="again")
+    submitted = registration(account_id=before["account_id"], needs=[{"code": "02"}])
+    again = agent.create(submitted, key="again")
     assert (again.status_code, again.headers["ETag"]) == (201, '"3"')
     assert again.json()["registration_id"] == registration_id
     assert again.json()["created_at"] == before["created_at"]
-    assert again.json()["supply_points"] == told["supply_points"]
-    assert agent.create(told, key="again").content == again.content
+    assert again.json()["supply_points"] == submitted["supply_points"]
+    assert agent.create(submitted, key="again").content == again.content
     assert kinds(agent, registration_id) == [("registered", 1), ("withdrawn", 2), ("registered", 3)]
 
 
-def test_what_is_not_registered_cannot_be_amended_or_withdrawn(agent: Caller) -> None:
+def test_an_absent_registration_cannot_be_amended_or_withdrawn(agent: Caller) -> None:
     for registration_id in ("0" * 8 + "-0000-8000-8000-" + "0" * 12, "x"):
         assert_problem(agent.amend(registration_id, '"1"', {}), 404, "not-found")
         assert_problem(agent.withdraw(registration_id, '"1"'), 404, "not-found")
 
 
 def test_the_caller_password_is_shown_to_its_own_scope_only(stack: Any, agent: Caller) -> None:
-    told = registration()
-    created_whole = agent.create(told).json()
+    submitted = registration()
+    created_whole = agent.create(submitted).json()
     registration_id = created_whole["registration_id"]
     assert created_whole["services"]["caller_password"] == "BLUEBIRD"
     plain = Caller(stack, "agent")
     answers = [
         plain.get(registration_id),
-        plain.look_up(account_id=told["account_id"]),
+        plain.look_up(account_id=submitted["account_id"]),
         plain.amend(registration_id, '"1"', {"services": {"caller_password": "WOODLARK"}}),
         plain.changes(registration_id),
         plain.withdraw(registration_id, '"2"'),

@@ -1,4 +1,4 @@
-"""Input that breaks a rule: the right status, a pointer per field, no value told back, nothing stored."""
+"""Input that breaks a rule: the right status, a pointer per field, no value repeated, nothing stored."""
 
 import json
 import socket
@@ -112,7 +112,7 @@ CASES = {
 }
 
 
-def told() -> dict[str, Any]:
+def valid_body() -> dict[str, Any]:
     """A registration in which every text is planted."""
     return registration(
         premises={"address_lines": ["9 Plumwort Mews"], "postcode": "BS1 4DJ"},
@@ -135,7 +135,7 @@ def assert_problem(answer: httpx.Response, status: int, kind: str, planted: tupl
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_invalid_content_is_422_with_a_pointer_per_field(agent: Caller, case: Bad) -> None:
-    body = {**told(), **case.changed}
+    body = {**valid_body(), **case.changed}
     answer = agent.create(body)
     assert_problem(answer, 422, "invalid-content")
     assert {(error["pointer"], error["code"]) for error in answer.json()["errors"]} == case.errors
@@ -147,7 +147,7 @@ def test_invalid_content_is_422_with_a_pointer_per_field(agent: Caller, case: Ba
 @pytest.mark.parametrize("name", [name for name in CASES if name != "no supply point"])
 def test_an_amendment_is_held_to_the_same_rules(agent: Caller, name: str) -> None:
     case = CASES[name]
-    created = agent.create(told())
+    created = agent.create(valid_body())
     registration_id, etag = created.json()["registration_id"], created.headers["ETag"]
     expected = {("/premises", "missing")} if case.changed == {"premises": None} else case.errors
     answer = agent.amend(registration_id, etag, case.changed)
@@ -170,7 +170,7 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize("text", NOT_JSON.values(), ids=NOT_JSON.keys())
-def test_what_is_not_json_is_400(agent: Caller, text: bytes) -> None:
+def test_a_body_that_is_not_json_is_400(agent: Caller, text: bytes) -> None:
     answer = agent.http.post("/v1/registrations", content=text, headers={"Content-Type": "application/json"})
     assert_problem(answer, 400, "malformed-json")
 
@@ -185,7 +185,7 @@ def test_json_that_is_no_object_is_422(agent: Caller, value: object) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "in chunks"])
 def test_a_body_of_257_kib_is_413(agent: Caller, chunked: bool) -> None:  # noqa: FBT001
-    text = json.dumps({**told(), "padding": "x" * 257 * 1024}).encode()
+    text = json.dumps({**valid_body(), "padding": "x" * 257 * 1024}).encode()
     answer = agent.http.post(
         "/v1/registrations",
         content=iter([text[:1000], text[1000:]]) if chunked else text,
@@ -196,19 +196,19 @@ def test_a_body_of_257_kib_is_413(agent: Caller, chunked: bool) -> None:  # noqa
 
 @pytest.mark.parametrize("given", ["text/plain", "application/x-www-form-urlencoded", PATCH, "", "application/jsonx"])
 def test_another_content_type_is_415_and_the_right_one_is_named(agent: Caller, given: str) -> None:
-    answer = agent.http.post("/v1/registrations", content=json.dumps(told()), headers={"Content-Type": given})
+    answer = agent.http.post("/v1/registrations", content=json.dumps(valid_body()), headers={"Content-Type": given})
     assert_problem(answer, 415, "unsupported-media-type")
     assert answer.headers["Accept"] == "application/json"
 
 
 def test_a_charset_parameter_does_no_harm(agent: Caller) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
-    assert agent.http.post("/v1/registrations", content=json.dumps(told()), headers=headers).status_code == 201
+    assert agent.http.post("/v1/registrations", content=json.dumps(valid_body()), headers=headers).status_code == 201
 
 
 @pytest.mark.parametrize("key", [b"", b"a b", "é".encode(), b"x" * 256], ids=["empty", "a space", "not ASCII", "256"])
 def test_a_malformed_idempotency_key_is_400(agent: Caller, key: bytes) -> None:
-    answer = agent.http.post("/v1/registrations", json=told(), headers=[(b"Idempotency-Key", key)])
+    answer = agent.http.post("/v1/registrations", json=valid_body(), headers=[(b"Idempotency-Key", key)])
     assert_problem(answer, 400, "malformed-header")
     assert [error["pointer"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
 
@@ -223,10 +223,10 @@ def test_a_malformed_idempotency_key_is_400(agent: Caller, key: bytes) -> None:
         pytest.param({"scope": ""}, 403, "insufficient-scope", id="no scope"),
     ],
 )
-def test_who_may_not_is_told_so_and_nothing_is_stored(
+def test_a_caller_without_permission_is_refused_and_nothing_is_stored(
     stack: Stack, agent: Caller, claims: dict[str, Any] | None, status: int, kind: str
 ) -> None:
-    body = told()
+    body = valid_body()
     headers = {} if claims is None else {"Authorization": f"Bearer {stack.token('agent', **claims)}"}
     answer = httpx.post(f"{stack.url}/v1/registrations", json=body, headers=headers)
     assert_problem(answer, status, kind)
@@ -236,17 +236,17 @@ def test_who_may_not_is_told_so_and_nothing_is_stored(
 
 def test_a_minute_of_clock_skew_is_forgiven(stack: Stack) -> None:
     headers = {"Authorization": f"Bearer {stack.token('agent', expires_in=-30)}"}
-    assert httpx.post(f"{stack.url}/v1/registrations", json=told(), headers=headers).status_code == 201
+    assert httpx.post(f"{stack.url}/v1/registrations", json=valid_body(), headers=headers).status_code == 201
 
 
 @pytest.mark.parametrize("forged", ["x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
-def test_what_is_no_token_is_401(stack: Stack, forged: str) -> None:
+def test_a_text_that_is_not_a_valid_token_is_401(stack: Stack, forged: str) -> None:
     answer = httpx.get(f"{stack.url}/v1/registrations/{'0' * 36}", headers={"Authorization": f"Bearer {forged}"})
     assert_problem(answer, 401, "unauthenticated", (*PLANTED, forged))
 
 
 def test_another_customers_account_is_404_and_nothing_is_stored(stack: Stack, agent: Caller) -> None:
-    body = told()
+    body = valid_body()
     points = [*body["supply_points"]["mpans"], *body["supply_points"]["mprns"]]
     customer = Caller(stack, "customer", account_id=new_account(), supply_points=points)
     assert_problem(customer.create(body), 404, "not-found")
@@ -254,7 +254,7 @@ def test_another_customers_account_is_404_and_nothing_is_stored(stack: Stack, ag
 
 
 def test_an_idempotency_key_or_purpose_that_is_sent_twice_is_400(agent: Caller) -> None:
-    body = told()
+    body = valid_body()
     for name, value in (("Idempotency-Key", "a"), ("Psr-Purpose", "support")):
         answer = agent.http.post("/v1/registrations", json=body, headers=[(name, value), (name, value)])
         assert_problem(answer, 400, "malformed-header")
@@ -263,7 +263,7 @@ def test_an_idempotency_key_or_purpose_that_is_sent_twice_is_400(agent: Caller) 
 
 
 def test_every_line_of_a_list_header_counts(agent: Caller) -> None:
-    created = agent.create(told()).json()
+    created = agent.create(valid_body()).json()
     path = f"/v1/registrations/{created['registration_id']}"
     for tags, status in ((['"7"', '"8", "9"'], 412), (['"7"', '"8", "1"'], 200), (['"1"', '"2'], 400)):
         headers = [("Content-Type", PATCH), *(("If-Match", tag) for tag in tags)]
@@ -273,7 +273,7 @@ def test_every_line_of_a_list_header_counts(agent: Caller) -> None:
 
 @pytest.mark.parametrize("operation", ["amend", "withdraw"])
 def test_a_version_of_thousands_of_digits_is_only_stale(agent: Caller, operation: str) -> None:
-    registration_id = agent.create(told()).json()["registration_id"]
+    registration_id = agent.create(valid_body()).json()["registration_id"]
     tag = f'"{"9" * 5000}"'
     answer = agent.amend(registration_id, tag, {}) if operation == "amend" else agent.withdraw(registration_id, tag)
     assert_problem(answer, 412, "version-stale")
@@ -301,7 +301,7 @@ def test_a_client_that_disconnects_while_sending_is_no_defect(stack: Stack, agen
 )
 def test_head_is_answered_as_get_without_a_body(stack: Stack, agent: Caller, path: str) -> None:
     """The server drops the body: a client that reads on would find it."""
-    path = path.replace("ID", agent.create(told()).json()["registration_id"])
+    path = path.replace("ID", agent.create(valid_body()).json()["registration_id"])
     for url in (stack.url, stack.function_url("lookup")):
         got = httpx.get(f"{url}{path}", headers=agent.http.headers)
         text = f"HEAD {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {agent.http.headers['Authorization']}\r\n"
@@ -317,7 +317,7 @@ def test_head_is_answered_as_get_without_a_body(stack: Stack, agent: Caller, pat
 
 
 def test_the_access_log_says_that_head_shows_the_version_only(stack: Stack, agent: Caller) -> None:
-    registration_id = agent.create(told()).json()["registration_id"]
+    registration_id = agent.create(valid_body()).json()["registration_id"]
     trace = uuid.uuid4().hex
     headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     assert agent.http.head(f"/v1/registrations/{registration_id}", headers=headers).status_code == 200

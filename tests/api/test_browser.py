@@ -31,7 +31,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><pre id="seen">waiting</pre><scri
 
 
 def seen_by_page(origin: str, calls: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """What a page of an origin gets of its calls."""
+    """The results that a page of an origin sees of its calls."""
     dom = shown_at(origin, PAGE.replace("CALLS", json.dumps(calls)), folder)
     seen = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
     assert seen is not None, dom

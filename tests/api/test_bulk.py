@@ -16,7 +16,7 @@ def network(stack: Stack, *distributor_ids: str) -> Caller:
     return Caller(stack, "network", mpids=[distributors()[number].mpid for number in distributor_ids])
 
 
-def summary(told: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
+def summary(submitted: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
     return {
         "registration_id": created["registration_id"],
         "status": created["status"],
@@ -25,21 +25,21 @@ def summary(told: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
             {"code": "02", "ends_on": None, "note": None},
             {"code": "33", "ends_on": "2099-01-31", "note": "home from hospital"},
         ],
-        "contact": told["primary_contact"],
-        "alternate_contact": told["alternate_contact"],
-        "premises": told["premises"],
+        "contact": submitted["primary_contact"],
+        "alternate_contact": submitted["alternate_contact"],
+        "premises": submitted["premises"],
     }
 
 
 def test_a_batch_answers_in_the_order_asked_and_names_what_is_not_there(agent: Caller) -> None:
-    told = registration()
-    created = agent.create(told).json()
-    (mpan,), (mprn,) = told["supply_points"]["mpans"], told["supply_points"]["mprns"]
+    submitted = registration()
+    created = agent.create(submitted).json()
+    (mpan,), (mprn,) = submitted["supply_points"]["mpans"], submitted["supply_points"]["mprns"]
     unknown, unknown_gas = new_mpan(), new_mprn()
     batch = agent.batch(mpans=[unknown, mpan], mprns=[mprn, unknown_gas])
     assert batch.status_code == 200
     assert batch.json() == {
-        "found": [summary(told, created) | {"mpan": mpan}, summary(told, created) | {"mprn": mprn}],
+        "found": [summary(submitted, created) | {"mpan": mpan}, summary(submitted, created) | {"mprn": mprn}],
         "not_found": [unknown, unknown_gas],
     }
 
@@ -69,9 +69,9 @@ def test_a_network_sees_its_own_area_with_a_lawful_basis_only(stack: Stack, agen
         registration(supply_points={"mpans": [new_mpan("97")]}),
     ]
     created = agent.create(both_areas).json()
-    for told in withheld:
-        assert agent.create(told).status_code == 201
-    mpans = [*both_areas["supply_points"]["mpans"], *(told["supply_points"]["mpans"][0] for told in withheld)]
+    for submitted in withheld:
+        assert agent.create(submitted).status_code == 201
+    mpans = [*both_areas["supply_points"]["mpans"], *(submitted["supply_points"]["mpans"][0] for submitted in withheld)]
     mprns = both_areas["supply_points"]["mprns"]
 
     eastern = network(stack, "10").batch(mpans=mpans, mprns=mprns).json()
@@ -84,13 +84,13 @@ def test_a_network_sees_its_own_area_with_a_lawful_basis_only(stack: Stack, agen
 
 
 def test_a_network_reaches_no_single_registration(stack: Stack, agent: Caller) -> None:
-    told = registration()
-    registration_id = agent.create(told).json()["registration_id"]
+    submitted = registration()
+    registration_id = agent.create(submitted).json()["registration_id"]
     caller = Caller(stack, "network", mpids=["EELC"], scope=ALL_SCOPES)
     answers = [
         caller.get(registration_id),
-        caller.look_up(account_id=told["account_id"]),
-        caller.look_up(mpan=told["supply_points"]["mpans"][0]),
+        caller.look_up(account_id=submitted["account_id"]),
+        caller.look_up(mpan=submitted["supply_points"]["mpans"][0]),
         caller.changes(registration_id),
         caller.create(registration()),
         caller.amend(registration_id, '"1"', {}),
@@ -101,8 +101,8 @@ def test_a_network_reaches_no_single_registration(stack: Stack, agent: Caller) -
 
 def test_a_customer_with_the_bulk_scope_sees_its_own_account_only(stack: Stack, agent: Caller) -> None:
     own, other = registration(), registration()
-    for told in (own, other):
-        agent.create(told)
+    for submitted in (own, other):
+        agent.create(submitted)
     customer = Caller(stack, "customer", account_id=own["account_id"], scope="psr:bulk")
     mpans = own["supply_points"]["mpans"] + other["supply_points"]["mpans"]
     batch = customer.batch(mpans=mpans).json()
@@ -131,7 +131,7 @@ def test_a_search_finds_every_live_registration_of_a_sector_page_by_page(agent: 
     assert found == sorted(entry["registration_id"] for entry in created[1:])
 
 
-def test_a_search_by_postcode_tells_what_the_supply_points_are(agent: Caller) -> None:
+def test_a_search_by_postcode_names_the_supply_points(agent: Caller) -> None:
     sector, (created,) = new_sector(agent, 1)
     for asked in (f"{sector}AA", f"{sector}aa".replace(" ", ""), sector.lower(), f" {sector} "):
         (found,) = agent.search(postcode=asked).json()["registrations"]
@@ -166,7 +166,7 @@ def test_a_network_searching_gets_its_own_supply_points_only(stack: Stack, agent
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3])
-def test_the_pages_of_a_network_are_full_whatever_lies_between_that_it_may_not_see(
+def test_the_pages_of_a_network_are_full_although_it_may_not_see_registrations_between(
     stack: Stack, agent: Caller, page_size: int
 ) -> None:
     sector, created = new_sector(agent, 4)
@@ -197,7 +197,7 @@ def test_an_agent_finds_a_registration_between_two_homes(agent: Caller) -> None:
     assert [need["code"] for need in found["needs"]] == ["02", "33"]
 
 
-def test_a_page_token_tells_nothing_of_where_the_next_page_begins(agent: Caller) -> None:
+def test_a_page_token_does_not_reveal_the_start_of_the_next_page(agent: Caller) -> None:
     sector, created = new_sector(agent, 3)
     registration_id = created[0]["registration_id"]
     agent.amend(registration_id, '"1"', {"needs": [{"code": "08"}]}, key="k-1")
@@ -287,9 +287,9 @@ def test_an_area_that_cannot_be_is_422(agent: Caller, area: dict[str, Any], poin
 
 
 def test_a_moved_account_is_not_found_at_its_old_supply_point(agent: Caller) -> None:
-    told = registration()
-    agent.create(told)
-    registration_id = agent.look_up(account_id=told["account_id"]).json()["registration_id"]
+    submitted = registration()
+    agent.create(submitted)
+    registration_id = agent.look_up(account_id=submitted["account_id"]).json()["registration_id"]
     agent.amend(registration_id, '"1"', {"supply_points": {"mpans": [new_mpan()]}})
-    old = told["supply_points"]["mpans"]
+    old = submitted["supply_points"]["mpans"]
     assert agent.batch(mpans=old).json() == {"found": [], "not_found": old}

@@ -1,4 +1,4 @@
-"""Every route for every kind of caller: no answer tells more than the caller may know."""
+"""Every route for every kind of caller: no answer reveals more than the caller may know."""
 
 import re
 import shutil
@@ -17,8 +17,8 @@ from tests.api.requests import HERE, REQUESTS, ROUTES, Target, absent, send
 from tests.support.functions import starting
 from tools.api_client import ALL_SCOPES, Caller
 from tools.errors import CommandError
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 from tools.synthetic import new_account, new_mpan, registration
 
 #: Operations on one registration: another's must answer like none. The bulk ones leave out what is not the caller's.
@@ -28,9 +28,9 @@ ABOUT_ONE = sorted(set(REQUESTS) - {"batchLookUpRegistrations", "searchRegistrat
 @pytest.fixture
 def other(agent: Caller) -> Target:
     """A registration that is there."""
-    told = registration(premises=HERE)
-    created = agent.create(told).json()
-    return Target(created["registration_id"], told["account_id"], told["supply_points"]["mpans"][0])
+    submitted = registration(premises=HERE)
+    created = agent.create(submitted).json()
+    return Target(created["registration_id"], submitted["account_id"], submitted["supply_points"]["mpans"][0])
 
 
 def comparable(answer: httpx.Response) -> tuple[int, str, dict[str, str]]:
@@ -44,7 +44,7 @@ def test_every_operation_is_walked() -> None:
 
 
 @pytest.mark.parametrize("operation", REQUESTS)
-def test_without_a_token_nothing_is_told(stack: Stack, other: Target, operation: str) -> None:
+def test_without_a_token_nothing_is_revealed(stack: Stack, other: Target, operation: str) -> None:
     client = httpx.Client(base_url=stack.url)
     there, not_there = (send(client, ROUTES[operation], target) for target in (other, absent()))
     assert there.status_code == 401
@@ -91,29 +91,29 @@ def test_with_its_scope_an_agent_is_served(stack: Stack, other: Target, operatio
 
 @pytest.mark.parametrize("operation", REQUESTS)
 def test_with_its_scope_a_customer_is_served_for_its_own_account(stack: Stack, agent: Caller, operation: str) -> None:
-    told = registration(premises=HERE)
-    points = [*told["supply_points"]["mpans"], *told["supply_points"]["mprns"]]
+    submitted = registration(premises=HERE)
+    points = [*submitted["supply_points"]["mpans"], *submitted["supply_points"]["mprns"]]
     caller = Caller(
-        stack, "customer", scope=ROUTES[operation].scope, account_id=told["account_id"], supply_points=points
+        stack, "customer", scope=ROUTES[operation].scope, account_id=submitted["account_id"], supply_points=points
     )
     if operation == "createRegistration":
-        assert caller.create(told).status_code == 201
+        assert caller.create(submitted).status_code == 201
         return
-    target = Target(agent.create(told).json()["registration_id"], told["account_id"], points[0])
+    target = Target(agent.create(submitted).json()["registration_id"], submitted["account_id"], points[0])
     answer = send(caller.http, ROUTES[operation], target)
     assert answer.status_code == 200
     assert target.registration_id in answer.text
 
 
 def test_a_customer_may_use_only_the_supply_points_of_its_claim(stack: Stack, agent: Caller, other: Target) -> None:
-    told = registration(supply_points={"mpans": [new_mpan()]})
-    own, free, claimed = told["supply_points"]["mpans"][0], new_mpan(), new_mpan()
-    caller = Caller(stack, "customer", account_id=told["account_id"], supply_points=[own, claimed])
-    refused = [caller.create({**told, "supply_points": {"mpans": [own, mpan]}}) for mpan in (free, other.mpan)]
+    submitted = registration(supply_points={"mpans": [new_mpan()]})
+    own, free, claimed = submitted["supply_points"]["mpans"][0], new_mpan(), new_mpan()
+    caller = Caller(stack, "customer", account_id=submitted["account_id"], supply_points=[own, claimed])
+    refused = [caller.create({**submitted, "supply_points": {"mpans": [own, mpan]}}) for mpan in (free, other.mpan)]
     assert [answer.status_code for answer in refused] == [404, 404]
     assert comparable(refused[0]) == comparable(refused[1])
 
-    registration_id = caller.create(told).json()["registration_id"]
+    registration_id = caller.create(submitted).json()["registration_id"]
     refused = [
         caller.amend(registration_id, '"1"', {"supply_points": {"mpans": [own, mpan]}}) for mpan in (free, other.mpan)
     ]
@@ -124,19 +124,19 @@ def test_a_customer_may_use_only_the_supply_points_of_its_claim(stack: Stack, ag
 
 
 def test_a_customer_keeps_a_supply_point_that_left_its_claim(stack: Stack, agent: Caller) -> None:
-    told = registration()
-    registration_id = agent.create(told).json()["registration_id"]
-    caller = Caller(stack, "customer", account_id=told["account_id"], supply_points=[])
+    submitted = registration()
+    registration_id = agent.create(submitted).json()["registration_id"]
+    caller = Caller(stack, "customer", account_id=submitted["account_id"], supply_points=[])
     assert caller.amend(registration_id, '"1"', {"needs": [{"code": "08"}]}).status_code == 200
 
 
 def test_a_customer_finds_its_own_registration_by_its_own_supply_points_only(
     stack: Stack, agent: Caller, other: Target
 ) -> None:
-    told = registration(supply_points={"mpans": [new_mpan()]})
-    agent.create(told)
-    own, unheld = told["supply_points"]["mpans"][0], new_mpan()
-    caller = Caller(stack, "customer", account_id=told["account_id"], supply_points=[own, unheld, other.mpan])
+    submitted = registration(supply_points={"mpans": [new_mpan()]})
+    agent.create(submitted)
+    own, unheld = submitted["supply_points"]["mpans"][0], new_mpan()
+    caller = Caller(stack, "customer", account_id=submitted["account_id"], supply_points=[own, unheld, other.mpan])
     assert caller.look_up(mpan=own).status_code == 200
     claimed = [caller.look_up(mpan=mpan) for mpan in (unheld, other.mpan)]
     assert [answer.status_code for answer in claimed] == [404, 404]
@@ -144,7 +144,7 @@ def test_a_customer_finds_its_own_registration_by_its_own_supply_points_only(
 
 
 @pytest.mark.parametrize("operation", ABOUT_ONE)
-def test_the_time_of_a_refusal_tells_nothing(stack: Stack, other: Target, operation: str) -> None:
+def test_the_time_of_a_refusal_reveals_nothing(stack: Stack, other: Target, operation: str) -> None:
     """Medians of interleaved requests. A difference that is not noise would show in every one of the attempts."""
     caller = Caller(stack, "customer", scope=ALL_SCOPES, account_id=new_account(), supply_points=[])
     target = absent()

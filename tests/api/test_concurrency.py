@@ -28,8 +28,8 @@ def count_up(caller: Caller, registration_id: str, times: int) -> int:
 @pytest.mark.parametrize("times", [15, pytest.param(200, marks=pytest.mark.soak)])
 def test_two_clients_amending_one_record_lose_no_update_and_invent_none(stack: Stack, times: int) -> None:
     callers = [Caller(stack, sub=f"client-{number}", scope=ALL_SCOPES) for number in range(2)]
-    told = registration(primary_contact={"name": "0"})
-    registration_id = callers[0].create(told).json()["registration_id"]
+    submitted = registration(primary_contact={"name": "0"})
+    registration_id = callers[0].create(submitted).json()["registration_id"]
     with ThreadPoolExecutor(2) as pool:
         stale = list(pool.map(lambda caller: count_up(caller, registration_id, times), callers))
 
@@ -60,9 +60,9 @@ def test_of_many_who_want_one_supply_point_exactly_one_gets_it(stack: Stack) -> 
 
 def test_one_request_sent_many_times_at_once_is_stored_once(stack: Stack) -> None:
     caller = Caller(stack, scope=ALL_SCOPES)
-    told = registration()
+    submitted = registration()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: caller.create(told, "one-key"), range(8)))
+        answers = list(pool.map(lambda _: caller.create(submitted, "one-key"), range(8)))
     assert [answer.status_code for answer in answers] == [201] * 8
     assert len({answer.content for answer in answers}) == 1
     assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1

@@ -7,8 +7,8 @@ from tools.synthetic import new_account, new_mpan, new_mprn, registration
 
 
 def test_create_answers_201_with_location_etag_and_what_the_register_added(agent: Caller) -> None:
-    told = registration()
-    created = agent.create(told)
+    submitted = registration()
+    created = agent.create(submitted)
     assert created.status_code == 201
     body = created.json()
     added = {
@@ -22,8 +22,8 @@ def test_create_answers_201_with_location_etag_and_what_the_register_added(agent
         "warnings": [],
     }
     today = body["created_at"][:10]
-    needs = [{**need, "starts_on": today} for need in told["needs"]]
-    assert body == {**told, **added, "needs": needs}
+    needs = [{**need, "starts_on": today} for need in submitted["needs"]]
+    assert body == {**submitted, **added, "needs": needs}
     assert created.headers["Location"] == f"/v1/registrations/{body['registration_id']}"
     assert created.headers["ETag"] == '"1"'
     assert created.headers["Cache-Control"] == "no-store"
@@ -34,8 +34,8 @@ def test_create_answers_201_with_location_etag_and_what_the_register_added(agent
 
 
 def test_the_same_key_and_body_again_gets_the_same_answer_and_stores_nothing(agent: Caller) -> None:
-    told, key = registration(), str(uuid.uuid4())
-    first, second = agent.create(told, key), agent.create(told, key)
+    submitted, key = registration(), str(uuid.uuid4())
+    first, second = agent.create(submitted, key), agent.create(submitted, key)
     assert second.status_code == 201
     assert second.content == first.content
     assert second.headers["ETag"] == first.headers["ETag"]
@@ -46,9 +46,9 @@ def test_the_same_key_and_body_again_gets_the_same_answer_and_stores_nothing(age
 
 
 def test_the_same_key_with_another_body_is_422(agent: Caller) -> None:
-    told, key = registration(), str(uuid.uuid4())
-    agent.create(told, key)
-    other = agent.create({**told, "supply_points": {"mpans": [new_mpan()]}}, key)
+    submitted, key = registration(), str(uuid.uuid4())
+    agent.create(submitted, key)
+    other = agent.create({**submitted, "supply_points": {"mpans": [new_mpan()]}}, key)
     assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
 
 
@@ -58,9 +58,9 @@ def test_a_key_belongs_to_its_caller_and_registration(agent: Caller) -> None:
 
 
 def test_an_account_registers_once(agent: Caller) -> None:
-    told = registration()
-    agent.create(told)
-    again = agent.create({**told, "supply_points": {"mprns": [new_mprn()]}})
+    submitted = registration()
+    agent.create(submitted)
+    again = agent.create({**submitted, "supply_points": {"mprns": [new_mprn()]}})
     assert (again.status_code, again.json()["type"]) == (409, "/problems/already-registered")
 
 
@@ -74,10 +74,12 @@ def test_a_supply_point_has_one_live_registration_and_the_clash_does_not_name_th
             assert secret not in clash.text
 
 
-def test_only_what_is_told_counts_for_a_repeat_not_how_it_is_written(agent: Caller) -> None:
-    told, key = registration(alternate_contact=None, services={}), str(uuid.uuid4())
-    first = agent.create(told, key)
-    rewritten = {name: told[name] for name in reversed(told) if name not in ("alternate_contact", "status", "services")}
+def test_only_the_submission_counts_for_a_repeat_not_how_it_is_written(agent: Caller) -> None:
+    submitted, key = registration(alternate_contact=None, services={}), str(uuid.uuid4())
+    first = agent.create(submitted, key)
+    rewritten = {
+        name: submitted[name] for name in reversed(submitted) if name not in ("alternate_contact", "status", "services")
+    }
     assert agent.create(rewritten, key).content == first.content
 
 
@@ -100,7 +102,7 @@ def test_an_unknown_distributor_and_an_unusual_mprn_are_accepted_with_a_warning(
 
 
 def test_the_smallest_registration_gets_every_default(agent: Caller) -> None:
-    told = {
+    submitted = {
         "account_id": new_account(),
         "supply_points": {"mpans": [new_mpan()]},
         "premises": {"address_lines": ["1 Test Street"], "postcode": "bs14dj"},
@@ -108,7 +110,7 @@ def test_the_smallest_registration_gets_every_default(agent: Caller) -> None:
         "needs": [{"code": "29", "youngest_child_born_on": "2024-02-29"}],
         "sharing": {"basis": "none", "recorded_on": "2020-01-05", "evidence": "form 12"},
     }
-    created = agent.create(told).json()
+    created = agent.create(submitted).json()
     assert created["status"] == "active"
     assert created["premises"]["postcode"] == "BS1 4DJ"
     assert created["needs"][0]["ends_on"] == "2030-03-01"

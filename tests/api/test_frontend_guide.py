@@ -1,4 +1,4 @@
-"""The examples of docs/frontend.md, run as they stand."""
+"""The examples of docs/frontend.md, run unchanged."""
 
 import json
 import re
@@ -9,8 +9,8 @@ import pytest
 
 from shared.errors import Problem
 from tests.api.browser import LISTED, needs_browser, shown_at
-from tools.local.layout import ROOT
 from tools.local.stack import Stack
+from tools.places import ROOT
 
 GUIDE = (ROOT / "docs" / "frontend.md").read_text(encoding="utf-8")
 
@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def registered(stack: Stack) -> str:
-    """What the shell commands print, run twice: as sent, and as repeated."""
+    """The output of the shell commands, run twice: the first time, and as a repeat."""
     (commands,) = blocks("bash")
     environment = {"PSR_URL": stack.url, "PATH": "/usr/local/bin:/usr/bin:/bin"}
     runs = [

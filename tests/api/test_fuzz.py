@@ -1,4 +1,4 @@
-"""Schemathesis over the whole API with real tokens: what the contract promises holds for whatever is sent."""
+"""Schemathesis over the whole API with real tokens: the promises of the contract hold for any request."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tools.api_client import ALL_SCOPES, Caller
-from tools.local.layout import ROOT
 from tools.local.stack import Stack
 from tools.pages.api import OPENAPI
+from tools.places import ROOT
 from tools.synthetic import new_account, registration
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -51,7 +51,7 @@ def assert_no_failures(stack: Stack, folder: Path, kind: str, *options: str) -> 
     assert failures_logged(stack) == []
 
 
-def test_the_contract_holds_for_whatever_is_sent(stack: Stack, tmp_path: Path) -> None:
+def test_the_contract_holds_for_any_request(stack: Stack, tmp_path: Path) -> None:
     assert_no_failures(stack, tmp_path, "agent", "--phases", "fuzzing", "--max-examples", "6", "--seed", "1")
 
 

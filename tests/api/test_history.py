@@ -8,7 +8,7 @@ from tools.api_client import Caller
 from tools.synthetic import registration
 
 
-def test_an_entry_tells_what_came_of_a_request_who_asked_and_the_registration_after(agent: Caller) -> None:
+def test_an_entry_has_the_outcome_of_a_request_its_actor_and_the_registration_after(agent: Caller) -> None:
     created = agent.create(registration(), key=str(uuid.uuid4())).json()
     amended = agent.amend(created["registration_id"], '"1"', {"needs": [{"code": "08"}]}).json()
     page = agent.changes(created["registration_id"]).json()
@@ -76,6 +76,6 @@ def test_a_parameter_that_cannot_be_is_400(agent: Caller, query: str, pointer: s
     assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
 
 
-def test_what_was_never_registered_has_no_history(agent: Caller) -> None:
+def test_an_account_that_was_never_registered_has_no_history(agent: Caller) -> None:
     missing = agent.changes(str(uuid.uuid4()))
     assert (missing.status_code, missing.json()["type"]) == (404, "/problems/not-found")

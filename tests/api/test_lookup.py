@@ -5,19 +5,19 @@ from tools.synthetic import new_account, new_mpan, new_mprn, registration
 
 
 def test_a_registration_is_found_by_account_mpan_and_mprn(agent: Caller) -> None:
-    told = registration()
-    created = agent.create(told)
+    submitted = registration()
+    created = agent.create(submitted)
     keys = [
-        {"account_id": told["account_id"]},
-        {"mpan": told["supply_points"]["mpans"][0]},
-        {"mprn": told["supply_points"]["mprns"][0]},
+        {"account_id": submitted["account_id"]},
+        {"mpan": submitted["supply_points"]["mpans"][0]},
+        {"mprn": submitted["supply_points"]["mprns"][0]},
     ]
     for key in keys:
         found = agent.look_up(**key)
         assert (found.status_code, found.content, found.headers["ETag"]) == (200, created.content, '"1"')
 
 
-def test_what_is_not_registered_is_404(agent: Caller) -> None:
+def test_an_absent_registration_is_404(agent: Caller) -> None:
     for key in ({"account_id": new_account()}, {"mpan": new_mpan()}, {"mprn": new_mprn()}):
         missing = agent.look_up(**key)
         assert (missing.status_code, missing.json()["type"]) == (404, "/problems/not-found")
@@ -28,7 +28,7 @@ def test_exactly_one_key_is_given(agent: Caller) -> None:
         assert [e["code"] for e in agent.look_up(**keys).json()["errors"]] == ["lookup_key"]
 
 
-def test_an_id_that_cannot_be_one_is_404_whatever_it_holds(agent: Caller) -> None:
+def test_an_id_in_another_form_is_404(agent: Caller) -> None:
     for registration_id in ("x", "..", "__all__", "%00", "a" * 2000, "0" * 36, "Ünïcode", "%2e%2e"):
         missing = agent.get(registration_id)
         assert (missing.status_code, missing.json()["type"]) == (404, "/problems/not-found"), registration_id
@@ -50,12 +50,12 @@ def test_a_read_with_the_current_etag_is_304_without_a_body(agent: Caller) -> No
 
 
 def test_a_withdrawn_registration_is_read_by_id_and_account_not_by_supply_point(agent: Caller) -> None:
-    told = registration()
-    created = agent.create(told)
+    submitted = registration()
+    created = agent.create(submitted)
     agent.withdraw(created.json()["registration_id"], created.headers["ETag"])
     assert agent.get(created.json()["registration_id"]).json()["status"] == "withdrawn"
-    assert agent.look_up(account_id=told["account_id"]).json()["status"] == "withdrawn"
-    assert agent.look_up(mpan=told["supply_points"]["mpans"][0]).status_code == 404
+    assert agent.look_up(account_id=submitted["account_id"]).json()["status"] == "withdrawn"
+    assert agent.look_up(mpan=submitted["supply_points"]["mpans"][0]).status_code == 404
 
 
 def test_a_query_parameter_is_refused_since_urls_end_in_logs(agent: Caller) -> None:

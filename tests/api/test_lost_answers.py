@@ -1,4 +1,4 @@
-"""Calls to Firestore whose answer is lost, comes late, never comes or is a refusal: told as what they are."""
+"""Calls to Firestore whose answer is lost, is late, never arrives or is a refusal: each is reported as such."""
 
 from collections.abc import Callable, Iterator
 
@@ -32,9 +32,9 @@ def history(agent: Caller, registration_id: str) -> list[tuple[str, int]]:
 def test_a_create_whose_answer_is_lost_is_a_success(
     proxied_agent: Caller, proxy: FirestoreProxy, fault: Fault, key: str | None
 ) -> None:
-    told = registration()
+    submitted = registration()
     proxy.fail_next("Commit", fault)
-    created = proxied_agent.create(told, key)
+    created = proxied_agent.create(submitted, key)
     assert (created.status_code, created.headers["ETag"]) == (201, '"1"')
     registration_id = created.json()["registration_id"]
     assert proxied_agent.get(registration_id).content == created.content
@@ -93,16 +93,16 @@ def test_without_firestore_the_answer_is_503_in_bounded_time_and_the_repeat_succ
     proxied: ProxiedStack, proxied_agent: Caller, proxy: FirestoreProxy, broken: Callable[[str], Fault | None]
 ) -> None:
     canary = MarkedPerson()
-    told = canary.registration()
+    submitted = canary.registration()
     proxy.fault = broken
-    refused = proxied_agent.create(told, "a-key")
+    refused = proxied_agent.create(submitted, "a-key")
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/unavailable")
     assert int(refused.headers["Retry-After"]) > 0
     assert refused.elapsed.total_seconds() < 50
     logged = (proxied.stack.logs / "register.log").read_text(encoding="utf-8")
     assert canary.found_in(refused.text) == canary.found_in(logged) == []
     proxy.fault = lambda _: None
-    assert proxied_agent.create(told, "a-key").status_code == 201
+    assert proxied_agent.create(submitted, "a-key").status_code == 201
 
 
 def test_answers_that_are_always_lost_are_found_in_the_end(proxied_agent: Caller, proxy: FirestoreProxy) -> None:
@@ -128,9 +128,7 @@ async def test_a_document_that_is_not_there_and_a_database_that_is_not_there(
     assert await documents.get(Key("registrations", "nobody")) is None
 
 
-async def test_a_right_that_is_missing_is_told_as_the_library_tells_it(
-    documents: Documents, proxy: FirestoreProxy
-) -> None:
+async def test_a_missing_permission_is_reported_as_by_the_library(documents: Documents, proxy: FirestoreProxy) -> None:
     key = Key("registrations", "nobody")
     proxy.fault = lambda _: Fault.NO_RIGHT
     with pytest.raises(PermissionDenied):

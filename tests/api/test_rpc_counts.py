@@ -14,14 +14,16 @@ Call = Callable[[Caller, dict[str, Any]], httpx.Response]
 
 
 def batch_of(count: int) -> Call:
-    def call(caller: Caller, told: dict[str, Any]) -> httpx.Response:
+    def call(caller: Caller, submitted: dict[str, Any]) -> httpx.Response:
         unknown = [new_mpan() for _ in range(count - 2)]
-        return caller.batch(mpans=told["supply_points"]["mpans"] + unknown, mprns=told["supply_points"]["mprns"])
+        return caller.batch(
+            mpans=submitted["supply_points"]["mpans"] + unknown, mprns=submitted["supply_points"]["mprns"]
+        )
 
     return call
 
 
-def _told(known: dict[str, Any]) -> dict[str, Any]:
+def _submission(known: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in known.items() if name != "id"}
 
 
@@ -29,8 +31,12 @@ def _told(known: dict[str, Any]) -> dict[str, Any]:
 TABLE: dict[str, tuple[Call, int, dict[str, int]]] = {
     "create": (lambda c, _: c.create(registration()), 201, {"Commit": 1}),
     "create with a key": (lambda c, _: c.create(registration(), "k"), 201, {"Commit": 1}),
-    "create again with its key": (lambda c, t: c.create(_told(t), "first"), 201, {"Commit": 1, "BatchGetDocuments": 1}),
-    "create what is registered": (lambda c, t: c.create(_told(t)), 409, {"Commit": 1, "BatchGetDocuments": 1}),
+    "create again with its key": (
+        lambda c, t: c.create(_submission(t), "first"),
+        201,
+        {"Commit": 1, "BatchGetDocuments": 1},
+    ),
+    "create what is registered": (lambda c, t: c.create(_submission(t)), 409, {"Commit": 1, "BatchGetDocuments": 1}),
     "amend": (
         lambda c, t: c.amend(t["id"], '"1"', {"needs": [{"code": "08"}]}),
         200,
@@ -63,11 +69,11 @@ TABLE: dict[str, tuple[Call, int, dict[str, int]]] = {
 def test_an_operation_makes_no_more_calls_than_it_needs(
     proxied: ProxiedStack, proxied_agent: Caller, call: Call, status: int, calls: dict[str, int]
 ) -> None:
-    told = registration()
-    told_with_id = {**told, "id": proxied_agent.create(told, "first").json()["registration_id"]}
+    submitted = registration()
+    submitted_with_id = {**submitted, "id": proxied_agent.create(submitted, "first").json()["registration_id"]}
     proxied_agent.look_up(account_id=new_account())  # the first that a process does not find makes one more call
     proxied.proxy.calls.clear()
-    answer = call(proxied_agent, told_with_id)
+    answer = call(proxied_agent, submitted_with_id)
     assert (answer.status_code, dict(proxied.proxy.calls)) == (status, calls)
 
 
@@ -87,7 +93,7 @@ def test_a_batch_of_1000_ids_makes_a_constant_number_of_calls_however_many_are_r
     assert batch.json()["not_found"] == [*mpans[registered * 20 :], *mprns[registered * 20 :]]
 
 
-def test_what_is_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, proxied_agent: Caller) -> None:
+def test_a_request_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, proxied_agent: Caller) -> None:
     other = proxied_agent.create(registration()).json()
     customer = Caller(proxied.stack, "customer", account_id=new_account(), supply_points=[])
     proxied.proxy.calls.clear()

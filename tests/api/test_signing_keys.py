@@ -28,8 +28,8 @@ from shared.http.signing_keys import (
 )
 from tests.support.functions import starting
 from tests.support.servers import serving
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ELLIPTIC = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
@@ -44,7 +44,7 @@ def published(*key_ids: str) -> bytes:
 
 
 class Answer(NamedTuple):
-    """What the issuer answers, and after how many seconds."""
+    """The issuer's answer, and its delay in seconds."""
 
     content: bytes
     status: int = 200
@@ -84,7 +84,7 @@ class World:
         return jwt.encode(claims, key, algorithm, {"kid": key_id} if key_id else {})
 
     async def send(self, token: str) -> type[Problem] | None:
-        """What a request with a token meets; None if it is accepted."""
+        """The problem of a request with a token; None if the token is accepted."""
         headers = [(b"authorization", f"Bearer {token}".encode())]
         try:
             await self.tokens.caller(Request({"type": "http", "headers": headers}))
@@ -154,7 +154,7 @@ async def test_unknown_key_ids_delay_nobody_and_cause_one_fetch_in_a_cooldown(wo
     assert world.fetches == 3
 
 
-async def test_what_cannot_be_a_token_of_the_issuer_causes_no_fetch(world: World) -> None:
+async def test_a_text_that_is_not_a_token_of_the_issuer_causes_no_fetch(world: World) -> None:
     tokens = ["x", "a.b.c", world.token(None), world.token(algorithm="HS256", key="secret" * 8)]
     assert [await world.send(token) for token in tokens] == [Unauthenticated] * 4
     assert world.fetches == 0

@@ -48,7 +48,7 @@ class Known:
 
 @dataclass
 class Model:
-    """What should be: registrations by account, outcomes by account and key."""
+    """The expected state: registrations by account, outcomes by account and key."""
 
     known: dict[int, Known] = field(default_factory=dict)
     outcomes: dict[tuple[int, str], tuple[object, Answered]] = field(default_factory=dict)
@@ -205,7 +205,7 @@ class Register(RuleBasedStateMachine):
             )
 
     def teardown(self) -> None:
-        """The history tells each version once, in order."""
+        """The history has each version once, in order."""
         for number, known in getattr(self, "model", Model()).known.items():
             changes = self.caller.changes(self.ids[number], page_size=100).json()["changes"]
             made = [change["version"] for change in changes if change["kind"] != "no_change"]
@@ -219,15 +219,15 @@ class Register(RuleBasedStateMachine):
     def id_of(self, account: int) -> str:
         return self.ids.get(account, "00000000-0000-8000-8000-000000000000")
 
-    def compare(self, answer: httpx.Response, account: int, key: str | None, told: object, expect: Any) -> None:
+    def compare(self, answer: httpx.Response, account: int, key: str | None, submitted: object, expect: Any) -> None:
         """With a key that had an outcome, the outcome; else what the model says now."""
         expected: Answered
         first = self.model.outcomes.get((account, key)) if key else None
         if first is None:
             expected = expect()
             if key and expected.problem is None:
-                self.model.outcomes[account, key] = (told, expected)
-        elif first[0] == told:
+                self.model.outcomes[account, key] = (submitted, expected)
+        elif first[0] == submitted:
             expected = first[1]
             assert answer.headers["Idempotent-Replayed"] == "true"
         else:

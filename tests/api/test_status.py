@@ -11,7 +11,7 @@ FRONTEND = "http://localhost:3000"
 
 
 @pytest.mark.parametrize("name", ["register", "lookup", "consume_migration", "expire_needs"])
-def test_a_function_tells_its_build_and_its_dependencies_without_a_token(stack: Stack, name: str) -> None:
+def test_a_function_shows_its_build_and_its_dependencies_without_a_token(stack: Stack, name: str) -> None:
     answer = httpx.get(f"{stack.function_url(name)}/_status", timeout=30)
     checks_tokens = {"token_issuer": "ok"} if name in ("register", "lookup") else {}
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")

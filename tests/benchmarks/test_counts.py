@@ -15,7 +15,8 @@ from benchmarks.counts import OPERATIONS, Callers, measured
 from shared.runtime.manifest import read_manifests
 from tests.support.proxied_stack import ProxiedStack
 from tools.api_client import ALL_SCOPES, Caller
-from tools.local.layout import FUNCTIONS, Layout, child_environment
+from tools.local.layout import Layout, child_environment
+from tools.places import FUNCTIONS
 from tools.synthetic import consumer_of, event, registration
 
 _keys = itertools.count(1)

@@ -8,7 +8,7 @@ import pytest
 
 from shared import data
 from tests.compatibility.next_release import NextRelease, forget_tables
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def every_need() -> list[dict[str, Any]]:
 async def write_states(world: World) -> None:
     """Leave a document of every kind that the service writes."""
     quarantine = world.service.part(Quarantine)
-    await world.tell(
+    await world.submit(
         1,
         supply_points={"mpans": [mpan("10", 1)], "mprns": [mprn(1)]},
         primary_contact={
@@ -94,23 +94,23 @@ async def write_states(world: World) -> None:
             "nominee_receives_communications": True,
         },
     )
-    await world.tell(2, status="pending", needs=[])
+    await world.submit(2, status="pending", needs=[])
     for number in (3, 4, 5, 6, 7, 8):
-        await world.tell(number)
-    await world.tell(9, supply_points={"mpans": [mpan("39", 9)], "mprns": []})
+        await world.submit(number)
+    await world.submit(9, supply_points={"mpans": [mpan("39", 9)], "mprns": []})
     await migrated(world, 10, "2026-11-01 09:00")
     await world.withdraw(3)
     await hear(world, 4, Statement(status=Status.ENDED))
     await world.withdraw(5)
     await world.run("2026-11-24 02:05")
 
-    await world.tell(1, primary_contact={"name": "Person 1", "phones": []}, needs=[{"code": "02"}, {"code": "08"}])
+    await world.submit(1, primary_contact={"name": "Person 1", "phones": []}, needs=[{"code": "02"}, {"code": "08"}])
     await migrated(world, 10, "2026-10-01 09:00", needs=[{"code": "08"}])
     await migrated(world, 11, "2026-11-02 09:00", needs=[{"code": "33", "ends_on": "2026-11-24"}])
     await hear(world, 6, Statement(served={supply_point_key(Mpan(mpan("10", 6))): False}))
-    await world.tell(7, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
+    await world.submit(7, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
     await world.withdraw(8)
-    await world.tell(12)
+    await world.submit(12)
     await world.withdraw(12)
     erasure = Erasure(world.service)
     for number in (5, 12):
@@ -120,7 +120,7 @@ async def write_states(world: World) -> None:
     world.published.clear()  # nobody writes this day's parts yet
 
     await world.apply_due_dates(11)
-    await world.tell(8, needs=[{"code": "22"}])
+    await world.submit(8, needs=[{"code": "22"}])
     await put(quarantine, 1, RegistrationUnknown())
     for number in (2, 3, 4):
         await put(quarantine, number, InvalidContent())

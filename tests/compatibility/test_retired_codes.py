@@ -23,8 +23,8 @@ from tests.compatibility.next_release import NextRelease
 from tests.support.functions import starting
 from tests.support.register_world import World, account
 from tools.api_client import ALL_SCOPES, PATCH, Caller
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 from tools.synthetic import registration
 
 ID = RegistrationId("00000000-0000-8000-8000-000000000000")
@@ -105,11 +105,11 @@ def codes_at_networks(world: World) -> list[tuple[str, tuple[str, ...]]]:
 
 
 async def test_a_retired_code_is_exported_as_before(world: World, next_release: NextRelease) -> None:
-    await world.tell(1, needs=BOTH)
+    await world.submit(1, needs=BOTH)
     next_release.change("needs.csv", "08", retired="yes")
     await world.run("2026-11-24 02:05")
     assert codes_at_networks(world) == [("EELC", ("02", "08"))]
-    await world.tell(1, needs=BOTH, primary_contact={"name": "Changed", "phones": []})
+    await world.submit(1, needs=BOTH, primary_contact={"name": "Changed", "phones": []})
     await world.apply_due_dates(1)
     await world.run("2026-11-25 02:05")
     assert list(world.at_networks().values()) == [("Changed", ("02", "08"))]
@@ -119,17 +119,17 @@ async def test_a_recipient_whose_row_does_not_name_a_retired_code_is_not_told_of
     world: World, next_release: NextRelease
 ) -> None:
     next_release.change("recipients.csv", "electricity distributors", codes="01 02")
-    await world.tell(1, needs=BOTH)
+    await world.submit(1, needs=BOTH)
     next_release.change("needs.csv", "08", retired="yes")
-    await world.tell(1, needs=BOTH, primary_contact={"name": "Changed", "phones": []})
+    await world.submit(1, needs=BOTH, primary_contact={"name": "Changed", "phones": []})
     await world.run("2026-11-24 02:05")
     assert codes_at_networks(world) == [("EELC", ("02",))]
 
 
 async def test_operators_list_who_has_a_retired_code(world: World, next_release: NextRelease) -> None:
-    await world.tell(1, needs=BOTH)
-    await world.tell(2, needs=[{"code": "02"}])
-    await world.tell(3, needs=BOTH)
+    await world.submit(1, needs=BOTH)
+    await world.submit(2, needs=[{"code": "02"}])
+    await world.submit(3, needs=BOTH)
     await world.withdraw(3)
     next_release.change("needs.csv", "08", retired="yes")
     listed = run_at(next_release, world.child_environment(), "-m", "ops", "needs", "retired")

@@ -11,7 +11,7 @@ import pytest
 
 from shared import data
 from tests.compatibility.snapshot import RELEASES
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 Rows = list[dict[str, str]]
 #: What makes a row of each table what it is.

@@ -23,7 +23,7 @@ class Call(NamedTuple):
 
 
 class Command(NamedTuple):
-    """`python -m ops …`."""
+    """`psr …`."""
 
     arguments: tuple[str, ...]
 

@@ -15,11 +15,11 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from shared.runtime.manifest import Manifest
-from tools.bundle.contents import requirements_file
+from tools.bundle.contents import requirements
 from tools.bundle.release import RUNTIME, Built, build
 from tools.bundle.sbom import locked_packages
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 COPIED = ("functions", "ops", "requirements", "shared", "tools")
 
 
@@ -109,7 +109,7 @@ def test_a_function_may_not_import_what_is_not_deployed(copy: Path) -> None:
     done = subprocess.run((sys.executable, "-m", "tools.bundle"), cwd=copy, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (
         1,
-        "error: lookup imports what cannot be in its bundle: functions.register.main, ops",
+        "error: lookup imports what cannot be in its bundle: functions.register.main, tools",
     )
 
 
@@ -119,7 +119,7 @@ def test_every_bundle_has_an_inventory_of_its_own_locked_packages(built: Built) 
         text = built.objects[function.object.replace(".zip", ".cdx.json")].decode()
         assert validator.validate_str(text) is None
         inventory = json.loads(text)
-        locked = locked_packages(requirements_file(ROOT, name).read_text(), RUNTIME)
+        locked = locked_packages(requirements(ROOT, name, function.manifest), RUNTIME)
         assert {part["name"]: part["version"] for part in inventory["components"]} == locked
         assert inventory["metadata"]["component"]["version"] == function.sha256
 

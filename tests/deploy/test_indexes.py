@@ -30,8 +30,8 @@ from shared.store.rpc import Rpc
 from tests.support.messages import event
 from tests.support.register_world import World, account
 from tools.local.layout import Layout
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 INDEXES = yaml.safe_load((ROOT / "terraform/firestore_indexes.yaml").read_text())
 OPERATORS = {5: "equal", 8: "equal"}  # EQUAL, IN; everything else is a range
 
@@ -128,11 +128,11 @@ def listen(patch: pytest.MonkeyPatch, method: str, heard: Any) -> None:
 async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -> Recorder:  # noqa: ARG001 - they run first
     """Each function of the store that writes or asks, once."""
     world = World(tmp_path_factory.mktemp("world"))
-    await world.tell(1)
-    await world.tell(2, needs=[], status="pending")
-    await world.tell(3, needs=[{"code": "33", "ends_on": "2027-01-31"}])
-    await world.tell(3, supply_points={"mpans": [], "mprns": ["9900000104"]})
-    await world.tell(4)
+    await world.submit(1)
+    await world.submit(2, needs=[], status="pending")
+    await world.submit(3, needs=[{"code": "33", "ends_on": "2027-01-31"}])
+    await world.submit(3, supply_points={"mpans": [], "mprns": ["9900000104"]})
+    await world.submit(4)
     await event(world, 3, Statement(closes_on=date(2026, 12, 24)), world.clock.now())
     await world.run("2026-11-24 02:05")
     await world.withdraw(4)

@@ -16,8 +16,8 @@ from google.cloud.monitoring_dashboard_v1 import Dashboard
 from tests.support.alerts import alerts, chart_queries
 from tools.bundle.resources import addresses, table
 from tools.local.layout import Layout
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "prod")
 COPIED = ("functions", "ops", "requirements", "shared", "tools", "terraform")
 PROGRAM = os.environ.get("TERRAFORM", "terraform")

@@ -10,8 +10,7 @@ from tools.bundle.bucket import ReleaseBucket
 from tools.bundle.release import Built, Release, build, release_text
 from tools.errors import CommandError
 from tools.local.layout import Layout
-
-ROOT = Path(__file__).parents[2]
+from tools.places import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,20 @@
-"""Each bundle's locked requirements hold every package that its code imports, wherever the import stands."""
+"""Each bundle's locked requirements hold every package that its code imports, wherever it does, and no more."""
 
 import ast
 import sys
-from importlib.metadata import distributions
+from importlib.metadata import distributions, requires
 from io import BytesIO
-from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tools.bundle.release import RUNTIME, build
 from tools.bundle.sbom import locked_packages
+from tools.locks import asked, read_lock
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 BUILT = build(ROOT)
 #: The installed package that each module's file belongs to.
 OWNERS = {
@@ -54,3 +55,28 @@ def test_a_bundle_requires_what_it_imports(name: str) -> None:
     foreign = {module for module in modules if module.split(".")[0] not in own | sys.stdlib_module_names}
     locked = locked_packages(bundle.read("requirements.txt").decode(), RUNTIME)
     assert {module: owner(module) for module in foreign if owner(module) not in locked} == {}
+    assert set(BUILT.release.functions[name].manifest.packages) - set(map(owner, foreign)) == set()
+
+
+@pytest.mark.parametrize("name", list(BUILT.release.functions))
+def test_a_bundle_requires_what_the_metadata_of_its_packages_ask_for(name: str) -> None:
+    """The installed packages' own metadata, extras and markers included, say the same as the notes in the lock file."""
+    bundle = ZipFile(BytesIO(BUILT.objects[BUILT.release.functions[name].object]))
+    locked = {pin.name for pin in read_lock(bundle.read("requirements.txt").decode()) if pin.applies()}
+    direct = {canonicalize_name(one.name): one for one in asked(ROOT / "requirements" / "functions.in")}
+    base = {canonicalize_name(one.name) for one in asked(ROOT / "requirements" / "base.in")}
+    own = map(canonicalize_name, BUILT.release.functions[name].manifest.packages)
+    waiting = [direct[package] for package in {*base, *own}]
+    needed: set[tuple[str, str]] = set()
+    while waiting:
+        wanted = waiting.pop()
+        for extra in {"", *wanted.extras}:
+            here = (canonicalize_name(wanted.name), extra)
+            if here not in needed:
+                needed.add(here)
+                waiting += [one for one in map(Requirement, requires(wanted.name) or []) if applies(one, extra)]
+    assert {package for package, _ in needed} == locked
+
+
+def applies(wanted: Requirement, extra: str) -> bool:
+    return wanted.marker is None or wanted.marker.evaluate({"extra": extra})

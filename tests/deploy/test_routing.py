@@ -1,15 +1,14 @@
 """The front door's rules: every route reaches its function, whatever the ids in its path."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from shared.runtime.manifest import Manifest, Route, read_manifests
 from tools.errors import CommandError
+from tools.places import ROOT
 from tools.routing import DEFAULT_FUNCTION, Rule, front_door_rules
 
-ROOT = Path(__file__).parents[2]
 MANIFESTS = read_manifests(ROOT / "functions")
 RULES = front_door_rules(MANIFESTS)
 ROUTES = [(route, name) for name, manifest in MANIFESTS.items() for route in manifest.trigger.http or []]

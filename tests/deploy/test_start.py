@@ -19,8 +19,8 @@ from ops.release import check
 from tools.bundle.release import Built, build
 from tools.errors import CommandError
 from tools.local.processes import LOOPBACK, Child, end_all, free_ports
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 #: What a deployment gives its functions. A function whose manifest names a setting that is not here fails the test.
 SETTINGS = {
     "export_bucket": "exports",

@@ -12,12 +12,12 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from tools.errors import CommandError
-from tools.locks import Pin, read_lock
+from tools.locks import Pin, closure, read_lock
+from tools.places import ROOT
 from tools.supply_chain import licences, requirements, secret_scan, vulnerabilities
-from tools.supply_chain.__main__ import deployed_locks, licence_rows, read_policy
+from tools.supply_chain.__main__ import licence_rows, packages, read_policy
 from tools.supply_chain.result import Result
 
-ROOT = Path(__file__).parents[2]
 HASH = "--hash=sha256:" + "0" * 64
 #: In two parts, or the scan of this repository would find it.
 AWS_KEY = "AKIA" + "QYLPMN5HHHFPZAM2"
@@ -43,32 +43,87 @@ def test_a_lock_file_has_versions_with_hashes_only(line: str) -> None:
 def test_a_lock_file_is_read() -> None:
     lines = ["# a comment", "IDNA==3.1 ; python_version < '3.12' \\", f"    {HASH} \\", f"    {HASH}"]
     lines += ["yarl==1.9.post1 \\", f"    {HASH}"]
-    assert read_lock("\n".join(lines)) == [
+    pins = [pin._replace(text="") for pin in read_lock("\n".join(lines))]
+    assert pins == [
         Pin(canonicalize_name("idna"), "3.1", "python_version < '3.12'"),
         Pin(canonicalize_name("yarl"), "1.9.post1"),
     ]
+
+
+#: `yarl` and `attrs` are asked for by name; `yarl` needs `idna`, which needs `six`.
+NOTED = f"""attrs==1 \\
+    {HASH}
+    # via -r base.in, six-plus
+idna==3.1 ; python_version < '3.12' \\
+    {HASH}
+    # via yarl
+six==1 \\
+    {HASH}
+    # via idna
+yarl==1.9 \\
+    {HASH}
+    # via -c dev.txt, -r functions.in
+"""
+
+
+@pytest.mark.parametrize(
+    ("roots", "names"),
+    [
+        pytest.param(["attrs"], ["attrs"], id="alone"),
+        pytest.param(["yarl"], ["idna", "six", "yarl"], id="with what it asks for"),
+        pytest.param(["Yarl", "attrs"], ["attrs", "idna", "six", "yarl"], id="two"),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_a_part_of_a_lock_file_is_what_packages_ask_for(roots: list[str], names: list[str]) -> None:
+    assert [pin.name for pin in closure(read_lock(NOTED), roots)] == names
+
+
+def test_a_part_of_a_lock_file_is_a_lock_file() -> None:
+    text = "".join(pin.text for pin in closure(read_lock(NOTED), ["yarl"]))
+    assert text == (
+        f"idna==3.1 ; python_version < '3.12' \\\n    {HASH}\nsix==1 \\\n    {HASH}\nyarl==1.9 \\\n    {HASH}\n"
+    )
+
+
+def test_a_package_that_is_not_locked_is_named() -> None:
+    with pytest.raises(CommandError, match=re.escape("not locked: left-pad. Add it to the .in file")):
+        closure(read_lock(NOTED), ["yarl", "left-pad"])
 
 
 @pytest.mark.parametrize(
     ("changes", "findings"),
     [
         pytest.param({}, [], id="all agree"),
-        pytest.param({"dev.in": "-r one.in\nidna"}, ["dev.txt: not what dev.in asks for: idna"], id="not locked"),
+        pytest.param({"dev.in": "-r functions.in\nidna"}, ["dev.txt: not what dev.in asks for: idna"], id="not locked"),
         pytest.param({"dev.in": "yarl<1.9"}, ["dev.txt: not what dev.in asks for: yarl<1.9"], id="too new"),
         pytest.param({"two.in": "yarl"}, ["two.in and two.txt: one is missing"], id="never locked"),
         pytest.param(
-            {"one.txt": f"yarl==1.8 {HASH}"}, ["one.txt: yarl 1.8 is not what dev.txt tests"], id="another version"
+            {"functions.txt": f"yarl==1.8 {HASH}"},
+            ["functions.txt: yarl 1.8 is not what dev.txt tests"],
+            id="another version",
         ),
-        pytest.param({"one.txt": "yarl==1.9"}, ["one.txt: not one version with its hashes: yarl==1.9"], id="no hash"),
+        pytest.param(
+            {"functions.txt": "yarl==1.9"}, ["functions.txt: not one version with its hashes: yarl==1.9"], id="no hash"
+        ),
+        pytest.param(
+            {"base.in": ""}, ["functions.in: no function.yaml names yarl in its packages"], id="no function needs it"
+        ),
     ],
 )
 def test_lock_files_are_held_against_what_was_asked_for(
     tmp_path: Path, changes: Mapping[str, str], findings: list[str]
 ) -> None:
-    agreeing = {"dev.in": "-r one.in", "dev.txt": f"yarl==1.9 {HASH}", "one.in": "yarl", "one.txt": f"yarl==1.9 {HASH}"}
+    agreeing = {
+        "base.in": "yarl",
+        "dev.in": "-r functions.in",
+        "dev.txt": f"yarl==1.9 {HASH}",
+        "functions.in": "-r base.in\nyarl",
+        "functions.txt": f"yarl==1.9 {HASH}",
+    }
     for name, text in {**agreeing, **changes}.items():
         (tmp_path / name).write_text(text)
-    assert requirements.check(tmp_path, ["one"], {}).findings == findings
+    assert requirements.check(tmp_path, [], {}).findings == findings
 
 
 def test_what_is_installed_without_being_locked_is_found(tmp_path: Path) -> None:
@@ -81,7 +136,7 @@ def test_what_is_installed_without_being_locked_is_found(tmp_path: Path) -> None
 
 
 def test_the_lock_files_of_this_project_are_as_asked_for() -> None:
-    assert requirements.check(ROOT / "requirements", deployed_locks(ROOT), {}).findings == []
+    assert requirements.check(ROOT / "requirements", packages(ROOT), {}).findings == []
 
 
 @pytest.mark.parametrize(

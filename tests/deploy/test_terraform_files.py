@@ -12,8 +12,8 @@ import yaml
 
 from shared.runtime.manifest import Permission, read_manifests
 from shared.settings import Settings, read_settings
+from tools.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 TERRAFORM = ROOT / "terraform"
 ENVIRONMENTS = sorted(path.name for path in (TERRAFORM / "environments").iterdir())
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.local.layout import ROOT
 from tools.pages.__main__ import pages
+from tools.places import ROOT
 
 PAGES = pages()
 

@@ -1,11 +1,18 @@
 """Needs codes (DTC J1699): which live, which carry an end, and when code 29 ends."""
 
 import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from shared import data
+from shared.data import TableError
 from shared.domain.needs import (
     Need,
     NeedCode,
@@ -17,6 +24,7 @@ from shared.domain.needs import (
     medically_dependent,
     outage_tier,
 )
+from tools.places import ROOT
 
 LIVE = [
     "01",
@@ -149,3 +157,43 @@ def test_what_was_told_leaves_out_a_computed_end() -> None:
     born = date(2024, 5, 1)
     need = Need(code=NeedCode("29"), starts_on=date(2026, 1, 1), ends_on=date(2030, 5, 1), youngest_child_born_on=born)
     assert need.submitted == NeedInput(code=NeedCode("29"), youngest_child_born_on=born)
+
+
+@pytest.fixture
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Tables of the test's own."""
+    shutil.copytree(data.FOLDER, tmp_path / "data")
+    monkeypatch.setattr(data, "FOLDER", tmp_path / "data")
+    for table in (categories, labels):
+        table.cache_clear()
+    yield tmp_path / "data"
+    for table in (categories, labels):
+        table.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        pytest.param("10,no,no,both,3,no", "need_labels.csv: has no label for 10, which needs.csv has", id="no label"),
+        pytest.param("10,maybe,no,both,3,no", "needs.csv, code 10: temporary must be yes or no", id="maybe"),
+        pytest.param("10,no,no,both,4,no", "needs.csv, code 10: outage_tier must be 1 or 2 or 3", id="another tier"),
+        pytest.param("10,no,no", "needs.csv, line 31: has 3 cells, and the table has 6 columns", id="cells missing"),
+    ],
+)
+def test_a_code_that_is_not_whole_is_refused_when_the_table_loads(tables: Path, row: str, fault: str) -> None:
+    with (tables / "needs.csv").open("a") as file:
+        file.write(f"{row}\n")
+    with pytest.raises(TableError) as refused:
+        categories()
+    assert str(refused.value) == fault
+
+
+def test_a_registration_may_have_as_many_needs_as_there_are_codes(tables: Path) -> None:
+    """In a process of its own: limits are set when the models are imported."""
+    code = "from shared import data; from pathlib import Path; import sys; data.FOLDER = Path(sys.argv[1]); "
+    code += "from shared.domain.registration import RegistrationInput as I; "
+    code += "print(I.model_json_schema()['properties']['needs']['maxItems'])"
+    for name, row in {"needs.csv": "38,no,no,both,3,no", "need_labels.csv": "38,DTC 16,Needs a hand"}.items():
+        (tables / name).write_text(f"{(tables / name).read_text()}{row}\n")
+    done = subprocess.run((sys.executable, "-c", code, tables), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{len(LIVE) + 1}\n"

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from shared.runtime.manifest import Manifest, read_manifest, read_manifests
+from shared.runtime.manifest import Manifest
 from shared.settings import Settings, SettingsError, read_settings
-from tools.local.layout import FUNCTIONS
-from tools.routing import DEFAULT_FUNCTION
+from tools.functions import read_functions
+from tools.places import FUNCTIONS
 
 KEY = base64.b64encode(bytes(32)).decode()
 LEAST = {"PSR_PROJECT": "p", "PSR_IDENTITY_KEY": KEY}
@@ -57,25 +57,10 @@ def test_production_refuses_to_simulate_time(environment: dict[str, str], monkey
         read_settings({**LEAST, "PSR_SIMULATED_CLOCK": "/clock.json"})
 
 
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in FUNCTIONS.glob("*/main.py")))
-def test_every_function_has_a_manifest_that_keeps_the_schema(name: str) -> None:
-    assert read_manifest(FUNCTIONS / name).description.endswith(".")
-
-
-def test_no_operation_or_route_stands_twice() -> None:
-    routes = [route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []]
-    assert len({route.operation for route in routes}) == len(routes)
-    assert len({(route.method, route.path) for route in routes}) == len(routes)
-    assert len(routes) == 8
-
-
-def test_the_function_that_gets_what_no_route_takes_knows_the_methods_of_the_others() -> None:
-    manifests = read_manifests(FUNCTIONS)
-    others: dict[str, list[str]] = {}
-    for name, manifest in manifests.items():
-        for route in (manifest.trigger.http or []) if name != DEFAULT_FUNCTION else []:
-            others.setdefault(route.path, []).append(route.method)
-    assert manifests[DEFAULT_FUNCTION].elsewhere == others
+def test_every_function_has_what_it_needs_and_a_description() -> None:
+    manifests = read_functions(FUNCTIONS)
+    assert manifests.keys() == {path.parent.name for path in FUNCTIONS.glob("*/main.py")}
+    assert all(manifest.description.endswith(".") for manifest in manifests.values())
 
 
 def changed_manifest(change: dict[str, Any]) -> dict[str, Any]:

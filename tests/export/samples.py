@@ -13,7 +13,7 @@ from shared.domain.networks import Send
 from shared.domain.recipients import Withheld
 from shared.domain.registration import RegistrationId
 from shared.domain.sharing import LawfulBasis
-from shared.export.manifest import Manifest, manifest_of
+from shared.export.day_manifest import DayManifest, day_manifest_of
 from shared.export.render import PartFile, path_of
 from shared.settings import Settings
 from tools.local.sample import mpan, mprn
@@ -22,7 +22,7 @@ DAY = date(2026, 11, 23)
 SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUPP")
 
 
-def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
+def sent(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
     point = f"mprn:{mprn(number)}" if recipient == "SHPR" else f"mpan:{mpan('10', number)}"
     shared = SharedState(
         basis=LawfulBasis.EXPLICIT_CONSENT,
@@ -44,12 +44,12 @@ def told(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
 
 def deleted(number: int, recipient: str = "EELC") -> FeedEntry:
     changes: dict[str, Any] = {"send": Send.DELETE, "withheld": Withheld.RELEASED, "state": None}
-    return told(number, recipient).model_copy(update=changes)
+    return sent(number, recipient).model_copy(update=changes)
 
 
 def withheld(number: int, reason: Withheld, recipient: str = "EELC") -> FeedEntry:
     changes: dict[str, Any] = {"send": Send.NOTHING, "withheld": reason, "state": None}
-    return told(number, recipient).model_copy(update=changes)
+    return sent(number, recipient).model_copy(update=changes)
 
 
 def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, list[Part], dict[str, bytes]]:
@@ -83,5 +83,5 @@ def export_day(*parts: Sequence[FeedEntry]) -> tuple[ExportDay, list[Part], dict
     return plan, written, files
 
 
-def manifest(plan: ExportDay, parts: Sequence[Part]) -> Manifest:
-    return manifest_of(plan, parts, "SUPP")
+def manifest(plan: ExportDay, parts: Sequence[Part]) -> DayManifest:
+    return day_manifest_of(plan, parts, "SUPP")

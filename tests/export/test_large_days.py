@@ -10,11 +10,11 @@ from shared.domain import export_day as plans
 from shared.domain.export_day import Stage
 from shared.errors import Unavailable
 from shared.export import d0225, days
-from shared.export.manifest import Manifest
+from shared.export.day_manifest import DayManifest
 from shared.store import exports
 from shared.store.documents import Documents, Key
 from shared.store.values import Value
-from tests.export.samples import told
+from tests.export.samples import sent
 from tests.support.register_world import FIRST_DAY, World, london
 
 _WORKERS = 20
@@ -31,7 +31,7 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def fill(world: World, count: int) -> None:
     """So many supply points of one recipient in the feed of the first day."""
-    entries = [told(number, day=FIRST_DAY) for number in range(count)]
+    entries = [sent(number, day=FIRST_DAY) for number in range(count)]
     writes = []
     for entry in entries:
         text = entry.model_dump_json()
@@ -76,7 +76,7 @@ async def test_many_parts_of_one_recipient_are_planned_in_steps_written_at_once_
     assert len(kept.state.model_dump_json()) < 2_000, "the day's document does not grow with its parts"
     folder = world.download(FIRST_DAY, 1)
     assert verify(folder, world.public_key).faults == []
-    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    manifest = DayManifest.model_validate_json((folder / "manifest.json").read_bytes())
     files = [file for row in manifest.recipients for file in row.files]
     assert len({file.file_id for file in files}) == count
     mpans = [one.mpan for file in files for one in d0225.read((folder / file.path).read_bytes()).details]
@@ -114,8 +114,8 @@ async def test_a_day_whose_feed_grows_while_it_is_planned_is_stopped_and_planned
         await world.days.advance(london("2026-11-24 02:05"))
     monkeypatch.setattr(Documents, "count", original)
     assert await world.stopped(FIRST_DAY) == (
-        "3 supply points were counted for the whole day, but 4 were read; a closed day's feed does not change, look "
-        "who else writes to export_feed"
+        "the whole day has 3 supply points, but its parts together have 4. The feed of a closed day does not change: "
+        "find out who else writes to export_feed"
     )
     await world.days.advance(london("2026-11-24 02:05"))
     kept = await world.exports.get(FIRST_DAY)

@@ -34,7 +34,7 @@ def some_needs(chance: random.Random) -> list[dict[str, Any]]:
 
 
 async def change_something(world: World, chance: random.Random) -> None:
-    """One random thing happens to one account; whoever wants a home that is taken does not get it."""
+    """One random thing happens to one account. A home that another account has is refused."""
     number = chance.randrange(ACCOUNTS)
     known = await world.store.get(world.store.registration_id(world.account_id(number)))
     basis = chance.choices(["explicit_consent", "none"], [4, 1])[0]
@@ -53,13 +53,13 @@ async def change_something(world: World, chance: random.Random) -> None:
     if chance.random() < 0.1:
         changes |= {"status": "pending", "needs": []}
     try:
-        await world.tell(number, **changes)
+        await world.submit(number, **changes)
     except SupplyPointHeld:
         return
 
 
 async def wanted(world: World) -> Held:
-    """What the register says that the networks should hold, without asking what they were told."""
+    """The data that the networks should have according to the register, without the sent files."""
     held: Held = {}
     for stored in await world.documents.page("registrations"):
         registration = RegistrationState.model_validate_json(stored.state).registration

@@ -11,7 +11,7 @@ from freezegun import freeze_time
 
 from ops.verification import verify
 from shared.errors import ClockOutOfStep, SupplyPointHeld, Unavailable
-from shared.export.manifest import Manifest
+from shared.export.day_manifest import DayManifest
 from shared.store.commits import CommitConflict
 from shared.store.documents import Documents
 from shared.store.registrations import Registrations
@@ -48,11 +48,11 @@ async def test_a_change_is_in_its_own_days_file(
     own = date.fromisoformat(day)
     world = World(tmp_path, first_day=own - timedelta(days=1))
     world.clock.still = datetime.fromisoformat(instant)
-    await world.tell(1)
+    await world.submit(1)
     world.clock.still = None
     files = await world.run(f"{own + timedelta(days=2)} 02:05")
     counted = {
-        name[:10]: Manifest.model_validate_json(content).counted
+        name[:10]: DayManifest.model_validate_json(content).counted
         for name, content in files.items()
         if name.endswith("manifest.json")
     }
@@ -74,26 +74,26 @@ async def test_files_made_in_the_hour_that_comes_twice_are_read_back_with_the_ti
 ) -> None:
     """A backlog of two days that an operator exports by hand in that hour."""
     world = World(tmp_path, first_day=date(2026, 10, 22))
-    await world.tell(1)
+    await world.submit(1)
     world.at("2026-10-23 09:00")
-    await world.tell(1, needs=[{"code": "08"}])
+    await world.submit(1, needs=[{"code": "08"}])
     world.clock.still = datetime.fromisoformat(made)
     await world.days.advance(world.clock.still)
     await world.work()
     folders = [world.download(date(2026, 10, day), 1) for day in (22, 23)]
     assert [verify(folder, world.public_key).faults for folder in folders] == [[], []]
-    times = [Manifest.model_validate_json((f / "manifest.json").read_bytes()).created_at for f in folders]
+    times = [DayManifest.model_validate_json((f / "manifest.json").read_bytes()).created_at for f in folders]
     assert times == [datetime.fromisoformat(dated), datetime.fromisoformat(dated) + timedelta(seconds=1)]
 
 
 async def test_a_supply_point_that_changes_hands_within_a_day_is_in_its_file_once_with_the_new_holder(
     world: World,
 ) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
     await world.withdraw(1)
-    await world.tell(2, supply_points=taken_from(1))
+    await world.submit(2, supply_points=taken_from(1))
     files = await world.run("2026-11-25 02:05")
     assert files["2026-11-24/r1/D0225/EELC-1.txt"].count(b"\n510|") == 1
     assert world.at_networks() == {("EELC", mpan("10", 1)): ("Person 2", ("02",))}
@@ -113,12 +113,12 @@ async def test_a_supply_point_that_changes_hands_within_a_day_is_in_its_file_onc
 async def test_across_midnight_in_either_order_the_network_ends_with_the_new_holder(
     world: World, released: str, taken: str, days: list[str | None]
 ) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     world.clock.still = london(released)
     await world.withdraw(1)
     world.clock.still = london(taken)
-    await world.tell(2, supply_points=taken_from(1))
+    await world.submit(2, supply_points=taken_from(1))
     world.clock.still = None
     files = await world.run("2026-11-26 02:05")
     assert [delete_flag(files, day) for day in ("2026-11-24", "2026-11-25")] == days
@@ -136,19 +136,19 @@ def taken_from(number: int) -> dict[str, list[str]]:
 
 
 async def test_there_and_back_within_a_day_ends_with_who_holds_it(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.withdraw(1)
-    await world.tell(2, supply_points=taken_from(1))
+    await world.submit(2, supply_points=taken_from(1))
     with pytest.raises(SupplyPointHeld):
-        await world.tell(1)
+        await world.submit(1)
     await world.withdraw(2)
-    await world.tell(1, needs=[{"code": "08"}])
+    await world.submit(1, needs=[{"code": "08"}])
     await world.run("2026-11-24 02:05")
     assert world.at_networks() == {("EELC", mpan("10", 1)): ("Person 1", ("08",))}
 
 
 async def test_the_last_need_that_ends_takes_the_registration_out_of_that_days_file(world: World) -> None:
-    await world.tell(1, needs=[{"code": "33", "ends_on": "2026-11-24"}])
+    await world.submit(1, needs=[{"code": "33", "ends_on": "2026-11-24"}])
     await world.run("2026-11-24 02:05")
     world.at("2026-11-25 00:15")
     await world.apply_due_dates(1)
@@ -181,7 +181,7 @@ async def feed_days(world: World) -> list[str]:
 async def test_an_attempt_after_midnight_is_stored_under_the_new_day(world: World) -> None:
     world.at("2026-11-23 23:59:58")
     world.store = Registrations(Meets(world, [("2026-11-24 00:00:01", True)]), world.identity, world.settings)
-    await world.tell(1)
+    await world.submit(1)
     assert await feed_days(world) == ["EELC|2026-11-24"]
 
 
@@ -199,19 +199,19 @@ async def test_a_request_that_was_frozen_is_not_tried_again_after_ten_minutes(
     world.at("2026-11-23 23:59:30")
     world.store = Registrations(Meets(world, [(until, True)]), world.identity, world.settings)
     if stored:
-        await world.tell(1)
+        await world.submit(1)
     else:
         with pytest.raises(Unavailable):
-            await world.tell(1)
+            await world.submit(1)
     assert await feed_days(world) == stored
 
 
-async def test_frozen_in_the_moment_of_committing_is_noted_and_stops_the_day_until_it_is_revised(
+async def test_an_instance_frozen_during_a_commit_is_logged_and_stops_the_day_until_it_is_revised(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world.at("2026-11-23 23:59:30")
     world.store = Registrations(Meets(world, [("2026-11-24 03:00:00", False)]), world.identity, world.settings)
-    await world.tell(1)
+    await world.submit(1)
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
     assert [line["day"] for line in lines if line["event"] == "CHANGE_STORED_LATE"] == ["2026-11-23"]
     await world.run("2026-11-24 03:05")
@@ -227,14 +227,14 @@ async def test_frozen_in_the_moment_of_committing_is_noted_and_stops_the_day_unt
     ids=["two minutes fast", "two minutes slow", "a year fast", "a year slow"],
 )
 async def test_an_instance_whose_clock_is_off_writes_nothing(world: World, off: timedelta) -> None:
-    await world.tell(1)
+    await world.submit(1)
     fresh = Documents(world.name, "(default)", world.clock)
     world.store = Registrations(fresh, world.identity, world.settings)
     world.documents = fresh
     world.use(world.bucket)
     with freeze_time(datetime.now(UTC) + off, tick=True, real_asyncio=True, ignore=["grpc"]):
         with pytest.raises(ClockOutOfStep):
-            await world.tell(2)
+            await world.submit(2)
         with pytest.raises(ClockOutOfStep):
             await world.days.advance(london("2026-11-23 02:05"))
     assert await feed_days(world) == ["EELC|2026-11-23"]
@@ -243,13 +243,13 @@ async def test_an_instance_whose_clock_is_off_writes_nothing(world: World, off: 
 async def test_a_clock_within_a_minute_is_believed(world: World) -> None:
     world.store = Registrations(Documents(world.name, "(default)", world.clock), world.identity, world.settings)
     with freeze_time(datetime.now(UTC) + timedelta(seconds=50), tick=True, real_asyncio=True, ignore=["grpc"]):
-        await world.tell(1)
+        await world.submit(1)
     assert await feed_days(world) == ["EELC|2026-11-23"]
 
 
 async def test_a_day_stored_beyond_tomorrow_is_not_built_upon(world: World) -> None:
     world.clock.still = london("2026-11-26 09:00")
-    await world.tell(1)
+    await world.submit(1)
     world.clock.still = london("2026-11-24 23:59")
     with pytest.raises(ClockOutOfStep):
         await world.withdraw(1)

@@ -1,4 +1,4 @@
-"""The CSV writer and reader: a golden file, round trips, and what a reader is told about a bad file."""
+"""The CSV writer and reader: a golden file, round trips, and the errors for bad files."""
 
 import csv
 import io
@@ -136,23 +136,21 @@ def _without(line: int) -> bytes:
         pytest.param(
             write(WHOLE)[:-1],
             1,
-            "the file does not begin with the names of the columns, or its last line does not end",
+            "the file does not begin with the names of the columns, or its last line has no line end",
             id="cut in the last line",
         ),
         pytest.param(
             _with(1, "record", "records"),
             1,
-            "the file does not begin with the names of the columns, or its last line does not end",
+            "the file does not begin with the names of the columns, or its last line has no line end",
             id="other columns",
         ),
         pytest.param(_without(5), 4, "the file does not end with an end record", id="no end record"),
         pytest.param(
             _without(3), 4, "the end record's number is not the 2 supply points of the file", id="a line lost"
         ),
-        pytest.param(_with(2, "set,", "set,,"), 2, "has 38 values, there are 37 columns", id="a value too many"),
-        pytest.param(
-            _with(2, "1XYGS00101", "1XYGS00201"), 2, "belongs to another file than the end record", id="mixed"
-        ),
+        pytest.param(_with(2, "set,", "set,,"), 2, "has 38 values, but there are 37 columns", id="a value too many"),
+        pytest.param(_with(2, "1XYGS00101", "1XYGS00201"), 2, "has other file values than the end record", id="mixed"),
         pytest.param(_with(5, "2026-11-24T", "2026-11-24 at "), 5, "created_at is not a time (RFC 3339)", id="time"),
         pytest.param(_with(2, "set", "put"), 2, "record is neither set nor delete", id="record"),
         pytest.param(_with(2, "set", "delete"), 2, "a set has needs, a delete has none", id="a delete with needs"),
@@ -161,7 +159,7 @@ def _without(line: int) -> bytes:
         pytest.param(
             _with(2, "9900000104", "9900000105"), 2, "supply_point has wrong MPRN check digits", id="check digits"
         ),
-        pytest.param(_with(3, "9900000205", "9900000104"), 3, "names a supply point for the second time", id="twice"),
+        pytest.param(_with(3, "9900000205", "9900000104"), 3, "repeats a supply point", id="twice"),
         pytest.param(
             _with(2, "02 29", "10 29"), 2, "needs: is not a live Priority Services category (J1699)", id="code 10"
         ),
@@ -195,7 +193,7 @@ _TEXT_COLUMNS = [name for name in COLUMNS if name.endswith("_name") or "_line_" 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(_DETAILS)
-def test_whatever_the_text_the_file_is_read_as_it_was_written_and_nothing_begins_as_a_formula(details: Details) -> None:
+def test_a_file_with_any_text_is_read_as_it_was_written_and_nothing_begins_as_a_formula(details: Details) -> None:
     file = File(WHOLE.envelope, (details,))
     content = write(file)
     assert read(content) == file

@@ -11,8 +11,8 @@ from shared.domain import export_day as plans
 from shared.domain.export_day import Stage
 from shared.errors import Unavailable
 from shared.export import planner
+from shared.export.day_manifest import Released
 from shared.export.days import AlreadyReleased, NotHeld
-from shared.export.manifest import Released
 from shared.store.objects import Bucket
 from tests.support.register_world import World, london
 from tools.local.sample import mpan
@@ -22,14 +22,14 @@ MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 
 
 async def test_a_day_unlike_those_before_it_is_written_and_waits_for_a_person(world: World) -> None:
     for number in range(1, 7):
-        await world.tell(number)
+        await world.submit(number)
     world.use(world.bucket, hold_deletes=3)
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
     for number in range(1, 5):
         await world.withdraw(number)
     world.at("2026-11-25 09:00")
-    await world.tell(9)
+    await world.submit(9)
     files = await world.run("2026-11-26 02:05")
     assert await world.released() == [MONDAY]
     assert "2026-11-24/r1/manifest.json" in files
@@ -55,7 +55,7 @@ async def test_a_day_unlike_those_before_it_is_written_and_waits_for_a_person(wo
 
 
 async def test_only_a_held_day_can_be_released_and_only_an_unreleased_one_revised(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     with pytest.raises(NotHeld):
         await world.days.release_held(MONDAY, "why not")
     await world.run("2026-11-24 02:05")
@@ -65,9 +65,9 @@ async def test_only_a_held_day_can_be_released_and_only_an_unreleased_one_revise
         await world.days.revise(MONDAY)
 
 
-async def test_a_change_of_the_tables_before_release_starts_revision_two_beside_one(world: World) -> None:
-    await world.tell(1)
-    await world.tell(2, supply_points={"mpans": [mpan("22", 2)], "mprns": []})
+async def test_a_change_of_the_tables_before_release_starts_revision_two_next_to_one(world: World) -> None:
+    await world.submit(1)
+    await world.submit(2, supply_points={"mpans": [mpan("22", 2)], "mprns": []})
     world.at("2026-11-24 02:05")
     await world.days.advance(london("2026-11-24 02:05"))
     old = [world.take() for _ in range(2)]
@@ -84,11 +84,11 @@ async def test_a_change_of_the_tables_before_release_starts_revision_two_beside_
 
 
 async def test_a_day_that_is_to_be_revised_waits_for_its_next_revision_and_cannot_be_released(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
     for number in range(2, 9):
-        await world.tell(number)
+        await world.submit(number)
     world.use(world.bucket, hold_supply_points=1)
     await world.run("2026-11-25 02:05")
     revised = await world.days.revise(TUESDAY)
@@ -103,11 +103,11 @@ async def test_a_day_that_is_to_be_revised_waits_for_its_next_revision_and_canno
 
 
 async def test_a_held_day_is_released_as_it_was_written_by_a_command_that_has_other_tables(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
     for number in range(2, 9):
-        await world.tell(number)
+        await world.submit(number)
     world.use(world.bucket, hold_supply_points=1)
     await world.run("2026-11-25 02:05")
     manifest = world.files("2026-11-24/")["2026-11-24/r1/manifest.json"]
@@ -132,7 +132,7 @@ class Meddling(Bucket):
 
 
 async def test_one_revision_of_a_day_is_released_however_late_the_next_begins(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     world.use(Meddling(world))
     files = await world.run("2026-11-24 02:05")
     assert "2026-11-23/r1/manifest.json" in files
@@ -142,7 +142,7 @@ async def test_one_revision_of_a_day_is_released_however_late_the_next_begins(wo
 
 
 async def test_after_release_nothing_is_made_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await world.tell(1)
+    await world.submit(1)
     files = await world.run("2026-11-24 02:05")
     monkeypatch.setattr(plans, "RENDERER_VERSION", 99)
     world.use(world.bucket, test_data_flag="TR01")
@@ -152,7 +152,7 @@ async def test_after_release_nothing_is_made_again(world: World, monkeypatch: py
 async def test_a_new_renderer_before_release_starts_the_next_revision(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.tell(1)
+    await world.submit(1)
     world.at("2026-11-24 02:05")
     await world.days.advance(london("2026-11-24 02:05"))
     world.published.clear()

@@ -12,8 +12,8 @@ from cronsim import CronSim
 
 from shared.clock import day_closes
 from shared.runtime.manifest import read_manifests
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 CRONS = {
     name: manifest.trigger.schedule
@@ -54,14 +54,14 @@ def test_a_call_that_names_no_slot_is_refused(stack: Stack, slot: str | None) ->
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed-header")
 
 
-def test_a_slot_that_lies_ahead_is_given_back(stack: Stack) -> None:
+def test_a_slot_in_the_future_is_refused_until_later(stack: Stack) -> None:
     slot = (stack.clock.now() + timedelta(minutes=5)).isoformat()
     answer = httpx.post(stack.function_url("export_daily"), headers={"X-CloudScheduler-ScheduleTime": slot}, timeout=60)
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/clock-out-of-step")
 
 
 def test_work_that_is_no_work_is_kept_in_quarantine_and_work_of_an_unknown_day_is_done(stack: Stack) -> None:
-    """What a person must see is acknowledged as much as what nobody wants."""
+    """Messages for a person and messages that are not needed are both acknowledged."""
     unknown = {
         "specversion": "1.0",
         "type": "uk.psr.export.part.v1",

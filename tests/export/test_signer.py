@@ -77,7 +77,7 @@ async def test_kms_signs_and_signing_again_gives_the_same(kms: KmsKey) -> None:
         pytest.param({"status": 403}, id="not allowed"),
     ],
 )
-async def test_what_kms_did_not_sign_as_it_was_sent_is_not_used(kms: KmsKey, changes: dict[str, Any]) -> None:
+async def test_a_signature_of_other_bytes_by_kms_is_not_used(kms: KmsKey, changes: dict[str, Any]) -> None:
     Kms.changes = changes
     with pytest.raises(Unavailable):
         await kms.sign(b"a manifest")

@@ -1,4 +1,4 @@
-"""What the tables say when a file is made: rows that are narrowed, renamed, forgotten, away for a while."""
+"""The tables at the time when a file is made: rows that are narrowed, renamed, forgotten, absent for a while."""
 
 import csv
 from datetime import date
@@ -7,7 +7,7 @@ import pytest
 
 from ops.verification import verify
 from shared.domain.export_day import ExportStopped
-from shared.export.manifest import Manifest
+from shared.export.day_manifest import DayManifest
 from shared.store.supply_points import Claim
 from tests.support.register_world import World
 from tests.support.tables import Tables, partner
@@ -32,7 +32,7 @@ def to_partner(files: dict[str, bytes], day: date) -> list[tuple[str, str]]:
 def row(files: dict[str, bytes], day: date, recipient: str) -> tuple[int, int, dict[str, int]]:
     """Sets, deletes and what is withheld, of a recipient in a day's manifest."""
     newest = max(name for name in files if name.startswith(f"{day}") and name.endswith("manifest.json"))
-    manifest = Manifest.model_validate_json(files[newest])
+    manifest = DayManifest.model_validate_json(files[newest])
     found = next(row for row in manifest.recipients if row.recipient == recipient)
     return found.sets, found.deletes, {str(reason): count for reason, count in found.withheld.items()}
 
@@ -48,11 +48,11 @@ def row(files: dict[str, bytes], day: date, recipient: str) -> tuple[int, int, d
         pytest.param(partner("", "", "former"), [], (0, 0, {"not_its_area": 1}), id="former"),
     ],
 )
-async def test_what_a_narrowed_row_no_longer_allows_is_not_in_the_next_file(
+async def test_needs_that_a_narrowed_row_no_longer_allows_are_not_in_the_next_file(
     world: World, tables: Tables, narrowed: str, sent: list[tuple[str, str]], counted: tuple[int, int, dict[str, int]]
 ) -> None:
     tables("recipients.csv", lambda text: text + partner())
-    await world.tell(1, needs=[{"code": "02"}, {"code": "08"}])
+    await world.submit(1, needs=[{"code": "02"}, {"code": "08"}])
     world.at("2026-11-23 15:00")
     tables("recipients.csv", lambda text: text.replace(partner(), narrowed))
     files = await world.run("2026-11-24 02:05")
@@ -62,17 +62,17 @@ async def test_what_a_narrowed_row_no_longer_allows_is_not_in_the_next_file(
 
 
 async def renamed(world: World, tables: Tables, *, former: bool) -> None:
-    """A distributor's MPID changes in the middle of a day that has told it of one more, and of one less."""
+    """A distributor's MPID changes in the middle of a day with one more and one less supply point for it."""
     for number in (1, 2):
-        await world.tell(number)
+        await world.submit(number)
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
     await world.withdraw(1)
-    await world.tell(3)
+    await world.submit(3)
     tables("distributors.csv", lambda text: text.replace("10,EELC,", "10,EAST,"))
     if former:
         tables("recipients.csv", lambda text: text + FORMER)
-    await world.tell(4)
+    await world.submit(4)
 
 
 async def test_a_distributor_whose_mpid_changes_is_sent_deletes_under_its_former_name_and_all_under_the_new(
@@ -93,16 +93,16 @@ async def test_a_distributor_whose_mpid_changes_is_sent_deletes_under_its_former
     assert len(ids) == len(set(ids))
 
 
-async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_the_export_go_on(
+async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_the_export_continue(
     world: World, tables: Tables, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await renamed(world, tables, former=False)
     with pytest.raises(ExportStopped) as stopped:
         await world.run("2026-11-25 02:05")
     assert stopped.value.sentence == (
-        "2 feed entries are for recipients that the recipient table lacks (EELC). Restore the rows; or, if an MPID has "
-        "changed or a recipient gets nothing more, add a row with the route former for each (docs/export.md shows the "
-        "line). Then deploy"
+        "2 feed entries are for recipients that the recipient table lacks (EELC). Restore the rows. If an MPID has "
+        "changed or a recipient no longer gets data, add a row with the route former instead (docs/export.md shows "
+        "it). Then deploy"
     )
     assert stopped.value.sentence in capfd.readouterr().out, "the log has the sentence as well"
     tables("recipients.csv", lambda text: text + FORMER)
@@ -112,7 +112,7 @@ async def test_a_forgotten_row_stops_the_day_with_the_remedy_and_adding_it_lets_
 
 async def test_everyone_is_sent_again_by_other_tables_on_the_same_day(world: World, tables: Tables) -> None:
     """The remedy for a wrong row: leave it without codes, and resend everyone."""
-    await world.tell(1, needs=[{"code": "02"}, {"code": "08"}])
+    await world.submit(1, needs=[{"code": "02"}, {"code": "08"}])
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
     tables("recipients.csv", lambda text: text + partner())
@@ -126,10 +126,10 @@ async def test_everyone_is_sent_again_by_other_tables_on_the_same_day(world: Wor
 
 
 async def a_row_that_goes_away(world: World, tables: Tables) -> None:
-    """The partner is told of three; then its row is gone, as after a rollback."""
+    """The partner gets three people; then its row is gone, as after a rollback."""
     tables("recipients.csv", lambda text: text + partner())
     for number in (1, 2, 3):
-        await world.tell(number)
+        await world.submit(number)
     await world.run("2026-11-24 02:05")
     tables("recipients.csv", lambda text: text.replace(partner(), ""))
     world.at("2026-11-24 09:00")
@@ -138,7 +138,7 @@ async def a_row_that_goes_away(world: World, tables: Tables) -> None:
 async def test_deletes_of_the_time_without_a_row_are_sent_once_it_is_back(world: World, tables: Tables) -> None:
     await a_row_that_goes_away(world, tables)
     await world.withdraw(1)
-    await world.tell(2, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
+    await world.submit(2, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
     await world.run("2026-11-25 02:05")
     assert {point for receiver, point in world.at_networks() if receiver == "PART"} == {
         mpan("10", number) for number in (1, 2, 3)
@@ -156,11 +156,11 @@ async def test_deletes_of_the_time_without_a_row_are_sent_once_it_is_back(world:
 async def test_only_a_claim_with_a_delete_that_waits_keeps_its_supply_points_key(world: World, tables: Tables) -> None:
     await a_row_that_goes_away(world, tables)
     await world.withdraw(1)
-    await world.tell(4)
+    await world.submit(4)
     await world.withdraw(4)
     claims = [Claim.model_validate_json(stored.state) for stored in await world.documents.page("supply_points")]
     assert {claim.supply_point for claim in claims} == {None, f"mpan:{mpan('10', 1)}"}
-    await world.tell(5, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
+    await world.submit(5, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
     claims = [Claim.model_validate_json(stored.state) for stored in await world.documents.page("supply_points")]
     assert {claim.supply_point for claim in claims} == {None}
     tables("recipients.csv", lambda text: text + partner())
@@ -182,11 +182,11 @@ async def test_a_day_of_which_only_one_file_was_without_a_row_is_sent_again_by_i
     assert {point for receiver, point in world.at_networks() if receiver == "PART"} == {mpan("10", 2), mpan("10", 3)}
 
 
-async def test_what_is_taken_back_on_the_day_of_a_missing_row_is_not_in_that_days_file(
+async def test_data_withdrawn_on_the_day_of_a_missing_row_is_not_in_that_days_file(
     world: World, tables: Tables
 ) -> None:
     tables("recipients.csv", lambda text: text + partner())
-    await world.tell(1)
+    await world.submit(1)
     tables("recipients.csv", lambda text: text.replace(partner(), ""))
     world.at("2026-11-23 15:00")
     await world.withdraw(1)
@@ -204,7 +204,7 @@ def unknown(number: int) -> str:
 async def test_once_a_distributor_has_its_row_neither_warning_nor_alarm_stays(
     world: World, tables: Tables, capfd: pytest.CaptureFixture[str], *, same_day: bool
 ) -> None:
-    await world.tell(1, supply_points={"mpans": [unknown(1)], "mprns": []})
+    await world.submit(1, supply_points={"mpans": [unknown(1)], "mprns": []})
     if not same_day:
         await world.run("2026-11-24 02:05")
         assert alarms(capfd) == 1
@@ -220,16 +220,16 @@ async def test_once_a_distributor_has_its_row_neither_warning_nor_alarm_stays(
     for day in ("2026-11-25", "2026-11-26", "2026-11-27"):
         await world.run(f"{day} 02:05")
         world.at(f"{day} 09:00")
-        await world.tell(1, supply_points={"mpans": [unknown(1)], "mprns": []}, needs=[{"code": "08"}])
+        await world.submit(1, supply_points={"mpans": [unknown(1)], "mprns": []}, needs=[{"code": "08"}])
     assert alarms(capfd) == 0
     assert world.at_networks() == {("NEWD", unknown(1)): ("Person 1", ("08",))}
 
 
-async def test_only_a_network_that_should_be_told_raises_the_alarm(
+async def test_only_a_network_that_should_get_data_raises_the_alarm(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    await world.tell(1, supply_points={"mpans": [unknown(1)], "mprns": []}, needs=[], status="pending")
-    await world.tell(2, supply_points={"mpans": [unknown(2)], "mprns": []})
+    await world.submit(1, supply_points={"mpans": [unknown(1)], "mprns": []}, needs=[], status="pending")
+    await world.submit(2, supply_points={"mpans": [unknown(2)], "mprns": []})
     await world.withdraw(2)
     files = await world.run("2026-11-24 02:05")
     assert row(files, MONDAY, "unroutable") == (0, 0, {"not_active": 1, "released": 1})

@@ -1,4 +1,4 @@
-"""Verifying a day from its files alone: a good one passes, and whatever is changed is found."""
+"""Verifying a day from its files alone: a good day passes, and any change is found."""
 
 import json
 import subprocess
@@ -14,18 +14,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ops.export import verify_command
 from ops.verification import revisions, verify
 from shared.domain.recipients import Withheld
-from shared.export.manifest import Released
+from shared.export.day_manifest import Released
 from shared.export.signer import LocalKey
-from tests.export.samples import DAY, deleted, export_day, manifest, told, withheld
+from tests.export.samples import DAY, deleted, export_day, manifest, sent, withheld
 from tools.errors import CommandError
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 EELC, SHPR = "D0225/EELC-1.txt", "gas/SHPR-1.csv"
 
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A private key; the public one lies beside it."""
+    """A private key; the public key is next to it."""
     path = tmp_path_factory.mktemp("key") / "key.pem"
     made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -39,7 +39,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def folder(tmp_path: Path, key: Path) -> Path:
     """A released revision of a day."""
     plan, parts, files = export_day(
-        [told(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS)], [told(4, "SHPR"), deleted(5, "SHPR")]
+        [sent(1), deleted(2), withheld(3, Withheld.NO_LAWFUL_BASIS)], [sent(4, "SHPR"), deleted(5, "SHPR")]
     )
     content = manifest(plan, parts).text()
     files["manifest.json"] = content
@@ -113,9 +113,7 @@ def _cut(name: str) -> Callable[[Path], object]:
         pytest.param(_add("released"), ["released is not a release"], id="no release"),
     ],
 )
-def test_whatever_is_changed_is_found(
-    folder: Path, key: Path, change: Callable[[Path], None], found: list[str]
-) -> None:
+def test_any_change_is_found(folder: Path, key: Path, change: Callable[[Path], None], found: list[str]) -> None:
     change(folder)
     assert faults(folder, key) == found
 
@@ -189,7 +187,7 @@ def test_revisions_are_found_from_the_bucket_the_day_and_the_revision(folder: Pa
 
 
 def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process that knows of no service: nothing but the files."""
+    """The command line in a process without a service, with only the files."""
     environment = {"PATH": "/usr/bin:/bin"}
     return subprocess.run(
         (sys.executable, "-m", "ops", "export", *arguments),
@@ -201,7 +199,7 @@ def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_stands_alone_and_fails_on_any_fault(folder: Path, key: Path, tmp_path: Path) -> None:
+def test_the_command_needs_no_service_and_fails_on_any_fault(folder: Path, key: Path, tmp_path: Path) -> None:
     good = ops("verify", str(tmp_path), "--key", str(key.with_suffix(".pub")))
     assert (good.returncode, good.stderr) == (0, "")
     assert good.stdout == "ok     2026-11-23/r1: 2 files, 4 supply points, released, signature checked\n"

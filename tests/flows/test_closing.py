@@ -60,12 +60,12 @@ async def night(world: World, slot: str) -> int:
 async def test_an_account_ends_at_once_unless_its_last_day_is_to_come(
     world: World, closed_on: date, kind: ChangeKind, status: str
 ) -> None:
-    await world.tell(1)
+    await world.submit(1)
     assert (await announce(world, closed_on), (await state(world)).registration.status) == (kind, status)
 
 
 async def test_a_registration_stays_on_its_accounts_last_day_and_ends_after_it(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     await announce(world, WEDNESDAY)
     assert (await state(world)).registration.closes_on == WEDNESDAY
@@ -85,7 +85,7 @@ async def test_a_registration_stays_on_its_accounts_last_day_and_ends_after_it(w
 
 
 async def test_an_announcement_that_arrives_after_the_last_day_ends_the_account_at_once(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     announced = world.clock.now()
     world.at("2026-11-26 09:00")
     assert await announce(world, WEDNESDAY, announced) is ChangeKind.ENDED
@@ -115,7 +115,7 @@ async def test_a_migrated_record_undoes_a_closing_only_if_it_is_from_after_the_l
 
 
 async def test_the_newest_announcement_counts_in_either_order(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     now = world.clock.now() + timedelta(seconds=10)
     await announce(world, MONDAY + timedelta(days=9), now)
     assert await announce(world, WEDNESDAY, now - timedelta(seconds=5)) is ChangeKind.STALE
@@ -125,19 +125,19 @@ async def test_the_newest_announcement_counts_in_either_order(world: World) -> N
 
 
 async def test_a_change_of_something_else_keeps_the_last_day(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await announce(world, WEDNESDAY)
-    await world.tell(1, needs=[{"code": "08"}])
+    await world.submit(1, needs=[{"code": "08"}])
     assert (await state(world)).registration.closes_on == WEDNESDAY
     assert await night(world, "2026-11-26 00:15") == 1
 
 
 async def test_an_account_that_was_registered_again_after_its_last_day_stays(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await announce(world, WEDNESDAY)
     await world.withdraw(1)
     world.at("2026-11-27 09:00")
-    await world.tell(1)
+    await world.submit(1)
     assert (await state(world)).registration.closes_on is None
     assert await night(world, "2026-11-28 00:15") == 0
     assert (await state(world)).registration.status is Status.ACTIVE

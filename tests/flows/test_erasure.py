@@ -102,7 +102,7 @@ async def erasing(world: World) -> Erasing:
 
 
 async def test_erasing_again_covers_what_was_stated_since(world: World, erasing: Erasing) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await erasing.erase(1)
     world.at("2026-11-23 12:00")
     between = world.clock.now()
@@ -116,7 +116,7 @@ async def test_erasing_again_covers_what_was_stated_since(world: World, erasing:
 
 
 async def test_only_a_shell_is_left_and_the_network_is_told_to_delete(world: World, erasing: Erasing) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await erasing.quarantined("A-1", OLD)
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 10:00")
@@ -130,7 +130,7 @@ async def test_only_a_shell_is_left_and_the_network_is_told_to_delete(world: Wor
 
 
 async def test_a_state_in_a_file_that_is_not_released_is_erased_once_it_is(world: World, erasing: Erasing) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     world.at("2026-11-24 01:00")
 
     done = await erasing.erase(1)
@@ -148,10 +148,10 @@ async def test_a_state_in_a_file_that_is_not_released_is_erased_once_it_is(world
 
 
 async def test_erasing_on_the_day_of_the_last_set_waits_for_its_delete(world: World, erasing: Erasing) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
-    await world.tell(1, **named(f"{OLD} again"))
+    await world.submit(1, **named(f"{OLD} again"))
 
     await erasing.erase(1)
 
@@ -161,11 +161,11 @@ async def test_erasing_on_the_day_of_the_last_set_waits_for_its_delete(world: Wo
 
 
 async def test_a_registration_that_became_live_since_the_query_is_left_alone(world: World, erasing: Erasing) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await world.withdraw(1)
     world.at("2028-11-23 07:15")
     due = [one async for page in DueDates(world.documents).to_erase(date(2028, 11, 23)) for one in page]
-    await world.tell(1, **named(NEW))
+    await world.submit(1, **named(NEW))
 
     done = await erasing.erasure.erase_due(due[0], date(2028, 11, 23))
 
@@ -174,14 +174,14 @@ async def test_a_registration_that_became_live_since_the_query_is_left_alone(wor
     assert (live.registration.status, live.registration.primary_contact.name) == (Status.ACTIVE, NEW)
     assert await world.store.find(Mpan(mpan("10", 1))) == live
     with pytest.raises(SupplyPointHeld):
-        await world.tell(2, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
+        await world.submit(2, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
     assert await erasing.holding(OLD) == [], "what ended two years ago is erased all the same"
 
 
 async def test_a_registration_that_becomes_live_as_it_is_erased_is_not_overwritten(
     world: World, erasing: Erasing
 ) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await world.withdraw(1)
     world.at("2028-11-23 07:15")
     other = _another_process(world)
@@ -189,7 +189,7 @@ async def test_a_registration_that_becomes_live_as_it_is_erased_is_not_overwritt
 
     async def register_before_the_first_commit(number: int) -> None:
         if number == 2:
-            await other.tell(1, **named(NEW))
+            await other.submit(1, **named(NEW))
 
     calls.between = register_before_the_first_commit
     await erasing.erasure.erase_due(world._id(1), date(2028, 11, 23))
@@ -203,15 +203,15 @@ async def test_a_registration_that_becomes_live_as_it_is_erased_is_not_overwritt
 async def test_what_ended_before_an_account_was_registered_again_is_erased_when_its_retention_is_over(
     world: World, erasing: Erasing
 ) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await erasing.quarantined("A-1", OLD)
     await world.withdraw(1)
     world.at("2026-12-03 09:00")
-    await world.tell(1, **named(NEW))
+    await world.submit(1, **named(NEW))
     await erasing.quarantined("A-1", NEW)
 
     assert await erasing.run("2028-11-21 07:15") == []
-    await world.tell(1, **named(f"{NEW} again"))
+    await world.submit(1, **named(f"{NEW} again"))
     (done,) = await erasing.run("2028-11-22 07:15")
 
     assert (done.changes, done.messages) == (2, 1)
@@ -228,7 +228,7 @@ async def test_a_record_from_before_the_erasure_does_not_refill_the_shell(
     world: World, erasing: Erasing, ahead_seconds: int
 ) -> None:
     """Also where a fact that the register held was ahead of the clock, and the record lies between."""
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     told_at = world.clock.now()
     world.at("2026-11-23 15:00")
     await event(world, 1, Statement(status=Status.ENDED), world.clock.now() + timedelta(seconds=ahead_seconds))
@@ -247,7 +247,7 @@ async def test_a_record_from_before_the_erasure_does_not_refill_the_shell(
 async def test_what_came_late_about_an_erased_account_is_not_kept_and_its_repeat_is_dropped(
     world: World, erasing: Erasing
 ) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await erasing.erase(1)
     late = world.clock.now() - timedelta(days=1)
     await migrated(world, 1, account(1, **named(OLD)), late, OLD)
@@ -257,7 +257,7 @@ async def test_what_came_late_about_an_erased_account_is_not_kept_and_its_repeat
 
 
 async def test_a_record_from_after_the_erasure_registers_the_account_again(world: World, erasing: Erasing) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await erasing.erase(1)
     world.at("2026-11-23 15:00")
     await migrated(world, 1, account(1, **named(NEW)), world.clock.now())
@@ -272,11 +272,11 @@ async def test_a_record_from_after_the_erasure_registers_the_account_again(world
 async def test_a_last_day_that_was_announced_before_the_erasure_does_not_close_what_was_registered_since(
     world: World, erasing: Erasing
 ) -> None:
-    await world.tell(1)
+    await world.submit(1)
     announced_at = world.clock.now()
     world.at("2026-11-23 15:00")
     await erasing.erase(1)
-    await world.tell(1, **named(NEW))
+    await world.submit(1, **named(NEW))
 
     await event(world, 1, Statement(closes_on=date(2026, 12, 1)), announced_at)
 
@@ -284,7 +284,7 @@ async def test_a_last_day_that_was_announced_before_the_erasure_does_not_close_w
 
 
 async def test_erasing_again_keeps_the_day_and_finds_what_came_since(world: World, erasing: Erasing) -> None:
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     await erasing.erase(1)
     shell = await erasing.state(1)
     await erasing.run("2026-11-25 12:00")
@@ -307,7 +307,7 @@ async def test_an_account_that_the_register_does_not_know_gets_a_tombstone(world
     outcome = await migrated(world, 1, account(1, **named(OLD)), world.clock.now() - timedelta(minutes=1))
     assert outcome.change.erased
     assert await erasing.holding(OLD) == []
-    await world.tell(1, **named(NEW))
+    await world.submit(1, **named(NEW))
     assert (await erasing.state(1)).registration.version == 1
 
     assert await erasing.erasure.erase_unknown(world._id(1)) is None
@@ -316,7 +316,7 @@ async def test_an_account_that_the_register_does_not_know_gets_a_tombstone(world
 
 async def test_a_receipt_that_races_an_erasure_is_swept_on_the_next_day(world: World, erasing: Erasing) -> None:
     """A late record was decided on before the erasure, and stored after it, with the state as it was."""
-    await world.tell(1, **named(OLD))
+    await world.submit(1, **named(OLD))
     other = _another_process(world)
     calls = Calls(other.documents)
     reached, erased = asyncio.Event(), asyncio.Event()
@@ -354,7 +354,7 @@ async def test_what_was_told_is_found_after_the_tables_have_changed(
     world: World, erasing: Erasing, tables: Tables, now: str
 ) -> None:
     tables("recipients.csv", lambda text: text + partner("02 08"))
-    await world.tell(1, **named(OLD, needs=[{"code": "02"}, {"code": "08"}]))
+    await world.submit(1, **named(OLD, needs=[{"code": "02"}, {"code": "08"}]))
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 10:00")
     tables("recipients.csv", lambda text: text.replace(partner("02 08"), now))
@@ -369,13 +369,13 @@ async def test_what_was_told_is_found_after_the_tables_have_changed(
 async def test_deletes_stay_so_that_they_can_be_sent_again(world: World, erasing: Erasing) -> None:
     """A's own, and the next occupant's of the same home."""
     home = {"supply_points": {"mpans": [mpan("10", 50)], "mprns": []}}
-    await world.tell(1, **home, **named(OLD))
+    await world.submit(1, **home, **named(OLD))
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 10:00")
     await world.withdraw(1)
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 10:00")
-    await world.tell(2, **home, **named(NEW))
+    await world.submit(2, **home, **named(NEW))
     await world.run("2026-11-26 02:05")
     world.at("2026-11-26 10:00")
     await world.withdraw(2)
@@ -394,12 +394,12 @@ async def test_deletes_stay_so_that_they_can_be_sent_again(world: World, erasing
 async def test_an_access_request_has_what_is_about_the_account_and_nothing_else(world: World, erasing: Erasing) -> None:
     """The next occupant of the home, and an account whose number begins with the other's, are other people."""
     home = {"supply_points": {"mpans": [mpan("10", 50)], "mprns": []}}
-    await world.tell(1, **home, **named(OLD))
+    await world.submit(1, **home, **named(OLD))
     await erasing.quarantined("A-1", OLD)
     world.at("2026-11-24 10:00")
     await world.withdraw(1)
     world.at("2026-11-25 10:00")
-    await world.tell(10, **home, **named(NEW))
+    await world.submit(10, **home, **named(NEW))
     await erasing.quarantined("A-10", NEW)
     await erasing.quarantined("A-10", f"{NEW} of mpan {mpan('10', 50)} once of A-1")
     await world.withdraw(10)
@@ -417,7 +417,7 @@ async def test_an_access_request_has_what_is_about_the_account_and_nothing_else(
 
 
 async def test_a_message_that_names_two_accounts_is_left_to_a_person(world: World, erasing: Erasing) -> None:
-    await world.tell(1)
+    await world.submit(1)
     message = {"source": "//old", "id": "x", "subject": "A-1", "data": {"account_id": "B-2", "name": NEW}}
     content = json.dumps(message).encode()
     delivery = Delivery("a-topic", "a-subscription", "1", datetime(2026, 11, 23, tzinfo=UTC), {}, content, 1)
@@ -455,7 +455,7 @@ async def test_an_erasure_that_is_cut_off_anywhere_is_finished_by_the_next_run(w
 
 
 async def _registered_again(world: World, number: int) -> None:
-    await world.tell(number, **named(_name(NEW, number)))
+    await world.submit(number, **named(_name(NEW, number)))
 
 
 async def _record_of_before(world: World, number: int) -> None:
@@ -516,13 +516,13 @@ async def _told_on_two_days(world: World, erasing: Erasing, numbers: Iterable[in
     """Accounts that were told on a day that is released and on one that is not, with a message in quarantine."""
 
     async def told(number: int) -> None:
-        await world.tell(number, **named(_name(OLD, number)))
+        await world.submit(number, **named(_name(OLD, number)))
         await erasing.quarantined(f"A-{number}", _name(OLD, number))
 
     await asyncio.gather(*map(told, numbers))
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 10:00")
-    again = (world.tell(number, **named(f"{_name(OLD, number)} again")) for number in numbers)
+    again = (world.submit(number, **named(f"{_name(OLD, number)} again")) for number in numbers)
     await asyncio.gather(*again)
     world.at("2026-11-25 01:00")
 

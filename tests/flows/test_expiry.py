@@ -22,9 +22,10 @@ from shared.store.commits import CommitUnanswered
 from shared.store.documents import Documents, Key
 from shared.store.due_dates import DueDate, DueDates
 from tests.support.register_world import World, london
-from tools.local.layout import FUNCTIONS, ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.log_lines import entries, faults
 from tools.local.processes import LOOPBACK, Child, free_ports
+from tools.places import FUNCTIONS, ROOT
 
 NOTHING = {
     "needs": 0,
@@ -79,21 +80,21 @@ async def changes(world: World) -> list[Change]:
     ],
 )
 async def test_days_are_londons(world: World, slot: str, left: list[list[str]]) -> None:
-    await world.tell(1, needs=ends("2027-03-28"))
-    await world.tell(2, needs=ends("2027-10-31"))
+    await world.submit(1, needs=ends("2027-03-28"))
+    await world.submit(2, needs=ends("2027-10-31"))
     await run(world, slot)
     assert await codes(world, 1, 2) == left
 
 
 async def test_a_run_does_everything_that_is_due_counts_it_and_leaves_the_rest(world: World) -> None:
-    await world.tell(1, needs=[*ends("2026-12-06"), {"code": "08"}])
-    await world.tell(2, needs=ends("2026-12-06", "2026-12-05"))
-    await world.tell(3, needs=ends("2026-12-07"))
-    await world.tell(4, needs=ends("2027-01-06"))
-    await world.tell(5, needs=ends("2027-01-07"))
-    await world.tell(6, needs=[], status="pending")
-    await world.tell(7)
-    await world.tell(8, needs=ends("2026-12-01"))
+    await world.submit(1, needs=[*ends("2026-12-06"), {"code": "08"}])
+    await world.submit(2, needs=ends("2026-12-06", "2026-12-05"))
+    await world.submit(3, needs=ends("2026-12-07"))
+    await world.submit(4, needs=ends("2027-01-06"))
+    await world.submit(5, needs=ends("2027-01-07"))
+    await world.submit(6, needs=[], status="pending")
+    await world.submit(7)
+    await world.submit(8, needs=ends("2026-12-01"))
     await world.withdraw(8)
     assert await run(world, "2026-12-07 00:15") == {
         **NOTHING,
@@ -119,15 +120,15 @@ async def test_a_run_does_everything_that_is_due_counts_it_and_leaves_the_rest(w
 async def test_the_oldest_are_first_whatever_their_ids(world: World) -> None:
     days = [date(2026, 11, 24) + timedelta(days=number * 7 % 20) for number in range(20)]
     for number, day in enumerate(days):
-        await world.tell(number, needs=ends(day.isoformat()))
+        await world.submit(number, needs=ends(day.isoformat()))
     pages = [page async for page in DueDates(world.documents).pages(DueDate.NEED_ENDS, date(2026, 12, 10))]
     by_id = {world.store.registration_id(world.account_id(number)): day for number, day in enumerate(days)}
     assert [by_id[one] for page in pages for one in page] == sorted(day for day in days if day <= date(2026, 12, 10))
 
 
 async def test_the_last_need_that_ends_is_a_delete_in_that_days_file(world: World) -> None:
-    await world.tell(1, needs=ends("2026-11-24"))
-    await world.tell(2, needs=[*ends("2026-11-24"), {"code": "08"}])
+    await world.submit(1, needs=ends("2026-11-24"))
+    await world.submit(2, needs=[*ends("2026-11-24"), {"code": "08"}])
     await run(world, "2026-11-24 00:15")
     await run(world, "2026-11-25 00:15")
     files = await world.run("2026-11-26 02:05")
@@ -140,7 +141,7 @@ async def test_the_last_need_that_ends_is_a_delete_in_that_days_file(world: Worl
 
 async def test_runs_of_one_slot_at_once_write_each_change_once(world: World) -> None:
     for number in range(20):
-        await world.tell(number, needs=ends("2026-11-24"))
+        await world.submit(number, needs=ends("2026-11-24"))
     world.at("2026-11-25 00:15")
     done = await asyncio.gather(*(run(world, "2026-11-25 00:15") for _ in range(3)))
     assert sum(each["needs"] for each in done) == 20
@@ -154,11 +155,11 @@ async def test_an_amendment_that_comes_between_counts(world: World) -> None:
         async def commit(self, writes: Any) -> Any:
             if not overtaken:
                 overtaken.append(True)
-                await world.tell(1, needs=ends("2027-06-30"))
+                await world.submit(1, needs=ends("2027-06-30"))
             return await super().commit(writes)
 
     overtaken: list[bool] = []
-    await world.tell(1, needs=ends("2026-11-24"))
+    await world.submit(1, needs=ends("2026-11-24"))
     world.at("2026-11-25 00:15")
     documents = Overtaken(world.name, "(default)", world.clock)
     assert await run(world, "2026-11-25 00:15", documents) == NOTHING
@@ -166,7 +167,7 @@ async def test_an_amendment_that_comes_between_counts(world: World) -> None:
 
 
 async def test_a_slot_whose_day_has_not_begun_changes_nothing(world: World) -> None:
-    await world.tell(1, needs=ends("2026-11-23"))
+    await world.submit(1, needs=ends("2026-11-23"))
     world.at("2026-11-23 23:59")
     with pytest.raises(ClockOutOfStep):
         await Expiry(world.service).advance(london("2026-11-24 00:15"))
@@ -176,8 +177,8 @@ async def test_a_slot_whose_day_has_not_begun_changes_nothing(world: World) -> N
 async def test_what_is_wrong_with_one_registration_stops_nobody_else(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    await world.tell(1, needs=ends("2026-11-24"))
-    await world.tell(2, needs=ends("2026-11-25"))
+    await world.submit(1, needs=ends("2026-11-24"))
+    await world.submit(2, needs=ends("2026-11-25"))
     broken = world.store.registration_id(world.account_id(1))
     stored = await world.documents.get(Key("registrations", broken))
     assert stored is not None
@@ -195,7 +196,7 @@ async def test_what_is_wrong_with_one_registration_stops_nobody_else(
 async def test_a_run_that_takes_too_long_stops_and_the_next_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.tell(1, needs=ends("2026-11-24"))
+    await world.submit(1, needs=ends("2026-11-24"))
     monkeypatch.setattr(expiry, "STOPS_AFTER_SECONDS", 0.0)
     with pytest.raises(Unavailable):
         await run(world, "2026-11-25 00:15")
@@ -209,7 +210,7 @@ async def test_a_database_that_does_not_answer_ends_the_run(world: World) -> Non
         async def commit(self, _writes: Any) -> Any:
             raise CommitUnanswered
 
-    await world.tell(1, needs=ends("2026-11-24"))
+    await world.submit(1, needs=ends("2026-11-24"))
     with pytest.raises(Unavailable):
         await run(world, "2026-11-25 00:15", Silent(world.name, "(default)", world.clock))
     assert (await run(world, "2026-11-25 00:15"))["needs"] == 1
@@ -264,7 +265,7 @@ async def test_a_run_killed_half_way_is_finished_by_the_next_and_a_third_has_not
     world: World, serve: Serve, tmp_path: Path
 ) -> None:
     numbers = range(80)
-    await asyncio.gather(*(world.tell(number, needs=ends("2026-11-24")) for number in numbers))
+    await asyncio.gather(*(world.submit(number, needs=ends("2026-11-24")) for number in numbers))
     world.at("2026-11-25 00:15")
     first = serve(world)
     running = asyncio.create_task(call(first, "2026-11-25 00:15"))

@@ -10,10 +10,10 @@ from tests.support.register_world import World, london
 
 
 async def test_a_change_after_the_last_day_and_before_the_calendars_run_keeps_the_last_day(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await event(world, 1, Statement(closes_on=date(2026, 11, 24)), world.clock.now())
     world.at("2026-11-25 00:05")
-    await world.tell(1, needs=[{"code": "08"}])
+    await world.submit(1, needs=[{"code": "08"}])
 
     slot = london("2026-11-25 00:15")
     world.at("2026-11-25 00:15")

@@ -1,4 +1,4 @@
-"""Telling networks again: the current state of what a released day spoke of goes into today's files."""
+"""Sending data again: the current state of the supply points of a released day goes into today's files."""
 
 import asyncio
 import re
@@ -15,40 +15,41 @@ from ops.export import resend as export_resend
 from shared.domain.changes import ChangeKind
 from tests.support.register_world import World
 from tools.errors import CommandError
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.sample import mpan
+from tools.places import ROOT
 
 SUNDAY, MONDAY, TUESDAY = date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24)
 
 
 @pytest.fixture
 async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - they run first
-    """Sunday is released: five people told. Monday is released: one deleted, one changed."""
+    """Sunday is released with five people. Monday is released with one deleted, one changed."""
     world = World(tmp_path, first_day=SUNDAY)
     for number in (1, 2, 3, 4):
-        await world.tell(number)
-    await world.tell(5, supply_points={"mpans": [mpan("22", 5)], "mprns": []})
+        await world.submit(number)
+    await world.submit(5, supply_points={"mpans": [mpan("22", 5)], "mprns": []})
     await world.run("2026-11-23 02:05")
     world.at("2026-11-23 09:00")
     await world.withdraw(1)
-    await world.tell(2, needs=[{"code": "08"}])
+    await world.submit(2, needs=[{"code": "08"}])
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 09:00")
     return world
 
 
-def told(files: dict[str, bytes], day: str) -> dict[str, str]:
+def sent(files: dict[str, bytes], day: str) -> dict[str, str]:
     """J2210 by MPAN of a day's files."""
     texts = [text.decode() for name, text in files.items() if name.startswith(day) and name.endswith(".txt")]
     lines = [line for text in texts for line in text.splitlines()]
     return {line.split("|")[1]: line.split("|")[-2] for line in lines if line.startswith("510|")}
 
 
-async def test_what_a_day_spoke_of_is_told_again_as_it_is_now(world: World) -> None:
+async def test_the_supply_points_of_a_day_are_sent_again_in_their_current_state(world: World) -> None:
     before = world.at_networks()
     assert await world.resend().day(SUNDAY, ["EELC"]) == 4
     files = await world.run("2026-11-25 02:05")
-    assert told(files, "2026-11-24") == {
+    assert sent(files, "2026-11-24") == {
         mpan("10", 1): "T",
         mpan("10", 2): "F",
         mpan("10", 3): "F",
@@ -80,22 +81,22 @@ async def test_a_delete_of_a_supply_point_that_is_still_held_is_sent_again(
     world: World, change: dict[str, Any], *, later: bool
 ) -> None:
     """The network keeps health data without a basis if the day's file was lost there."""
-    await world.tell(3, **change)
+    await world.submit(3, **change)
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 09:00")
     if later:
-        await world.tell(3, **change, primary_contact={"name": "Person 3", "phones": ["07700900124"]})
+        await world.submit(3, **change, primary_contact={"name": "Person 3", "phones": ["07700900124"]})
         await world.run("2026-11-26 02:05")
         world.at("2026-11-26 09:00")
     assert await world.resend().day(TUESDAY, ["EELC"]) == 1
     assert await world.resend().day(TUESDAY, ["EELC"]) == 0
     await world.run("2026-11-27 02:05")
     today = "2026-11-26" if later else "2026-11-25"
-    assert told(world.files(today), today) == {mpan("10", 3): "T"}
+    assert sent(world.files(today), today) == {mpan("10", 3): "T"}
 
 
 async def test_a_delete_is_sent_again_after_the_supply_point_was_released(world: World) -> None:
-    await world.tell(3, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
+    await world.submit(3, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 09:00")
     await world.withdraw(3)
@@ -103,68 +104,68 @@ async def test_a_delete_is_sent_again_after_the_supply_point_was_released(world:
     world.at("2026-11-26 09:00")
     assert await world.resend().day(TUESDAY, ["EELC"]) == 1
     files = await world.run("2026-11-27 02:05")
-    assert told(files, "2026-11-26") == {mpan("10", 3): "T"}
+    assert sent(files, "2026-11-26") == {mpan("10", 3): "T"}
 
 
 async def test_a_set_after_the_delete_is_what_is_sent_again(world: World) -> None:
-    await world.tell(3, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
+    await world.submit(3, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 09:00")
-    await world.tell(3)
+    await world.submit(3)
     await world.run("2026-11-26 02:05")
     world.at("2026-11-26 09:00")
     assert await world.resend().day(TUESDAY, ["EELC"]) == 1
     files = await world.run("2026-11-27 02:05")
-    assert told(files, "2026-11-26") == {mpan("10", 3): "F"}
+    assert sent(files, "2026-11-26") == {mpan("10", 3): "F"}
 
 
 async def test_two_deletes_of_one_registration_are_both_sent_again(world: World) -> None:
     """They are at two networks, by two commands on the same day."""
     homes = {"mpans": [mpan("10", 8), mpan("22", 8)], "mprns": []}
-    await world.tell(8, supply_points=homes)
+    await world.submit(8, supply_points=homes)
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 09:00")
     none = {"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"}
-    await world.tell(8, supply_points=homes, sharing=none)
+    await world.submit(8, supply_points=homes, sharing=none)
     await world.run("2026-11-26 02:05")
     world.at("2026-11-26 09:00")
     wednesday = TUESDAY + timedelta(days=1)
     assert [await world.resend().day(wednesday, [name]) for name in ("EELC", "SWEB", "EELC")] == [1, 1, 0]
     files = await world.run("2026-11-27 02:05")
-    assert told(files, "2026-11-26") == {mpan("10", 8): "T", mpan("22", 8): "T"}
+    assert sent(files, "2026-11-26") == {mpan("10", 8): "T", mpan("22", 8): "T"}
 
 
-async def test_a_network_that_never_heard_is_not_told_to_delete(world: World) -> None:
-    await world.tell(6)
+async def test_a_network_that_never_got_data_is_not_asked_to_delete_it(world: World) -> None:
+    await world.submit(6)
     await world.withdraw(6)
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 09:00")
     assert await world.resend().day(TUESDAY, ["EELC"]) == 0
     files = await world.run("2026-11-26 02:05")
-    assert told(files, "2026-11-25") == {}
+    assert sent(files, "2026-11-25") == {}
 
 
-async def test_who_has_taken_a_released_supply_point_over_is_told_of_instead(world: World) -> None:
-    await world.tell(7, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
+async def test_the_new_holder_of_a_released_supply_point_is_sent_instead(world: World) -> None:
+    await world.submit(7, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
     await world.run("2026-11-25 02:05")
     world.at("2026-11-25 09:00")
     assert await world.resend().day(MONDAY, ["EELC"]) == 2
     files = await world.run("2026-11-26 02:05")
-    assert told(files, "2026-11-25") == {mpan("10", 1): "F", mpan("10", 2): "F"}
+    assert sent(files, "2026-11-25") == {mpan("10", 1): "F", mpan("10", 2): "F"}
     assert world.at_networks()["EELC", mpan("10", 1)] == ("Person 7", ("02",))
 
 
-async def test_a_delete_that_was_told_again_is_followed_by_a_new_holder_the_same_day(world: World) -> None:
+async def test_a_delete_that_was_sent_again_is_followed_by_a_new_holder_the_same_day(world: World) -> None:
     await world.resend().day(MONDAY, ["EELC"])
-    await world.tell(7, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
+    await world.submit(7, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
     files = await world.run("2026-11-25 02:05")
-    assert told(files, "2026-11-24")[mpan("10", 1)] == "F"
+    assert sent(files, "2026-11-24")[mpan("10", 1)] == "F"
 
 
-async def test_everyone_is_told_of_by_one_command_and_the_log_says_so(world: World) -> None:
+async def test_one_command_sends_everyone_and_the_log_says_so(world: World) -> None:
     assert await world.resend().everyone() == 4
     files = await world.run("2026-11-25 02:05")
-    assert set(told(files, "2026-11-24")) == {*(mpan("10", number) for number in (2, 3, 4)), mpan("22", 5)}
+    assert set(sent(files, "2026-11-24")) == {*(mpan("10", number) for number in (2, 3, 4)), mpan("22", 5)}
     changes, _ = await world.store.history(world.store.registration_id(world.account_id(3)), after=None, limit=10)
     assert [(change.kind, change.version, change.origin.actor) for change in changes] == [
         (ChangeKind.REGISTERED, 1, "test"),
@@ -186,7 +187,7 @@ async def ops(world: World, *arguments: str) -> tuple[int | None, str]:
     return child.returncode, "\n".join(lines)
 
 
-async def test_the_commands_show_decide_and_tell_again(world: World) -> None:
+async def test_the_commands_show_decide_and_resend(world: World) -> None:
     world.use(world.bucket, hold_deletes=1)
     for number in (2, 3, 4):
         await world.withdraw(number)
@@ -212,7 +213,7 @@ async def test_the_commands_show_decide_and_tell_again(world: World) -> None:
     assert TUESDAY in await world.released()
     assert await ops(world, "release", "2026-11-24", "--reason", "again") == (
         1,
-        "error: 2026-11-24 is not held: see `ops export status`",
+        "error: 2026-11-24 is not held: see `psr export status`",
     )
     assert await ops(world, "resend", "2026-11-22", "--recipient", "EELC") == (0, "4 put into today's files.")
 

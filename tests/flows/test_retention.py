@@ -31,7 +31,7 @@ def kept_from(world: World, days: int = 0) -> str:
 
 
 async def test_late_facts_about_an_ended_registration_do_not_postpone_its_erasure(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     assert await erase_due(world) is None
     await world.withdraw(1)
     assert ((await state(world)).ended_on, await erase_due(world)) == (FIRST_DAY, kept_from(world))
@@ -47,11 +47,11 @@ async def test_late_facts_about_an_ended_registration_do_not_postpone_its_erasur
 async def test_an_account_that_is_registered_again_keeps_the_day_on_which_its_former_data_is_erased(
     world: World,
 ) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.withdraw(1)
 
     world.at("2026-12-03 09:00")
-    await world.tell(1)
+    await world.submit(1)
 
     live = await state(world)
     assert (live.ended_on, live.former) == (None, [FormerPeriod(ended_on=FIRST_DAY, version=2)])
@@ -65,7 +65,7 @@ async def test_an_account_that_is_registered_again_keeps_the_day_on_which_its_fo
 
 
 async def test_a_message_that_makes_an_account_live_again_keeps_the_former_period(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.withdraw(1)
     world.at("2026-12-03 09:00")
     await migrated(world, 1, account(1), world.clock.now())

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from shared.runtime.manifest import read_manifests
 from tools.local.front_door import FrontDoor
-from tools.local.layout import FUNCTIONS
+from tools.places import FUNCTIONS
 
 ANSWER = (
     b'HTTP/1.1 201 Created\r\nETag: "1"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Hop: 1\r\n'

@@ -1,4 +1,4 @@
-"""`ops local run` as people run it: what stops it, what it leaves, and how it says that it cannot start."""
+"""`psr local run` as people run it: what stops it, what it leaves, and how it says that it cannot start."""
 
 import fcntl
 import json
@@ -21,8 +21,9 @@ from shared.runtime.manifest import read_manifests
 from tests.local.pids import all_gone, group_gone
 from tests.support.servers import file_handler, serving
 from tools.local.emulators import find_jar, firestore_command, read_sources
-from tools.local.layout import FUNCTIONS, ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.processes import Child, answers, free_ports, reports
+from tools.places import FUNCTIONS, ROOT
 
 Run = Callable[..., subprocess.Popen[str]]
 
@@ -31,7 +32,7 @@ FUNCTION_NAMES = set(read_manifests(FUNCTIONS))
 
 @pytest.fixture
 def run(tmp_path: Path, emulators: Layout) -> Iterator[Run]:
-    """Starts `ops local run` in a folder of its own, on the session's emulators; as a background job of a shell would
+    """Starts `psr local run` in a folder of its own, on the session's emulators; as a background job of a shell would
     start, with SIGINT ignored.
     """
     started: list[subprocess.Popen[str]] = []

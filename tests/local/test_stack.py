@@ -10,8 +10,9 @@ from rich.console import Console
 
 from shared.runtime.manifest import read_manifests
 from tools.errors import CommandError
-from tools.local.layout import FUNCTIONS, Layout, new_layout
+from tools.local.layout import Layout, new_layout
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 
 @pytest.mark.parametrize("name", read_manifests(FUNCTIONS))

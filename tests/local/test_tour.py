@@ -17,9 +17,9 @@ import pytest
 
 from shared.domain.supply_points import distributors
 from shared.runtime.manifest import read_manifests
-from tools.local.layout import FUNCTIONS, ROOT
 from tools.local.log_lines import faults_in, lines
 from tools.local.sample import registration, sample
+from tools.places import FUNCTIONS, ROOT
 
 WORKING = {"consume_migration", "register", "lookup", "export_daily", "export_recipient"}
 

@@ -1,4 +1,4 @@
-"""What each of the account system's events does to the registration, its supply points and its networks."""
+"""The effects of the account system's events on the registration, its supply points and its networks."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ class Customer(NamedTuple):
     other: str
     push: Push
 
-    def tell(self, kind: str, data: dict[str, Any], minutes: int = 1, event_id: str = "1") -> None:
+    def publish(self, kind: str, data: dict[str, Any], minutes: int = 1, event_id: str = "1") -> None:
         at = AT + timedelta(minutes=minutes)
         message = event(kind, self.name, at, SOURCE, f"{self.name}-{event_id}", data)
         assert self.push("consume_account_events", message) == 204
@@ -61,7 +61,7 @@ class Customer(NamedTuple):
         return [change.kind.value for change in changes]
 
     async def send(self, stack: Stack) -> list[str]:
-        """What today's file says of each of the three supply points; `-` for nothing at all."""
+        """The action in today's file for each of the three supply points; `-` for none."""
         day = london_day(stack.clock.now())
         said = []
         for mpan in (*self.mpans, self.other):
@@ -76,15 +76,15 @@ class Customer(NamedTuple):
 def moved_in(push: Push) -> Customer:
     name = f"E-{next(_numbers)}"
     mpans = [new_mpan(), new_mpan()]
-    told = event("customer.migrated", name, AT, SOURCE, f"{name}-0", customer(name, mpans, ["02"]))
-    assert push("consume_migration", told) == 204
+    migrated = event("customer.migrated", name, AT, SOURCE, f"{name}-0", customer(name, mpans, ["02"]))
+    assert push("consume_migration", migrated) == 204
     return Customer(name, mpans, new_mpan(), push)
 
 
-async def test_an_account_that_is_closed_ends_and_its_networks_are_told(moved_in: Customer, stack: Stack) -> None:
+async def test_an_account_that_is_closed_ends_and_its_networks_are_notified(moved_in: Customer, stack: Stack) -> None:
     assert await moved_in.send(stack) == ["set", "set", "-"]
 
-    moved_in.tell("account.closed", {"closed_on": "2026-10-01"})
+    moved_in.publish("account.closed", {"closed_on": "2026-10-01"})
 
     registration = (await moved_in.state()).registration
     assert (registration.status, registration.version, registration.assigned()) == ("ended", 2, {})
@@ -100,7 +100,7 @@ async def test_a_move_releases_the_old_home_takes_the_new_one_and_asks_for_a_rev
     sharing = {"basis": "explicit_consent", "recorded_on": "2026-10-01", "evidence": "move form"}
     data = {"supply_points": {"mpans": [moved_in.other]}, "premises": new_home, "sharing": sharing}
 
-    moved_in.tell("account.moved_home", data)
+    moved_in.publish("account.moved_home", data)
 
     registration = (await moved_in.state()).registration
     assert registration.status == "active"
@@ -116,7 +116,7 @@ async def test_a_move_without_confirmed_sharing_shares_nothing_with_the_new_netw
 ) -> None:
     new_home = {"address_lines": ["2 New Street"], "postcode": "M1 1AE"}
 
-    moved_in.tell("account.moved_home", {"supply_points": {"mpans": [moved_in.other]}, "premises": new_home})
+    moved_in.publish("account.moved_home", {"supply_points": {"mpans": [moved_in.other]}, "premises": new_home})
 
     registration = (await moved_in.state()).registration
     assert (registration.status, registration.sharing.basis) == ("active", "none")
@@ -140,25 +140,25 @@ async def test_an_event_of_the_year_1_is_kept_for_a_person(moved_in: Customer) -
 async def test_customers_who_swap_homes_both_get_the_others(moved_in: Customer, push: Push, stack: Stack) -> None:
     """Each holds what the other takes: the first move releases its home, and takes the other's when it is replayed."""
     other = Customer(f"E-{next(_numbers)}", [new_mpan()], "", push)
-    told = event(
+    migrated = event(
         "customer.migrated", other.name, AT, SOURCE, f"{other.name}-0", customer(other.name, other.mpans, ["02"])
     )
-    assert push("consume_migration", told) == 204
+    assert push("consume_migration", migrated) == 204
     theirs, ours = {"mpans": other.mpans}, {"mpans": moved_in.mpans[:1]}
     sharing = {"basis": "explicit_consent", "recorded_on": "2026-10-01", "evidence": "move form"}
     home = {"premises": {"address_lines": ["2 New Street"], "postcode": "BS1 4DJ"}, "sharing": sharing}
 
-    moved_in.tell("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
+    moved_in.publish("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
     between = (await moved_in.state()).registration
     assert (between.assigned(), between.premises.address_lines) == ({}, ["2 New Street"])
     assert [notice.code for notice in between.warnings] == ["supply_point_waiting"]
     assert await moved_in.send(stack) == ["nothing", "nothing", "-"]
 
-    other.tell("account.moved_home", {"supply_points": ours, **home}, minutes=2)
+    other.publish("account.moved_home", {"supply_points": ours, **home}, minutes=2)
     assert await other.holds() == []
     assert list((await other.state()).registration.assigned()) == [f"mpan:{moved_in.mpans[0]}"]
 
-    moved_in.tell("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
+    moved_in.publish("account.moved_home", {"supply_points": theirs, **home}, minutes=1)
     after = (await moved_in.state()).registration
     assert (list(after.assigned()), after.warnings) == ([f"mpan:{other.mpans[0]}"], [])
     kinds = await moved_in.changes()
@@ -166,14 +166,14 @@ async def test_customers_who_swap_homes_both_get_the_others(moved_in: Customer, 
 
 
 async def test_supply_gained_is_one_more_supply_point(moved_in: Customer, stack: Stack) -> None:
-    moved_in.tell("account.supply_gained", {"supply_points": {"mpans": [moved_in.other]}})
+    moved_in.publish("account.supply_gained", {"supply_points": {"mpans": [moved_in.other]}})
 
     assert await moved_in.holds() == [*moved_in.mpans, moved_in.other]
     assert await moved_in.send(stack) == ["set", "set", "set"]
 
 
 async def test_supply_lost_ends_the_claim_and_sends_nothing(moved_in: Customer, stack: Stack) -> None:
-    moved_in.tell("account.supply_lost", {"supply_points": {"mpans": [moved_in.mpans[0]]}})
+    moved_in.publish("account.supply_lost", {"supply_points": {"mpans": [moved_in.mpans[0]]}})
 
     state = await moved_in.state()
     assert state.registration.status == "active"
@@ -185,7 +185,7 @@ async def test_supply_lost_ends_the_claim_and_sends_nothing(moved_in: Customer, 
 async def test_after_a_death_the_registration_ends_unless_others_live_there(
     continues: Any, status: str, moved_in: Customer, stack: Stack
 ) -> None:
-    moved_in.tell("customer.deceased", {"account_continues": continues})
+    moved_in.publish("customer.deceased", {"account_continues": continues})
 
     registration = (await moved_in.state()).registration
     assert registration.status == status
@@ -193,7 +193,7 @@ async def test_after_a_death_the_registration_ends_unless_others_live_there(
 
 
 async def test_an_older_event_loses_and_leaves_a_receipt(moved_in: Customer) -> None:
-    moved_in.tell("account.closed", {"closed_on": "2026-09-30"}, minutes=-1)
+    moved_in.publish("account.closed", {"closed_on": "2026-09-30"}, minutes=-1)
 
     state = await moved_in.state()
     assert (state.registration.status, state.registration.version) == ("active", 1)

@@ -13,7 +13,7 @@ from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.support.events import new_mpan
 from tests.support.push import Push
-from tools.local.layout import ROOT
+from tools.places import ROOT
 from tools.synthetic import consumer_of
 
 EVENTS = ROOT / "docs" / "events"
@@ -58,10 +58,10 @@ async def test_the_consumers_take_every_example_in_turn(push: Push) -> None:
 
     order = ["customer.migrated", "account.supply_gained", "account.supply_lost", "account.moved_home"]
     for name in [*order, "customer.deceased", "account.closed"]:
-        told = own(example(f"uk.psr.{name}.v1"))
+        message = own(example(f"uk.psr.{name}.v1"))
         if name != "customer.migrated":
-            told["time"] = f"2026-10-02T09:00:{len(mpans):02}Z"
-        assert push(consumer_of(told), told) == 204
+            message["time"] = f"2026-10-02T09:00:{len(mpans):02}Z"
+        assert push(consumer_of(message), message) == 204
     state = await service().part(Registrations).get(service().part(Registrations).registration_id(AccountId(account)))
     assert state is not None
     registration = state.registration

@@ -27,7 +27,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Account(NamedTuple):
-    """What happened to an account, in its true order, and how it must end."""
+    """The events of an account, in their true order, and its expected end."""
 
     messages: list[dict[str, Any]]
     status: str
@@ -36,7 +36,7 @@ class Account(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Messages by topic in the order of publishing, and what must come of them."""
+    """Messages by topic in the order of publishing, and their expected outcomes."""
 
     name: str
     messages: list[tuple[str, bytes]]
@@ -50,8 +50,8 @@ def account(number: int, source: str, chance: random.Random) -> Account:
     """A migrated customer; some migrated again later, some closed, gaining or losing a supply point."""
     name, mpans = f"{source[2:]}-{number}", [new_mpan()]
     at = BEGIN + number * _MINUTE
-    told = customer(name, list(mpans), ["02"], "Name 1")
-    messages = [event("customer.migrated", name, at, source, f"{number}-1", told)]
+    data = customer(name, list(mpans), ["02"], "Name 1")
+    messages = [event("customer.migrated", name, at, source, f"{number}-1", data)]
     final, status = "Name 1", "active"
     for step in range(2, 2 + chance.randrange(3)):
         at += timedelta(seconds=1)
@@ -77,18 +77,18 @@ def account(number: int, source: str, chance: random.Random) -> Account:
 def poison(number: int, source: str) -> bytes:
     """A message that can never be applied, in one of eight ways."""
     name = f"{source[2:]}-P-{number}"
-    told = customer(name, [new_mpan()], ["02"])
-    right = event("customer.migrated", name, BEGIN, source, f"poison-{number}", told)
-    wrong_mpan = told | {"supply_points": {"mpans": [told["supply_points"]["mpans"][0][:-1] + "x"]}}
+    data = customer(name, [new_mpan()], ["02"])
+    right = event("customer.migrated", name, BEGIN, source, f"poison-{number}", data)
+    wrong_mpan = data | {"supply_points": {"mpans": [data["supply_points"]["mpans"][0][:-1] + "x"]}}
     return (
         b"{not JSON",
         b"[" * 10_000,
         json.dumps(right | {"type": "uk.psr.customer.merged.v1"}).encode(),
         json.dumps(right | {"data": wrong_mpan}).encode(),
-        json.dumps(right | {"data": told | {"needs": [{"code": "10"}]}}).encode(),
-        json.dumps(right | {"data": told | {"colour": "blue"}}).encode(),
+        json.dumps(right | {"data": data | {"needs": [{"code": "10"}]}}).encode(),
+        json.dumps(right | {"data": data | {"colour": "blue"}}).encode(),
         json.dumps(right | {"subject": "somebody-else"}).encode(),
-        json.dumps(right | {"data": told | {"needs": [{"code": "33"}]}}).encode(),
+        json.dumps(right | {"data": data | {"needs": [{"code": "33"}]}}).encode(),
     )[number % 8]
 
 

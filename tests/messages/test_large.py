@@ -81,7 +81,7 @@ UNRULY: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", UNRULY.values(), ids=UNRULY)
-async def test_what_is_large_in_other_ways_is_kept_too(changes: dict[str, Any], push: Push) -> None:
+async def test_a_message_that_is_large_in_other_ways_is_stored_too(changes: dict[str, Any], push: Push) -> None:
     marker = uuid.uuid4().hex
     message = event("customer.migrated", "A-1", AT, "//large", marker, {}) | changes
     attributes = {f"attribute-{number}": "\x01" * 1024 for number in range(98)}

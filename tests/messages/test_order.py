@@ -30,7 +30,7 @@ _runs = itertools.count(1)
 
 
 class Step(NamedTuple):
-    """What happens to an account, by its number; supply points by their numbers."""
+    """An event of an account, by its number, with supply points by their numbers."""
 
     kind: str
     account: int
@@ -84,15 +84,15 @@ class Run(NamedTuple):
     def message(self, number: int, step: Step) -> dict[str, Any]:
         account, at = self.account(step.account), BEGIN + timedelta(minutes=number)
         mpans = [self.mpans[point] for point in step.points]
-        told = customer(account, mpans, list(step.needs), f"Name {number}")
+        migrated = customer(account, mpans, list(step.needs), f"Name {number}")
         kind, data = {
-            "migrated": ("customer.migrated", told),
+            "migrated": ("customer.migrated", migrated),
             "moved": (
                 "account.moved_home",
                 {
                     "supply_points": {"mpans": mpans},
                     "premises": {"address_lines": [f"{number} New Street"], "postcode": "M1 1AE"},
-                    **({"sharing": told["sharing"]} if step.flag else {}),
+                    **({"sharing": migrated["sharing"]} if step.flag else {}),
                 },
             ),
             "gained": ("account.supply_gained", {"supply_points": {"mpans": mpans}}),
@@ -133,7 +133,7 @@ async def attempts(record_id: str) -> int:
 
 
 async def settle(run: Run, replay: Callable[[], None]) -> int:
-    """Try what is parked again until nothing is; how many messages wait for ever (none, it should be)."""
+    """Retry parked messages until none succeeds; returns how many wait permanently (expected: none)."""
     waiting = await parked(run)
     while waiting:
         replay()

@@ -25,7 +25,7 @@ def right(name: str) -> dict[str, Any]:
     return event("customer.migrated", name, AT, "//poison", name, customer(name, [new_mpan()], ["02"]))
 
 
-def told(name: str, **other: Any) -> bytes:
+def with_data(name: str, **other: Any) -> bytes:
     message = right(name)
     return json.dumps(message | {"data": message["data"] | other}).encode()
 
@@ -34,10 +34,10 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
     "empty": (lambda _: b"", "malformed-json", None),
     "not JSON": (lambda _: b"{nope", "malformed-json", None),
     "not UTF-8": (lambda _: b'{"id": "\xff\xfe"}', "malformed-json", None),
-    "NaN": (lambda name: told(name, needs=float("nan")), "malformed-json", None),
+    "NaN": (lambda name: with_data(name, needs=float("nan")), "malformed-json", None),
     "10,000 levels deep": (lambda _: b"[" * 10_000 + b"]" * 10_000, "malformed-json", None),
     "a number of 5,000 digits": (
-        lambda name: told(name, needs="N").replace(b'"N"', b"9" * 5000),
+        lambda name: with_data(name, needs="N").replace(b'"N"', b"9" * 5000),
         "malformed-json",
         None,
     ),
@@ -93,23 +93,23 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
         None,
     ),
     "child born when the calendar ends": (
-        lambda name: told(name, needs=[{"code": "29", "youngest_child_born_on": "9996-05-01"}]),
+        lambda name: with_data(name, needs=[{"code": "29", "youngest_child_born_on": "9996-05-01"}]),
         "invalid-content",
         "date_in_future",
     ),
-    "unknown field": (lambda name: told(name, colour="blue"), "invalid-content", "extra_forbidden"),
+    "unknown field": (lambda name: with_data(name, colour="blue"), "invalid-content", "extra_forbidden"),
     "wrong check digit": (
-        lambda name: told(name, supply_points={"mpans": ["1013044353631"]}),
+        lambda name: with_data(name, supply_points={"mpans": ["1013044353631"]}),
         "invalid-content",
         "mpan_check_digit",
     ),
-    "code 10": (lambda name: told(name, needs=[{"code": "10"}]), "invalid-content", "need_code_unknown"),
+    "code 10": (lambda name: with_data(name, needs=[{"code": "10"}]), "invalid-content", "need_code_unknown"),
     "temporary need without end": (
-        lambda name: told(name, needs=[{"code": "33"}]),
+        lambda name: with_data(name, needs=[{"code": "33"}]),
         "invalid-content",
         "temporary_psr_does_not_have_end_date",
     ),
-    "no supply point": (lambda name: told(name, supply_points={}), "invalid-content", "supply_point_missing"),
+    "no supply point": (lambda name: with_data(name, supply_points={}), "invalid-content", "supply_point_missing"),
 }
 
 
@@ -131,13 +131,13 @@ async def test_is_kept_whole_with_its_reason(
     data: Callable[[str], bytes], reason: str, code: str | None, push: Push
 ) -> None:
     marker = uuid.uuid4().hex
-    octets = data(f"P-{marker}")
+    content = data(f"P-{marker}")
 
-    assert push("consume_migration", octets, marker=marker) == 204
-    assert push("consume_migration", octets, marker=marker) == 204
+    assert push("consume_migration", content, marker=marker) == 204
+    assert push("consume_migration", content, marker=marker) == 204
 
     record = await kept(marker)
-    assert base64.b64decode(record["data"]) == octets
+    assert base64.b64decode(record["data"]) == content
     assert record["reason"] == reason
     assert code is None or code in [error["code"] for error in record["errors"]]
     assert push("consume_migration", right(f"A-{marker}")) == 204
@@ -180,9 +180,9 @@ async def test_an_event_is_held_to_the_rules_of_the_api(
     mpans = [new_mpan() for _ in range(20)]
     migrated = event("customer.migrated", name, AT, "//poison", name, customer(name, mpans, ["02"]))
     assert push("consume_migration", migrated) == 204
-    told_by_event = event(kind, name, AT + timedelta(minutes=1), "//poison", f"{name}-1", data())
+    from_event = event(kind, name, AT + timedelta(minutes=1), "//poison", f"{name}-1", data())
 
-    assert push("consume_account_events", told_by_event, marker=marker) == 204
+    assert push("consume_account_events", from_event, marker=marker) == 204
 
     record = await kept(marker)
     assert (record["reason"], [(error["pointer"], error["code"]) for error in record["errors"]]) == (
@@ -195,7 +195,7 @@ async def test_an_event_is_held_to_the_rules_of_the_api(
     assert (state.registration.version, len(state.registration.supply_points.mpans)) == (1, 20)
 
 
-async def test_an_id_that_is_used_again_with_another_body_is_kept_and_the_first_stands(push: Push) -> None:
+async def test_an_event_with_a_used_id_and_another_body_is_quarantined_and_the_first_is_unchanged(push: Push) -> None:
     marker = uuid.uuid4().hex
     first = right(f"P-{marker}")
     second = first | {"data": first["data"] | {"primary_contact": {"name": "Somebody Else"}}}

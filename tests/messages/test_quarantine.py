@@ -1,4 +1,4 @@
-"""Quarantine records: whom they are about, when they are tried again, and what survives an interruption."""
+"""Quarantine records: their accounts, their retries, and their state after an interruption."""
 
 import json
 from collections.abc import Iterator
@@ -45,8 +45,8 @@ def objects() -> Bucket:
 
 def migrated(account_id: str, **changes: Any) -> bytes:
     """A migrated customer with a supply point and extra attributes of its own."""
-    told = customer(account_id, [new_mpan()], ["02"])
-    return json.dumps(event("customer.migrated", account_id, AT, "//old", new_mpan(), told) | changes).encode()
+    data = customer(account_id, [new_mpan()], ["02"])
+    return json.dumps(event("customer.migrated", account_id, AT, "//old", new_mpan(), data) | changes).encode()
 
 
 def delivery(data: bytes, **attributes: str) -> Delivery:
@@ -110,7 +110,7 @@ NAMING_NOBODY = {
 }
 
 
-async def test_what_names_no_account_is_listed_for_a_person_until_it_is_settled(quarantine: Quarantine) -> None:
+async def test_a_message_without_an_account_is_listed_for_a_person_until_it_is_settled(quarantine: Quarantine) -> None:
     for name, data in NAMING_NOBODY.items():
         await quarantine.put(delivery(data)._replace(message_id=name), InvalidContent())
     await kept(quarantine, migrated("A-1"))
@@ -126,7 +126,9 @@ async def test_what_names_no_account_is_listed_for_a_person_until_it_is_settled(
 
 
 @pytest.mark.parametrize("padding", ["", LARGE], ids=["small", "large"])
-async def test_what_is_erased_stays_so_when_it_comes_again(world: World, quarantine: Quarantine, padding: str) -> None:
+async def test_an_erased_message_stays_erased_when_it_arrives_again(
+    world: World, quarantine: Quarantine, padding: str
+) -> None:
     data = migrated("A-1", padding=padding)
     record_id = await kept(quarantine, data)
     await quarantine.erase(record_id)
@@ -218,7 +220,7 @@ async def test_a_replay_that_is_dead_lettered_leaves_the_record_open(quarantine:
     assert (record.status, record.reason, record.attempts) == (QuarantineStatus.FAILED, "given-up", 2)
 
 
-async def test_an_event_belongs_to_its_own_record_whatever_its_attributes_say(quarantine: Quarantine) -> None:
+async def test_an_event_belongs_to_its_own_record_with_any_attributes(quarantine: Quarantine) -> None:
     others = await kept(quarantine, migrated("A-1"))
     data = migrated("A-2")
     await quarantine.put(delivery(data, **{REPLAY_OF: others}), GivenUp())
@@ -227,7 +229,7 @@ async def test_an_event_belongs_to_its_own_record_whatever_its_attributes_say(qu
     assert (await quarantine.get(id_of(data))).status is QuarantineStatus.RESOLVED
 
 
-async def test_what_is_no_event_is_counted_on_the_record_that_it_was_published_again_from(
+async def test_data_that_is_not_an_event_is_counted_on_the_record_that_it_was_replayed_from(
     quarantine: Quarantine,
 ) -> None:
     await quarantine.put(delivery(b"no event"), InvalidContent())

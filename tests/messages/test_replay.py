@@ -1,4 +1,4 @@
-"""What becomes of quarantine records when their messages are published again, on the whole stack."""
+"""Quarantine records whose messages are published again, on the whole stack."""
 
 import asyncio
 import base64
@@ -21,7 +21,7 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus, Record, event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.support.commands import ops
+from tests.support.commands import psr
 from tests.support.events import customer, new_mpan
 from tests.support.push import Push
 from tools.local.stack import Stack
@@ -41,9 +41,9 @@ def gained(account_id: str, **changes: Any) -> bytes:
 
 
 def migrated(account_id: str) -> bytes:
-    told = customer(account_id, [new_mpan()], ["02"])
+    data = customer(account_id, [new_mpan()], ["02"])
     return json.dumps(
-        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), told)
+        event("customer.migrated", account_id, AT - timedelta(days=1), "//old", new_mpan(), data)
     ).encode()
 
 
@@ -113,7 +113,7 @@ async def test_a_dead_letter_that_is_parked_after_a_replay_is_tried_until_it_app
     kept = await record(data)
     assert (kept.status, kept.message.topic) == (QuarantineStatus.FAILED, None)
 
-    assert ops("quarantine", "replay", kept.record_id, "--reason", "the outage is over").returncode == 0
+    assert psr("quarantine", "replay", kept.record_id, "--reason", "the outage is over").returncode == 0
     await until_status(data, "parked")
 
     assert push("consume_migration", migrated(account_id)) == 204
@@ -130,12 +130,12 @@ async def test_a_replay_about_somebody_erased_resolves_its_record_and_erases_it(
     account_id = new_account()
     data = migrated(account_id)
     assert push("consume_migration", data) == 204
-    assert ops("subject", "erase", account_id, "--reason", "request 1").returncode == 0
+    assert psr("subject", "erase", account_id, "--reason", "request 1").returncode == 0
     dead_letter(stack, data, "consume-migration")
     kept = await record(data)
     assert kept.status is QuarantineStatus.FAILED
 
-    assert ops("quarantine", "replay", kept.record_id, "--reason", "the outage is over").returncode == 0
+    assert psr("quarantine", "replay", kept.record_id, "--reason", "the outage is over").returncode == 0
 
     resolved = await until_status(data, "resolved")
     assert (resolved.message.erased, resolved.message.data) == (True, None)
@@ -173,11 +173,11 @@ async def test_an_operators_replay_of_many_names_each_that_failed(push: Push) ->
     await service().part(Buckets).get(str(settings().quarantine_bucket)).delete(records[1].record_id)
     before = [await service().part(Quarantine).get(one.record_id) for one in records]
 
-    done = ops("quarantine", "replay", *(one.record_id for one in records), "--reason", "r")
+    done = psr("quarantine", "replay", *(one.record_id for one in records), "--reason", "r")
 
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "1 published again. `ops quarantine list` shows what came back.",
+        "1 published again. `psr quarantine list` shows what came back.",
         f"{records[0].record_id}: the message was erased; there is nothing to publish",
         f"{records[1].record_id}: its data is not in the bucket; discard it",
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.errors import Problem
 from shared.log import Event
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 #: Everything that is deployed.
 SOURCES = [path for folder in ("shared", "functions") for path in sorted((ROOT / folder).rglob("*.py"))]

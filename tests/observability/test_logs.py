@@ -11,9 +11,9 @@ import pytest
 from shared.log import FIELDS, Event, execution_id, log, log_failure, trace_id
 from shared.settings import settings
 from tests.observability.sources import SOURCES, log_calls
-from tools.local.layout import ROOT
 from tools.local.log_lines import entries, faults
 from tools.local.stack import Stack
+from tools.places import ROOT
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -13,7 +13,7 @@ from shared.runtime.manifest import read_manifests
 from tests.observability.sources import SOURCES, events_logged, problems_raised
 from tests.support.alerts import TABLE, alerts, matchers, queries, selectors
 from tools.bundle.contents import ImportGraph
-from tools.local.layout import FUNCTIONS, ROOT
+from tools.places import FUNCTIONS, ROOT
 
 #: Google's metrics in use, and which labels they or their resource have.
 #: cloud.google.com/monitoring/api/metrics_gcp_p_z and cloud.google.com/monitoring/api/resources

@@ -3,12 +3,11 @@
 import re
 
 import pytest
-from typer.main import get_command
 
-from ops.__main__ import app
 from shared.log import Event
 from tests.support.alerts import TABLE
-from tests.support.runbooks import RUNBOOKS, commands
+from tests.support.commands import unknown_commands
+from tests.support.runbooks import RUNBOOKS
 
 ALERTS = TABLE["alerts"]
 HEADINGS = ["Means", "Impact", "Check", "Fix", "Escalate", "After"]
@@ -33,7 +32,4 @@ def test_a_page_names_its_alert_and_events_that_there_are(name: str) -> None:
 def test_a_page_says_what_to_do_with_commands_that_exist(name: str) -> None:
     page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == HEADINGS
-    known = commands(get_command(app))
-    for line in re.findall(r"python -m ops ([a-z -]+)", page):
-        words = tuple(line.split())
-        assert any(words[: len(command)] == command for command in known), line
+    assert unknown_commands(page) == []

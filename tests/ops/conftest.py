@@ -7,8 +7,8 @@ import pytest
 from ops import schedule
 from ops.doctor.deployment import Deployment, local_stack
 from shared.runtime.manifest import read_manifests
-from tools.local.layout import FUNCTIONS
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
 
 SCHEDULED = [name for name, manifest in read_manifests(FUNCTIONS).items() if manifest.trigger.schedule]
 

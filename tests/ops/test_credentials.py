@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 #: What makes a command talk to emulators, configures it, or says who runs it.
 _NOT_INHERITED = re.compile("PSR_|GOOGLE_|.*_EMULATOR_HOST")

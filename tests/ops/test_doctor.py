@@ -1,4 +1,4 @@
-"""`ops doctor`: green on the local stack, and red with the right sentence when something is broken for real."""
+"""`psr doctor`: green on the local stack, and red with the right sentence when something is broken for real."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from shared.settings import settings
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.ops.findings import faults, until
-from tests.support.commands import ops
+from tests.support.commands import psr
 from tests.support.registrations import registration
 from tests.support.servers import file_handler
 from tests.support.servers import serving as serving_at
@@ -48,7 +48,7 @@ ALL_IS_WELL = {
 
 @pytest.mark.usefixtures("deployment")
 async def test_all_is_well_on_the_local_stack(stack: Stack) -> None:
-    done = await asyncio.to_thread(ops, "doctor", "--json")
+    done = await asyncio.to_thread(psr, "doctor", "--json")
     found = {finding["check"]: finding for finding in json.loads(done.stdout)}
     found.pop("quarantine")  # holds what other tests have left
     says = {check: finding["says"].replace(stack.url, "<front door>") for check, finding in found.items()}
@@ -128,7 +128,7 @@ async def test_a_consumer_that_is_down(deployment: Deployment, stack: Stack) -> 
         assert faults(await canary(deployment, patience_seconds=1)) == [
             f"a message to {name} has not come through in 1 s (docs/runbooks/backlog.md)"
         ]
-        done = await asyncio.to_thread(ops, "doctor", "--without-canary")
+        done = await asyncio.to_thread(psr, "doctor", "--without-canary")
     finally:
         stack.restart(name)
     assert done.returncode == 1
@@ -182,7 +182,7 @@ async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving_at(file_handler(b"")) as gone:
         pass
     monkeypatch.setenv("PSR_TOKEN_JWKS_URI", f"{gone}/jwks.json")
-    done = await asyncio.to_thread(ops, "doctor", "--without-canary")
+    done = await asyncio.to_thread(psr, "doctor", "--without-canary")
     assert done.returncode == 1
     assert f"failing     issuer's keys  nothing answers at {gone}/jwks.json: functions refuse callers" in done.stdout
 
@@ -191,7 +191,7 @@ async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_whole_command_is_red_when_a_day_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     yesterday = settings().clock().now().date() - timedelta(days=1)
     monkeypatch.setenv("PSR_EXPORT_FIRST_DAY", yesterday.isoformat())
-    done = await asyncio.to_thread(ops, "doctor", "--without-canary")
+    done = await asyncio.to_thread(psr, "doctor", "--without-canary")
     assert done.returncode == 1
     assert f"failing     export         {yesterday} is not planned; it was due on" in done.stdout
 
@@ -250,7 +250,7 @@ def test_an_environment_is_as_its_terraform_tells_it(tmp_path: Path) -> None:
 
 def test_without_a_stack_or_an_environment_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PSR_STACK", raising=False)
-    done = ops("doctor")
+    done = psr("doctor")
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
         "",

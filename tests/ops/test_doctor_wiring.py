@@ -198,7 +198,7 @@ async def test_a_job_that_is_paused_missing_or_not_the_manifests(deployment: Dep
                 "export_daily is called at http://127.0.0.1:9/, which is not its address: "
                 "start the local stack again (docs/runbooks/job_missing.md)"
             ),
-            "export_daily is paused: `python -m ops schedule resume export_daily` (docs/runbooks/job_missing.md)",
+            "export_daily is paused: `psr schedule resume export_daily` (docs/runbooks/job_missing.md)",
         ],
     ]
     assert faults(await wiring.schedules(deployment)) == []
@@ -219,7 +219,7 @@ async def test_a_job_that_failed(deployment: Deployment, stack: Stack) -> None:
         stack.restart("erase_ended")
     assert re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "<time>", fault) == (
         "erase_ended failed when it last ran, <time> (UNAVAILABLE): look at its log, then "
-        "`python -m ops schedule run erase_ended` (docs/runbooks/job_missing.md)"
+        "`psr schedule run erase_ended` (docs/runbooks/job_missing.md)"
     )
 
     async def succeeds() -> bool:

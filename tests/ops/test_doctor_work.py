@@ -46,15 +46,12 @@ async def test_what_waits_in_quarantine(world: World) -> None:
     await quarantine.put(delivery(1), RegistrationUnknown())
     world.clock.still = london("2026-11-24 09:00")
     await quarantine.put(delivery(2), InvalidContent())
-    listed = "1 parked, 1 failed, the oldest since 2026-11-23 09:00: `python -m ops quarantine list`"
+    listed = "1 parked, 1 failed, the oldest since 2026-11-23 09:00: `psr quarantine list`"
     assert await says() == [nothing, listed]
     world.clock.still = london("2026-12-09 09:00")
     await quarantine.put(delivery(3), GivenUp())
     assert await says() == [
-        (
-            "1 given up on and not applied: `python -m ops quarantine list --problem given-up` "
-            "(docs/runbooks/dead_letters.md)"
-        ),
+        ("1 given up on and not applied: `psr quarantine list --problem given-up` (docs/runbooks/dead_letters.md)"),
         (
             "1 parked, 2 failed, the oldest since 2026-11-23 09:00; some are parked for more than 14 days: "
             "replay_parked does not do its work (docs/runbooks/job_missing.md)"
@@ -63,7 +60,7 @@ async def test_what_waits_in_quarantine(world: World) -> None:
 
 
 async def test_an_export_that_is_due_late_and_released(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     said = [await exported(world, export_first_day=None), await exported(world)]
     world.at("2026-11-24 05:59")
     said.append(await exported(world))
@@ -81,14 +78,14 @@ async def test_an_export_that_is_due_late_and_released(world: World) -> None:
             State.FAILING,
             (
                 "2026-11-23 is not planned; it was due on 2026-11-24 06:00: "
-                "`python -m ops schedule run export_daily` does no harm (docs/runbooks/export_late.md)"
+                "`psr schedule run export_daily` does no harm (docs/runbooks/export_late.md)"
             ),
         ),
         (
             State.FAILING,
             (
                 "2026-11-23 waits for 1 of 1 parts; it was due on 2026-11-24 06:00: "
-                "`python -m ops schedule run export_daily` does no harm (docs/runbooks/export_late.md)"
+                "`psr schedule run export_daily` does no harm (docs/runbooks/export_late.md)"
             ),
         ),
         (State.OK, "2026-11-23 is released: 1 files, 1 supply points"),
@@ -96,7 +93,7 @@ async def test_an_export_that_is_due_late_and_released(world: World) -> None:
 
 
 async def test_an_export_that_has_stopped(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     world.at("2026-11-24 02:05")
     await world.days.advance(london("2026-11-24 02:05"))
     (entry,) = await world.documents.page("export_feed", equal=("file", "EELC|2026-11-23"))
@@ -106,26 +103,26 @@ async def test_an_export_that_has_stopped(world: World) -> None:
     assert await world.stopped(date(2026, 11, 23)) is not None
     assert faults([await exported(world)]) == [
         (
-            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed; nothing is released. "
-            "Find the instance whose clock is wrong or that was frozen, then ops export revise 2026-11-23, which takes "
-            "it (docs/runbooks/export_stopped.md)"
+            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed. Nothing is released. "
+            "Find the instance that has a wrong clock or was frozen, then run psr export revise 2026-11-23: the new "
+            "revision includes the entry (docs/runbooks/export_stopped.md)"
         )
     ]
 
 
 async def test_an_export_that_is_held(world: World) -> None:
     world.use(world.bucket, hold_supply_points=1)
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     for number in range(2, 9):
-        await world.tell(number)
+        await world.submit(number)
     await world.run("2026-11-25 02:05")
     kept = await world.exports.get(date(2026, 11, 24))
     assert kept is not None
     assert kept.state.stage is Stage.HELD
     assert faults([await exported(world)]) == [
         (
-            f"2026-11-24 is held: {kept.state.held_because}; `python -m ops export release 2026-11-24` or "
+            f"2026-11-24 is held: {kept.state.held_because}; `psr export release 2026-11-24` or "
             "`revise 2026-11-24` (docs/runbooks/export_stopped.md)"
         )
     ]
@@ -142,7 +139,7 @@ async def test_an_export_that_is_held(world: World) -> None:
     ],
 )
 async def test_an_export_whose_objects_are_gone(world: World, name: str, line: str) -> None:
-    await world.tell(1)
+    await world.submit(1)
     await world.run("2026-11-24 02:05")
     world.objects.blob(f"2026-11-23/r1/{name}").delete()
     assert faults([await exported(world)]) == [line]

@@ -1,4 +1,4 @@
-"""`ops migrate`: a file is published once, whatever happens on the way, and every record is accounted for."""
+"""`psr migrate`: a file is published once, whatever happens on the way, and every record is accounted for."""
 
 import asyncio
 import csv
@@ -25,11 +25,11 @@ from shared.settings import settings
 from shared.store.quarantine import Quarantine
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.support.commands import ops
+from tests.support.commands import psr
 from tests.support.events import customer, new_mpan
 from tests.support.push import Push
 from tools.errors import CommandError
-from tools.local.layout import ROOT
+from tools.places import ROOT
 from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
@@ -46,7 +46,7 @@ def settled(file: Path) -> subprocess.CompletedProcess[str]:
     """The status once nothing is missing any more."""
     until = time.monotonic() + 60
     while True:
-        found = ops("migrate", "status", file)
+        found = psr("migrate", "status", file)
         if found.returncode == 0 or time.monotonic() > until:
             return found
 
@@ -74,12 +74,12 @@ def ndjson(folder: Path, name: str, count: int) -> tuple[Path, Path]:
 def test_every_record_of_a_file_is_accounted_for(tmp_path: Path) -> None:
     file, late = ndjson(tmp_path, "whole", 40)
 
-    assert ops("migrate", "publish", file).returncode == 0
+    assert psr("migrate", "publish", file).returncode == 0
     found = settled(file)
     assert found.returncode == 0, found.stdout + found.stderr
     assert rows_of(found.stdout) == {"sent": 41, "duplicate": 1, "applied": 40, "accounted for": 41}
 
-    assert ops("migrate", "publish", late).returncode == 0
+    assert psr("migrate", "publish", late).returncode == 0
     found = settled(late)
     assert found.returncode == 0, found.stdout + found.stderr
     assert rows_of(found.stdout) == {
@@ -99,7 +99,7 @@ def test_what_is_neither_applied_nor_quarantined_is_named(tmp_path: Path) -> Non
     file, _ = ndjson(tmp_path, "lost", 5)
     Journal.of(file, SOURCE).model_copy(update={"published": 5}).keep(file)
 
-    found = ops("migrate", "status", file)
+    found = psr("migrate", "status", file)
 
     assert found.returncode == 1
     assert "missing: record 1, account lost-0" in found.stdout
@@ -116,7 +116,7 @@ async def test_what_another_event_under_the_same_id_came_to_is_no_answer(tmp_pat
 
     assert push("consume_migration", first) == 204
 
-    found = await asyncio.to_thread(ops, "migrate", "status", file)
+    found = await asyncio.to_thread(psr, "migrate", "status", file)
     assert rows_of(found.stdout) == {"sent": 2, "duplicate": 0, "applied": 1, "missing": 1, "accounted for": 1}
 
 
@@ -127,9 +127,9 @@ async def test_what_was_quarantined_and_has_been_applied_since_is_applied(tmp_pa
     Journal.of(file, SOURCE).model_copy(update={"published": 1}).keep(file)
     await service().part(Quarantine).put(Delivery("t", "s", "1", AT, {}, line, 1), InvalidContent())
 
-    held = await asyncio.to_thread(ops, "migrate", "status", file)
+    held = await asyncio.to_thread(psr, "migrate", "status", file)
     assert push("consume_migration", line) == 204
-    applied = await asyncio.to_thread(ops, "migrate", "status", file)
+    applied = await asyncio.to_thread(psr, "migrate", "status", file)
 
     assert rows_of(held.stdout) == {"sent": 1, "duplicate": 0, "failed: invalid-content": 1, "accounted for": 1}
     assert rows_of(applied.stdout) == {"sent": 1, "duplicate": 0, "applied": 1, "accounted for": 1}
@@ -145,7 +145,7 @@ def test_lines_that_no_message_can_hold_are_told_and_the_others_accounted_for(tm
             text.write("x" * 9_000_000)
         text.write("\n{no JSON, last")
 
-    published = ops("migrate", "publish", file)
+    published = psr("migrate", "publish", file)
     assert (published.returncode, published.stderr.splitlines()[-1]) == (
         1,
         "error: 1 records are larger than a message can be (numbers 3)",
@@ -164,14 +164,14 @@ def test_lines_that_no_message_can_hold_are_told_and_the_others_accounted_for(tm
 def test_a_file_of_which_a_part_is_published_is_not_reported_as_done(tmp_path: Path) -> None:
     file, _ = ndjson(tmp_path, "part", 4)
     lines = file.read_text().splitlines(keepends=True)
-    assert ops("migrate", "publish", file).returncode == 0
+    assert psr("migrate", "publish", file).returncode == 0
     assert settled(file).returncode == 0
 
     Journal.of(file, SOURCE).model_copy(update={"published": 2}).keep(file)
-    found = ops("migrate", "status", file)
+    found = psr("migrate", "status", file)
 
     assert (found.returncode, len(lines)) == (1, 5)
-    assert f"error: 3 records are not published yet: ops migrate publish {file}" in found.stderr
+    assert f"error: 3 records are not published yet: psr migrate publish {file}" in found.stderr
 
 
 def test_each_project_has_its_own_journal_and_a_file_its_one_source(
@@ -198,7 +198,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     published = Journal.of(file, SOURCE).published
     assert 10 <= published < 60
 
-    again = ops("migrate", "publish", file)
+    again = psr("migrate", "publish", file)
 
     assert again.returncode == 0, again.stderr
     assert f"{published} records are published already" in again.stdout
@@ -210,7 +210,7 @@ def test_a_file_that_changed_since_is_refused(tmp_path: Path) -> None:
     Journal.of(file, SOURCE).model_copy(update={"published": 2}).keep(file)
     file.write_text(file.read_text() + "{}\n")
 
-    answer = ops("migrate", "publish", file)
+    answer = psr("migrate", "publish", file)
 
     assert answer.returncode == 1
     assert "changed.ndjson has changed since it was published in part" in answer.stderr
@@ -270,7 +270,7 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
         writer.writeheader()
         writer.writerows(rows)
 
-    published = await asyncio.to_thread(ops, "migrate", "publish", file)
+    published = await asyncio.to_thread(psr, "migrate", "publish", file)
     assert published.returncode == 0, published.stderr
     found = await asyncio.to_thread(settled, file)
 
@@ -310,7 +310,7 @@ def test_rows_that_are_broken_are_quarantined_and_not_mended(tmp_path: Path) -> 
     lines = [header, values, surplus, short, values.replace("Ren", "Not Ren")]
     file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines[:4]).encode() + b"\r\n" + lines[4].encode("cp1252"))
 
-    published = ops("migrate", "publish", file)
+    published = psr("migrate", "publish", file)
 
     assert published.returncode == 0
     assert "5 lines: 1 with names of columns, 4 records, 0 blank." in published.stdout
@@ -336,7 +336,7 @@ async def test_an_account_in_several_rows_keeps_every_need_and_is_reported_by_it
         writer.writerows(account | {"needs": need} for account in accounts for need in ("02", "08"))
         writer.writerow(row("once"))
 
-    published = await asyncio.to_thread(ops, "migrate", "publish", file)
+    published = await asyncio.to_thread(psr, "migrate", "publish", file)
     found = await asyncio.to_thread(settled, file)
 
     warning = "warning: 8 accounts have more than one record, and the records differ: lines 2, 3, 4, 5, 6, 7, "

@@ -14,7 +14,7 @@ from ops.migration.csv_lines import LONGEST_CELL, csv_lines
 from ops.migration.journal import Journal, journal_beside, only_publisher
 from ops.migration.records import records
 from ops.migration.survey import Survey, physical_lines, survey
-from tests.support.commands import ops
+from tests.support.commands import psr
 from tools.errors import CommandError
 
 SOURCE = "//s"
@@ -196,7 +196,7 @@ def test_what_is_no_event_of_an_account_is_no_repeat(tmp_path: Path) -> None:
 def test_a_stray_quote_ends_publish_with_its_line_and_no_journal(tmp_path: Path) -> None:
     names = {2: '"Bob', 20: 'Zoe"'}
     file = lines_file(tmp_path, *(line(number, names.get(number, "Ann")) for number in range(1, 31)))
-    answer = ops("migrate", "publish", file)
+    answer = psr("migrate", "publish", file)
     assert answer.returncode == 1
     assert "error: c.csv cannot be read as CSV. line 3: a quote opens" in answer.stderr
     assert "; line 21: a quote stands in a cell" in answer.stderr
@@ -207,7 +207,7 @@ def test_a_stray_quote_ends_publish_with_its_line_and_no_journal(tmp_path: Path)
 def test_a_second_publisher_of_a_file_is_told_who_the_first_is(tmp_path: Path) -> None:
     file = lines_file(tmp_path, line(1))
     with only_publisher(file):
-        answer = ops("migrate", "publish", file)
+        answer = psr("migrate", "publish", file)
     assert answer.returncode == 1
     assert "error: c.csv is being published to" in answer.stderr
     assert "already (process " in answer.stderr

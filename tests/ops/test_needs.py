@@ -1,4 +1,4 @@
-"""`ops needs`: who is on the lists, in which order, what is masked, and what is kept of who looked."""
+"""`psr needs`: who is on the lists, in which order, what is masked, and what is kept of who looked."""
 
 import subprocess
 import sys
@@ -10,18 +10,19 @@ from ops.needs import ending
 from shared.store.operator_actions import Action, OperatorAction, OperatorActions
 from tests.support.register_world import World
 from tools.errors import CommandError
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
+from tools.places import ROOT
 
 
 @pytest.fixture
 async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - they run first
     """On 7 December 2026: needs that have just ended, end soon and later; a review is due, another nearly."""
     world = World(tmp_path)
-    await world.tell(1, needs=[{"code": "32", "ends_on": "2027-01-06"}, {"code": "33", "ends_on": "2026-12-20"}])
-    await world.tell(2, needs=[{"code": "32", "ends_on": "2027-01-07"}])
-    await world.tell(3, needs=[{"code": "32", "ends_on": "2026-12-08"}, {"code": "34", "ends_on": "2026-12-08"}])
-    await world.tell(4, needs=[], status="pending")
-    await world.tell(5, needs=[{"code": "32", "ends_on": "2026-12-09"}])
+    await world.submit(1, needs=[{"code": "32", "ends_on": "2027-01-06"}, {"code": "33", "ends_on": "2026-12-20"}])
+    await world.submit(2, needs=[{"code": "32", "ends_on": "2027-01-07"}])
+    await world.submit(3, needs=[{"code": "32", "ends_on": "2026-12-08"}, {"code": "34", "ends_on": "2026-12-08"}])
+    await world.submit(4, needs=[], status="pending")
+    await world.submit(5, needs=[{"code": "32", "ends_on": "2026-12-09"}])
     await world.withdraw(5)
     world.at("2026-12-07 09:00")
     await world.apply_due_dates(4)

@@ -1,4 +1,4 @@
-"""`ops quarantine`: personal data is masked, every use is noted, a message is mended by mending the table."""
+"""`psr quarantine`: personal data is masked, every use is noted, a message is mended by mending the table."""
 
 import json
 import os
@@ -26,12 +26,13 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.support.commands import ops
+from tests.support.commands import psr
 from tests.support.events import customer, new_mpan
 from tests.support.push import Push
-from tools.local.layout import ROOT, child_environment
+from tools.local.layout import child_environment
 from tools.local.processes import Child
 from tools.local.stack import Stack
+from tools.places import ROOT
 from tools.synthetic import event
 
 AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
@@ -58,7 +59,7 @@ async def told(record_id: str) -> dict[str, Any]:
 
 async def test_lists_without_personal_data_and_counts_by_reason(push: Push) -> None:
     record_id = kept(push, needs=[{"code": "10"}])
-    answer = ops("quarantine", "list", "--problem", "invalid-content need_code_unknown", "--limit", "1000")
+    answer = psr("quarantine", "list", "--problem", "invalid-content need_code_unknown", "--limit", "1000")
     assert answer.returncode == 0, answer.stderr
     assert record_id in answer.stdout
     assert "invalid-content need_code_unknown" in answer.stdout
@@ -68,17 +69,17 @@ async def test_lists_without_personal_data_and_counts_by_reason(push: Push) -> N
 async def test_shows_a_message_masked_and_whole_only_with_a_reason(push: Push) -> None:
     record_id = kept(push, needs=[{"code": "10"}])
 
-    masked = ops("quarantine", "show", record_id)
+    masked = psr("quarantine", "show", record_id)
     assert "/data/needs/0/code: need_code_unknown" in masked.stdout
     assert '"primary_contact"' in masked.stdout
     assert SECRET not in masked.stdout
     assert (await told(record_id))["id"] not in masked.stdout
 
-    refused = ops("quarantine", "show", record_id, "--reveal")
+    refused = psr("quarantine", "show", record_id, "--reveal")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "needs a --reason" in refused.stderr
 
-    whole = ops("quarantine", "show", record_id, "--reveal", "--reason", "customer on the phone")
+    whole = psr("quarantine", "show", record_id, "--reveal", "--reason", "customer on the phone")
     assert SECRET in whole.stdout
     noted = [(action.action, action.reason) for action in await service().part(OperatorActions).on(record_id)]
     assert noted == [("shown", None), ("revealed", "customer on the phone")]
@@ -102,8 +103,8 @@ async def test_shows_what_is_no_event_without_harm(data: bytes, masked: str, who
         for record in page
         if record.message.attributes.get("marker") == marker
     ]
-    assert masked in ops("quarantine", "show", record_id).stdout
-    assert whole in ops("quarantine", "show", record_id, "--reveal", "--reason", "r").stdout
+    assert masked in psr("quarantine", "show", record_id).stdout
+    assert whole in psr("quarantine", "show", record_id, "--reveal", "--reason", "r").stdout
 
 
 def test_notes_the_account_of_the_machine_and_of_the_credentials_not_what_the_environment_says(
@@ -130,18 +131,18 @@ def test_notes_the_account_of_the_machine_and_of_the_credentials_not_what_the_en
 async def test_discards_with_a_reason_and_keeps_the_message(push: Push) -> None:
     record_id = kept(push, needs=[{"code": "10"}])
 
-    answer = ops("quarantine", "discard", record_id, "--reason", "test customer of the old platform")
+    answer = psr("quarantine", "discard", record_id, "--reason", "test customer of the old platform")
 
     assert answer.stdout == f"{record_id} discarded\n"
     assert (await service().part(Quarantine).get(record_id)).status == "discarded"
-    again = ops("quarantine", "discard", record_id, "--reason", "twice")
+    again = psr("quarantine", "discard", record_id, "--reason", "twice")
     assert again.stdout == f"{record_id} discarded\n"
 
 
 @pytest.mark.parametrize("command", [["show"], ["replay"], ["discard", "--reason", "r"]], ids=str)
 @pytest.mark.usefixtures("stack")
 def test_a_record_that_is_not_there_is_told_in_one_line(command: list[str]) -> None:
-    answer = ops("quarantine", command[0], "0" * 40, *command[1:])
+    answer = psr("quarantine", command[0], "0" * 40, *command[1:])
     assert (answer.returncode, answer.stderr) == (1, f"error: there is no quarantine record {'0' * 40}\n")
 
 
@@ -179,7 +180,7 @@ async def test_once_the_mapping_is_mended_a_replay_empties_the_quarantine_and_a_
     request.getfixturevalue("mended")
 
     for _ in range(2):
-        answer = ops("quarantine", "replay", *ids, "--reason", "the word is in the table now")
+        answer = psr("quarantine", "replay", *ids, "--reason", "the word is in the table now")
         assert answer.returncode == 0, answer.stderr
         assert answer.stdout.startswith("3 published again.")
         until = time.monotonic() + 30
@@ -187,7 +188,7 @@ async def test_once_the_mapping_is_mended_a_replay_empties_the_quarantine_and_a_
             assert time.monotonic() < until
             time.sleep(0.1)  # noqa: ASYNC251 - nothing else runs here
 
-    left = ops("quarantine", "list", "--problem", problem, "--limit", "1000").stdout
+    left = psr("quarantine", "list", "--problem", problem, "--limit", "1000").stdout
     assert not any(one in left for one in ids)
     for one in ids:
         record = await service().part(Quarantine).get(one)

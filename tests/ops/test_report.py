@@ -22,8 +22,9 @@ from shared.store.documents import Documents, Stored
 from tests.support.register_world import World
 from tests.support.registrations import registration
 from tools.errors import CommandError
-from tools.local.layout import ROOT, Layout
+from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
+from tools.places import ROOT
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 12, 31)
 BOTH = {"mpans": ["2200999000017"], "mprns": ["9900000104"]}
@@ -242,7 +243,7 @@ async def some_days(world: World, model: Model, rng: random.Random) -> None:
             codes = rng.sample(("02", "08", "15", "33", "32"), rng.choice((0, 1, 2, 3)))
             soon = (date.fromisoformat(day) + timedelta(days=rng.choice((0, 3, 9)))).isoformat()
             needs = {code: soon if code in ("33", "32") else None for code in codes}
-            await world.tell(
+            await world.submit(
                 number,
                 status="active" if needs else "pending",
                 needs=[{"code": code, "ends_on": end} for code, end in needs.items()],
@@ -294,9 +295,9 @@ def ops(world: World, *arguments: str) -> tuple[int, str]:
 
 async def test_the_commands_read_the_register(emulators: Layout, tmp_path: Path) -> None:  # noqa: ARG001
     world = World(tmp_path)
-    await world.tell(1, supply_points={"mpans": [mpan("10", 1)], "mprns": [mprn(1)]})
-    await world.tell(2)
-    await world.tell(3, needs=[{"code": "33", "ends_on": "2026-12-20"}, {"code": "32", "ends_on": "2027-06-01"}])
+    await world.submit(1, supply_points={"mpans": [mpan("10", 1)], "mprns": [mprn(1)]})
+    await world.submit(2)
+    await world.submit(3, needs=[{"code": "33", "ends_on": "2026-12-20"}, {"code": "32", "ends_on": "2027-06-01"}])
     world.at("2026-12-01 09:00")
     await world.withdraw(2)
     code, said = ops(world, "report", "2026-11-24..2026-12-31", "--out", str(tmp_path))

@@ -1,4 +1,4 @@
-"""`ops schedule` against the local scheduler: the client and the commands are those of production."""
+"""`psr schedule` against the local scheduler: the client and the commands are those of production."""
 
 import json
 import subprocess
@@ -14,9 +14,10 @@ import pytest
 from ops import schedule
 from shared.runtime.manifest import read_manifests
 from tools.errors import CommandError
-from tools.local.layout import FUNCTIONS, ROOT, child_environment
+from tools.local.layout import child_environment
 from tools.local.processes import LOOPBACK, free_ports
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS, ROOT
 from tools.scheduler import LOCATION
 
 CRONS = {
@@ -42,10 +43,10 @@ def jobs(stack: Stack) -> dict[str, list[str]]:
 
 
 def outcome(name: str) -> tuple[str, str]:
-    """State of a job, and what came of its last run."""
-    with schedule.told() as client:
-        _, _, state, _, _, came_of_it = schedule._row(client.get_job(name=schedule._job(name, LOCATION)))
-    return state, came_of_it
+    """The state of a job, and the result of its last run."""
+    with schedule.scheduler() as client:
+        _, _, state, _, _, result = schedule._row(client.get_job(name=schedule._job(name, LOCATION)))
+    return state, result
 
 
 def test_jobs_are_those_of_the_manifests_and_can_be_paused_resumed_and_run(
@@ -60,16 +61,16 @@ def test_jobs_are_those_of_the_manifests_and_can_be_paused_resumed_and_run(
     assert outcome("replay_parked")[0] == "paused"
     schedule.run("replay_parked")
     assert capsys.readouterr().out.splitlines() == [
-        "replay_parked runs again.",
-        "replay-parked is paused. An alert tells when it is missed.",
-        "replay_parked is called. `ops schedule list` shows what comes of it.",
+        "replay_parked is resumed.",
+        "replay-parked is paused. An alert fires when the job is overdue.",
+        "replay_parked was started. `psr schedule list` shows the result.",
     ]
     until = time.monotonic() + 60  # a run looks a second time if something young is parked
     while outcome("replay_parked")[1] != "success":
         assert time.monotonic() < until, "the job was called and did not succeed"
         time.sleep(0.1)
-    _, state, _, _, came_of_it = jobs(stack)["replay-parked"]
-    assert (state, came_of_it) == ("paused", "success")
+    _, state, _, _, result = jobs(stack)["replay-parked"]
+    assert (state, result) == ("paused", "success")
 
 
 @pytest.mark.parametrize("command", [schedule.run, schedule.pause, schedule.resume])
@@ -102,7 +103,8 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Refuses]]:
 
 
 @pytest.mark.parametrize(
-    ("status", "message"), [(403, "roles/cloudscheduler.admin"), (400, "does not do it: BadRequest")]
+    ("status", "message"),
+    [(403, "lacks the role roles/cloudscheduler.admin"), (400, "Cloud Scheduler failed: BadRequest")],
 )
 def test_what_the_service_refuses_is_told_in_one_line(refusing: type[Refuses], status: int, message: str) -> None:
     refusing.status = status

@@ -20,7 +20,7 @@ from shared.settings import settings
 from shared.store.documents import Key
 from shared.store.due_dates import ERASE_DUE, DueDates
 from shared.store.operator_actions import OperatorActions
-from tests.support.commands import ops
+from tests.support.commands import psr
 from tests.support.markers import MarkedPerson
 from tests.support.proxied_stack import ProxiedStack
 from tools.api_client import ALL_SCOPES, PATCH, Caller
@@ -67,11 +67,11 @@ class Person(NamedTuple):
             time.sleep(0.3)
 
     def command(self, *arguments: str | Path, monkeypatch: pytest.MonkeyPatch) -> str:
-        """`ops subject …` on the stack of this person."""
+        """`psr subject …` on the stack of this person."""
         with monkeypatch.context() as environment:
             for name, value in self.proxied.stack.layout.environment().items():
                 environment.setenv(name, value)
-            done = ops("subject", *arguments)
+            done = psr("subject", *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -129,7 +129,7 @@ async def test_erasing_leaves_a_shell_once_the_networks_have_been_told(
     assert "text" in person.holding()
 
     said = person.command("erase", person.canary.account_id, "--reason", "request 2", monkeypatch=monkeypatch)
-    assert "has been ended" in said
+    assert "is now ended" in said
     assert person.holding() == ["mpan", "mprn"], "only what tells the networks to delete"
 
     today = london_day(person.proxied.stack.clock.now())

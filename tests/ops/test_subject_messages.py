@@ -19,7 +19,7 @@ from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tests.support.commands import ops
+from tests.support.commands import psr
 from tests.support.events import customer, new_mpan
 from tests.support.push import Push
 from tools.api_client import ALL_SCOPES, Caller
@@ -54,7 +54,7 @@ def held(push: Push, message: bytes) -> str:
 
 
 def subject(command: str, account_id: str, *more: str) -> subprocess.CompletedProcess[str]:
-    return ops("subject", command, account_id, "--reason", "ticket 1", *more)
+    return psr("subject", command, account_id, "--reason", "ticket 1", *more)
 
 
 def shown(done: subprocess.CompletedProcess[str]) -> list[str]:

@@ -23,10 +23,10 @@ from shared.store.documents import Documents, Key
 from tests.support.markers import MarkedPerson
 from tests.support.proxied_stack import ProxiedStack
 from tools.api_client import ALL_SCOPES, PATCH, Caller
-from tools.local.layout import ROOT
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
 from tools.local.wiring import publisher, subscriber
+from tools.places import ROOT
 from tools.synthetic import new_account
 
 COLLECTIONS = (

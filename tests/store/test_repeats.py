@@ -73,18 +73,18 @@ async def test_lapsed_needs_of_a_migrated_record_are_left_out_with_a_warning(
 async def test_that_needs_were_left_out_stays_noted_until_somebody_has_looked(world: World) -> None:
     needs = [{"code": "02"}, {"code": "33", "ends_on": "2026-11-22"}]
     await migrated(world, 1, account(1, needs=needs), world.clock.now() - timedelta(days=9))
-    await world.tell(1, primary_contact={"name": "Another Name", "phones": []})
+    await world.submit(1, primary_contact={"name": "Another Name", "phones": []})
     noted = await world.store.get(world.store.registration_id(world.account_id(1)))
     assert noted is not None
     assert [notice.code for notice in noted.registration.warnings] == ["need_already_ended"]
-    await world.tell(1, needs=[{"code": "02"}, {"code": "08"}])
+    await world.submit(1, needs=[{"code": "02"}, {"code": "08"}])
     settled = await world.store.get(world.store.registration_id(world.account_id(1)))
     assert settled is not None
     assert settled.registration.warnings == []
 
 
 async def test_a_migrated_record_that_lacks_only_lapsed_needs_makes_no_review_fall_due(world: World) -> None:
-    await world.tell(1)
+    await world.submit(1)
     before = await world.store.get(world.store.registration_id(world.account_id(1)))
     late = account(1, needs=[{"code": "02"}, {"code": "33", "ends_on": "2026-11-22"}])
     outcome = await migrated(world, 1, late, world.clock.now() - timedelta(days=9))

@@ -54,8 +54,8 @@ async def versions(world: World, number: int) -> list[tuple[str, int]]:
 async def test_a_message_applies_all_but_the_supply_point_that_it_waits_for_and_takes_that_after_its_release(
     world: World,
 ) -> None:
-    await world.tell(1)
-    await world.tell(2)
+    await world.submit(1)
+    await world.submit(2)
     world.at("2026-11-23 10:00")
 
     first = await move(world, 1, 2, event_id="move")
@@ -84,7 +84,7 @@ async def test_a_message_applies_all_but_the_supply_point_that_it_waits_for_and_
 
 async def test_what_is_free_first_is_taken_first(world: World) -> None:
     for number in (1, 2, 3):
-        await world.tell(number)
+        await world.submit(number)
     world.at("2026-11-23 10:00")
     assert (await move(world, 1, 2, 3, event_id="move")).waiting
     await world.withdraw(3)
@@ -96,12 +96,12 @@ async def test_what_is_free_first_is_taken_first(world: World) -> None:
 
 
 async def test_what_a_caller_states_meanwhile_counts_and_the_message_that_waited_is_stale(world: World) -> None:
-    await world.tell(1)
-    await world.tell(2)
+    await world.submit(1)
+    await world.submit(2)
     world.at("2026-11-23 10:00")
     assert (await move(world, 1, 2, event_id="move")).waiting
     world.at("2026-11-23 11:00")
-    await world.tell(1, supply_points={"mpans": [mpan("10", 9)], "mprns": []})
+    await world.submit(1, supply_points={"mpans": [mpan("10", 9)], "mprns": []})
     await world.withdraw(2)
     late = await move_of_ten_o_clock(world)
     assert (late.waiting, late.change.kind) == (False, ChangeKind.SUPERSEDED)
@@ -117,13 +117,13 @@ async def move_of_ten_o_clock(world: World) -> Outcome:
 
 
 async def test_a_review_that_somebody_has_done_is_not_due_again_when_the_supply_point_is_taken(world: World) -> None:
-    await world.tell(1)
-    await world.tell(2)
+    await world.submit(1)
+    await world.submit(2)
     world.at("2026-11-23 10:00")
     assert (await move(world, 1, 2, event_id="move")).waiting
     assert (await registration(world, 1)).review_due_on == london_day(world.clock.now())
     basis = {"basis": "explicit_consent", "recorded_on": "2026-11-23", "evidence": "call 2"}
-    await world.tell(1, supply_points={"mpans": [], "mprns": ["9900000104"]}, sharing=basis, premises=dict(NEW_HOME))
+    await world.submit(1, supply_points={"mpans": [], "mprns": ["9900000104"]}, sharing=basis, premises=dict(NEW_HOME))
     reviewed = (await registration(world, 1)).review_due_on
     await world.withdraw(2)
     await move(world, 1, 2, event_id="move")
@@ -186,7 +186,7 @@ async def test_a_caller_takes_what_is_released_and_counts_as_newer_than_who_had_
     ahead = world.clock.now() + timedelta(minutes=4)
     await migrated(world, 1, account(1), ahead)
     await event(world, 1, CLOSED, ahead + timedelta(seconds=1))
-    await world.tell(2, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
+    await world.submit(2, supply_points={"mpans": [mpan("10", 1)], "mprns": []})
     assert await holder(world, 1) == "A-2"
     between = account(3).model_copy(update={"supply_points": homes(1, 3)})
     await migrated(world, 3, between, ahead - timedelta(minutes=1))

@@ -11,7 +11,7 @@ import promql_parser
 import yaml
 
 from shared.runtime.manifest import read_manifests
-from tools.local.layout import FUNCTIONS, ROOT
+from tools.places import FUNCTIONS, ROOT
 
 TABLE: Mapping[str, Any] = yaml.safe_load((ROOT / "terraform/alerts.yaml").read_text(encoding="utf-8"))
 CHARTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "terraform/dashboard.yaml").read_text(encoding="utf-8"))

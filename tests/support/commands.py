@@ -1,11 +1,41 @@
-"""The operators' command line, run as an operator does."""
+"""The operators' command line, run as an operator does, and the names of its commands."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from ops.command_line import LazyCommand, command_line
 
 
-def ops(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run `python -m ops …` in the environment of the test's stack."""
+def psr(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `psr …` in the environment of the test's stack."""
     command = [sys.executable, "-m", "ops", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@cache
+def all_commands() -> dict[tuple[str, ...], Any]:
+    """Every command that does something, by its words."""
+    return dict(_commands(command_line(), ()))
+
+
+def unknown_commands(text: str) -> list[str]:
+    """What a text calls a command or a group of commands and is none, such as `psr export explode`."""
+    named = [tuple(line.split()) for line in re.findall(r"\bpsr ([a-z][a-z-]*(?: [a-z][a-z-]*)*)", text)]
+    groups = {words[:length] for words in all_commands() for length in range(1, len(words))}
+    starts = [(line, {line[:length] for length in range(1, len(line) + 1)}) for line in named]
+    return [" ".join(line) for line, start in starts if line not in groups and not start & all_commands().keys()]
+
+
+def _commands(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    loaded = command.load() if isinstance(command, LazyCommand) else command
+    inside = getattr(loaded, "commands", None)
+    if inside is None:
+        yield words, loaded
+    else:
+        for name, found in inside.items():
+            yield from _commands(found, (*words, name))

@@ -17,7 +17,7 @@ def new_mpan() -> str:
 
 
 def customer(account_id: str, mpans: list[str], needs: list[str], name: str = "Mrs A Example") -> dict[str, Any]:
-    """A registration as a source submits it. Without needs it is pending."""
+    """A registration as callers submit it; without needs it is pending."""
     return {
         "account_id": account_id,
         "status": "active" if needs else "pending",

@@ -1,4 +1,4 @@
-"""Functions of the stack's own kind, started once more in another environment."""
+"""Functions of the stack's own kind, started again in another environment."""
 
 import sys
 from collections.abc import Mapping

@@ -20,9 +20,9 @@ class Push(NamedTuple):
 
     def __call__(self, function: str, data: bytes | dict[str, Any], **attributes: str) -> int:
         """The status of one delivery. With the attribute `marker` it is one of the same message each time."""
-        octets = data if isinstance(data, bytes) else json.dumps(data).encode()
+        content = data if isinstance(data, bytes) else json.dumps(data).encode()
         message = {
-            "data": base64.b64encode(octets).decode(),
+            "data": base64.b64encode(content).decode(),
             "messageId": attributes.get("marker") or str(next(_numbers)),
             "publishTime": "2026-11-24T08:00:00.123Z",
             "attributes": attributes,

@@ -51,8 +51,8 @@ def london(text: str) -> datetime:
 
 
 def account(number: int, **changes: Any) -> RegistrationInput:
-    """A registration that wants to be told to the distributor of its one MPAN."""
-    told = {
+    """A registration with consent to share it with the distributor of its one MPAN."""
+    submission = {
         "account_id": f"A-{number}",
         "supply_points": {"mpans": [mpan("10", number)], "mprns": []},
         "premises": {"address_lines": [f"{number} Test Street", "Testtown"], "postcode": "BS1 4DJ"},
@@ -60,11 +60,11 @@ def account(number: int, **changes: Any) -> RegistrationInput:
         "needs": [{"code": "02"}],
         "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-01", "evidence": "call 1"},
     }
-    return RegistrationInput.model_validate_json(json.dumps(told | changes))
+    return RegistrationInput.model_validate_json(json.dumps(submission | changes))
 
 
 class StillClock(SimulatedClock):
-    """Stands still at `still`, if it is set."""
+    """Stops at `still`, if it is set."""
 
     still: datetime | None = None
 
@@ -113,7 +113,7 @@ class World:
         return service
 
     def use(self, bucket: Bucket, **changes: Any) -> None:
-        """Make the export anew, with another bucket or other settings."""
+        """Create the export again, with another bucket or other settings."""
         settings = self.settings.model_copy(update=changes)
         key = signer(str(settings.signing_key))
         self.days = ExportDays(self.documents, self.exports, bucket, key, settings, self._publish)
@@ -128,16 +128,18 @@ class World:
         """Let the clock jump to a London time."""
         self.clock.jump_to(london(text))
 
-    async def tell(self, number: int, **changes: Any) -> None:
+    async def submit(self, number: int, **changes: Any) -> None:
         """Register an account, or state what it should be from now on."""
-        told = account(number, **changes)
+        submission = account(number, **changes)
 
         def decide(known: RegistrationState | None, moment: Moment) -> Decision:
             if known is None or not known.registration.status.live:
-                return register(told, known, self._id(number), moment=moment, fact=_fact(moment), policy=self.settings)
-            return amend(told, known, moment=moment, fact=_fact(moment), policy=self.settings)
+                return register(
+                    submission, known, self._id(number), moment=moment, fact=_fact(moment), policy=self.settings
+                )
+            return amend(submission, known, moment=moment, fact=_fact(moment), policy=self.settings)
 
-        await self.apply(number, decide, told)
+        await self.apply(number, decide, submission)
 
     async def apply_due_dates(self, number: int) -> None:
         """Let the calendar act on an account."""
@@ -152,18 +154,18 @@ class World:
 
         await self.apply(number, decide)
 
-    async def apply(self, number: int, decide: Any, told: RegistrationInput | None = None) -> None:
+    async def apply(self, number: int, decide: Any, submission: RegistrationInput | None = None) -> None:
         """Apply a decision as a request of its own."""
         registration_id = self._id(number)
         origin = Origin(actor="test", source="http", event_id=None, event_time=self.clock.now())
         change_id = f"{registration_id}-{uuid.uuid4().hex}"
-        points = told.supply_points.all() if told else []
+        points = submission.supply_points.all() if submission else []
         await self.store.apply(
             ChangeRequest(registration_id, change_id, uuid.uuid4().hex, origin, points), decide, expect_new=False
         )
 
     def resend(self, actor: str = "an operator") -> Resend:
-        """The command `ops export resend`."""
+        """The command `psr export resend`."""
         return Resend(self.service, actor)
 
     def account_id(self, number: int) -> AccountId:
@@ -174,12 +176,12 @@ class World:
         return self.store.registration_id(self.account_id(number))
 
     async def run(self, text: str) -> dict[str, bytes]:
-        """One run of the schedule at a London time, and all the work that comes of it. Returns every object."""
+        """One run of the schedule at a London time, and all the resulting work. Returns every object."""
         await self.schedule(text)
         return self.files()
 
     async def schedule(self, text: str) -> None:
-        """One run of the schedule at a London time, and all the work that comes of it."""
+        """One run of the schedule at a London time, and all the resulting work."""
         slot = london(text)
         if slot > self.clock.now():
             self.clock.jump_to(slot)
@@ -214,7 +216,7 @@ class World:
         return self.folder / "download" / name
 
     def at_networks(self) -> Held:
-        """What every receiver holds, once it has applied each released day's files in order."""
+        """The data of every receiver after applying the files of all released days in order."""
         held: Held = {}
         folders = sorted(name.removesuffix("released") for name in self.files() if name.endswith("/released"))
         for folder in folders:
@@ -235,7 +237,7 @@ class World:
         return kept.state.stopped_because if kept else None
 
     def child_environment(self) -> dict[str, str]:
-        """What makes a process part of this world."""
+        """The environment of a process that is part of this world."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PSR_")}
         return {**inherited, **self.environment}
 

@@ -1,6 +1,6 @@
 """The runbooks, and the commands that they may name."""
 
-from tools.local.layout import ROOT
+from tools.places import ROOT
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 

@@ -1,19 +1,15 @@
 """`python -m tools.bundle`: build every function's bundle and the release manifest into `dist/`."""
 
-import sys
 from pathlib import Path
 
 from tools.bundle.release import build, write
-from tools.errors import CommandError
+from tools.errors import run_command
 
 
 def main() -> None:
     """Build into `dist/`."""
     root = Path.cwd()
-    try:
-        built = build(root)
-    except CommandError as problem:
-        sys.exit(f"error: {problem}")
+    built = build(root)
     manifest = write(built, root / "dist")
     for name, function in built.release.functions.items():
         size = len(built.objects[function.object])
@@ -22,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

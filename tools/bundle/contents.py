@@ -5,13 +5,15 @@ from pathlib import Path
 
 import grimp
 
+from shared.runtime.manifest import Manifest
 from tools.errors import CommandError
+from tools.locks import asked, closure, read_lock
 
 SHARED = "shared"
 #: Never in a bundle: tools, tests, and what belongs to other functions.
 NOT_DEPLOYED = frozenset({"ops", "tools", "tests", "functions"})
-#: The lock file of a function that needs nothing beyond what every function needs.
-BASE_REQUIREMENTS = "function"
+#: What every function needs; and the lock file of all functions, which has what some need besides.
+_BASE, _LOCK = "requirements/base.in", "requirements/functions.txt"
 
 Files = dict[str, bytes]
 
@@ -49,7 +51,7 @@ class ImportGraph:
         return {place: path.read_bytes() for place, path in files.items()}
 
 
-def bundle_files(root: Path, name: str, graph: ImportGraph) -> Files:
+def bundle_files(root: Path, name: str, manifest: Manifest, graph: ImportGraph) -> Files:
     """Every file of a function's bundle by its place in it; `main.py` is at the top, as the platform wants it.
 
     Raises `CommandError` if two files have the same place, or the graph does.
@@ -60,16 +62,20 @@ def bundle_files(root: Path, name: str, graph: ImportGraph) -> Files:
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    rest = {**graph.shared_files(name), "requirements.txt": requirements_file(root, name).read_bytes()}
+    rest = {**graph.shared_files(name), "requirements.txt": requirements(root, name, manifest).encode()}
     if clash := own.keys() & rest.keys():
         raise CommandError(f"{name} has files where its bundle needs others: {', '.join(sorted(clash))}")
     return own | rest
 
 
-def requirements_file(root: Path, name: str) -> Path:
-    """The lock file of a function."""
-    own = root / "requirements" / f"{name}.txt"
-    return own if own.exists() else own.with_stem(BASE_REQUIREMENTS)
+def requirements(root: Path, name: str, manifest: Manifest) -> str:
+    """The part of the functions' lock file that a function needs, as a lock file. Raises `CommandError`."""
+    lock = read_lock((root / _LOCK).read_text(encoding="utf-8"))
+    try:
+        pins = closure(lock, [*(base.name for base in asked(root / _BASE)), *manifest.packages])
+    except CommandError as problem:
+        raise CommandError(f"functions/{name}/function.yaml: packages: {problem}") from None
+    return "".join(pin.text for pin in pins)
 
 
 def _with_parents(module: str) -> list[str]:

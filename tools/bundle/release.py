@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shared.model import Model
-from shared.runtime.manifest import Manifest, PushSubscriptions, read_manifests, read_push_subscriptions
+from shared.runtime.manifest import Manifest, PushSubscriptions, read_push_subscriptions
 from tools.bundle.archive import archive
 from tools.bundle.contents import ImportGraph, bundle_files
 from tools.bundle.sbom import bill_of_materials
+from tools.functions import read_functions
 from tools.routing import DEFAULT_FUNCTION, Rule, front_door_rules
 
 #: The platform's Python. The tests run on it and on 3.11, the oldest that the code supports.
@@ -57,13 +58,13 @@ class Built(NamedTuple):
 
 
 def build(root: Path) -> Built:
-    """Build a release of a working tree. Raises `CommandError`, and pydantic's `ValidationError` for a manifest."""
-    manifests = read_manifests(root / "functions")
+    """Build a release of a working tree. Raises `CommandError`."""
+    manifests = read_functions(root / "functions")
     graph = ImportGraph(root, manifests)
     functions = {}
     objects = {}
     for name, manifest in manifests.items():
-        files = bundle_files(root, name, graph)
+        files = bundle_files(root, name, manifest, graph)
         content = archive(files)
         digest = sha256(content).hexdigest()
         place = f"{name}/{digest[:_NAME_DIGITS]}"

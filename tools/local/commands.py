@@ -1,4 +1,4 @@
-"""`ops local`: the local stack's commands."""
+"""`psr local`: the local stack's commands."""
 
 import asyncio
 import fcntl
@@ -15,11 +15,12 @@ from rich.console import Console
 from shared.settings import emulator_host
 from tools.errors import CommandError
 from tools.local.emulators import SOURCES
-from tools.local.layout import ROOT, new_layout
+from tools.local.layout import new_layout
 from tools.local.stack import Stack
 from tools.local.tour import Tour
+from tools.places import ROOT
 
-app = typer.Typer(help="The whole service on this machine, with real emulators.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _INTERRUPTED = 130
 

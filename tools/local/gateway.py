@@ -19,10 +19,11 @@ from starlette.routing import Route
 from shared.runtime.manifest import read_manifests
 from tools.local.front_door import FrontDoor
 from tools.local.issuer import Issuer
-from tools.local.layout import AUDIENCE, FUNCTIONS, Layout
+from tools.local.layout import AUDIENCE, Layout
 from tools.local.pages import Pages
 from tools.local.processes import LOOPBACK
 from tools.local.scheduler import Scheduler
+from tools.places import FUNCTIONS
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

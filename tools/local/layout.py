@@ -13,11 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from shared.clock import LONDON, SimulatedClock, london_day, machine_time
 from shared.model import Model
-from shared.runtime.manifest import read_manifests
+from tools.functions import read_functions
 from tools.local.processes import LOOPBACK, free_ports
+from tools.places import FUNCTIONS, ROOT
 
-ROOT = Path(__file__).parents[2]
-FUNCTIONS = ROOT / "functions"
 AUDIENCE = "psr-api"
 BUCKET = "exports"
 QUARANTINE_BUCKET = "quarantine"
@@ -113,8 +112,9 @@ def new_layout(home: Path, running: Mapping[str, str | None], port: int | None =
     """A stack with an identity and a project of its own, so that it meets nothing of an earlier one.
 
     `running` holds host:port of each emulator that already runs; `port` is the front door's, None for a free one.
+    Raises `CommandError` if a function lacks something.
     """
-    names = list(read_manifests(FUNCTIONS))
+    names = list(read_functions(FUNCTIONS))
     free = iter(free_ports(len(names) + 4))
     return Layout(
         home=home.resolve(),

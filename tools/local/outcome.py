@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shared.domain.changes import Change, ChangeKind
 from shared.export import d0225, register_csv
-from shared.store.documents import Stored
+from shared.store.documents import Collection, Stored
 from shared.store.service import service
 
 
@@ -27,26 +27,27 @@ class Messages(NamedTuple):
 
 async def count_outcomes() -> int:
     """How many changes and quarantine records there are by now."""
-    return len(await _all("changes", fields=["kind"])) + len(await _all("quarantine", fields=["reason"]))
+    changes = await _all(Collection.CHANGES, fields=["kind"])
+    return len(changes) + len(await _all(Collection.QUARANTINE, fields=["reason"]))
 
 
 async def messages_of(source: str) -> Messages:
     """What became of the events of a source. Other sources' changes are not counted."""
-    changes = [Change.model_validate_json(stored.state) for stored in await _all("changes")]
+    changes = [Change.model_validate_json(stored.state) for stored in await _all(Collection.CHANGES)]
     kinds = Counter(change.kind for change in changes if change.origin.source == source)
-    reasons = Counter(_reason(stored) for stored in await _all("quarantine", fields=["reason", "errors"]))
+    reasons = Counter(_reason(stored) for stored in await _all(Collection.QUARANTINE, fields=["reason", "errors"]))
     receipts = kinds[ChangeKind.STALE] + kinds[ChangeKind.SUPERSEDED]
     return Messages(applied=kinds.total() - receipts, stale=receipts, quarantined=reasons)
 
 
 async def registrations_by_status() -> Counter[str]:
     """How many registrations there are."""
-    return Counter(str(stored.fields["status"]) for stored in await _all("registrations", fields=["status"]))
+    return Counter(str(stored.fields["status"]) for stored in await _all(Collection.REGISTRATIONS, fields=["status"]))
 
 
 async def feed_of(day: date) -> Counter[str]:
     """How many supply points a day's feed has by recipient."""
-    files = (str(stored.fields["file"]).split("|") for stored in await _all("export_feed", fields=["file"]))
+    files = (str(stored.fields["file"]).split("|") for stored in await _all(Collection.EXPORT_FEED, fields=["file"]))
     return Counter(recipient for recipient, of_day in files if of_day == day.isoformat())
 
 

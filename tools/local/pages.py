@@ -19,8 +19,9 @@ from shared.errors import Unavailable
 from shared.runtime.manifest import Manifest, Trigger, read_manifests
 from shared.store.service import service
 from tools.local.issuer import SCOPES
-from tools.local.layout import BUCKET, FUNCTIONS, Layout
+from tools.local.layout import BUCKET, Layout
 from tools.pages.api import OPENAPI, about, catalogue
+from tools.places import FUNCTIONS
 
 _STYLE = """\
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }

@@ -19,18 +19,10 @@ from shared.runtime.status import STATUS_PATH
 from tools.errors import CommandError
 from tools.local.emulators import SOURCES, firestore_command, pubsub_command, read_sources, storage_command
 from tools.local.issuer import token_from
-from tools.local.layout import (
-    BUCKET,
-    FUNCTIONS,
-    QUARANTINE_BUCKET,
-    ROOT,
-    Layout,
-    child_environment,
-    make_signing_key,
-    start_clock,
-)
+from tools.local.layout import BUCKET, QUARANTINE_BUCKET, Layout, child_environment, make_signing_key, start_clock
 from tools.local.processes import LOOPBACK, Child, answers, end_all, reports
 from tools.local.wiring import make_jobs, make_subscriptions, make_topics_and_buckets
+from tools.places import COMMANDS, FUNCTIONS, ROOT
 
 _SERVE = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
 _LOOKS_EVERY_SECONDS = 0.25
@@ -169,6 +161,7 @@ class Stack:
         self.layout.file.write_text(self.layout.model_dump_json(indent=2), encoding="utf-8")
         variables = {**self.layout.environment(), "PSR_URL": self.url}
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+        lines.append(f'export PATH={shlex.quote(str(COMMANDS))}:"$PATH"\n')
         (home / "env").write_text("".join(lines), encoding="utf-8")
 
     def _refuse_port_in_use(self) -> None:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.clock import LONDON, day_closes, london_day
-from shared.export.manifest import MANIFEST, RELEASED, Manifest
+from shared.export.day_manifest import DAY_MANIFEST, RELEASED, DayManifest
 from tools.errors import CommandError
 from tools.local import sample as samples
 from tools.local.callers import REGISTERED, register_customers, show_the_rules
@@ -153,7 +153,7 @@ class Tour:
     async def _show_the_export(self) -> None:
         self._say(4, "Each network operator gets its file")
         (folder,) = self._stack.exports.glob(f"{self._day}/r*")
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = DayManifest.model_validate_json((folder / DAY_MANIFEST).read_text(encoding="utf-8"))
         files = sorted([*folder.glob("D0225/*.txt"), *folder.glob("gas/*.csv")])
         self._show_file(files[0])
         self._check_export(manifest, await feed_of(self._day), supply_points_in(files))
@@ -175,7 +175,7 @@ class Tour:
         self.figures["log"] = {"lines": len(written), "outside": len(outside)}
         self._check("log lines outside the catalogue", Counter(), Counter(outside))
 
-    def _check_export(self, manifest: Manifest, feed: Counter[str], found: Mapping[str, list[str]]) -> None:
+    def _check_export(self, manifest: DayManifest, feed: Counter[str], found: Mapping[str, list[str]]) -> None:
         """The sample knows what each recipient must be told; feed, manifest and files must agree."""
         expected = self._sample.expected
         registered = (number for record in self._registered for number in numbers_of(record))

@@ -13,7 +13,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, Subscription
 
 from shared.runtime.manifest import Manifest, PushSubscriptions, read_manifests, read_push_subscriptions
-from tools.local.layout import BUCKET, FUNCTIONS, QUARANTINE_BUCKET, Layout
+from tools.local.layout import BUCKET, QUARANTINE_BUCKET, Layout
+from tools.places import FUNCTIONS
 from tools.scheduler import LOCATION, scheduler_at
 
 #: In the cloud a refused message waits ten seconds and more; here somebody is watching.

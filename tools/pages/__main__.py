@@ -2,15 +2,18 @@
 
 import os
 
-from tools.local.layout import ROOT, new_layout
+from tools.errors import run_command
+from tools.local.layout import new_layout
 from tools.pages.api import api_pages
 from tools.pages.events import event_pages
 from tools.pages.logs import log_page
+from tools.pages.settings import settings_page
+from tools.places import ROOT
 
 
 def pages() -> dict[str, str]:
     """Text by place in docs/."""
-    return {"logs.md": log_page(), **api_pages(), **event_pages()}
+    return {"logs.md": log_page(), "settings.md": settings_page(), **api_pages(), **event_pages()}
 
 
 def main() -> None:
@@ -24,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

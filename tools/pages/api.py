@@ -39,7 +39,7 @@ from shared.http.bodies import MEDIA_TYPES
 from shared.http.registrations import RegistrationPatch
 from shared.runtime.manifest import Route, read_manifests
 from shared.runtime.status import STATUS_PATH, StatusReport
-from tools.local.layout import FUNCTIONS, ROOT
+from tools.places import FUNCTIONS, ROOT
 
 OPENAPI = ROOT / "docs" / "openapi.json"
 

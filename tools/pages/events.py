@@ -92,7 +92,7 @@ after that day. A later announcement replaces it.
 | parked | the registration, or the supply point's release, has not come yet | nothing; after {parked_days} days an operator looks |
 | held | it can never apply as it is: not JSON, not the schema, unknown code or type, id used again, a rule of the API (a date in the future, more than 20 supply points of a fuel) | publish a corrected event under a new id |
 
-Operators see what is held with `ops quarantine list`. Needs may carry the old platform's word as `legacy` instead of a
+Operators see what is held with `psr quarantine list`. Needs may carry the old platform's word as `legacy` instead of a
 J1699 `code`; `shared/data/legacy_needs.csv` maps them, and a word that is missing is added there, after which the held
 messages are replayed as they are.
 """

@@ -16,7 +16,6 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from shared.runtime.manifest import read_manifests
-from tools.bundle.contents import requirements_file
 from tools.bundle.release import build
 from tools.supply_chain import licences, requirements, secret_scan, vulnerabilities
 from tools.supply_chain.result import Result
@@ -55,7 +54,7 @@ def _checks(root: Path) -> Iterator[tuple[str, Result]]:
     locks, _ = requirements.read_locks(root / "requirements")
     policy = read_policy(root)
     page = (root / "docs" / "licences.md").read_text(encoding="utf-8")
-    yield "requirements", requirements.check(root / "requirements", deployed_locks(root), installed(root))
+    yield "requirements", requirements.check(root / "requirements", packages(root), installed(root))
     yield "licences", licences.check(licence_rows(root, policy), policy, page)
     yield "inventories", check_inventories(root)
     yield "secrets", secret_scan.check(root, {one["value"]: one["why"] for one in table["not-secrets"]})
@@ -64,9 +63,9 @@ def _checks(root: Path) -> Iterator[tuple[str, Result]]:
     yield "vulnerabilities", vulnerabilities.check(pins, python, table["accepted-vulnerabilities"])
 
 
-def deployed_locks(root: Path) -> set[str]:
-    """The lock files of functions, by name."""
-    return {requirements_file(root, name).stem for name in read_manifests(root / "functions")}
+def packages(root: Path) -> set[str]:
+    """The packages that functions need besides what all need."""
+    return {name for manifest in read_manifests(root / "functions").values() for name in manifest.packages}
 
 
 def installed(root: Path) -> dict[str, list[Distribution]]:
@@ -88,8 +87,7 @@ def licence_rows(root: Path, policy: licences.Policy) -> list[licences.Row]:
     """Every package that is locked for this kind of machine, whichever Python is its, with its licence."""
     locks, _ = requirements.read_locks(root / "requirements")
     names = {lock: {str(pin.name) for pin in pins if any(map(pin.applies, _PYTHONS))} for lock, pins in locks.items()}
-    deployed = deployed_locks(root)
-    functions = set().union(*(names.pop(lock) for lock in deployed))
+    functions = names.pop(requirements.FUNCTIONS)
     names["dev"] |= names.pop("uv")
     return licences.licences({licences.DEPLOYED: functions, **names}, installed(root), policy)
 
