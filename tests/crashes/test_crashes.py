@@ -7,9 +7,6 @@ import pytest
 from tests.crashes import erasure, exports, quarantine, registrations
 from tests.crashes.driver import Crashes, CutPoint, Operation
 
-#: Not yet part of the everyday run: its time there is still to be measured.
-pytestmark = pytest.mark.soak
-
 OPERATIONS = [*registrations.OPERATIONS, *quarantine.OPERATIONS, *erasure.OPERATIONS, *exports.OPERATIONS]
 EVERYDAY = [operation for operation in OPERATIONS if operation.everyday]
 

@@ -472,11 +472,16 @@ async def _event_of_now(world: World, number: int) -> None:
         await event(world, number, Statement(review=True), world.clock.now())
 
 
-async def test_whatever_happens_between_two_calls_of_an_erasure(world: World, erasing: Erasing) -> None:
-    """Nothing old is left; an account that is registered again meanwhile is on the register whole, or not at all."""
+@pytest.mark.parametrize("one_in", [4, pytest.param(1, marks=pytest.mark.soak)])
+async def test_whatever_happens_between_two_calls_of_an_erasure(world: World, erasing: Erasing, one_in: int) -> None:
+    """No old data is left. An account that is registered again meanwhile is on the register completely, or not at all.
+
+    With `one_in` 4, one of the four happens before each call.
+    """
     everything = (_registered_again, _record_of_before, _record_of_now, _event_of_now)
     calls = await _calls_of_an_erasure(world)
-    cases = dict(enumerate(((happens, call) for happens in everything for call in range(calls)), start=1))
+    pairs = ((happens, call) for call in range(calls) for happens in everything[call % one_in :: one_in])
+    cases = dict(enumerate(pairs, start=1))
     await _told_on_two_days(world, erasing, cases)
     other = _another_process(world)
     for number, (happens, call) in cases.items():
