@@ -16,7 +16,7 @@ def test_every_function_has_a_manifest_that_keeps_the_schema(name: str) -> None:
     assert read_manifest(FUNCTIONS / name).description.endswith(".")
 
 
-def test_no_operation_or_route_stands_twice() -> None:
+def test_no_operation_or_route_occurs_twice() -> None:
     routes = [route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []]
     assert len({route.operation for route in routes}) == len(routes)
     assert len({(route.method, route.path) for route in routes}) == len(routes)
