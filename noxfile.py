@@ -53,6 +53,12 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def mutate(session: nox.Session) -> None:
+    """Change shared/domain one operator at a time; a test of tests/domain has to fail (tests/domain/mutation.py)."""
+    session.run(PYTHON, "tests/domain/mutation.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Speed beside the limit and beside what people would pick instead, which has an environment of its own."""
     session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "peers")))
