@@ -12,7 +12,7 @@ ACCOUNTS = ("A-4", "A-40", "C/1")
 POINTS = (*(f"mpan:{mpan('10', number)}" for number in (1, 2)), f"mpan:{mpan('12', 4)}", f"mprn:{mprn(1)}")
 #: The area partner is told of homes in BS only.
 AREAS = {"BS": "BS1 4DJ", "M": "M1 1AE"}
-_PHONE = "07700900123"
+PHONE = "07700900123"
 
 Need = tuple[str, date | None]
 
@@ -53,7 +53,7 @@ def body(said: Said) -> dict[str, object]:
         "status": "active" if said.needs else "pending",
         "supply_points": supply_points(said.points),
         "premises": premises(said.area, said.mark),
-        "primary_contact": {"name": f"Mrs {said.mark}", "phones": [_PHONE]},
+        "primary_contact": {"name": f"Mrs {said.mark}", "phones": [PHONE]},
         "needs": needs(said.needs),
         "sharing": sharing(said.basis, date(2026, 1, 5), said.mark),
     }
