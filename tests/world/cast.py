@@ -12,7 +12,7 @@ ACCOUNTS = ("A-4", "A-40", "C/1")
 POINTS = (*(f"mpan:{mpan('10', number)}" for number in (1, 2)), f"mpan:{mpan('12', 4)}", f"mprn:{mprn(1)}")
 #: The area partner gets homes in BS only.
 AREAS = {"BS": "BS1 4DJ", "M": "M1 1AE"}
-_PHONE = "07700900123"
+PHONE = "07700900123"
 
 Need = tuple[str, date | None]
 
@@ -53,7 +53,7 @@ def body(submission: Submission) -> dict[str, object]:
         "status": "active" if submission.needs else "pending",
         "supply_points": supply_points(submission.points),
         "premises": premises(submission.area, submission.mark),
-        "primary_contact": {"name": f"Mrs {submission.mark}", "phones": [_PHONE]},
+        "primary_contact": {"name": f"Mrs {submission.mark}", "phones": [PHONE]},
         "needs": needs(submission.needs),
         "sharing": sharing(submission.basis, date(2026, 1, 5), submission.mark),
     }

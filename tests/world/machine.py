@@ -26,17 +26,20 @@ account = st.sampled_from(ACCOUNTS)
 points = st.lists(st.sampled_from(POINTS), min_size=1, max_size=2, unique=True).map(tuple)
 codes = st.lists(st.sampled_from(["02", "08", "33"]), min_size=1, max_size=3, unique=True)
 what = st.sampled_from(["name", "needs", "points", "sharing", "home", "withdrawn"])
-wrong = st.sampled_from(["word", "word", "type", "field", "two", "cut off"])
+wrong = st.sampled_from(["word", "word", "type", "field", "two", "cut off", "year one"])
 table = st.sampled_from(["partner 08", "partner 02 08", "partner none", "partner away", "name", "retired", "learnt"])
 how_long = st.sampled_from(["whole", "whole", "whole", "midnight", "midnight", "without calendar"])
 #: One in four meets an outage, and is dead-lettered.
 outage = st.sampled_from([False, False, False, True])
+#: Whether something comes again after the next midnight only.
+later = st.sampled_from([False, False, True])
 #: Days until a temporary need ends: today, tomorrow, later.
 ends = st.sampled_from([0, 1, 9])
 basis = st.sampled_from(["explicit_consent", "explicit_consent", "vital_interests", "none"])
 area = st.sampled_from(["BS", "BS", "M"])
-#: Minutes that a fact is older than its message.
-ago = st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 60, 1500])
+#: Minutes that a fact is older than its message; or it is a moment older than what somebody had a supply point by.
+BEFORE_THAT = -1
+ago = st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 60, 1500, BEFORE_THAT, BEFORE_THAT])
 cut = st.none() | st.none() | st.none() | st.tuples(st.integers(1, 5) | st.integers(1, 14), st.sampled_from(Cut))
 written = st.sampled_from(["plainly", "plainly", "plainly", "plainly", "plainly", "escaped", "large", "dead-lettered"])
 
@@ -92,8 +95,8 @@ class World(RuleBasedStateMachine):
         area=area,
         cut=cut,
     )
-    def change(self, what: str, cut: Any, **submitted: Any) -> None:
-        key, submission = self._submission(**submitted)
+    def change(self, what: str, cut: Any, account: str, **submitted: Any) -> None:
+        key, submission = self._submission(self._mostly_live(account), **submitted)
         if what == "withdrawn":
             self.play.take(self.play.withdraw(submission.account, key, submission.mark), cut)
             return
@@ -137,12 +140,16 @@ class World(RuleBasedStateMachine):
         basis=basis,
         area=area,
         ago=ago,
+        tie=st.sampled_from([False, False, False, False, True]),
         written=written,
         cut=cut,
     )
-    def migrate(self, ago: int, written: str, cut: Any, **submitted: Any) -> None:
+    def migrate(self, ago: int, written: str, cut: Any, *, tie: bool, **submitted: Any) -> None:
+        """The old platform sends a record of an account, sometimes a second one of the same time."""
         key, submission = self._submission(**submitted)
-        self._deliver(mail.record(key, submission, self._at(ago)), written, cut)
+        known = self.play.model.registrations.get(submission.account)
+        at = known.facts["people"].time if tie and known and not known.erased else self._at(ago)
+        self._deliver(mail.record(key, submission, at), written, cut)
 
     @rule(account=account, points=points, basis=st.none() | basis, area=area, ago=ago, written=written, cut=cut)
     def move_home(
@@ -154,18 +161,27 @@ class World(RuleBasedStateMachine):
     @rule(account=account, pick=st.integers(0, 9), gained=st.booleans(), ago=ago, written=written, cut=cut)
     def supply(self, account: str, pick: int, *, gained: bool, ago: int, written: str, cut: Any) -> None:
         """A lost supply point is mostly one of the account's own."""
-        known = self.play.model.registrations.get(account)
         left = {point for point, last in self.play.model.released.items() if last.account == account}
+        account = account if left else self._mostly_live(account)
+        known = self.play.model.registrations.get(account)
         own = sorted(left | (known.holds() if known else set()))
         choice = POINTS if gained or pick == 9 or not own else own
         key, mark = self.play.next_key(account)
         point = choice[pick % len(choice)]
         self._deliver(mail.supply(key, account, point, self._at(ago), mark, gained=gained), written, cut)
 
-    @rule(account=account, days=st.sampled_from([0, 0, 1, 2]), ago=ago, written=written, cut=cut)
-    def close(self, account: str, days: int, ago: int, written: str, cut: Any) -> None:
+    @rule(account=account, days=st.sampled_from([0, 0, 1, 2]), ago=ago, written=written, lost=st.booleans(), cut=cut)
+    def close(self, account: str, days: int, ago: int, written: str, cut: Any, *, lost: bool) -> None:
+        """Close an account. Sometimes the loss of its supply point to another supplier follows."""
+        account = self._mostly_live(account)
+        known = self.play.model.registrations.get(account)
         key, mark = self.play.next_key(account)
         self._deliver(mail.closed(key, account, days, self._at(ago), mark), written, cut)
+        if lost and known and known.holds():
+            key, mark = self.play.next_key(account)
+            self._deliver(
+                mail.supply(key, account, min(known.holds()), self._at(0), mark, gained=False), "plainly", None
+            )
 
     @rule(
         account=account,
@@ -190,13 +206,16 @@ class World(RuleBasedStateMachine):
             "field": lambda: mail.with_unknown_field(right),
             "two": lambda: mail.about_two(right, other),
             "cut off": lambda: mail.cut_off(right),
+            "year one": lambda: mail.of_year_one(right),
         }[how]()
         self._deliver(wrong, "plainly" if how == "cut off" else written, cut)
 
     @precondition(lambda self: self.play.mails or self.play.requests)
-    @rule(data=st.data(), how=st.sampled_from(["message", "message", "request", "dead-lettered"]), cut=cut)
-    def again(self, data: st.DataObject, how: str, cut: Any) -> None:
-        """Repeat a request, or deliver a message again, or dead-letter it in an outage."""
+    @rule(data=st.data(), how=st.sampled_from(["message", "message", "request", "dead-lettered"]), later=later, cut=cut)
+    def again(self, data: st.DataObject, how: str, cut: Any, *, later: bool) -> None:
+        """Repeat a request, deliver a message again, or dead-letter it in an outage; at once or a day later."""
+        if later:
+            self.play.move_to(self.play.today + timedelta(days=1), time(0, 1))
         mails, requests = self.play.mails, self.play.requests
         if requests and (how == "request" or not mails):
             step = data.draw(st.sampled_from(requests[-4:]), "request")
@@ -210,15 +229,16 @@ class World(RuleBasedStateMachine):
     # --- the quarantine
 
     @precondition(lambda self: self._waiting("parked", "failed"))
-    @rule(data=st.data(), how=st.sampled_from(["job", "job", "one"]), outage=outage, cut=cut)
+    @rule(data=st.data(), how=st.sampled_from(["job", "one", "one, then job"]), outage=outage, cut=cut)
     def replay(self, data: st.DataObject, how: str, *, outage: bool, cut: Any) -> None:
-        if how == "job":
-            self.play.service.clock.move_to(self.play.now + timedelta(hours=6, minutes=1))
-            step = self.play.replay_parked(outage=outage)
-        else:
+        """An operator replays a message, or the job replays all parked ones, or one after the other."""
+        if how != "job":
             key = data.draw(st.sampled_from(self._waiting("parked", "failed")), "message")
-            step = self.play.replay(key, outage=outage)
-        self.play.take(step, None if outage else cut)
+            self.play.take(self.play.replay(key, outage=outage), None if outage else cut)
+        if how != "one":
+            self.play.service.clock.move_to(self.play.now + timedelta(hours=6, minutes=1))
+            outage &= how == "job"
+            self.play.take(self.play.replay_parked(outage=outage), None if outage else cut)
 
     @precondition(lambda self: self._waiting("parked", "failed"))
     @rule(data=st.data(), cut=cut)
@@ -256,6 +276,15 @@ class World(RuleBasedStateMachine):
         else:
             self.play.take(self.play.erase_ended(), cuts[2])
         self.play.take(self.play.read_everything())
+        for name, one in sorted(self.play.model.registrations.items()):
+            if one.live:
+                key, mark = self.play.next_key(name)
+                self.play.take(self.play.confirm(name, key, mark))
+
+    @rule()
+    def quiet_night(self) -> None:
+        """Nights are half of what matters."""
+        self.night("whole", None, 0, 0)
 
     @rule(job=st.sampled_from(["calendar", "export", "retention"]), cut=cut)
     def run_a_job(self, job: str, cut: Any) -> None:
@@ -331,9 +360,19 @@ class World(RuleBasedStateMachine):
         )
         return key, Submission(account, points, needs, basis, area, mark)
 
+    def _mostly_live(self, account: str) -> str:
+        """An account, in three of four cases one that is registered, if any is."""
+        live = [name for name, one in sorted(self.play.model.registrations.items()) if one.live]
+        return account if account in live or not live or self.play.serial % 4 == 0 else live[0]
+
     def _at(self, minutes: int) -> datetime:
         """The time of a fact that is so many minutes old. No two facts have the same time."""
-        return self.play.now + timedelta(minutes=1) - timedelta(minutes=minutes, microseconds=self.play.serial)
+        at, model = self.play.now + timedelta(minutes=1), self.play.model
+        if minutes == BEFORE_THAT:
+            had = [last.held.time for last in model.released.values()]
+            has = [view.fact.time for one in model.registrations.values() for view in one.points.values()]
+            at, minutes = max(had or has or [at]), 0
+        return at - timedelta(minutes=minutes, microseconds=self.play.serial)
 
     def _deliver(self, message: Mail, written: str, cut: Any) -> None:
         """Deliver a message, written in some way, or dead-letter it before a consumer has seen it."""

@@ -156,6 +156,11 @@ def of_unknown_type(mail: Mail) -> Mail:
     return _wrong(mail, "of an unknown type", json.loads(mail.data) | {"type": "uk.psr.account.renamed.v1"})
 
 
+def of_year_one(mail: Mail) -> Mail:
+    """Older than any customer."""
+    return _wrong(mail, "of the year 1", json.loads(mail.data) | {"time": "0001-01-01T00:00:00+00:00"})
+
+
 def with_unknown_field(mail: Mail) -> Mail:
     event = json.loads(mail.data)
     event["data"] |= {"shoe_size": 42}

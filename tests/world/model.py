@@ -278,7 +278,8 @@ class Model:
         if self.newly_retired(ongoing, known.needs if known else ()):
             return "failed"
         fact = Fact(at, "//old", key)
-        return self._apply(key, submission.account, known, statement, fact, now, submission.mark)
+        both = _needs_of_both(known, dict(ongoing), fact)
+        return self._apply(key, submission.account, known, statement, fact, now, submission.mark, both)
 
     def event(self, key: str, account: str, statement: Statement, at: datetime, now: datetime, mark: str) -> str:
         """An event of the account system at a time. Returns the same as `record`."""
@@ -300,8 +301,12 @@ class Model:
         fact: Fact,
         now: datetime,
         mark: str,
+        needs: dict[str, date | None] | None = None,
     ) -> str:
+        """A message's statement at the time of a fact. `needs` hold whether or not it wins."""
         after = _changed(_retried(known, key), statement, fact, london_day(now))
+        if needs is not None:
+            after = replace(after, needs=needs)
         waiting = set()
         for point in after.holds() - (known.holds() if known else set()):
             newest, held = self._held_elsewhere(point, account)
@@ -405,7 +410,8 @@ class Model:
                 for key, record in self.quarantine.items():
                     record.may_be_empty |= record.about == {account}
                     if record.about == {account} and key in self.raced_messages:
-                        record.erase()
+                        if self.registrations[account].erased:
+                            record.erase()  # of an account that is registered again, it may be about that
                         self.raced_messages.discard(key)
         for account in self.due_for_erasure(today):
             self._erase(account, now)
@@ -550,6 +556,20 @@ def _changed(known: Registration | None, statement: Statement, fact: Fact, today
     changes = {name: value for aspect in won for name, value in (stated[aspect] or {}).items()}
     after = replace(before, points=points, facts=facts, **changes)
     return _closed(after, today) if "closing" in won else after
+
+
+def _needs_of_both(
+    known: Registration | None, stated: dict[str, date | None], fact: Fact
+) -> dict[str, date | None] | None:
+    """The needs of two records of one time, each until it ends in either; None if there is one record only."""
+    if known is None or known.erased or (held := known.facts["people"]).time != fact.time or held == fact:
+        return None
+    both = {**stated, **known.needs}
+    return {code: _later(stated.get(code, end), known.needs.get(code, end)) for code, end in both.items()}
+
+
+def _later(one: date | None, other: date | None) -> date | None:
+    return max(one, other) if one and other else None
 
 
 def _closed(one: Registration, today: date) -> Registration:

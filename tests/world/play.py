@@ -21,7 +21,7 @@ from shared.errors import Problem
 from shared.store.documents import Stored
 from shared.store.quarantine_records import QuarantineStatus
 from tests.world import files
-from tests.world.cast import ACCOUNTS, POINTS, Submission, body, in_words
+from tests.world.cast import ACCOUNTS, PHONE, POINTS, Submission, body, in_words
 from tests.world.comparison import (
     COLLECTIONS,
     Documents,
@@ -206,6 +206,7 @@ class Play:
         self._note_history(model)
         faults += differences(model, self.stored, self.records)
         faults += self._texts_of_the_erased(model)
+        faults += self._reasons_of_the_erased()
         faults += self._objects_without_a_record(model)
         faults += [
             f"changes/{key} should be erased: its retention is over"
@@ -258,6 +259,15 @@ class Play:
                 if not (kept or waits or raced):
                     found.append(f"{account} is erased, and its mark {mark} is in {kind}/{key}")
         return found
+
+    def _reasons_of_the_erased(self) -> list[str]:
+        """Records that were erased before this step and have another reason after it."""
+        return [
+            f"quarantine/{key} is erased, and its reason has changed"
+            for (kind, key), was in self.before.items()
+            if kind == "quarantine" and record_of(was).erased
+            if (now := self.stored.get((kind, key))) and now.fields["reason"] != was.fields["reason"]
+        ]
 
     def _objects_without_a_record(self, model: Model) -> list[str]:
         """Objects of the quarantine that belong to no record, or to an erased one."""
@@ -328,6 +338,13 @@ class Play:
             patch,
             lambda model, read: model.amend(key, account, statement, self.now, read=read),
         )
+
+    def confirm(self, account: str, key: str, mark: str) -> Step:
+        """A caller states the phone number that a registration has: any live registration accepts it."""
+        patch = {"primary_contact": {"phones": [PHONE]}}
+        step = self.amend(account, patch, Statement(), key, mark, "its phone number stays")
+        self.requests.pop()  # the others are repeated
+        return step
 
     def withdraw(self, account: str, key: str, mark: str) -> Step:
         self._note_mark(account, mark)
