@@ -24,7 +24,7 @@ lint: $(VENV)/ready ## Lint and types only
 soak: $(VENV)/ready ## The long versions of the tests
 	@$(NOX) soak
 
-bench: $(VENV)/ready ## Speed and cost beside the limit and the obvious way (ten minutes, on an idle machine)
+bench: $(VENV)/ready ## Speed and cost, compared with raw client calls and a conventional implementation (ten minutes, on an idle machine)
 	@$(NOX) bench
 
 terraform: $(VENV)/ready ## Check terraform/ without a cloud (TERRAFORM names the program)
