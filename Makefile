@@ -27,7 +27,7 @@ soak: $(VENV)/ready ## The long versions of the tests
 mutate: $(VENV)/ready ## Check that the domain's tests notice each changed operator (ten minutes)
 	@$(NOX) mutate
 
-bench: $(VENV)/ready ## Speed and cost beside the limit and the obvious way (ten minutes, on an idle machine)
+bench: $(VENV)/ready ## Speed and cost, compared with raw client calls and a conventional implementation (ten minutes, on an idle machine)
 	@$(NOX) bench
 
 terraform: $(VENV)/ready ## Check terraform/ without a cloud (TERRAFORM names the program)

@@ -1,7 +1,7 @@
 """A load generator: prepared HTTP/1.1 requests on kept connections, as bare as Python allows.
 
-It runs in a process of its own, so that its turns are not taken from what is being prepared beside it. Not wrk: bodies
-differ from request to request, and `make bench` needs nothing that PyPI does not have. The no-op figure is its ceiling.
+It runs in a separate process, so that preparing requests does not slow it down. It replaces wrk because bodies differ
+from request to request, and `make bench` needs only packages of PyPI. The no-op figure is its ceiling.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 class Load(NamedTuple):
-    """What a load met: answers a second, latencies in milliseconds, and the server's CPU for one answer if known."""
+    """The result of a load: answers a second, latencies in milliseconds, and the server's CPU for one answer."""
 
     answers: int
     rate: float
@@ -22,14 +22,14 @@ class Load(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Where to, and the octets of requests, each of which is sent once."""
+    """The target, and the bytes of requests, each of which is sent once."""
 
     url: str
     requests: Sequence[bytes]
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """One request as octets. Underscores in the names of headers stand for dashes."""
+    """One request as bytes. Underscores in the names of headers stand for dashes."""
     named = {"Host": "bench", "Content-Length": str(len(body)), **headers}
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in named.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
@@ -60,9 +60,9 @@ def _at(values: Sequence[float], share: float) -> float:
 async def _connection(host: str, port: int, left: Iterator[bytes], until: float) -> list[float]:
     reader, writer = await asyncio.open_connection(host, port)
     latencies = []
-    for octets in left:
+    for content in left:
         began = time.perf_counter()
-        writer.write(octets)
+        writer.write(content)
         head = await reader.readuntil(b"\r\n\r\n")
         if head[9:10] != b"2":
             raise RuntimeError(f"answered {head[9:12].decode()}")

@@ -1,4 +1,4 @@
-"""A retired needs code stays where it is: it is read, exported and counted, and amendments leave it. Nobody adds it."""
+"""A stored needs code that is retired is read, exported, counted and kept by amendments. Nobody can add it."""
 
 import os
 import subprocess
@@ -62,7 +62,7 @@ def test_a_retired_code_is_known_but_not_live() -> None:
     assert NeedInput(code=NeedCode.parse("08")).code.category.outage_tier == 3
 
 
-def test_a_registration_keeps_a_retired_code_whatever_else_changes(known: RegistrationState) -> None:
+def test_a_registration_keeps_a_retired_code_when_anything_else_changes(known: RegistrationState) -> None:
     assert amended(known, primary_contact={"name": "Changed"}) == ["02", "08"]
     assert amended(known, needs=[{"code": "08", "note": "both eyes"}, {"code": "22"}]) == ["08", "22"]
     moved = account_events.apply_account_event(
@@ -115,7 +115,7 @@ async def test_a_retired_code_is_exported_as_before(world: World, next_release: 
     assert list(world.at_networks().values()) == [("Changed", ("02", "08"))]
 
 
-async def test_a_recipient_whose_row_does_not_name_a_retired_code_is_not_told_of_it(
+async def test_a_recipient_whose_row_does_not_name_a_retired_code_does_not_receive_it(
     world: World, next_release: NextRelease
 ) -> None:
     next_release.change("recipients.csv", "electricity distributors", codes="01 02")

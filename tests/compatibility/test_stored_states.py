@@ -1,4 +1,4 @@
-"""What every earlier release has stored is read, changed and exported by today's code."""
+"""Today's code reads, changes and exports the data that every earlier release stored."""
 
 from datetime import date
 from typing import Any
@@ -87,9 +87,9 @@ async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loade
 
         def amend(known: RegistrationState | None, moment: Moment) -> Decision:
             assert known is not None
-            told = patched(submission_of(known.registration), {"primary_contact": {"name": "Changed"}})
+            submission = patched(submission_of(known.registration), {"primary_contact": {"name": "Changed"}})
             fact = Fact(time=moment.now, source="http", id="amended")
-            return requests.amend(told, known, moment=moment, fact=fact, policy=loaded.settings)
+            return requests.amend(submission, known, moment=moment, fact=fact, policy=loaded.settings)
 
         await loaded.apply(number, amend)
         await loaded.apply_due_dates(number)

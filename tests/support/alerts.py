@@ -41,7 +41,7 @@ class Alert(NamedTuple):
 
 
 class Query(NamedTuple):
-    """PromQL, and where it stands."""
+    """PromQL, and its place."""
 
     place: str
     text: str

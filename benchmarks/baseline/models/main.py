@@ -1,4 +1,4 @@
-"""The limit of a start: the framework, the official client, and the service's own models; reads one document."""
+"""The baseline of a start: the framework, the official client, and the service's own models; reads one document."""
 
 import os
 from functools import cache
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from shared.domain.changes import Change
 
-#: Built when it is imported, as a function's models are.
+#: Built on import, as a function's models are.
 MODEL = Change
 
 

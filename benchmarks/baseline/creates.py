@@ -1,4 +1,4 @@
-"""The limit of a migration: plain concurrent creates of one document each, by the official client."""
+"""The baseline of a migration: plain concurrent creates of one document each, by the official client."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from google.cloud import firestore
 
 
 def creates_a_second(project: str, fields: dict[str, Any], at_once: int, seconds: float) -> float:
-    """How many creates are done in a second."""
+    """The number of creates in a second."""
     return asyncio.run(_creates(project, fields, at_once, seconds))
 
 
