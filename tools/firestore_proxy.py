@@ -1,6 +1,6 @@
 """A gRPC proxy in front of the Firestore emulator: counts calls, shows them, and can refuse one or lose its answer.
 
-The client and the emulator are real; only what a network can do is simulated here.
+The client and the emulator are real; only network faults are simulated.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 
 
 class Fault(Enum):
-    """What happens to a call."""
+    """A fault of a call."""
 
     REFUSED = auto()
     """UNAVAILABLE, and the emulator has not seen it."""
@@ -27,11 +27,11 @@ class Fault(Enum):
     NO_RIGHT = auto()
     """PERMISSION_DENIED, and the emulator has not seen it."""
     NO_DATABASE = auto()
-    """NOT_FOUND whatever is asked, and the emulator has not seen it."""
+    """NOT_FOUND for any call, and the emulator has not seen it."""
     DIES = auto()
     """The emulator has done it, and the caller's process ends before it has the answer."""
     DEAD = auto()
-    """PERMISSION_DENIED, which no client retries, and the emulator has not seen it: nobody is there to call."""
+    """PERMISSION_DENIED, which no client retries, and the emulator has not seen it: the process is dead."""
 
 
 _UNSEEN = {
@@ -64,7 +64,7 @@ class Cut:
             self.calls, self._nth, self._fault = [], nth, fault
 
     def repair(self) -> None:
-        """Count anew, and let every call pass."""
+        """Count from 1 again, and let every call pass."""
         self.arm(0, Fault.REFUSED)
 
     @property
@@ -85,8 +85,8 @@ class FirestoreProxy:
     """Listens on a loopback port of its own until it is closed. `calls` counts by method name (`Commit`, …).
 
     `watch` is given each call that reached the emulator: its method, and the messages both ways as on the wire. One
-    that the emulator refused has no answers. `died` is called where a call meets `Fault.DIES`. Any other emulator that
-    speaks gRPC can stand behind it.
+    that the emulator refused has no answers. `died` is called where a call meets `Fault.DIES`. It works with any other
+    emulator that speaks gRPC.
     """
 
     def __init__(self, emulator: str) -> None:
@@ -120,7 +120,7 @@ class FirestoreProxy:
         self.fault = decide
 
     def wait_until_idle(self) -> None:
-        """Return once the emulator has answered every call so far, also those whose caller does not wait any more."""
+        """Return once the emulator has answered every call so far, also those whose caller has gone."""
         asyncio.run_coroutine_threadsafe(self._idle(), self._loop).result()
 
     async def _idle(self) -> None:
@@ -161,7 +161,7 @@ class FirestoreProxy:
             yield answer
 
     def _carry(self, method: str, sent: list[bytes], metadata: list[tuple[str, Any]]) -> asyncio.Task[list[bytes]]:
-        """The emulator's answers to a call, which goes on if the caller is gone."""
+        """The emulator's answers to a call, which continues if the caller is gone."""
 
         async def answers() -> list[bytes]:
             return [answer async for answer in self._channel.stream_stream(method)(iter(sent), metadata=metadata)]
@@ -173,7 +173,7 @@ class FirestoreProxy:
 
 
 class _Any(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """Every method as a stream of octets: on the wire a single message is a stream of one."""
+    """Every method as a stream of bytes: on the wire a single message is a stream of one."""
 
     def __init__(self, relay: Callable[..., AsyncIterator[bytes]]) -> None:
         self._relay = relay

@@ -105,7 +105,7 @@ class World:
         self.published: list[bytes] = []
         self.use(self.bucket)
 
-    def served_by(self, documents: Documents) -> Service:
+    def service_over(self, documents: Documents) -> Service:
         """The same service over other documents."""
         service = Service(self.settings)
         service.clock = self.clock
@@ -142,7 +142,7 @@ class World:
         await self.apply(number, decide, submission)
 
     async def apply_due_dates(self, number: int) -> None:
-        """Let the calendar act on an account."""
+        """Apply the due dates of an account."""
         await self.apply(number, lambda known, moment: apply_due_dates(known, moment=moment, policy=self.settings))
 
     async def withdraw(self, number: int) -> None:

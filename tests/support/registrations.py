@@ -1,4 +1,4 @@
-"""A registration of which a test changes what it is about."""
+"""A registration, of which a test changes the fields that it needs."""
 
 import json
 from typing import Any
