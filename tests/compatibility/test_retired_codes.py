@@ -1,4 +1,4 @@
-"""A retired needs code stays in registrations: it is read, exported, counted and kept by amendments, but never added."""
+"""A retired needs code stays in registrations: it is read, exported, counted and kept by amendments, but not added."""
 
 import os
 import subprocess
