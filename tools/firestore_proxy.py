@@ -1,6 +1,6 @@
 """A gRPC proxy in front of the Firestore emulator: counts calls, shows them, and can refuse one or lose its answer.
 
-The client and the emulator are real; only what a network can do is simulated here.
+The client and the emulator are real; only network faults are simulated.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class FirestoreProxy:
         self.fault = decide
 
     def wait_until_idle(self) -> None:
-        """Return once the emulator has answered every call so far, also those whose caller does not wait any more."""
+        """Return once the emulator has answered every call so far, also those whose caller has gone."""
         asyncio.run_coroutine_threadsafe(self._idle(), self._loop).result()
 
     async def _idle(self) -> None:

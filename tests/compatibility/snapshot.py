@@ -49,7 +49,7 @@ COLLECTIONS = (
     "quarantine",
     "operator_actions",
 )
-#: When a snapshot is taken: one day is released, the next is planned, the third is open.
+#: The time of a snapshot: one day is released, the next is planned, the third is open.
 TAKEN_AT = "2026-11-25 12:00"
 #: A time before the first of its unreleased days closes: a feed entry that is written later stops the export.
 LOADED_AT = "2026-11-24 23:00"
@@ -75,7 +75,7 @@ def every_need() -> list[dict[str, Any]]:
 
 
 async def write_states(world: World) -> None:
-    """Leave a document of every kind that the service writes."""
+    """Store a document of every kind that the service writes."""
     quarantine = world.service.part(Quarantine)
     await world.submit(
         1,
@@ -117,7 +117,7 @@ async def write_states(world: World) -> None:
         await erasure.erase(world.store.registration_id(world.account_id(number)), "operator@machine")
     world.at("2026-11-25 02:06")
     await world.days.advance(london("2026-11-25 02:05"))
-    world.published.clear()  # nobody writes this day's parts yet
+    world.published.clear()  # this day's parts are not written yet
 
     await world.apply_due_dates(11)
     await world.submit(8, needs=[{"code": "22"}])
@@ -183,7 +183,7 @@ async def stored_documents(documents: Documents) -> list[StoredDocument]:
 
 
 async def load(documents: Documents, stored: list[StoredDocument]) -> None:
-    """Put documents into an empty database as they were."""
+    """Write documents into an empty database unchanged."""
     for start in range(0, len(stored), _WRITES_PER_RPC):
         await documents.commit([documents.create(*one) for one in stored[start : start + _WRITES_PER_RPC]])
 

@@ -126,7 +126,7 @@ async def test_a_recipient_whose_row_does_not_name_a_retired_code_does_not_recei
     assert codes_at_networks(world) == [("EELC", ("02",))]
 
 
-async def test_operators_list_who_has_a_retired_code(world: World, next_release: NextRelease) -> None:
+async def test_operators_list_registrations_with_a_retired_code(world: World, next_release: NextRelease) -> None:
     await world.submit(1, needs=BOTH)
     await world.submit(2, needs=[{"code": "02"}])
     await world.submit(3, needs=BOTH)
@@ -143,7 +143,7 @@ async def test_operators_list_who_has_a_retired_code(world: World, next_release:
 
 @pytest.fixture
 def servers(stack: Stack, next_release: NextRelease, tmp_path: Path) -> Iterator[dict[str, httpx.Client]]:
-    """`register` and `lookup` of a release that retires 08, on the data of the stack's."""
+    """`register` and `lookup` of a release that retires 08, on the data of the stack."""
     next_release.change("needs.csv", "08", retired="yes")
     environment = {"PYTHONPATH": str(next_release.root)}
     headers = {"Authorization": f"Bearer {stack.token('agent', scope=ALL_SCOPES)}"}
@@ -160,7 +160,7 @@ def servers(stack: Stack, next_release: NextRelease, tmp_path: Path) -> Iterator
             child.end()
 
 
-def test_the_api_answers_and_amends_what_has_a_retired_code_and_takes_no_new_one(
+def test_the_api_reads_and_amends_registrations_with_a_retired_code_and_accepts_no_new_one(
     stack: Stack, servers: dict[str, httpx.Client]
 ) -> None:
     body = registration(needs=BOTH)

@@ -46,7 +46,7 @@ NAMES = sorted(folder.name for folder in RELEASES.iterdir())
 
 @pytest.fixture(params=NAMES)
 async def loaded(request: pytest.FixtureRequest, world: World) -> World:
-    """A register that an earlier release has filled, at the time when the snapshot of it was taken."""
+    """A register with the documents of an earlier release, at the time of its snapshot."""
     world.at(LOADED_AT)
     await load(world.documents, read_documents(request.param))
     world.at(TAKEN_AT)
@@ -100,7 +100,7 @@ async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loade
         await loaded.withdraw(number)
 
 
-async def test_days_that_were_not_released_are(loaded: World) -> None:
+async def test_unreleased_days_are_released(loaded: World) -> None:
     assert await loaded.released() == [date(2026, 11, 23)]
     for hour in (2, 3, 4):
         await loaded.run(f"2026-11-26 {hour:02}:05")

@@ -22,7 +22,7 @@ KEYS = {
     "needs.csv": ("code",),
     "recipients.csv": ("profile", "recipient_id"),
 }
-#: Rows that may be missing, by table and key: each has gone through what docs/tables.md asks for, with its date.
+#: Rows that may be missing, by table and key, with the date: each was removed as docs/tables.md requires.
 GONE: dict[tuple[str, str], str] = {}
 NAMES = sorted(folder.name for folder in RELEASES.iterdir())
 
@@ -112,12 +112,12 @@ def replacing(old: str, new: str) -> Callable[[str], str]:
         (
             "distributors.csv",
             without("10,"),
-            ["distributors.csv: 10 is gone", "recipients.csv: EELC is no recipient any more"],
+            ["distributors.csv: 10 is gone", "recipients.csv: EELC is not a recipient any more"],
         ),
-        ("distributors.csv", replacing("EELC", "EENW"), ["recipients.csv: EELC is no recipient any more"]),
+        ("distributors.csv", replacing("EELC", "EENW"), ["recipients.csv: EELC is not a recipient any more"]),
         ("distributors.csv", replacing("UK Power Networks", "Another Operator"), []),
-        ("recipients.csv", without("gas shipper"), ["recipients.csv: SHPR is no recipient any more"]),
-        ("recipients.csv", replacing("SHPR", "SHP2"), ["recipients.csv: SHPR is no recipient any more"]),
+        ("recipients.csv", without("gas shipper"), ["recipients.csv: SHPR is not a recipient any more"]),
+        ("recipients.csv", replacing("SHPR", "SHP2"), ["recipients.csv: SHPR is not a recipient any more"]),
         ("recipients.csv", replacing(",mprn,every,", ",mpan,every,"), ["recipients.csv: SHPR has another fuel"]),
         ("recipients.csv", replacing("all,explicit_consent ", "01 02,explicit_consent "), []),
     ],

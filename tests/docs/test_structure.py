@@ -21,7 +21,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 
 def faults(place: str, text: str) -> list[str]:
-    """Imports that a file at a place may not have."""
+    """Imports that the file at `place` must not have."""
     folder = place.rpartition("/")[0].replace("/", ".")
     found = []
     for name in imports(ast.parse(text)):
@@ -77,5 +77,5 @@ def test_another_import_is_found(place: str, text: str) -> None:
         ("tests/conftest.py", "from tests.support.proxied_stack import ProxiedStack"),
     ],
 )
-def test_an_import_of_its_own_folder_or_of_support_is_none(place: str, text: str) -> None:
+def test_an_import_of_the_own_folder_or_of_support_is_allowed(place: str, text: str) -> None:
     assert faults(place, text) == []
