@@ -4,7 +4,7 @@ VENV   := .venv
 NOX    := $(VENV)/bin/python -m nox --envdir $(VENV)/nox -s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test watch lint soak bench terraform security docs lock clean
+.PHONY: help run test watch lint soak mutate bench terraform security docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-9s %s\n' "$$t" "$$d"; done
@@ -24,7 +24,10 @@ lint: $(VENV)/ready ## Lint and types only
 soak: $(VENV)/ready ## The long versions of the tests
 	@$(NOX) soak
 
-bench: $(VENV)/ready ## Speed and cost, compared with raw client calls and a conventional implementation (ten minutes)
+mutate: $(VENV)/ready ## Check that the domain's tests notice each changed operator (ten minutes)
+	@$(NOX) mutate
+
+bench: $(VENV)/ready ## Speed and cost, compared with raw client calls and a conventional implementation (ten minutes, on an idle machine)
 	@$(NOX) bench
 
 terraform: $(VENV)/ready ## Check terraform/ without a cloud (TERRAFORM names the program)

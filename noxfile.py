@@ -1,4 +1,4 @@
-"""Every automated job of the project. `make` calls these; so do people and the build pipeline.
+"""Every automated job of the project. `make`, developers and the build pipeline call them.
 
 The sessions run in the environment that nox itself runs in (`.venv`, made by `make` from `requirements/dev.txt`).
 """
@@ -13,22 +13,22 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "none"
 
-#: The Python of the environment that nox runs in; the PATH does not matter.
+#: The Python of the environment that nox runs in, regardless of the PATH.
 PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
 #: Tests run on every core; those of one file stay together, since they share what a file makes once.
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 #: Lock files that are resolved on their own.
 STANDALONE = ("checkov", "dev", "java", "security", "uv")
-#: Lock files that take their versions from dev.txt: what is tested is what is deployed.
-CONSTRAINED = ("conventional", "functions")
+#: Lock files that take their versions from dev.txt: the tested versions are the deployed ones.
+CONSTRAINED = ("functions", "comparison")
 #: Those that have an environment of their own, in .local/tools.
-TOOLS = ("checkov", "conventional", "java", "security")
+TOOLS = ("checkov", "java", "comparison", "security")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style (ruff: rules and format), and the allowed imports (import-linter: pyproject.toml)."""
+    """Check style (ruff: rules and format) and which modules may import which (import-linter: pyproject.toml)."""
     session.run(PYTHON, "-m", "ruff", "check", ".")
     session.run(PYTHON, "-m", "ruff", "format", "--check", ".")
     session.run(PYTHON, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
@@ -36,39 +36,45 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, with mypy in strict mode."""
+    """Check types, with mypy in strict mode."""
     session.run(PYTHON, "-m", "mypy")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, on the real emulators. Arguments after `--` go to pytest."""
+    """Run every test, on the real emulators. Arguments after `--` go to pytest."""
     session.run(PYTHON, "-m", "pytest", "-m", "not soak and not terraform", *PARALLEL, *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """The tests that take longer than the everyday run allows."""
+    """Run the tests that take longer than the everyday run allows."""
     session.run(PYTHON, "-m", "pytest", "-m", "soak", *session.posargs)
 
 
 @nox.session
+def mutate(session: nox.Session) -> None:
+    """Change shared/domain one operator at a time; a test of tests/domain has to fail (tests/domain/mutation.py)."""
+    session.run(PYTHON, "tests/domain/mutation.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
-    """Speed, compared with raw client calls and with a conventional implementation in an environment of its own."""
-    session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "conventional")))
+    """Compare the service's speed with raw client calls and with a conventional implementation."""
+    session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "comparison")))
 
 
 @nox.session
 def bundle(session: nox.Session) -> None:
-    """Every function's bundle and the release file, into dist/."""
+    """Build every function's bundle and the release file, into dist/."""
     session.run(PYTHON, "-m", "tools.bundle")
 
 
 @nox.session
 def terraform(session: nox.Session) -> None:
-    """Format, validity, assertions, plans and static analysis of terraform/, without a cloud.
+    """Check format, validity, assertions, plans and static analysis of terraform/, without a cloud.
 
-    `TERRAFORM` names the program. Without a registry, or a tool that stands in for it, says what it skips.
+    `TERRAFORM` names the program. Without the program or a registry, the session warns and skips those checks.
     """
     program = os.environ.get("TERRAFORM", "terraform")
     session.run(PYTHON, "-m", "tools.bundle")
@@ -83,7 +89,7 @@ def terraform(session: nox.Session) -> None:
             session.run(program, "-chdir=terraform", "test", external=True)
             session.run(PYTHON, "-m", "pytest", "-m", "terraform", "tests/deploy", *session.posargs)
         else:
-            session.warn("validate, test and plan were skipped: the providers could not be had, see above")
+            session.warn("validate, test and plan were skipped: the providers could not be installed, see above")
     checkov = _tool(session, "checkov").with_name("checkov")
     session.run(
         str(checkov), "--skip-download", "--framework", "terraform", "--directory", "terraform", "--quiet", "--compact"
@@ -91,7 +97,7 @@ def terraform(session: nox.Session) -> None:
 
 
 def _terraform_is_ready(session: nox.Session, program: str, folder: str) -> bool:
-    """Whether the providers that a folder needs could be had. Leaves the real backend aside."""
+    """Whether the providers that a folder needs could be installed. It does not use the real backend."""
     try:
         session.run(program, f"-chdir={folder}", "init", "-backend=false", "-input=false", external=True)
     except nox.command.CommandFailed:
@@ -103,7 +109,7 @@ def _terraform_is_ready(session: nox.Session, program: str, folder: str) -> bool
 def security(session: nox.Session) -> None:
     """Check the supply chain: requirements, licences, inventories, secrets, known vulnerabilities (SECURITY.md).
 
-    Fails where vulnerabilities cannot be looked up; with `-- --allow-unaudited` it says so and continues.
+    Fails if vulnerabilities cannot be looked up. With `-- --allow-unaudited` it warns and continues.
     """
     session.run(PYTHON, "-m", "ruff", "check", "--select", "S,PGH004", ".")
     for name in TOOLS:
@@ -113,14 +119,14 @@ def security(session: nox.Session) -> None:
 
 @nox.session
 def licences(session: nox.Session) -> None:
-    """Write docs/licences.md from the installed packages."""
+    """Rewrite docs/licences.md from the installed packages."""
     for name in TOOLS:
         _tool(session, name)
     session.run(PYTHON, "-m", "tools.supply_chain", "--write-licences")
 
 
 def _tool(session: nox.Session, name: str) -> Path:
-    """The Python of an environment that holds a lock file's packages and no others, made or brought up to date."""
+    """The Python of an environment with exactly a lock file's packages, created or updated."""
     folder = Path(".local", "tools", name).absolute()
     uv = (PYTHON, "-m", "uv")
     session.run(*uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, str(folder))
@@ -137,7 +143,7 @@ def _psr(session: nox.Session, *arguments: str) -> None:
 
 @nox.session
 def resources(session: nox.Session) -> None:
-    """Write docs/resources.md from the plans of the environments."""
+    """Rewrite docs/resources.md from the plans of the environments."""
     session.run(PYTHON, "-m", "tools.bundle")
     _psr(session, "release", "resources")
 
@@ -174,7 +180,7 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def deploy(session: nox.Session) -> None:
-    """Release this commit, or an earlier release: `nox -s deploy -- ENVIRONMENT [--release NAME]`."""
+    """Release this commit, or go back to an earlier release: `nox -s deploy -- ENVIRONMENT [--release NAME]`."""
     _psr(session, "release", "deploy", *session.posargs)
 
 

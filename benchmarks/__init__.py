@@ -1,1 +1,1 @@
-"""How fast and how dear the service is, against what is possible and what people would pick instead: `make bench`."""
+"""Speed and cost of the service, compared with raw client calls and a conventional implementation: `make bench`."""

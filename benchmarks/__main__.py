@@ -1,4 +1,4 @@
-"""`python -m benchmarks PYTHON`: measures everything, in under twelve minutes on two idle cores.
+"""`python -m benchmarks COMPARISON_PYTHON`: measure everything, in under twelve minutes on two idle cores.
 
 Writes `benchmarks/results/figures.json`, `figures.md` and `figures.svg`.
 """
@@ -32,9 +32,9 @@ _FEW, _MANY = 6_000, 60_000
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the figures."""
     console = Console(stderr=True)
-    conventional_python = Path(sys.argv[1])
+    comparison_python = Path(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix="psr-bench-") as home:
         layout = new_layout(Path(home), {})
         os.environ.update(layout.environment())
@@ -47,7 +47,7 @@ def main() -> None:
         figures: list[Figure] = []
         try:
             stack.start()
-            for figure in _measured(stack, conventional_python):
+            for figure in _measured(stack, comparison_python):
                 console.print(f"{figure.name}: {figure.median:.3g} {figure.unit}")
                 figures.append(figure)
                 _write(figures, machine)
@@ -65,27 +65,27 @@ def _write(figures: list[Figure], machine: dict[str, object]) -> None:
     (_RESULTS / "figures.svg").write_text(as_svg(figures), encoding="utf-8")
 
 
-def _measured(stack: Stack, conventional_python: Path) -> Iterator[Figure]:
+def _measured(stack: Stack, comparison_python: Path) -> Iterator[Figure]:
     layout = stack.layout
     documents = layout.home / "documents.json"
-    baseline = servers.function(layout, servers.HERE / "baseline" / "firestore", BENCH_DOCUMENTS=str(documents))
-    noop = servers.function(layout, servers.HERE / "baseline" / "noop")
-    conventional = servers.conventional(layout, conventional_python)
+    baseline = servers.function(layout, servers.BENCHMARKS / "baseline" / "firestore", BENCH_DOCUMENTS=str(documents))
+    noop = servers.function(layout, servers.BENCHMARKS / "baseline" / "noop")
+    comparison = servers.comparison(layout, comparison_python)
     Caller(stack, scope=ALL_SCOPES).create(registration()).raise_for_status()
     functions = {
         name: servers.function(layout, FUNCTIONS / name) for name in ("register", "lookup", "consume_migration")
     }
     with (
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as generator,
-        servers.running(baseline, noop, conventional, *functions.values()),
+        servers.running(baseline, noop, comparison, *functions.values()),
     ):
-        compared = measures.Compared(stack, functions, baseline, noop, conventional, generator, _ROUNDS)
-        measures.write_documents(compared, documents)
-        yield from measures.requests_over_http(compared)
-        yield from measures.migration(compared)
-        yield from measures.through_pubsub(compared)
-        yield from measures.batch_lookup(compared)
-        yield from measures.starts(compared)
+        bench = measures.Bench(stack, functions, baseline, noop, comparison, generator, _ROUNDS)
+        measures.write_documents(bench, documents)
+        yield from measures.requests_over_http(bench)
+        yield from measures.migration(bench)
+        yield from measures.through_pubsub(bench)
+        yield from measures.batch_lookup(bench)
+        yield from measures.starts(bench)
     yield from _exports(layout.home)
     yield from measures.commands()
 
@@ -94,18 +94,18 @@ def _exports(home: Path) -> Iterator[Figure]:
     few, conventional = [], []
     for _ in range(_EXPORT_ROUNDS):
         few.append(asyncio.run(export_of(home, _FEW)))
-        conventional.append(measures.conventional_export(_FEW))
+        conventional.append(measures.comparison_export(_FEW))
     many = asyncio.run(export_of(home, _MANY))
     few_rates = [one["supply_points"] / (one["plan_seconds"] + one["write_seconds"]) for one in few]
     written = [one["bare_seconds"] / one["write_seconds"] for one in few]
     whole = [one["bare_seconds"] / (one["plan_seconds"] + one["write_seconds"]) for one in few]
-    rate_ratios = [ours / (_FEW / theirs["seconds"]) for ours, theirs in zip(few_rates, conventional, strict=True)]
+    ratios = [ours / (_FEW / theirs["seconds"]) for ours, theirs in zip(few_rates, conventional, strict=True)]
     cpu = [theirs["cpu_seconds"] / ours["cpu_seconds"] for ours, theirs in zip(few, conventional, strict=True)]
     memory = [many["peak_kib"] / one["peak_kib"] for one in few]
     yield Figure("export: files written ÷ bare paged reads", "", written, at_least=0.5)
     yield Figure("export: planned and written ÷ bare paged reads", "", whole)
-    yield Figure("export: planned and written ÷ conventional export", "", rate_ratios, at_least=4)
-    yield Figure("export: CPU of the conventional export ÷ CPU of planning and writing", "", cpu)
+    yield Figure("export: planned and written ÷ comparison", "", ratios, at_least=4)
+    yield Figure("export: CPU of the comparison ÷ CPU of planning and writing", "", cpu)
     yield Figure("export: supply points here", "/s", few_rates)
     yield Figure(f"export: peak memory at {_MANY:,} ÷ at {_FEW:,}", "", memory, at_most=1.2)
 

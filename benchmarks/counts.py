@@ -1,4 +1,4 @@
-"""The calls of each operation, counted on the wire between a function and Firestore: the same on any machine.
+"""The cost of each operation, counted on the wire between a function and Firestore: the same on any machine.
 
 Index entries are those of the documents written, as `terraform/firestore_indexes.yaml` has them built.
 """
@@ -53,12 +53,12 @@ class Callers(NamedTuple):
     push: Callable[[str, str, Mapping[str, Any]], int]
 
 
-def _record(known: dict[str, Any], **changed: Any) -> dict[str, Any]:
+def _submission(known: dict[str, Any], **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in known.items() if name != "id"} | changed
 
 
-def _migrated(callers: Callers, record: dict[str, Any]) -> int:
-    return callers.push("customer.migrated", record["account_id"], record)
+def _migrated(callers: Callers, submission: dict[str, Any]) -> int:
+    return callers.push("customer.migrated", submission["account_id"], submission)
 
 
 def _batch(count: int) -> Callable[[Callers, dict[str, Any]], int]:
@@ -96,15 +96,15 @@ OPERATIONS: dict[str, Operation] = {
         lambda c, k: c.push("account.closed", k["account_id"], {"closed_on": "2026-11-20"}), 204, (2, 2, 6, 11)
     ),
     "message, known account: migrated again": Operation(
-        lambda c, k: _migrated(c, _record(k, needs=[{"code": "08"}])), 204, (3, 4, 4, 10)
+        lambda c, k: _migrated(c, _submission(k, needs=[{"code": "08"}])), 204, (3, 4, 4, 10)
     ),
 }
 
 
 def measured(proxy: FirestoreProxy, callers: Callers, operation: Operation, *, key: str) -> Cost:
-    """The cost of one run of an operation. Raises `RuntimeError` if it is answered otherwise than it should."""
-    submitted = registration()
-    known = {**submitted, "id": callers.agent.create(submitted, key).json()["registration_id"]}
+    """The cost of one run of an operation. Raises `RuntimeError` if the answer has another status."""
+    submission = registration()
+    known = {**submission, "id": callers.agent.create(submission, key).json()["registration_id"]}
     callers.agent.get(known["id"])
     with _watching(proxy) as calls:
         status = operation.run(callers, known)

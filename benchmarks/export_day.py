@@ -49,7 +49,7 @@ def feed_entry(number: int) -> FeedEntry:
 
 
 async def export_of(folder: Path, supply_points: int) -> dict[str, Any]:
-    """Run `benchmarks.export_process` for a day with a number of supply points, in a project of its own.
+    """The measurements of `benchmarks.export_process` for a day with so many supply points, in a project of its own.
 
     This process's environment is that of a stack whose emulators run.
     """

@@ -1,4 +1,4 @@
-"""A figure: what was measured in each round, and the goal. A ratio's two sides are measured next to each other."""
+"""A figure: the measurement of each round, and the goal. A ratio's two sides are measured next to each other."""
 
 import json
 from statistics import median
@@ -21,7 +21,7 @@ class Figure(NamedTuple):
 
     @property
     def goal(self) -> str:
-        """The cell of the table."""
+        """The goal as the table shows it."""
         if self.at_least is not None:
             return f"≥ {self.at_least:g}"
         return f"≤ {self.at_most:g}" if self.at_most is not None else ""
@@ -44,15 +44,15 @@ def as_table(figures: list[Figure]) -> str:
     """Markdown, one row a figure: median, lowest and highest of the rounds, goal."""
     lines = ["| figure | median | lowest to highest | rounds | goal | |", "| --- | ---: | ---: | ---: | --- | --- |"]
     for figure in figures:
-        low, high = _said(min(figure.samples)), _said(max(figure.samples))
+        low, high = _rounded(min(figure.samples)), _rounded(max(figure.samples))
         met = {True: "met", False: "**missed**", None: ""}[figure.met]
         unit = f" {figure.unit}" if figure.unit else ""
         lines.append(
-            f"| {figure.name} | {_said(figure.median)}{unit} | {low} to {high} | {len(figure.samples)} "
+            f"| {figure.name} | {_rounded(figure.median)}{unit} | {low} to {high} | {len(figure.samples)} "
             f"| {figure.goal} | {met} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _said(value: float) -> str:
+def _rounded(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

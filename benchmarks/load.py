@@ -1,7 +1,7 @@
 """A load generator: prepared HTTP/1.1 requests on kept connections, as bare as Python allows.
 
-It runs in a process of its own, so that the preparation of the next requests takes no CPU time from it. Not wrk: bodies
-differ from request to request, and `make bench` needs nothing that PyPI does not have. The no-op figure is its ceiling.
+It runs in a separate process, so that preparing requests does not slow it down. It replaces wrk because bodies differ
+from request to request, and `make bench` needs only packages of PyPI. The no-op figure is its ceiling.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 class Load(NamedTuple):
-    """The result of a load: answers a second, latencies in milliseconds, the server's CPU for one answer if known."""
+    """The result of a load: answers a second, latencies in milliseconds, and the server's CPU for one answer."""
 
     answers: int
     rate: float
@@ -22,14 +22,14 @@ class Load(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The address, and the bytes of requests, each of which is sent once."""
+    """The target, and the bytes of requests, each of which is sent once."""
 
     url: str
     requests: Sequence[bytes]
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """One request as bytes. Underscores in the names of headers become dashes."""
+    """One request as bytes. Underscores in the names of headers stand for dashes."""
     named = {"Host": "bench", "Content-Length": str(len(body)), **headers}
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in named.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body

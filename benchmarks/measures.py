@@ -1,4 +1,4 @@
-"""The measurements. Each yields figures; the compared servers take turns within a round, for a second or two each."""
+"""The measurements. Each yields figures. The servers take turns within a round, for a second or two each."""
 
 import json
 import os
@@ -39,17 +39,17 @@ _AS_LONG_AS_IT_TAKES = 600.0
 _numbers = count(1)
 
 
-class Compared(NamedTuple):
+class Bench(NamedTuple):
     """The running servers, and another process that makes load. `rounds` is how often each comparison is made.
 
-    The measurements use the issuer and the emulators of the stack, and measure `functions` next to it.
+    It uses the issuer and the emulators of the stack, and measures `functions`, which run outside the stack.
     """
 
     stack: Stack
     functions: Mapping[str, Child]
     baseline: Child
     noop: Child
-    conventional: Child
+    comparison: Child
     generator: ProcessPoolExecutor
     rounds: int
 
@@ -61,99 +61,96 @@ class Compared(NamedTuple):
         return met._replace(cpu_ms=1000 * (servers.cpu_seconds(server) - before) / met.answers)
 
 
-def requests_over_http(compared: Compared) -> Iterator[Figure]:
-    """Registering and reading over one to 64 connections, compared with the baseline and the conventional server."""
-    token = compared.stack.token("agent")
-    register, lookup = compared.functions["register"], compared.functions["lookup"]
-    baseline, conventional = compared.baseline, compared.conventional
-    ours = Caller(compared.stack, scope=ALL_SCOPES).create(registration()).json()["registration_id"]
-    theirs = _created(servers.address(conventional), token)
+def requests_over_http(bench: Bench) -> Iterator[Figure]:
+    """Registering and reading, one to 64 connections, compared with the baseline and the comparison."""
+    token = bench.stack.token("agent")
+    register, lookup = bench.functions["register"], bench.functions["lookup"]
+    baseline, comparison = bench.baseline, bench.comparison
+    ours = Caller(bench.stack, scope=ALL_SCOPES).create(registration()).json()["registration_id"]
+    theirs = _created(servers.address(comparison), token)
     reads = {name: [_get(token, known)] * _MOST for name, known in (("ours", ours), ("theirs", theirs))}
     for connections in CONNECTIONS:
         yield from _three(
-            compared,
+            bench,
             f"register, {connections} connections",
             connections,
             lambda: [_post(token, registration()) for _ in range(_MOST // 2)],
-            (register, baseline, conventional),
+            (register, baseline, comparison),
         )
         yield from _three(
-            compared,
+            bench,
             f"read one, {connections} connections",
             connections,
             lambda: reads["ours"],
-            (lookup, baseline, conventional),
+            (lookup, baseline, comparison),
             reads["theirs"],
         )
 
 
 def _three(
-    compared: Compared,
+    bench: Bench,
     name: str,
     connections: int,
     requests: Callable[[], list[bytes]],
     compete: tuple[Child, Child, Child],
-    conventional_requests: list[bytes] | None = None,
+    comparison_requests: list[bytes] | None = None,
 ) -> Iterator[Figure]:
-    """The service, the baseline and the conventional server, in turn, once they are warm."""
-    ours, baselines, conventional = [], [], []
+    """The service, the baseline and the comparison, in turn, once they are warm."""
+    ours, baselines, comparisons = [], [], []
     warm = requests()[:_WARM]
-    for server, these in zip(compete, (warm, warm, (conventional_requests or warm)[:_WARM]), strict=True):
-        compared.load(server, these, connections)
-    for _ in range(compared.rounds):
+    for server, these in zip(compete, (warm, warm, (comparison_requests or warm)[:_WARM]), strict=True):
+        bench.load(server, these, connections)
+    for _ in range(bench.rounds):
         prepared = requests()
-        ours.append(compared.load(compete[0], prepared, connections))
-        baselines.append(compared.load(compete[1], prepared, connections))
-        conventional.append(compared.load(compete[2], conventional_requests or prepared, connections))
+        ours.append(bench.load(compete[0], prepared, connections))
+        baselines.append(bench.load(compete[1], prepared, connections))
+        comparisons.append(bench.load(compete[2], comparison_requests or prepared, connections))
     goal_p50 = 1.3 if connections == 1 else None
     goal_baseline = 0.75 if connections == 16 else None
-    goal_conventional = 1.5 if connections > 1 else None
-    pairs = list(zip(ours, baselines, conventional, strict=True))
+    goal_other = 1.5 if connections > 1 else None
+    pairs = list(zip(ours, baselines, comparisons, strict=True))
     yield Figure(f"{name}: p50 ÷ baseline", "", [o.p50 / b.p50 for o, b, _ in pairs], at_most=goal_p50)
     yield Figure(f"{name}: p99 ÷ baseline", "", [o.p99 / b.p99 for o, b, _ in pairs], at_most=goal_p50)
     yield Figure(f"{name}: throughput ÷ baseline", "", [o.rate / b.rate for o, b, _ in pairs], at_least=goal_baseline)
-    yield Figure(
-        f"{name}: throughput ÷ comparison", "", [o.rate / p.rate for o, _, p in pairs], at_least=goal_conventional
-    )
+    yield Figure(f"{name}: throughput ÷ comparison", "", [o.rate / c.rate for o, _, c in pairs], at_least=goal_other)
     yield Figure(f"{name}: CPU ÷ baseline", "", [o.cpu_ms / b.cpu_ms for o, b, _ in pairs])
-    yield Figure(f"{name}: here", "/s", [o.rate for o in ours])
+    yield Figure(f"{name}: throughput here", "/s", [o.rate for o in ours])
     yield Figure(f"{name}: CPU here", "ms", [o.cpu_ms for o in ours])
 
 
-def migration(compared: Compared) -> Iterator[Figure]:
-    """Push bodies posted to the consumer, compared with plain creates and with the conventional consumer."""
-    consumer = compared.functions["consume_migration"]
-    fields = {"state": max((fields["state"] for _, fields in _written(compared.stack.layout.project)), key=len)}
-    project = compared.stack.layout.project
-    ours, creates, commits, conventional, nothing = [], [], [], [], []
-    for _ in range(compared.rounds):
+def migration(bench: Bench) -> Iterator[Figure]:
+    """Push bodies posted to the consumer, compared with plain creates of one document and the comparison's consumer."""
+    consumer = bench.functions["consume_migration"]
+    fields = {"state": max((fields["state"] for _, fields in _written(bench.stack.layout.project)), key=len)}
+    project = bench.stack.layout.project
+    ours, creates, commits, comparisons, nothing = [], [], [], [], []
+    for _ in range(bench.rounds):
         bodies = [_push(_migrated(registration())) for _ in range(_MOST)]
         prepared = [_posted("/", body) for body in bodies]
-        ours.append(compared.load(consumer, prepared, _POSTED_AT_ONCE))
-        creates.append(compared.generator.submit(creates_a_second, project, fields, _POSTED_AT_ONCE, _SECONDS).result())
-        commits.append(compared.load(compared.baseline, prepared, _POSTED_AT_ONCE).rate)
-        conventional.append(
-            compared.load(compared.conventional, [_posted("/push", body) for body in bodies], _POSTED_AT_ONCE).rate
-        )
-        nothing.append(compared.load(compared.noop, prepared[:1] * 10_000, _POSTED_AT_ONCE).rate)
+        ours.append(bench.load(consumer, prepared, _POSTED_AT_ONCE))
+        creates.append(bench.generator.submit(creates_a_second, project, fields, _POSTED_AT_ONCE, _SECONDS).result())
+        commits.append(bench.load(bench.baseline, prepared, _POSTED_AT_ONCE).rate)
+        pushes = [_posted("/push", body) for body in bodies]
+        comparisons.append(bench.load(bench.comparison, pushes, _POSTED_AT_ONCE).rate)
+        nothing.append(bench.load(bench.noop, prepared[:1] * 10_000, _POSTED_AT_ONCE).rate)
     rates = [one.rate for one in ours]
     yield Figure("migration: messages ÷ plain creates of one document", "", _ratios(rates, creates), at_least=0.6)
     yield Figure("migration: messages ÷ bare commits of the same six documents", "", _ratios(rates, commits))
     yield Figure("migration: bare commits of six documents ÷ plain creates of one", "", _ratios(commits, creates))
-    yield Figure("migration: messages ÷ conventional consumer", "", _ratios(rates, conventional), at_least=2)
+    yield Figure("migration: messages ÷ comparison", "", _ratios(rates, comparisons), at_least=2)
     yield Figure("migration: messages here", "/s", rates)
     yield Figure("migration: CPU of a message here", "ms", [one.cpu_ms for one in ours])
     yield Figure("no-op function: pushes here (the ceiling of this load generator)", "/s", nothing)
 
 
-def through_pubsub(compared: Compared) -> Iterator[Figure]:
-    """The same messages pushed by the emulator, three to five at a time, compared with pushes to the no-op."""
-    layout, consumer, noop = compared.stack.layout, compared.functions["consume_migration"], compared.noop
+def through_pubsub(bench: Bench) -> Iterator[Figure]:
+    """The same messages pushed by the emulator, three to five in flight, compared with pushes to the no-op."""
+    layout, consumer, noop = bench.stack.layout, bench.functions["consume_migration"], bench.noop
     log = layout.home / "logs" / f"bench-{consumer.name}.log"
     _subscribe(layout, "bench-migration", consumer)
     _subscribe(layout, "bench-noop", noop)
     ours, nothing = [], []
-    for _ in range(compared.rounds):
+    for _ in range(bench.rounds):
         messages = [_migrated(registration()) for _ in range(_PUBLISHED)]
         ours.append(_delivered(layout, "bench-migration", messages, lambda: log.read_bytes().count(b'"CHANGE_STORED"')))
         nothing.append(_delivered(layout, "bench-noop", messages, lambda: int(httpx.get(servers.address(noop)).text)))
@@ -190,37 +187,37 @@ def _delivered(layout: Layout, name: str, messages: list[bytes], done: Callable[
     return len(messages) / (time.perf_counter() - began)
 
 
-def batch_lookup(compared: Compared) -> Iterator[Figure]:
+def batch_lookup(bench: Bench) -> Iterator[Figure]:
     """1,000 supply points in one request, compared with 1,000 requests one after another."""
-    agent = Caller(compared.stack, scope=ALL_SCOPES).http
-    records = [registration() for _ in range(500)]
-    bodies = [_posted("/", _push(_migrated(one))) for one in records]
-    consumer, lookup = compared.functions["consume_migration"], compared.functions["lookup"]
-    compared.load(consumer, bodies, _POSTED_AT_ONCE, seconds=_AS_LONG_AS_IT_TAKES)
-    mpans = [mpan for one in records for mpan in one["supply_points"]["mpans"]]
-    mprns = [mprn for one in records for mprn in one["supply_points"]["mprns"]]
+    agent = Caller(bench.stack, scope=ALL_SCOPES).http
+    submissions = [registration() for _ in range(500)]
+    bodies = [_posted("/", _push(_migrated(one))) for one in submissions]
+    consumer, lookup = bench.functions["consume_migration"], bench.functions["lookup"]
+    bench.load(consumer, bodies, _POSTED_AT_ONCE, seconds=_AS_LONG_AS_IT_TAKES)
+    mpans = [mpan for one in submissions for mpan in one["supply_points"]["mpans"]]
+    mprns = [mprn for one in submissions for mprn in one["supply_points"]["mprns"]]
     url = servers.address(lookup)
-    token = compared.stack.token("agent", scope=ALL_SCOPES)
+    token = bench.stack.token("agent", scope=ALL_SCOPES)
     keys = [*({"mpan": mpan} for mpan in mpans), *({"mprn": mprn} for mprn in mprns)]
     single = [_post(token, key, ":lookup") for key in keys]
     ratios, cpu = [], []
-    for _ in range(compared.rounds):
+    for _ in range(bench.rounds):
         began, used = time.perf_counter(), servers.cpu_seconds(lookup)
         answer = agent.post(f"{url}/v1/registrations:batchLookup", json={"mpans": mpans, "mprns": mprns})
         batch = time.perf_counter() - began
         cpu.append(1000 * (servers.cpu_seconds(lookup) - used))
         if len(answer.json()["found"]) != len(single):
             raise RuntimeError("the batch lookup did not find all")
-        alone = compared.load(lookup, single, 1, seconds=_AS_LONG_AS_IT_TAKES)
+        alone = bench.load(lookup, single, 1, seconds=_AS_LONG_AS_IT_TAKES)
         ratios.append(batch / (alone.answers / alone.rate))
     yield Figure("batch lookup of 1,000 ÷ 1,000 single lookups", "", ratios, at_most=0.05)
     yield Figure("batch lookup of 1,000: CPU here", "ms", cpu)
 
 
-def starts(compared: Compared) -> Iterator[Figure]:
-    """Start to first answer from Firestore, compared with a bare function with the client and the models."""
-    layout = compared.stack.layout
-    base = servers.HERE / "baseline" / "models"
+def starts(bench: Bench) -> Iterator[Figure]:
+    """Start to first answer that has read from Firestore, compared with a bare function with client and models."""
+    layout = bench.stack.layout
+    base = servers.BENCHMARKS / "baseline" / "models"
     folders = servers.folders(layout)
     ratios: dict[str, list[float]] = {name: [] for name in folders}
     bare = []
@@ -242,17 +239,17 @@ def commands() -> Iterator[Figure]:
     yield Figure("make run EXIT=1 here", "s", [time.perf_counter() - began])
 
 
-def conventional_export(supply_points: int) -> dict[str, float]:
-    """Seconds and seconds of CPU that the conventional export takes."""
-    command = (sys.executable, "-m", "benchmarks.conventional.export", str(supply_points))
+def comparison_export(supply_points: int) -> dict[str, float]:
+    """Seconds and seconds of CPU that the comparison's export takes."""
+    command = (sys.executable, "-m", "benchmarks.comparison.export", str(supply_points))
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=300)
     taken: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return taken
 
 
-def write_documents(compared: Compared, path: Path) -> None:
-    """Write down the documents of one registration, for the baseline to write too."""
-    path.write_text(json.dumps(_written(compared.stack.layout.project)), encoding="utf-8")
+def write_documents(bench: Bench, path: Path) -> None:
+    """Save the documents that one registration writes, for the baseline to write too."""
+    path.write_text(json.dumps(_written(bench.stack.layout.project)), encoding="utf-8")
 
 
 @cache
@@ -276,9 +273,9 @@ def _ratios(these: list[float], those: list[float]) -> list[float]:
     return [this / that for this, that in zip(these, those, strict=True)]
 
 
-def _created(conventional: str, token: str) -> str:
+def _created(comparison: str, token: str) -> str:
     headers = {"Authorization": f"Bearer {token}"}
-    answer = httpx.post(f"{conventional}/v1/registrations", json=registration(), headers=headers)
+    answer = httpx.post(f"{comparison}/v1/registrations", json=registration(), headers=headers)
     return str(answer.raise_for_status().json()["id"])
 
 
@@ -296,8 +293,9 @@ def _posted(path: str, body: bytes) -> bytes:
     return load.request("POST", path, body, Content_Type="application/json")
 
 
-def _migrated(record: dict[str, Any]) -> bytes:
-    message = event("customer.migrated", record["account_id"], machine_time(), "//bench", str(next(_numbers)), record)
+def _migrated(submission: dict[str, Any]) -> bytes:
+    at, number = machine_time(), str(next(_numbers))
+    message = event("customer.migrated", submission["account_id"], at, "//bench", number, submission)
     return json.dumps(message).encode()
 
 

@@ -1,4 +1,4 @@
-"""The compared servers, as processes on ports of their own: functions of the service and others."""
+"""The servers that are compared, each a process on its own port: functions, the baseline, the comparison."""
 
 import os
 import sys
@@ -13,14 +13,12 @@ from tools.local.layout import Layout, child_environment
 from tools.local.processes import LOOPBACK, Child, free_ports
 from tools.places import FUNCTIONS
 
-HERE = Path(__file__).parent
+BENCHMARKS = Path(__file__).parent
 _FRAMEWORK = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
 
 
 def function(layout: Layout, folder: Path, **environment: str) -> Child:
-    """A function under the production server, not yet started. It uses the machine's clock; the stack's clock is a
-    file.
-    """
+    """A function under the production server, not yet started. It uses the machine's clock, not the stack's file."""
     (port,) = free_ports(1)
     variables = {**child_environment(layout), "FUNCTION_USE_ASGI": "true", **environment}
     del variables["PSR_SIMULATED_CLOCK"]
@@ -28,14 +26,13 @@ def function(layout: Layout, folder: Path, **environment: str) -> Child:
     return Child(folder.name, command, port, layout.home / "logs" / f"bench-{folder.name}.log", variables, folder)
 
 
-def conventional(layout: Layout, python: Path) -> Child:
+def comparison(layout: Layout, python: Path) -> Child:
     """The FastAPI app under uvicorn, in the environment that has its packages, not yet started."""
     (port,) = free_ports(1)
     command = (str(python), "-m", "uvicorn", "app:app", "--host", LOOPBACK, "--port", str(port), "--no-access-log")
-    folder = HERE / "conventional"
-    return Child(
-        "conventional", command, port, layout.home / "logs" / "conventional.log", child_environment(layout), folder
-    )
+    folder = BENCHMARKS / "comparison"
+    log = layout.home / "logs" / "comparison.log"
+    return Child("comparison", command, port, log, child_environment(layout), folder)
 
 
 def address(child: Child) -> str:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.simulation`: what growth asks of the service, from service times and the ramp rule.
+"""`python -m benchmarks.simulation`: the instances that growth needs, from service times and the ramp rule.
 
 A queue with as many places as instances times concurrency; requests arrive at random, service times are exponential
 around the CPU that the last whole run of the benchmarks measured and an assumed wait. Prints the tables of
@@ -98,7 +98,7 @@ def print_migration() -> None:
 
 
 def print_loads() -> None:
-    """The load of everyday and exceptional traffic, and how long its callers wait."""
+    """The instances that everyday and exceptional loads need, and how long their callers wait."""
     print("\n| load | requests/s | instances | p50 | p99 |")
     print("| --- | ---: | ---: | ---: | ---: |")
     cases = (

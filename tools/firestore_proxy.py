@@ -1,6 +1,6 @@
 """A gRPC proxy in front of the Firestore emulator: counts calls, shows them, and can refuse one or lose its answer.
 
-The client and the emulator are real; only what a network can do is simulated here.
+The client and the emulator are real; only network faults are simulated.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ class Fault(Enum):
     NO_RIGHT = auto()
     """PERMISSION_DENIED, and the emulator has not seen it."""
     NO_DATABASE = auto()
-    """NOT_FOUND for every call, and the emulator has not seen it."""
+    """NOT_FOUND for any call, and the emulator has not seen it."""
     DIES = auto()
     """The emulator has done it, and the caller's process ends before it has the answer."""
     DEAD = auto()
-    """PERMISSION_DENIED, which no client retries, and the emulator has not seen it: nobody is there to call."""
+    """PERMISSION_DENIED, which no client retries, and the emulator has not seen it: the caller's process has ended."""
 
 
 _UNSEEN = {
@@ -64,7 +64,7 @@ class Cut:
             self.calls, self._nth, self._fault = [], nth, fault
 
     def repair(self) -> None:
-        """Count from the start, and let every call pass."""
+        """Restart the count, and let every call pass."""
         self.arm(0, Fault.REFUSED)
 
     @property
@@ -85,8 +85,8 @@ class FirestoreProxy:
     """Listens on a loopback port of its own until it is closed. `calls` counts by method name (`Commit`, …).
 
     `watch` is given each call that reached the emulator: its method, and the messages both ways as on the wire. One
-    that the emulator refused has no answers. `died` is called where a call meets `Fault.DIES`. Any other emulator that
-    speaks gRPC can be behind it.
+    that the emulator refused has no answers. `died` is called where a call meets `Fault.DIES`. The proxy also
+    works in front of any other emulator that speaks gRPC.
     """
 
     def __init__(self, emulator: str) -> None:
@@ -120,7 +120,7 @@ class FirestoreProxy:
         self.fault = decide
 
     def wait_until_idle(self) -> None:
-        """Return once the emulator has answered every call so far, also those whose caller does not wait any more."""
+        """Return once the emulator has answered every call so far, also those whose caller has gone."""
         asyncio.run_coroutine_threadsafe(self._idle(), self._loop).result()
 
     async def _idle(self) -> None:

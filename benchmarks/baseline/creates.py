@@ -9,7 +9,7 @@ from google.cloud import firestore
 
 
 def creates_a_second(project: str, fields: dict[str, Any], at_once: int, seconds: float) -> float:
-    """How many creates are done in a second."""
+    """The number of creates in a second."""
     return asyncio.run(_creates(project, fields, at_once, seconds))
 
 

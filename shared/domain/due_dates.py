@@ -69,16 +69,16 @@ def apply_due_dates(known: RegistrationState | None, *, moment: Moment, policy: 
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     facts = after_last_day(known.facts, before.closes_on, moment.day)
     closed = facts != known.facts
-    after = _closed(before, facts) if closed else _still_live(before, facts, moment.day, policy)
+    after = _closed(before) if closed else _still_live(before, facts, moment.day, policy)
     if after == before:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     return replacement(known, after, facts, moment)
 
 
-def _closed(before: Registration, facts: Facts) -> Registration:
+def _closed(before: Registration) -> Registration:
     """A registration after its account's last day."""
     update = {"status": Status.ENDED, "supply_points": SupplyPoints(), "follow_up_on": None, "closes_on": None}
-    return warned(before.model_copy(update=update), facts, [])
+    return before.model_copy(update=update | {"warnings": []})
 
 
 def _still_live(before: Registration, facts: Facts, day: date, policy: Policy) -> Registration:

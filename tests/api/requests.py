@@ -17,15 +17,15 @@ ROUTES = {
 
 
 class Target(NamedTuple):
-    """What a request is about: something that is there, or that is not."""
+    """The subject of a request, which exists or does not."""
 
     registration_id: str
     account_id: str
     mpan: str
 
 
-#: Where only the registrations of these tests are.
-HERE = {"address_lines": ["1 Test Street"], "postcode": "HU1 2AB"}
+#: Premises that only the registrations of these tests have.
+PREMISES = {"address_lines": ["1 Test Street"], "postcode": "HU1 2AB"}
 
 #: A good request of each operation about a target: body and headers.
 REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
@@ -35,7 +35,7 @@ REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
     "getRegistration": lambda _: {},
     "lookUpRegistration": lambda t: {"json": {"account_id": t.account_id}},
     "batchLookUpRegistrations": lambda t: {"json": {"mpans": [t.mpan]}},
-    "searchRegistrations": lambda _: {"json": {"postcode": HERE["postcode"]}},
+    "searchRegistrations": lambda _: {"json": {"postcode": PREMISES["postcode"]}},
     "listChanges": lambda _: {},
 }
 

@@ -1,4 +1,4 @@
-"""Whatever a caller is shown or refused, the access log has one entry of it."""
+"""The access log has one entry for each answer that shows registrations, and for each refusal."""
 
 import json
 import secrets
@@ -9,7 +9,7 @@ import pytest
 
 from shared.http.api import Answer
 from shared.log import ACCESS_LOG
-from tests.api.requests import HERE, REQUESTS, ROUTES, Target, absent, send
+from tests.api.requests import PREMISES, REQUESTS, ROUTES, Target, absent, send
 from tools.api_client import ALL_SCOPES, Caller
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
@@ -47,9 +47,9 @@ def agent(stack: Stack) -> Traced:
 
 @pytest.fixture
 def target(agent: Traced) -> Target:
-    told = registration(premises=HERE)
-    created = agent.http.post("/v1/registrations", json=told).json()
-    return Target(created["registration_id"], told["account_id"], told["supply_points"]["mpans"][0])
+    submitted = registration(premises=PREMISES)
+    created = agent.http.post("/v1/registrations", json=submitted).json()
+    return Target(created["registration_id"], submitted["account_id"], submitted["supply_points"]["mpans"][0])
 
 
 SHOWN = {

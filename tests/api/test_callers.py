@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from shared.runtime.manifest import SCOPES
-from tests.api.requests import HERE, REQUESTS, ROUTES, Target, absent, send
+from tests.api.requests import PREMISES, REQUESTS, ROUTES, Target, absent, send
 from tests.support.functions import starting
 from tools.api_client import ALL_SCOPES, Caller
 from tools.errors import CommandError
@@ -28,7 +28,7 @@ ABOUT_ONE = sorted(set(REQUESTS) - {"batchLookUpRegistrations", "searchRegistrat
 @pytest.fixture
 def other(agent: Caller) -> Target:
     """A registration that is there."""
-    submitted = registration(premises=HERE)
+    submitted = registration(premises=PREMISES)
     created = agent.create(submitted).json()
     return Target(created["registration_id"], submitted["account_id"], submitted["supply_points"]["mpans"][0])
 
@@ -91,7 +91,7 @@ def test_with_its_scope_an_agent_is_served(stack: Stack, other: Target, operatio
 
 @pytest.mark.parametrize("operation", REQUESTS)
 def test_with_its_scope_a_customer_is_served_for_its_own_account(stack: Stack, agent: Caller, operation: str) -> None:
-    submitted = registration(premises=HERE)
+    submitted = registration(premises=PREMISES)
     points = [*submitted["supply_points"]["mpans"], *submitted["supply_points"]["mprns"]]
     caller = Caller(
         stack, "customer", scope=ROUTES[operation].scope, account_id=submitted["account_id"], supply_points=points

@@ -92,15 +92,15 @@ def test_a_commit_that_did_not_arrive_is_sent_again(proxied_agent: Caller, proxy
 def test_without_firestore_the_answer_is_503_in_bounded_time_and_the_repeat_succeeds(
     proxied: ProxiedStack, proxied_agent: Caller, proxy: FirestoreProxy, broken: Callable[[str], Fault | None]
 ) -> None:
-    canary = MarkedPerson()
-    submitted = canary.registration()
+    person = MarkedPerson()
+    submitted = person.registration()
     proxy.fault = broken
     refused = proxied_agent.create(submitted, "a-key")
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/unavailable")
     assert int(refused.headers["Retry-After"]) > 0
     assert refused.elapsed.total_seconds() < 50
     logged = (proxied.stack.logs / "register.log").read_text(encoding="utf-8")
-    assert canary.found_in(refused.text) == canary.found_in(logged) == []
+    assert person.found_in(refused.text) == person.found_in(logged) == []
     proxy.fault = lambda _: None
     assert proxied_agent.create(submitted, "a-key").status_code == 201
 

@@ -1,4 +1,4 @@
-"""What may not grow unnoticed: calls and documents for each operation, and what each function imports at its start."""
+"""Costs that may not grow unnoticed: calls and documents of each operation, and the imports of each function."""
 
 import itertools
 import json
@@ -20,9 +20,9 @@ from tools.places import FUNCTIONS
 from tools.synthetic import consumer_of, event, registration
 
 _keys = itertools.count(1)
-#: Packages that take long to import, each of which only some functions need.
-DEAR = ("anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1", "jwt")
-#: Packages that no function needs. The object layer of Pub/Sub starts threads; pandas comes with careless extras.
+#: Packages that are slow to import, each of which only some functions need.
+SLOW = ("anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1", "jwt")
+#: Packages that no function needs. The object layer of Pub/Sub starts threads. Some packages have pandas as an extra.
 FORBIDDEN = (
     "fastapi",
     "google.cloud.pubsub_v1",
@@ -51,28 +51,28 @@ IMPORTS = {
 
 @pytest.fixture(scope="module")
 def callers(proxied: ProxiedStack) -> Callers:
-    def push(kind: str, account_id: str, told: Mapping[str, Any]) -> int:
+    def push(kind: str, account_id: str, data: Mapping[str, Any]) -> int:
         number, now = str(next(_keys)), proxied.stack.clock.now()
-        message = event(kind, account_id, now, "//counted", number, dict(told))
-        data = b64encode(json.dumps(message).encode()).decode()
-        body = {"messageId": number, "publishTime": "2026-11-24T08:00:00Z", "data": data}
+        message = event(kind, account_id, now, "//counted", number, dict(data))
+        encoded = b64encode(json.dumps(message).encode()).decode()
+        body = {"messageId": number, "publishTime": "2026-11-24T08:00:00Z", "data": encoded}
         url = proxied.stack.function_url(consumer_of(message))
         return httpx.post(url, json={"subscription": "s", "message": body}, timeout=60).status_code
 
     # The first message that a process gets also compares the clocks, once in five minutes.
-    told = registration()
-    assert push("customer.migrated", told["account_id"], told) == 204
-    assert push("account.closed", told["account_id"], {"closed_on": "2026-11-20"}) == 204
+    submission = registration()
+    assert push("customer.migrated", submission["account_id"], submission) == 204
+    assert push("account.closed", submission["account_id"], {"closed_on": "2026-11-20"}) == 204
     return Callers(Caller(proxied.stack, scope=ALL_SCOPES), push)
 
 
 @pytest.mark.parametrize("name", list(OPERATIONS))
-def test_an_operation_costs_no_more_than_it_did(proxied: ProxiedStack, callers: Callers, name: str) -> None:
+def test_an_operation_has_exactly_the_counted_cost(proxied: ProxiedStack, callers: Callers, name: str) -> None:
     key = f"counted-{next(_keys)}"
     assert measured(proxied.proxy, callers, OPERATIONS[name], key=key).counts == OPERATIONS[name].counts
 
 
-def test_a_function_imports_what_it_needs_and_nothing_dear_besides(emulators: Layout) -> None:
+def test_a_function_imports_only_the_slow_packages_that_it_needs(emulators: Layout) -> None:
     environment = child_environment(emulators)
     command = (sys.executable, "-c", "import sys, main; print(*sys.modules)")
     processes = {
@@ -80,5 +80,5 @@ def test_a_function_imports_what_it_needs_and_nothing_dear_besides(emulators: La
         for name in read_manifests(FUNCTIONS)
     }
     modules = {name: set(process.communicate(timeout=120)[0].split()) for name, process in processes.items()}
-    watched = {*DEAR, *FORBIDDEN}
+    watched = {*SLOW, *FORBIDDEN}
     assert {name: watched & found for name, found in modules.items()} == IMPORTS

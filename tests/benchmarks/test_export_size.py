@@ -9,7 +9,7 @@ from tools.local.layout import Layout
 
 
 @pytest.mark.soak
-async def test_ten_times_as_many_supply_points_need_little_more_memory(
+async def test_ten_times_as_many_supply_points_need_at_most_a_fifth_more_memory(
     emulators: Layout,  # noqa: ARG001 - they run first
     tmp_path: Path,
 ) -> None:

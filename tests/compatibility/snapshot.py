@@ -1,8 +1,8 @@
-"""What a release leaves in the database, and its tables: kept, so that later code is tried on them.
+"""Snapshots of the data that a release stored, and of its tables, for the tests of later code.
 
 `python -m tests.compatibility.snapshot NAME` writes `tests/compatibility/releases/NAME/`: `documents.jsonl`, one stored
 document a line, and `tables/`, a copy of `shared/data/`. Run it once for each release and commit the result. A
-committed snapshot stands for data that nobody can change any more: never edit it.
+committed snapshot represents data that nobody can change any more: never edit it.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ COLLECTIONS = (
     "quarantine",
     "operator_actions",
 )
-#: When a snapshot is taken: one day is released, the next is planned, the third is open.
+#: The time of a snapshot: one day is released, the next is planned, the third is open.
 TAKEN_AT = "2026-11-25 12:00"
 #: A time before the first of its unreleased days closes: a feed entry that is written later stops the export.
 LOADED_AT = "2026-11-24 23:00"
@@ -75,7 +75,7 @@ def every_need() -> list[dict[str, Any]]:
 
 
 async def write_states(world: World) -> None:
-    """Leave a document of every kind that the service writes."""
+    """Store a document of every kind that the service writes."""
     quarantine = world.service.part(Quarantine)
     await world.submit(
         1,
@@ -100,14 +100,14 @@ async def write_states(world: World) -> None:
     await world.submit(9, supply_points={"mpans": [mpan("39", 9)], "mprns": []})
     await migrated(world, 10, "2026-11-01 09:00")
     await world.withdraw(3)
-    await hear(world, 4, Statement(status=Status.ENDED))
+    await apply_statement(world, 4, Statement(status=Status.ENDED))
     await world.withdraw(5)
     await world.run("2026-11-24 02:05")
 
     await world.submit(1, primary_contact={"name": "Person 1", "phones": []}, needs=[{"code": "02"}, {"code": "08"}])
     await migrated(world, 10, "2026-10-01 09:00", needs=[{"code": "08"}])
     await migrated(world, 11, "2026-11-02 09:00", needs=[{"code": "33", "ends_on": "2026-11-24"}])
-    await hear(world, 6, Statement(served={supply_point_key(Mpan(mpan("10", 6))): False}))
+    await apply_statement(world, 6, Statement(served={supply_point_key(Mpan(mpan("10", 6))): False}))
     await world.submit(7, sharing={"basis": "none", "recorded_on": "2026-11-24", "evidence": "call 2"})
     await world.withdraw(8)
     await world.submit(12)
@@ -117,16 +117,16 @@ async def write_states(world: World) -> None:
         await erasure.erase(world.store.registration_id(world.account_id(number)), "operator@machine")
     world.at("2026-11-25 02:06")
     await world.days.advance(london("2026-11-25 02:05"))
-    world.published.clear()  # nobody writes this day's parts yet
+    world.published.clear()  # this day's parts are not written yet
 
     await world.apply_due_dates(11)
     await world.submit(8, needs=[{"code": "22"}])
     await put(quarantine, 1, RegistrationUnknown())
     for number in (2, 3, 4):
         await put(quarantine, number, InvalidContent())
-    held = [record.record_id async for page in quarantine.records(QuarantineStatus.FAILED) for record in page]
-    await quarantine.discard(held[0])
-    await quarantine.erase(held[1])
+    failed = [record.record_id async for page in quarantine.records(QuarantineStatus.FAILED) for record in page]
+    await quarantine.discard(failed[0])
+    await quarantine.erase(failed[1])
     await quarantine.resolve(await put(quarantine, 5, InvalidContent()))
     about = world.store.registration_id(world.account_id(1))
     await OperatorActions(world.documents).note(Action.REVEALED, "operator@machine", [about], "complaint 12")
@@ -134,19 +134,19 @@ async def write_states(world: World) -> None:
 
 
 async def migrated(world: World, number: int, at: str, **changes: Any) -> None:
-    """The old platform states what it knew of an account."""
-    told = account(number, **changes)
+    """Apply the old platform's record of an account."""
+    submission = account(number, **changes)
     fact = Fact(time=london(at).astimezone(UTC), source="//old-platform/customers", id=at)
-    registration_id = world.store.registration_id(told.account_id)
+    registration_id = world.store.registration_id(submission.account_id)
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return migration.migrate(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
+        return migration.migrate(submission, known, registration_id, moment=moment, fact=fact, policy=world.settings)
 
-    await world.apply(number, decide, told)
+    await world.apply(number, decide, submission)
 
 
-async def hear(world: World, number: int, statement: Statement) -> None:
-    """The account system states something about an account."""
+async def apply_statement(world: World, number: int, statement: Statement) -> None:
+    """Apply a statement of the account system about an account."""
     fact = Fact(time=world.clock.now(), source="//accounts", id=str(number))
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
@@ -156,7 +156,7 @@ async def hear(world: World, number: int, statement: Statement) -> None:
 
 
 async def put(quarantine: Quarantine, number: int, problem: Problem) -> Delivery:
-    """A message that could not be applied."""
+    """Quarantine a message that could not be applied."""
     event = {
         "specversion": "1.0",
         "type": "uk.psr.account.supply_gained.v1",
@@ -183,7 +183,7 @@ async def stored_documents(documents: Documents) -> list[StoredDocument]:
 
 
 async def load(documents: Documents, stored: list[StoredDocument]) -> None:
-    """Put documents into an empty database as they were."""
+    """Write documents into an empty database unchanged."""
     for start in range(0, len(stored), _WRITES_PER_RPC):
         await documents.commit([documents.create(*one) for one in stored[start : start + _WRITES_PER_RPC]])
 

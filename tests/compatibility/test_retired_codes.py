@@ -1,4 +1,4 @@
-"""A retired needs code stays where it is: it is read, exported and counted, and amendments leave it. Nobody adds it."""
+"""A stored needs code that is retired is read, exported, counted and kept by amendments. Nobody can add it."""
 
 import os
 import subprocess
@@ -62,7 +62,7 @@ def test_a_retired_code_is_known_but_not_live() -> None:
     assert NeedInput(code=NeedCode.parse("08")).code.category.outage_tier == 3
 
 
-def test_a_registration_keeps_a_retired_code_whatever_else_changes(known: RegistrationState) -> None:
+def test_a_registration_keeps_a_retired_code_when_anything_else_changes(known: RegistrationState) -> None:
     assert amended(known, primary_contact={"name": "Changed"}) == ["02", "08"]
     assert amended(known, needs=[{"code": "08", "note": "both eyes"}, {"code": "22"}]) == ["08", "22"]
     moved = account_events.apply_account_event(
@@ -115,7 +115,7 @@ async def test_a_retired_code_is_exported_as_before(world: World, next_release: 
     assert list(world.at_networks().values()) == [("Changed", ("02", "08"))]
 
 
-async def test_a_recipient_whose_row_does_not_name_a_retired_code_is_not_told_of_it(
+async def test_a_recipient_whose_row_does_not_name_a_retired_code_does_not_receive_it(
     world: World, next_release: NextRelease
 ) -> None:
     next_release.change("recipients.csv", "electricity distributors", codes="01 02")
@@ -126,7 +126,7 @@ async def test_a_recipient_whose_row_does_not_name_a_retired_code_is_not_told_of
     assert codes_at_networks(world) == [("EELC", ("02",))]
 
 
-async def test_operators_list_who_has_a_retired_code(world: World, next_release: NextRelease) -> None:
+async def test_operators_list_registrations_with_a_retired_code(world: World, next_release: NextRelease) -> None:
     await world.submit(1, needs=BOTH)
     await world.submit(2, needs=[{"code": "02"}])
     await world.submit(3, needs=BOTH)
@@ -143,7 +143,7 @@ async def test_operators_list_who_has_a_retired_code(world: World, next_release:
 
 @pytest.fixture
 def servers(stack: Stack, next_release: NextRelease, tmp_path: Path) -> Iterator[dict[str, httpx.Client]]:
-    """`register` and `lookup` of a release that retires 08, on the data of the stack's."""
+    """`register` and `lookup` of a release that retires 08, on the data of the stack."""
     next_release.change("needs.csv", "08", retired="yes")
     environment = {"PYTHONPATH": str(next_release.root)}
     headers = {"Authorization": f"Bearer {stack.token('agent', scope=ALL_SCOPES)}"}
@@ -160,7 +160,7 @@ def servers(stack: Stack, next_release: NextRelease, tmp_path: Path) -> Iterator
             child.end()
 
 
-def test_the_api_answers_and_amends_what_has_a_retired_code_and_takes_no_new_one(
+def test_the_api_reads_and_amends_registrations_with_a_retired_code_and_accepts_no_new_one(
     stack: Stack, servers: dict[str, httpx.Client]
 ) -> None:
     body = registration(needs=BOTH)

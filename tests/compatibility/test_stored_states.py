@@ -1,4 +1,4 @@
-"""What every earlier release has stored is read, changed and exported by today's code."""
+"""Today's code reads, changes and exports the data that every earlier release stored."""
 
 from datetime import date
 from typing import Any
@@ -46,7 +46,7 @@ NAMES = sorted(folder.name for folder in RELEASES.iterdir())
 
 @pytest.fixture(params=NAMES)
 async def loaded(request: pytest.FixtureRequest, world: World) -> World:
-    """A register that an earlier release has filled, at the time when the snapshot of it was taken."""
+    """A register with the documents of an earlier release, at the time of its snapshot."""
     world.at(LOADED_AT)
     await load(world.documents, read_documents(request.param))
     world.at(TAKEN_AT)
@@ -87,9 +87,9 @@ async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loade
 
         def amend(known: RegistrationState | None, moment: Moment) -> Decision:
             assert known is not None
-            told = patched(submission_of(known.registration), {"primary_contact": {"name": "Changed"}})
+            submission = patched(submission_of(known.registration), {"primary_contact": {"name": "Changed"}})
             fact = Fact(time=moment.now, source="http", id="amended")
-            return requests.amend(told, known, moment=moment, fact=fact, policy=loaded.settings)
+            return requests.amend(submission, known, moment=moment, fact=fact, policy=loaded.settings)
 
         await loaded.apply(number, amend)
         await loaded.apply_due_dates(number)
@@ -100,7 +100,7 @@ async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loade
         await loaded.withdraw(number)
 
 
-async def test_days_that_were_not_released_are(loaded: World) -> None:
+async def test_unreleased_days_are_released(loaded: World) -> None:
     assert await loaded.released() == [date(2026, 11, 23)]
     for hour in (2, 3, 4):
         await loaded.run(f"2026-11-26 {hour:02}:05")

@@ -14,7 +14,7 @@ from tests.compatibility.snapshot import RELEASES
 from tools.places import ROOT
 
 Rows = list[dict[str, str]]
-#: What makes a row of each table what it is.
+#: The columns that identify a row of each table.
 KEYS = {
     "distributors.csv": ("distributor_id",),
     "legacy_needs.csv": ("term",),
@@ -22,7 +22,7 @@ KEYS = {
     "needs.csv": ("code",),
     "recipients.csv": ("profile", "recipient_id"),
 }
-#: Rows that may be missing, by table and key: each has gone through what docs/tables.md asks for, with its date.
+#: Rows that may be missing, by table and key, with the date: each was removed as docs/tables.md requires.
 GONE: dict[tuple[str, str], str] = {}
 NAMES = sorted(folder.name for folder in RELEASES.iterdir())
 
@@ -40,12 +40,12 @@ def recipients_in(folder: Path) -> dict[str, str]:
     """The fuel of each recipient, distributors and former ones included."""
     rows = table(folder, "recipients.csv")
     (fuel,) = {row["supply_points"] for row in rows if row["route"] == "distributor"}
-    told = {row["mpid"]: fuel for row in table(folder, "distributors.csv")}
-    return told | {row["recipient_id"]: row["supply_points"] for row in rows if row["recipient_id"]}
+    fuels = {row["mpid"]: fuel for row in table(folder, "distributors.csv")}
+    return fuels | {row["recipient_id"]: row["supply_points"] for row in rows if row["recipient_id"]}
 
 
 def broken_rules(before: Path, now: Path) -> list[str]:
-    """What the tables in `now` do to data that was stored under those in `before`, one sentence each."""
+    """The faults of the tables in `now` for data that was stored with those in `before`, one sentence each."""
     found = []
     for name, columns in KEYS.items():
         rows = table(now, name)
@@ -62,11 +62,11 @@ def broken_rules(before: Path, now: Path) -> list[str]:
                 for key, row in old.items()
                 if row["temporary"] == "no" and new.get(key, row)["temporary"] == "yes"
             ]
-    now_told = recipients_in(now)
+    now_fuels = recipients_in(now)
     for recipient, fuel in recipients_in(before).items():
-        if recipient not in now_told and ("recipients.csv", recipient) not in GONE:
+        if recipient not in now_fuels and ("recipients.csv", recipient) not in GONE:
             found.append(f"recipients.csv: {recipient} is no recipient any more")
-        elif now_told.get(recipient, fuel) != fuel:
+        elif now_fuels.get(recipient, fuel) != fuel:
             found.append(f"recipients.csv: {recipient} has another fuel")
     return found
 
@@ -112,12 +112,12 @@ def replacing(old: str, new: str) -> Callable[[str], str]:
         (
             "distributors.csv",
             without("10,"),
-            ["distributors.csv: 10 is gone", "recipients.csv: EELC is no recipient any more"],
+            ["distributors.csv: 10 is gone", "recipients.csv: EELC is not a recipient any more"],
         ),
-        ("distributors.csv", replacing("EELC", "EENW"), ["recipients.csv: EELC is no recipient any more"]),
+        ("distributors.csv", replacing("EELC", "EENW"), ["recipients.csv: EELC is not a recipient any more"]),
         ("distributors.csv", replacing("UK Power Networks", "Another Operator"), []),
-        ("recipients.csv", without("gas shipper"), ["recipients.csv: SHPR is no recipient any more"]),
-        ("recipients.csv", replacing("SHPR", "SHP2"), ["recipients.csv: SHPR is no recipient any more"]),
+        ("recipients.csv", without("gas shipper"), ["recipients.csv: SHPR is not a recipient any more"]),
+        ("recipients.csv", replacing("SHPR", "SHP2"), ["recipients.csv: SHPR is not a recipient any more"]),
         ("recipients.csv", replacing(",mprn,every,", ",mpan,every,"), ["recipients.csv: SHPR has another fuel"]),
         ("recipients.csv", replacing("all,explicit_consent ", "01 02,explicit_consent "), []),
     ],

@@ -1,4 +1,4 @@
-"""Fixtures for tests that cut operations."""
+"""Fixtures for tests that interrupt operations."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Cuts an operation at each of its calls, lets the platform repeat it, and compares what is left with an uncut run."""
+"""Cuts an operation at each of its calls, lets the platform repeat it, and compares the result with an uncut run."""
 
 import queue
 from collections import Counter
@@ -15,7 +15,7 @@ from tests.crashes.world import BEGIN, Proxies, Snapshot, World
 from tools.firestore_proxy import Fault
 from tools.local.layout import Layout
 
-#: What can happen to a call that changes nothing, and to any other.
+#: The faults of a call that only reads, and of every other call.
 _READ_FAULTS = (Fault.DIES, Fault.ANSWER_LATE)
 _FAULTS = (*_READ_FAULTS, Fault.ANSWER_LOST, Fault.REFUSED)
 _READS = {"GetDocument", "BatchGetDocuments", "RunQuery", "RunAggregationQuery", "storage GET"}
@@ -24,12 +24,12 @@ _AT_ONCE = 2
 
 
 class Operation(NamedTuple):
-    """Something that the service does in one process, and what is there before and done after.
+    """One operation of the service in one process, the steps before it, and the steps after it.
 
-    `work` is asked in each world once, before the cut; it may take a message from the mail. The platform repeats it
-    until it is done: a push that was not acknowledged, a scheduled call that failed, a command that an operator gives
-    again. `settings` are environment variables. `expected` raises `AssertionError` if an uncut run ends wrong.
-    The everyday run crashes it at `everyday` points, spread over all.
+    `work` is called once in each world, before the cut. It may take a message from the mail. The platform repeats the
+    work until it is done: it redelivers a push, calls a scheduled function again, or an operator repeats a command.
+    `settings` are environment variables. `expected` raises `AssertionError` if an uncut run ends wrong.
+    The everyday run crashes the operation at `everyday` points, spread over all.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Operation(NamedTuple):
 
 
 class CutPoint(NamedTuple):
-    """The call that is cut, counted from 1, and how. With 0 none is cut: the whole operation is repeated instead."""
+    """The number of the call that is cut, from 1, and the fault. 0 cuts none: the operation is repeated instead."""
 
     nth: int
     fault: Fault
@@ -52,14 +52,14 @@ class CutPoint(NamedTuple):
 
 
 class Uncut(NamedTuple):
-    """A run that nothing disturbed: what was there before, the calls, and what is left in the end."""
+    """A run without a fault: the state before it, its calls, and the state after it."""
 
     before: Snapshot
     calls: list[str]
     picture: Picture
 
     def points(self) -> list[CutPoint]:
-        """Every way to cut it."""
+        """Every way to cut the operation."""
         return [CutPoint(0, Fault.REFUSED)] + [
             CutPoint(nth, fault)
             for nth, name in enumerate(self.calls, 1)
@@ -90,7 +90,7 @@ class Crashes:
             self._proxies.get().close()
 
     def uncut(self, operation: Operation) -> Uncut:
-        """Run it whole. Raises `AssertionError` if it fails."""
+        """Run an operation without a cut. Raises `AssertionError` if it fails."""
         with self._world(operation) as world:
             world.at(BEGIN)
             for step in operation.before:
@@ -105,7 +105,7 @@ class Crashes:
             return Uncut(before, ended.calls, world.picture())
 
     def differences(self, operation: Operation, uncut: Uncut, points: Sequence[CutPoint]) -> dict[CutPoint, str]:
-        """By cut point, what is not as after an uncut run; nothing where everything is."""
+        """The differences from an uncut run, by cut point. Points without a difference are left out."""
 
         def faults(point: CutPoint) -> str:
             try:

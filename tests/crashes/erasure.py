@@ -1,4 +1,4 @@
-"""Operations that erase people, and are cut."""
+"""Operations that erase people, to interrupt."""
 
 from tests.crashes.driver import Operation
 from tests.crashes.picture import EXPORTED, QUARANTINED, Picture
@@ -7,7 +7,7 @@ from tests.crashes.world import ops, scheduled
 
 
 def _night(day: str) -> tuple[Step, ...]:
-    """What the platform does in the night to a day."""
+    """The scheduled calls of the night to a day."""
     return run("export_daily", f"{day} 02:05"), run("erase_ended", f"{day} 07:15")
 
 
@@ -25,7 +25,7 @@ _ERASE = ops("subject", "erase", "A-1", "--reason", "ticket 1", "--yes")
 
 
 def _forgotten(picture: Picture, *numbers: int) -> None:
-    """Nothing but exported files names these people, and nothing large is left."""
+    """Check that only exported files name these people, and that no large message is left."""
     kept = {place: str(what) for place, what in picture.items() if not place.startswith(EXPORTED)}
     names = [name for n in numbers for name in (f"'A-{n}'", f"Person {n}", f"{n} Test Street")]
     assert not [(place, name) for place, what in kept.items() for name in names if name in what]
@@ -42,7 +42,7 @@ OPERATIONS = [
         everyday=4,
     ),
     Operation(
-        "somebody is erased whom the register does not know",
+        "an unknown account is erased",
         before=(_IN_QUARANTINE,),
         work=lambda _: _ERASE,
         after=(*_night("2026-11-24"), *_night("2026-11-25"), send(migrated(1))),

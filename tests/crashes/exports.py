@@ -1,4 +1,4 @@
-"""Operations of the export that are cut."""
+"""Operations of the export, to interrupt."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from tests.crashes.world import World, ops, scheduled
 from tools.local.sample import mpan
 
 _TUESDAY, _WEDNESDAY, _THURSDAY = "2026-11-24 02:05", "2026-11-25 02:05", "2026-11-26 02:05"
-#: A day is held that has more than twice as many supply points as the day before.
+#: A day with more than twice as many supply points as the day before is put on hold.
 _STRICT = {"PSR_HOLD_MULTIPLE": "2", "PSR_HOLD_SUPPLY_POINTS": "1"}
 
-#: Two distributors and the gas shipper receive something.
+#: Two distributors and the gas shipper get a file.
 _MONDAY = (migrate(1, 2), migrate(3, supply_points={"mpans": [mpan("22", 3)], "mprns": []}), at(_TUESDAY))
 _PLANNED = (*_MONDAY, do(scheduled("export_daily", _TUESDAY)))
-#: Monday is released, and Tuesday is planned and has far more.
+#: Monday is released. Tuesday is planned and has far more supply points.
 _BUSY_TUESDAY = (
     migrate(1),
     run("export_daily", _TUESDAY),
@@ -25,7 +25,7 @@ _BUSY_TUESDAY = (
     do(scheduled("export_daily", _WEDNESDAY)),
 )
 _HELD = (*_BUSY_TUESDAY, deliver)
-#: Somebody has left since Monday was released.
+#: An account has left the register since Monday was released.
 _RELEASED = (
     *_MONDAY,
     run("export_daily", _TUESDAY),
@@ -73,14 +73,14 @@ OPERATIONS = [
         expected=_expect(d23="released"),
     ),
     Operation(
-        "the last part is written, and the day held",
+        "the last part is written, and the day put on hold",
         before=(*_BUSY_TUESDAY, deliver_all_but_one),
         work=World.take,
         settings=_STRICT,
         expected=_expect(d23="released", d24="held"),
     ),
     Operation(
-        "a held day is released",
+        "a day on hold is released",
         before=_HELD,
         work=lambda _: ops("export", "release", "2026-11-24", "--reason", "a migration"),
         after=(run("export_daily", _THURSDAY),),
@@ -89,7 +89,7 @@ OPERATIONS = [
         everyday=2,
     ),
     Operation(
-        "a held day is revised",
+        "a day on hold is revised",
         before=_HELD,
         work=lambda _: ops("export", "revise", "2026-11-24"),
         after=(run("export_daily", "2026-11-25 03:05"),),

@@ -1,4 +1,4 @@
-"""Processes that do one piece of the service's work each, and can be killed on the way (`tests.crashes.server`)."""
+"""Processes that do one piece of the service's work each, and can be killed at any time (`tests.crashes.server`)."""
 
 import json
 import os
@@ -41,20 +41,20 @@ class Running:
         self._status = 0
 
     def kill(self) -> None:
-        """End it as the platform does that has no memory left."""
+        """End the process as the platform does when memory runs out."""
         self._started.wait()
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
 
     def wait(self) -> int:
-        """Its exit status, 0 if the work was done; that of a killed process is negative."""
+        """The exit status: 0 if the work was done, negative if the process was killed."""
         if not self._ended.wait(120):
             self.kill()
             raise TimeoutError("a process has not ended in two minutes")
         return self._status
 
     def note(self, news: dict[str, int]) -> None:
-        """Take the server's word for its id, then for its end."""
+        """Note the process's id, and then its end, as the server reports them."""
         if "pid" in news:
             self._pid = news["pid"]
             self._started.set()
@@ -79,7 +79,7 @@ class Forks:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def start(self, work: Work, environment: Mapping[str, str], log: Path) -> Running:
-        """Begin a piece of work."""
+        """Start a piece of work."""
         running = Running()
         with self._lock:
             self._running.append(running)

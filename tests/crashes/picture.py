@@ -1,4 +1,4 @@
-"""What a world holds in the end, so that two runs can be compared: without what differs each time."""
+"""The final content of a world, without values that differ each time, so that two runs can be compared."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from typing import Any
 
 from google.cloud.firestore_v1 import types
 
-#: A document's, an object's or a message's place, and what it holds.
+#: The content of each document, object and message, by its path.
 Picture = dict[str, Any]
 
-#: Paths of objects begin so: those of the exports' bucket, and of the quarantine's.
+#: How paths of objects begin: those of the exports' bucket, and of the quarantine's.
 EXPORTED, QUARANTINED = "gs://exports/", "gs://quarantine/"
 
-#: Times (their day stays), times of files, traces, random ids.
+#: Times (without their day), times of files, traces, random ids.
 _DIFFERENT = (
     (re.compile(r"(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), r"\1T<time>"),
     (re.compile(r"\b20\d{12}\b"), "<time>"),
@@ -23,12 +23,12 @@ _DIFFERENT = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "<random>"),
 )
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b|[A-Za-z0-9+/]{22}==")
-#: What is longer is shown by its digest.
+#: A longer text is shown by its digest.
 _SHOWN = 100_000
 
 
 def picture_of(documents: Mapping[str, bytes], objects: Mapping[str, bytes], mail: Sequence[object]) -> Picture:
-    """Documents by path as on the wire, objects by address, what waits to be delivered.
+    """Documents by path, objects by address, messages that wait to be delivered.
 
     Attempts are left out. A digest of an exported object, whose header holds a time, becomes the object's name.
     """
@@ -37,7 +37,7 @@ def picture_of(documents: Mapping[str, bytes], objects: Mapping[str, bytes], mai
     for path, document in documents.items():
         fields = _fields(document)
         place = same.text(path)
-        if path.startswith("operator_actions/"):  # what an operator tries twice is noted twice
+        if path.startswith("operator_actions/"):  # a command that is repeated is noted twice
             picture[f"operator_actions/{same.value(fields['state'])}"] = {}
             continue
         while place in picture:
@@ -49,24 +49,24 @@ def picture_of(documents: Mapping[str, bytes], objects: Mapping[str, bytes], mai
 
 
 def difference(expected: Picture, found: Picture) -> str:
-    """What one holds and the other does not, in lines."""
+    """The differences between two pictures, in lines."""
     lines = [f"- {place}: {expected[place]}" for place in sorted(expected.keys() - found.keys())]
     lines += [f"+ {place}: {found[place]}" for place in sorted(found.keys() - expected.keys())]
     for place in sorted(expected.keys() & found.keys()):
-        lines += _differing(place, expected[place], found[place])
+        lines += _differences(place, expected[place], found[place])
     return "\n".join(lines)
 
 
-def _differing(place: str, expected: object, found: object) -> list[str]:
+def _differences(place: str, expected: object, found: object) -> list[str]:
     if expected == found:
         return []
     if isinstance(expected, dict) and isinstance(found, dict) and expected.keys() == found.keys():
-        return [line for name in expected for line in _differing(f"{place} {name}", expected[name], found[name])]
+        return [line for name in expected for line in _differences(f"{place} {name}", expected[name], found[name])]
     return [f"~ {place}: {expected} is {found}"]
 
 
 class _Same:
-    """Puts the same words for what differs each time."""
+    """Replaces values that differ each time by the same words."""
 
     def __init__(self, objects: Mapping[str, bytes]) -> None:
         exported = {path: content for path, content in objects.items() if path.startswith(EXPORTED)}
@@ -93,7 +93,7 @@ def _md5(content: bytes) -> str:
 
 
 def _fields(document: bytes) -> dict[str, Any]:
-    """A document's fields; its state as what the JSON says."""
+    """A document's fields, with its state as parsed JSON."""
     fields: dict[str, Any] = {}
     for name, value in types.Document.pb().FromString(document).fields.items():
         kind = value.WhichOneof("value_type")

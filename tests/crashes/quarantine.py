@@ -1,4 +1,4 @@
-"""Operations of the quarantine that are cut."""
+"""Operations of the quarantine, to interrupt."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _LARGE_PARKED = large(closed(2))
 _FAILED = wrong(migrated(1))
 _LARGE_FAILED = large(wrong(migrated(1, "large")))
 _REPLAYS_AT = "2026-11-23 09:10"
-#: What waits was published again, and the register can apply it now.
+#: The parked messages were published again, and the register can apply them now.
 _REPLAYED = (migrate(1, 2), at(_REPLAYS_AT), do(scheduled("replay_parked", _REPLAYS_AT)))
 
 
@@ -40,7 +40,7 @@ def _dead_letter(message: bytes) -> Call:
 
 
 def _expect(objects: int, **statuses: int) -> Callable[[Picture], None]:
-    """How many records have which status, and how many objects are in the bucket."""
+    """Check the number of records of each status, and of objects in the bucket."""
 
     def expected(picture: Picture) -> None:
         found = Counter(what["status"] for place, what in picture.items() if place.startswith("quarantine/"))
@@ -59,7 +59,7 @@ OPERATIONS = [
         everyday=2,
     ),
     Operation(
-        "a message that is too early", before=(), work=lambda _: delivered(_PARKED), expected=_expect(0, parked=1)
+        "a message before its registration", before=(), work=lambda _: delivered(_PARKED), expected=_expect(0, parked=1)
     ),
     Operation("a dead letter", before=(), work=lambda _: _dead_letter(_PARKED), expected=_expect(0, failed=1)),
     Operation(
@@ -95,7 +95,7 @@ OPERATIONS = [
         everyday=2,
     ),
     Operation(
-        "a large message about somebody erased is dropped",
+        "a large message about an erased account is dropped",
         before=(
             migrate(2),
             do(ops("subject", "erase", "A-2", "--reason", "ticket 1")),

@@ -1,4 +1,4 @@
-"""Operations on registrations that are cut."""
+"""Operations on registrations, to interrupt."""
 
 from tests.crashes.driver import Operation
 from tests.crashes.samples import at, closed, delivered, do, migrate, migrated, moved, run, send
@@ -9,7 +9,7 @@ _ENDING = {"code": "33", "ends_on": "2026-11-24"}
 
 OPERATIONS = [
     Operation(
-        "a record of an account that is not known",
+        "a record of an unknown account",
         before=(),
         work=lambda _: delivered(migrated(1)),
     ),
@@ -38,7 +38,7 @@ OPERATIONS = [
         after=(run("replay_parked", "2026-11-23 09:10"),),
     ),
     Operation(
-        "the taking that a move has waited with",
+        "a move that waited takes its supply points",
         before=(
             migrate(1, 2),
             send(moved(1, to=2), closed(2)),

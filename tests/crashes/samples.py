@@ -14,7 +14,7 @@ Step = Callable[[World], None]
 
 MORNING = "2026-11-23 08:00"
 _SOURCE = "//old"
-#: More than a document of the quarantine holds.
+#: Larger than a document of the quarantine can be.
 _LARGE = 1_000_000
 
 
@@ -57,14 +57,14 @@ def large(message: bytes) -> bytes:
 
 def wrong(message: bytes) -> bytes:
     """The same message with a field that no model has."""
-    told = json.loads(message)
-    return json.dumps(told | {"data": told["data"] | {"shoe_size": 42}}).encode()
+    content = json.loads(message)
+    return json.dumps(content | {"data": content["data"] | {"shoe_size": 42}}).encode()
 
 
 def record_of(message: bytes) -> str:
     """The id of the quarantine record that a message has if it cannot be applied."""
-    told = json.loads(message)
-    return event_record_id(told["source"], told["id"], message)
+    content = json.loads(message)
+    return event_record_id(content["source"], content["id"], message)
 
 
 def delivered(message: bytes) -> Call:
@@ -99,18 +99,18 @@ def migrate(*numbers: int, **changes: Any) -> Step:
 
 
 def deliver(world: World) -> None:
-    """Deliver what was published, and what comes of it."""
+    """Deliver the published messages, and the resulting ones."""
     world.do_mail()
 
 
 def deliver_all_but_one(world: World) -> None:
-    """Deliver what was published, except the last message."""
+    """Deliver the published messages except the last."""
     while len(world.mail) > 1:
         world.do(world.take())
 
 
 def run(function: str, slot: str) -> Step:
-    """One run of the schedule at a London time, and what comes of it."""
+    """One run of the schedule at a London time, and the resulting messages."""
 
     def step(world: World) -> None:
         world.at(slot)

@@ -1,8 +1,8 @@
-"""`python -m tests.crashes.server`: does each piece of work that it reads in a process of its own.
+"""`python -m tests.crashes.server`: run each piece of work that it reads in a process of its own.
 
-It imports everything once and forks a process for each line, so one starts in milliseconds, and has clients and
-settings of its own, as a new instance of a function has. Nothing that is imported here may read settings or open a
-connection: gRPC does not survive a fork.
+The server imports everything once and forks a process for each line. A process starts in milliseconds, and has clients
+and settings of its own, as a new instance of a function has. A module that is imported here must not read settings or
+open a connection: gRPC does not survive a fork.
 
 A line asks for work: `{"number", "environment", "log", "Call" or "Command"}`. The answers are `{"number", "pid"}` and,
 once the process has ended, `{"number", "status"}`.
@@ -16,7 +16,7 @@ import sys
 import traceback
 from typing import Any
 
-# What any piece of work needs.
+# Every piece of work needs these.
 import functions_framework.aio  # noqa: F401
 import google.cloud.storage
 import google.pubsub_v1.services.publisher.transports  # noqa: F401
@@ -27,7 +27,7 @@ from tests.crashes.forks import ROOT, Call, Command
 
 
 def serve() -> None:
-    """Fork a process for each line. One that watches it stands between, so that nothing here waits."""
+    """Fork a process for each line. A second process watches it, so that this one never waits."""
     out = os.dup(1)
     for line in sys.stdin:
         if os.fork() == 0:
@@ -66,7 +66,7 @@ def _work(asked: dict[str, Any]) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         status = _call(Call(*asked["Call"])) if "Call" in asked else _command(Command(*asked["Command"]))
-    except BaseException:  # noqa: BLE001 - it is the process's last word
+    except BaseException:  # noqa: BLE001 - the process ends here
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Operations that are cut at each of their calls: the platform's repeat ends as if nothing had happened."""
+"""Operations that are cut at each of their calls: after the platform's repeat, the result is that of an uncut run."""
 
 import sys
 
@@ -6,9 +6,6 @@ import pytest
 
 from tests.crashes import erasure, exports, quarantine, registrations
 from tests.crashes.driver import Crashes, CutPoint, Operation
-
-#: Not yet part of the everyday run: its time there is still to be measured.
-pytestmark = pytest.mark.soak
 
 OPERATIONS = [*registrations.OPERATIONS, *quarantine.OPERATIONS, *erasure.OPERATIONS, *exports.OPERATIONS]
 EVERYDAY = [operation for operation in OPERATIONS if operation.everyday]
@@ -19,18 +16,18 @@ def names(operations: list[Operation]) -> list[str]:
 
 
 @pytest.mark.parametrize("operation", EVERYDAY, ids=names(EVERYDAY))
-def test_an_operation_cut_at_some_calls_ends_right(crashes: Crashes, operation: Operation) -> None:
+def test_an_operation_cut_at_some_calls_ends_like_an_uncut_run(crashes: Crashes, operation: Operation) -> None:
     check(crashes, operation, operation.everyday)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names(OPERATIONS))
-def test_an_operation_cut_at_any_call_ends_right(crashes: Crashes, operation: Operation) -> None:
+def test_an_operation_cut_at_any_call_ends_like_an_uncut_run(crashes: Crashes, operation: Operation) -> None:
     check(crashes, operation)
 
 
 def check(crashes: Crashes, operation: Operation, at_most: int | None = None) -> None:
-    """`-rA` shows the counts."""
+    """Compare cut runs with an uncut one. `-rA` shows the counts."""
     uncut = crashes.uncut(operation)
     operation.expected(uncut.picture)
     points = uncut.points()
@@ -41,7 +38,7 @@ def check(crashes: Crashes, operation: Operation, at_most: int | None = None) ->
 
 
 def report(found: dict[CutPoint, str]) -> str:
-    """What differs, the same only once."""
+    """The differences, each with its cut points."""
     points: dict[str, list[str]] = {}
     for point, what in found.items():
         points.setdefault(what, []).append(str(point))

@@ -1,4 +1,4 @@
-"""The tools of the crash tests: they cut the call that they should, and see what a repeat changes."""
+"""The tools of the crash tests: they cut the right call, and find a difference after a repeat."""
 
 from tests.crashes.driver import Crashes, CutPoint, Operation
 from tests.crashes.samples import migrated, send, wrong
@@ -22,8 +22,8 @@ def test_after_the_call_where_a_process_dies_nothing_is_called_until_the_repair(
     assert (cut("d"), cut.met) == (None, False)
 
 
-def test_the_driver_sees_what_a_repeat_adds(crashes: Crashes) -> None:
-    """A message that is published twice, and not delivered here."""
+def test_the_driver_finds_a_message_that_a_repeat_adds(crashes: Crashes) -> None:
+    """A message is published twice, and not delivered."""
     operation = Operation(
         "an operator publishes a message again",
         before=(send(wrong(migrated(1))),),

@@ -1,7 +1,7 @@
-"""A small register for one crash: its own project, clock and buckets; what it holds can be copied and compared.
+"""A small register for one crash: its own project, clock and buckets. Its content can be copied and compared.
 
-Its processes speak to the emulators through proxies (`Proxies`). What they publish waits in `mail` for the test, which
-delivers it as Pub/Sub does.
+Its processes call the emulators through proxies (`Proxies`). Published messages wait in `mail` for the test, which
+delivers them as Pub/Sub does.
 """
 
 import base64
@@ -31,7 +31,7 @@ from tools.local.wiring import publisher
 
 FIRST_DAY = date(2026, 11, 23)
 BEGIN = "2026-11-23 09:00"
-#: When documents that are copied seem to have been written.
+#: The time at which copied documents seem to have been written.
 _EARLIER = "2026-11-23 06:00"
 EXPORTS, QUARANTINE = "exports", "quarantine"
 _OWNER = (("authorization", "Bearer owner"),)
@@ -53,7 +53,7 @@ class Mail(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """All that a world holds."""
+    """The content of a world."""
 
     documents: Mapping[str, bytes]
     objects: Mapping[str, bytes]
@@ -67,7 +67,7 @@ def london(text: str) -> datetime:
 
 
 class Proxies:
-    """The way of one process at a time to the emulators. Calls to all three count together."""
+    """Proxies between one process at a time and the emulators. Calls to all three count together."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -85,7 +85,7 @@ class Proxies:
 
     @contextmanager
     def killing(self, kill: Any) -> Iterator[None]:
-        """Whom a call that meets `Fault.DIES` kills."""
+        """The process that a call with `Fault.DIES` kills."""
         proxies = (self.firestore, self.pubsub, self.storage)
         for proxy in proxies:
             proxy.died = kill
@@ -104,7 +104,7 @@ class Ended(NamedTuple):
 
 
 class World:
-    """One register. `settings` are environment variables that change those of a usual one."""
+    """One register. `settings` are environment variables."""
 
     def __init__(self, proxies: Proxies, forks: Forks, folder: Path, settings: Mapping[str, str]) -> None:
         self.name = f"psr-crash-{uuid.uuid4().hex[:12]}"
@@ -144,21 +144,21 @@ class World:
         assert self.run(work).done, f"{work}\n{self.log.read_text()}"
 
     def take(self) -> Call:
-        """The delivery of the oldest message that waits."""
+        """The delivery of the oldest message."""
         mail = self.mail.pop(0)
         return push(_CONSUMERS[mail.topic], mail.data, mail.attributes)
 
     def do_mail(self) -> None:
-        """Deliver what waits, and what comes of that, until nothing does."""
+        """Deliver the waiting messages and the resulting ones, until there are none."""
         while self.mail:
             self.do(self.take())
 
     def snapshot(self) -> Snapshot:
-        """All that is held now."""
+        """The present content."""
         return Snapshot(self._firestore.read(), self._objects(), tuple(self.mail), self.clock.now())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Hold what another held. Everything is as if it had been written before the world began."""
+        """Take the content of another world, as if it had been written before this one began."""
         self._firestore.write(snapshot.documents)
         for path, content in snapshot.objects.items():
             bucket, _, name = path.removeprefix("gs://").partition("/")
@@ -168,11 +168,11 @@ class World:
         self.clock.jump_to(snapshot.now)
 
     def picture(self) -> Picture:
-        """What is held and waits."""
+        """The content, with the waiting messages."""
         return picture_of(self._firestore.read(), self._objects(), self.mail)
 
     def forget(self) -> None:
-        """Give the emulators their memory back."""
+        """Delete the content, to free the emulators' memory."""
         self._firestore.clear()
         for bucket in (EXPORTS, QUARANTINE):
             shutil.rmtree(self._layout.home / f"{self.name}-{bucket}", ignore_errors=True)
@@ -232,7 +232,7 @@ def ops(*arguments: str) -> Command:
 
 
 class _Firestore:
-    """A project's documents, past the service's own code. Each of its worlds has a connection of its own."""
+    """A project's documents, without the service's code. Each world has a connection of its own."""
 
     def __init__(self, emulator: str, project: str) -> None:
         self._channel = grpc.insecure_channel(emulator, options=[("grpc.max_receive_message_length", -1)])

@@ -1,4 +1,4 @@
-"""Bundles: whole, the same bytes everywhere, and named anew only where their content changed."""
+"""Bundles: complete, the same bytes everywhere, and renamed only if their content changed."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """Terraform's indexes against the queries that the store sends, which the emulator does not check, both ways.
 
-Everything that the store writes and asks is recorded as it is sent while each of its functions runs once on
-the emulator. A function that asks and does not run here fails the test.
+The tests run each function of the store once on the emulator, and record every write and query that it sends. A
+function that queries and does not run here fails the test.
 """
 
 import ast
@@ -37,7 +37,7 @@ OPERATORS = {5: "equal", 8: "equal"}  # EQUAL, IN; everything else is a range
 
 
 #: The methods of `Documents` that send a query.
-ASKING = {
+QUERYING = {
     name
     for name, method in inspect.getmembers(Documents, inspect.isfunction)
     if not name.startswith("_") and re.search(r"self\.(_query|_run|page)\(", inspect.getsource(method))
@@ -45,7 +45,7 @@ ASKING = {
 
 
 class Shape(NamedTuple):
-    """What of a query decides which index it needs."""
+    """The parts of a query that decide which index it needs."""
 
     collection: str
     equal: frozenset[str]
@@ -54,7 +54,7 @@ class Shape(NamedTuple):
 
 
 class Recorder:
-    """What the client was asked to do."""
+    """The queries and writes that the client sent."""
 
     def __init__(self) -> None:
         self.shapes: set[Shape] = set()
@@ -88,15 +88,15 @@ class Recorder:
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
     with pytest.MonkeyPatch.context() as patch:
-        listen(patch, "run_query", lambda request: recorder.query(request.structured_query))
-        listen(
+        record(patch, "run_query", lambda request: recorder.query(request.structured_query))
+        record(
             patch,
             "run_aggregation_query",
             lambda request: recorder.query(request.structured_aggregation_query.structured_query),
         )
-        for method in ASKING:
+        for method in QUERYING:
             notice_callers(patch, method, recorder.callers)
-        listen(patch, "commit", lambda request: recorder.writes(request.writes))
+        record(patch, "commit", lambda request: recorder.writes(request.writes))
         yield recorder
 
 
@@ -113,20 +113,20 @@ def notice_callers(patch: pytest.MonkeyPatch, method: str, callers: set[str]) ->
     patch.setattr(Documents, method, noticed)
 
 
-def listen(patch: pytest.MonkeyPatch, method: str, heard: Any) -> None:
-    """Hear the requests of an RPC; it does what it always does."""
+def record(patch: pytest.MonkeyPatch, method: str, note: Any) -> None:
+    """Note the requests of an RPC, which works as always."""
     original = getattr(Rpc, method)
 
-    def overheard(self: Rpc, request: Any) -> Any:
-        heard(request)
+    def noted(self: Rpc, request: Any) -> Any:
+        note(request)
         return original(self, request)
 
-    patch.setattr(Rpc, method, overheard)
+    patch.setattr(Rpc, method, noted)
 
 
 @pytest.fixture(scope="module")
 async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -> Recorder:  # noqa: ARG001 - they run first
-    """Each function of the store that writes or asks, once."""
+    """Each function of the store that writes or queries, once."""
     world = World(tmp_path_factory.mktemp("world"))
     await world.submit(1)
     await world.submit(2, needs=[], status="pending")
@@ -167,8 +167,8 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     return recorder
 
 
-def asking_functions() -> set[str]:
-    """Every function outside the documents' module that calls one of those."""
+def querying_functions() -> set[str]:
+    """Every function outside the documents' module that sends a query."""
     return {
         f"{path.name}:{function.name}"
         for folder in ("shared", "functions")
@@ -177,14 +177,14 @@ def asking_functions() -> set[str]:
         for function in ast.walk(ast.parse(path.read_text()))
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for call in ast.walk(function)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ASKING
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in QUERYING
         if ast.unparse(call.func.value).endswith(("documents", "documents()"))
     }
 
 
-async def test_every_function_that_asks_firestore_was_heard(recorded: Recorder) -> None:
-    unheard = asking_functions() - recorded.callers
-    assert not unheard, "let these run in the fixture `recorded`, so that the indexes they need are known"
+async def test_every_function_that_queries_firestore_was_recorded(recorded: Recorder) -> None:
+    missing = querying_functions() - recorded.callers
+    assert not missing, "let these run in the fixture `recorded`, so that the indexes they need are known"
 
 
 def needed(shapes: set[Shape]) -> tuple[set[tuple[str, str]], set[tuple[str, ...]]]:
@@ -219,12 +219,12 @@ async def test_terraform_has_the_indexes_that_the_queries_need_and_no_others(rec
     assert in_terraform() == needed(recorded.shapes)
 
 
-async def test_every_stored_field_stands_in_terraform(recorded: Recorder) -> None:
+async def test_every_stored_field_is_in_terraform(recorded: Recorder) -> None:
     listed = {(name, field) for name, collection in INDEXES.items() for field in collection["fields"]}
     assert listed == set(recorded.values)
 
 
-async def test_no_index_begins_with_a_value_that_rises_with_time_but_for_a_reason(recorded: Recorder) -> None:
+async def test_an_index_begins_with_a_value_that_rises_with_time_only_for_a_reason(recorded: Recorder) -> None:
     """Such an index caps its collection at 500 writes a second."""
     single, composite = in_terraform()
     first = single | {(name, fields[0]) for name, *fields in composite}
@@ -238,7 +238,7 @@ def rises(value: Any) -> bool:
     return (not isinstance(value, str | bool) and value != 0) or bool(re.search(r"\d{4}-\d{2}-\d{2}", str(value)))
 
 
-async def test_what_is_deleted_by_time_is_the_feed_only(recorded: Recorder) -> None:
+async def test_only_the_feed_expires(recorded: Recorder) -> None:
     expiring = [
         (name, field)
         for name, collection in INDEXES.items()

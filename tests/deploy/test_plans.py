@@ -54,7 +54,7 @@ class Copy(NamedTuple):
     cache: Path
 
     def bundle(self) -> Path:
-        """The manifest of a release of what is in the copy now, kept beside others."""
+        """The release file of the copy's present content, in a file of its own."""
         subprocess.run((sys.executable, "-m", "tools.bundle"), cwd=self.root, check=True, capture_output=True)
         count = len(list(self.root.glob("release-*.json")))
         return (self.root / "dist/release.json").rename(self.root / f"release-{count}.json")
@@ -118,7 +118,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_what_was_applied_leaves_nothing_to_do(environment: str, copy: Copy) -> None:
+def test_a_plan_after_an_apply_has_no_changes(environment: str, copy: Copy) -> None:
     release = copy.bundle()
     copy.apply(environment, release)
     assert "No changes." in copy.plan(environment, release, changes=False)

@@ -49,7 +49,7 @@ def test_releases_are_listed_oldest_first(built: Built, bucket: ReleaseBucket) -
     ]
 
 
-def test_what_was_released_never_changes(built: Built, bucket: ReleaseBucket) -> None:
+def test_a_release_never_changes(built: Built, bucket: ReleaseBucket) -> None:
     bucket.upload(built)
     other = built._replace(release=built.release.model_copy(update={"runtime": "python314"}))
     with pytest.raises(CommandError, match="released objects never change"):

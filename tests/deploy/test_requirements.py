@@ -71,9 +71,9 @@ def test_a_bundle_requires_what_the_metadata_of_its_packages_ask_for(name: str) 
     while waiting:
         wanted = waiting.pop()
         for extra in {"", *wanted.extras}:
-            here = (canonicalize_name(wanted.name), extra)
-            if here not in needed:
-                needed.add(here)
+            part = (canonicalize_name(wanted.name), extra)
+            if part not in needed:
+                needed.add(part)
                 waiting += [one for one in map(Requirement, requires(wanted.name) or []) if applies(one, extra)]
     assert {package for package, _ in needed} == locked
 

@@ -1,4 +1,4 @@
-"""The front door's rules: every route reaches its function, whatever the ids in its path."""
+"""The front door's rules: every route reaches its function, with any ids in its path."""
 
 import re
 
@@ -37,11 +37,11 @@ def test_every_route_reaches_its_function(route: Route, name: str) -> None:
         ("POST", "/v1/registration"),
     ],
 )
-def test_preflights_and_what_no_route_names_go_to_the_default_function(method: str, path: str) -> None:
+def test_preflights_and_unknown_routes_go_to_the_default_function(method: str, path: str) -> None:
     assert function_for(method, path) == DEFAULT_FUNCTION
 
 
-def test_whole_paths_come_before_beginnings_and_longer_beginnings_before_shorter() -> None:
+def test_full_paths_come_before_prefixes_and_longer_prefixes_before_shorter() -> None:
     places = [(rule.match != "full", -len(rule.path)) for rule in RULES]
     assert places == sorted(places)
 
@@ -58,7 +58,7 @@ def manifest(path: str) -> Manifest:
     )
 
 
-def test_routes_that_the_load_balancer_cannot_tell_apart_are_refused() -> None:
+def test_routes_that_the_load_balancer_cannot_distinguish_are_refused() -> None:
     with pytest.raises(CommandError, match=r"one and two both want GET /v1/examples/\{id\}:other"):
         front_door_rules({"one": manifest("/v1/examples/{id}"), "two": manifest("/v1/examples/{id}:other")})
 

@@ -21,7 +21,7 @@ from tools.errors import CommandError
 from tools.local.processes import LOOPBACK, Child, end_all, free_ports
 from tools.places import ROOT
 
-#: What a deployment gives its functions. A function whose manifest names a setting that is not here fails the test.
+#: Settings of a deployment. A function whose manifest names a setting that is not here fails the test.
 SETTINGS = {
     "export_bucket": "exports",
     "export_first_day": "2026-11-24",
@@ -69,7 +69,7 @@ def start(built: Built, name: str, workspace: Path, python: Path, port: int) -> 
 
 
 def builds(children: list[Child]) -> dict[str, str]:
-    """What each says that it runs, and that it serves, though nothing that it depends on is there."""
+    """The build that each process reports. Each serves although no service that it depends on runs."""
 
     def build_of(child: Child) -> str:
         child.wait_until_ready()

@@ -111,7 +111,7 @@ def test_a_package_that_is_not_locked_is_named() -> None:
         ),
     ],
 )
-def test_lock_files_are_held_against_what_was_asked_for(
+def test_lock_files_are_compared_with_the_requirements(
     tmp_path: Path, changes: Mapping[str, str], findings: list[str]
 ) -> None:
     agreeing = {
@@ -126,7 +126,7 @@ def test_lock_files_are_held_against_what_was_asked_for(
     assert requirements.check(tmp_path, [], {}).findings == findings
 
 
-def test_what_is_installed_without_being_locked_is_found(tmp_path: Path) -> None:
+def test_a_package_that_is_installed_without_being_locked_is_found(tmp_path: Path) -> None:
     (tmp_path / "tool.in").write_text("yarl")
     (tmp_path / "tool.txt").write_text(f"yarl==1.9 {HASH}")
     there = [package(tmp_path, "yarl", "1.9"), package(tmp_path, "pip", "26"), package(tmp_path, "left-pad", "1.0")]
@@ -266,7 +266,7 @@ CLEAN = {"flask==0.5": ["PYSEC-0"], "idna==3.1": [], "idna==3.2": [], "yarl==1.9
             {**CLEAN, "idna==3.2": ["PYSEC-1"]}, {"CVE-of-PYSEC-1": "a reason"}, Result(LOOKED, []), id="one accepted"
         ),
         pytest.param(
-            CLEAN, {"PYSEC-1": "r"}, Result(LOOKED, ["pyproject.toml accepts PYSEC-1, which nothing has"]), id="mended"
+            CLEAN, {"PYSEC-1": "r"}, Result(LOOKED, ["pyproject.toml accepts PYSEC-1, which nothing has"]), id="fixed"
         ),
         pytest.param(
             {"flask==0.5": ["PYSEC-0"], "idna==3.1": [], "idna==3.2": []},
@@ -276,7 +276,7 @@ CLEAN = {"flask==0.5": ["PYSEC-0"], "idna==3.1": [], "idna==3.2": [], "yarl==1.9
         ),
     ],
 )
-def test_vulnerabilities_are_believed_to_be_none_only_of_who_knows_any(
+def test_an_empty_answer_counts_only_from_a_list_that_knows_other_vulnerabilities(
     tmp_path: Path, knows: Mapping[str, list[str]], accepted: Mapping[str, str], result: Result
 ) -> None:
     program = tmp_path / "python"
@@ -289,7 +289,7 @@ def test_vulnerabilities_are_believed_to_be_none_only_of_who_knows_any(
     assert vulnerabilities.check(pins, program, accepted) == result
 
 
-def test_each_exception_from_a_security_rule_says_why_beside_it() -> None:
+def test_each_exception_from_a_security_rule_says_why_on_its_line() -> None:
     files = subprocess.run(["git", "-C", str(ROOT), "ls-files", "*.py"], capture_output=True, text=True, check=True)
     exceptions = [
         f"{name}: {line.strip()}"

@@ -1,4 +1,4 @@
-"""What Terraform's files say, read as they are: against the code's own lists, and without a Terraform program."""
+"""Terraform's files, read without a Terraform program and compared with the lists in the code."""
 
 import re
 import subprocess

@@ -12,7 +12,7 @@ from tests.support.commands import unknown_commands
 from tools.places import ROOT
 
 MAKEFILE, NOXFILE = ROOT / "Makefile", ROOT / "noxfile.py"
-#: What `make run` or a build leaves, so it is in no commit.
+#: Folders that `make run` or a build writes, so they are in no commit.
 _MADE = ("dist/", ".local/", ".venv/")
 _PATH = r"`([\w.*-]+(?:/[\w.*-]+)*/?)`"
 

@@ -1,4 +1,4 @@
-"""What tests and benchmarks may import from tests: their own folder and `tests.support`."""
+"""Imports of tests and benchmarks from tests: their own folder and `tests.support`."""
 
 import ast
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 
 def faults(place: str, text: str) -> list[str]:
-    """Imports that a file at a place may not have."""
+    """Imports that the file at `place` must not have."""
     folder = place.rpartition("/")[0].replace("/", ".")
     found = []
     for name in imports(ast.parse(text)):
@@ -54,9 +54,9 @@ def test_code_imports_from_its_own_folder_and_from_support() -> None:
         ("tests/export/test_days.py", "from tests.export import test_tables"),
         ("tests/export/test_days.py", "from tests.export.conftest import world"),
         ("tests/export/test_days.py", "def test_a() -> None:\n    import tests.conftest"),
-        ("tests/export/test_days.py", "from .samples import told"),
+        ("tests/export/test_days.py", "from .samples import submitted"),
         ("tests/conftest.py", "from tests.export import samples"),
-        ("tests/support/fixtures.py", "from tests.export.samples import told"),
+        ("tests/support/fixtures.py", "from tests.export.samples import submitted"),
         ("benchmarks/counts.py", "from tests.support.events import customer"),
         ("tools/sample.py", "import tests"),
     ],
@@ -70,12 +70,12 @@ def test_another_import_is_found(place: str, text: str) -> None:
     [
         (
             "tests/export/test_days.py",
-            "from tests.export.samples import told",
+            "from tests.export.samples import submitted",
         ),
         ("tests/world/test_world.py", "from tests.world import cast"),
         ("tests/benchmarks/test_counts.py", "from benchmarks.counts import OPERATIONS"),
         ("tests/conftest.py", "from tests.support.proxied_stack import ProxiedStack"),
     ],
 )
-def test_an_import_of_its_own_folder_or_of_support_is_none(place: str, text: str) -> None:
+def test_an_import_of_the_own_folder_or_of_support_is_allowed(place: str, text: str) -> None:
     assert faults(place, text) == []

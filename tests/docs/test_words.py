@@ -46,6 +46,7 @@ def test_row_matches_its_example_and_suggests_no_word_of_the_table(rule: Rule) -
         ("comment.yaml", "# Each is\n# told.\nwrite: What is left\n", [(2, "told"), (3, "What is")]),
         ("comment.tf", 'locals {\n  a = "b" # Whoever reads\n}\n', [(2, "Whoever reads")]),
         ("doctors-canary.md", "# The probe\n", [(1, "canary")]),
+        ("rule.tf", "# A canary\nexpression = \"evaluatePreconfiguredWaf('cve-canary')\"\n", [(1, "canary")]),
         ("data.csv", "told\n", []),
     ],
 )

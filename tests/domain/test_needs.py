@@ -182,6 +182,10 @@ def test_a_code_is_described_to_callers_by_the_live_codes() -> None:
     assert NeedInput.model_json_schema()["properties"]["code"] == {"type": "string", "enum": LIVE, "title": "Code"}
 
 
+def test_a_code_is_read_as_a_code() -> None:
+    assert type(TypeAdapter(NeedCode).validate_python("02")) is NeedCode
+
+
 def test_codes_are_read_strictly() -> None:
     for wrong in (2, None, b"02"):
         with pytest.raises(ValidationError):

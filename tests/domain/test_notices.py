@@ -68,7 +68,7 @@ def test_a_date_is_noted_from_its_day_on(review: str, follow_up: str | None, exp
     assert notices_of_due_dates(one, date(2026, 11, 23)) == expected
 
 
-def test_notices_are_told_apart_by_their_codes() -> None:
+def test_notices_are_found_by_their_codes() -> None:
     assert notices_of_needs(noted(*ALL)) == [LEFT_OUT]
     assert notices_of_needs_and_dates(noted(*ALL)) == [LEFT_OUT, REVIEW, FOLLOW_UP]
 

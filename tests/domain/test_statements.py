@@ -198,6 +198,11 @@ def test_a_last_day_that_is_over_ends_the_registration_at_once(
     assert (decision.state.ended_on == date(2026, 11, 25)) is (status is Status.ENDED)
 
 
+def test_a_last_day_leaves_the_status_that_comes_with_it() -> None:
+    statement = Statement(closes_on=date(2026, 11, 30), status=Status.ACTIVE)
+    assert apply(statement).state.registration.status is Status.ACTIVE
+
+
 def test_a_newer_last_day_replaces_the_one_announced() -> None:
     closing = apply(Statement(closes_on=date(2026, 11, 30))).state
     later = apply(Statement(closes_on=date(2026, 12, 15)), closing, stated=fact("2026-11-25", "//accounts")).state

@@ -1,5 +1,7 @@
 """MPAN and MPRN: form, check digits, distributors. Values: the industry's rules applied to synthetic numbers."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -180,10 +182,27 @@ def test_numbers_are_described_to_callers() -> None:
     }
 
 
-def test_numbers_are_text() -> None:
-    for kind in (Mpan, Mprn):
-        with pytest.raises(ValidationError):
-            TypeAdapter(kind).validate_python(1000999001019)
+@pytest.mark.parametrize(
+    ("kind", "given", "code"),
+    [
+        pytest.param(Mpan, "1000999001019", None, id="an MPAN"),
+        pytest.param(Mprn, "9900000104", None, id="an MPRN"),
+        pytest.param(Mprn, "99000001040", None, id="an MPRN of 11 digits"),
+        pytest.param(Mpan, "1000999001010", "mpan_check_digit", id="an MPAN with a wrong check digit"),
+        pytest.param(Mprn, "9900000105", "mprn_check_digit", id="an MPRN with a wrong check digit"),
+        pytest.param(Mpan, "10009990010190", "string_too_long", id="14 digits"),
+        pytest.param(Mprn, "990000010400", "string_too_long", id="12 digits"),
+        pytest.param(Mpan, 1000999001019, "string_type", id="a number that is no text"),
+    ],
+)
+def test_numbers_are_read_as_text_of_their_kind(kind: Any, given: Any, code: str | None) -> None:
+    adapter = TypeAdapter(kind)
+    if code is None:
+        assert type(adapter.validate_python(given)) is kind
+    else:
+        with pytest.raises(ValidationError) as refused:
+            adapter.validate_python(given)
+        assert [error["type"] for error in refused.value.errors()] == [code]
 
 
 def test_a_parsed_number_is_of_its_kind() -> None:

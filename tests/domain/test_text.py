@@ -170,6 +170,8 @@ def test_an_area_is_a_postcode_or_a_sector(given: str, kept: str) -> None:
         pytest.param("B S1", "outward_code", id="with a space within"),
         ("nowhere", "postcode_invalid"),
         ("QS1 4", "postcode_invalid"),
+        pytest.param("\tBS1 4DJ", "postcode_invalid", id="a tab before it"),
+        pytest.param("XBS1 4DJ", "postcode_invalid", id="a letter before it"),
         ("", "postcode_invalid"),
     ],
 )

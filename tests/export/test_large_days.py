@@ -17,7 +17,6 @@ from shared.store.values import Value
 from tests.export.samples import sent
 from tests.support.register_world import FIRST_DAY, World, london
 
-PARTS = 210
 _WORKERS = 20
 
 
@@ -25,9 +24,9 @@ _WORKERS = 20
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One supply point a part, few ids a page, and counts that end early."""
     monkeypatch.setattr(plans, "PART_SUPPLY_POINTS", 1)
-    monkeypatch.setattr(exports, "_PLAN_PAGE", 40)
-    monkeypatch.setattr(exports, "_COUNT_AT_MOST", 100)
-    monkeypatch.setattr(days, "_MESSAGES_AT_ONCE", 100)
+    monkeypatch.setattr(exports, "_PLAN_PAGE", 15)
+    monkeypatch.setattr(exports, "_COUNT_AT_MOST", 30)
+    monkeypatch.setattr(days, "_MESSAGES_AT_ONCE", 30)
 
 
 async def fill(world: World, count: int) -> None:
@@ -53,10 +52,11 @@ async def work_at_once(world: World) -> None:
     await asyncio.gather(*(work(each) for each in [*works, *works[::21]]))
 
 
-async def test_hundreds_of_parts_of_one_recipient_are_planned_in_steps_written_at_once_and_released(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", [70, pytest.param(210, marks=pytest.mark.soak)])
+async def test_many_parts_of_one_recipient_are_planned_in_steps_written_at_once_and_released(
+    world: World, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    await fill(world, PARTS)
+    await fill(world, count)
     world.at("2026-11-24 02:05")
     slot = london("2026-11-24 02:05")
     monkeypatch.setattr(days, "STOPS_AFTER_SECONDS", 0.05)
@@ -68,19 +68,19 @@ async def test_hundreds_of_parts_of_one_recipient_are_planned_in_steps_written_a
             stopped += 1
     assert stopped > 1, "each run continues where the one before it stopped"
     monkeypatch.undo()
-    assert len(world.published) == PARTS
+    assert len(world.published) == count
     await work_at_once(world)
     kept = await world.exports.get(FIRST_DAY)
     assert kept is not None
-    assert (kept.state.stage, kept.state.parts, kept.state.counted) == (Stage.RELEASED, PARTS, PARTS)
+    assert (kept.state.stage, kept.state.parts, kept.state.counted) == (Stage.RELEASED, count, count)
     assert len(kept.state.model_dump_json()) < 2_000, "the day's document does not grow with its parts"
     folder = world.download(FIRST_DAY, 1)
     assert verify(folder, world.public_key).faults == []
     manifest = DayManifest.model_validate_json((folder / "manifest.json").read_bytes())
     files = [file for row in manifest.recipients for file in row.files]
-    assert len({file.file_id for file in files}) == PARTS
+    assert len({file.file_id for file in files}) == count
     mpans = [one.mpan for file in files for one in d0225.read((folder / file.path).read_bytes()).details]
-    assert len(set(mpans)) == len(mpans) == PARTS
+    assert len(set(mpans)) == len(mpans) == count
 
 
 async def test_two_planners_at_once_store_one_plan_that_holds_everyone_once(world: World) -> None:

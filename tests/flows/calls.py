@@ -1,4 +1,4 @@
-"""What happens around each call of a database: a crash before or after it, or something else at the same time."""
+"""Hooks around each call of a database: a crash before or after it, or another operation between two calls."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +11,7 @@ class Crashed(Exception):
 
 
 class Calls:
-    """Counts a database's calls, in place of its RPCs, and acts around them; the calls themselves are made.
+    """Counts a database's calls, in place of its RPCs, and acts around them. The calls are made.
 
     Once it has crashed before or after the call of a number, every further call crashes, too: the process is dead.
     """
@@ -26,7 +26,7 @@ class Calls:
         self._documents = documents
 
     def remove(self) -> None:
-        """Let the database be as before."""
+        """Restore the database's own calls."""
         self._documents._rpc = self._rpc
 
     def __getattr__(self, name: str) -> Callable[[Any], Awaitable[Any]]:

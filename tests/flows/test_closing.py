@@ -16,7 +16,7 @@ MONDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 25)
 
 
 def closed(at: datetime, closed_on: date) -> Statement:
-    """What `account.closed` states."""
+    """The statement of an event `account.closed`."""
     return statement_of(
         AccountClosed(
             specversion="1.0",

@@ -1,4 +1,4 @@
-"""Erasing: what is left of whom, whatever happens at the same time or in between, and what must stay."""
+"""Erasure: which data is left, also when something else happens at the same time, and which data must stay."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ def named(name: str, **changes: Any) -> dict[str, Any]:
 
 
 class Erasing:
-    """Erasures in a world, and what they leave."""
+    """Erasures in a world, and the remaining data."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -77,13 +77,13 @@ class Erasing:
         return state
 
     async def next_look(self, number: int) -> str | None:
-        """The day on which a registration is looked at again."""
+        """The day of a registration's next erasure run."""
         stored = await self.world.documents.get(Key("registrations", self.world._id(number)))
         assert stored is not None
         return str(stored.fields[ERASE_DUE]).partition("|")[2] if ERASE_DUE in stored.fields else None
 
     async def quarantined(self, account_id: str, text: str) -> str:
-        """Put a message about an account into quarantine; the record's id."""
+        """Put a message about an account into quarantine. Returns the record's id."""
         message = {"source": "//old", "id": f"{account_id}-{text}", "subject": account_id, "data": {"name": text}}
         content = json.dumps(message).encode()
         delivery = Delivery("a-topic", "a-subscription", "1", datetime(2026, 11, 23, tzinfo=UTC), {}, content, 1)
@@ -101,7 +101,7 @@ async def erasing(world: World) -> Erasing:
     return Erasing(world)
 
 
-async def test_erasing_again_covers_what_was_stated_since(world: World, erasing: Erasing) -> None:
+async def test_erasing_again_covers_later_statements(world: World, erasing: Erasing) -> None:
     await world.submit(1, **named(OLD))
     await erasing.erase(1)
     world.at("2026-11-23 12:00")
@@ -115,7 +115,7 @@ async def test_erasing_again_covers_what_was_stated_since(world: World, erasing:
     assert await erasing.holding(NEW) == []
 
 
-async def test_only_a_shell_is_left_and_the_network_is_told_to_delete(world: World, erasing: Erasing) -> None:
+async def test_only_a_shell_is_left_and_the_network_gets_a_delete(world: World, erasing: Erasing) -> None:
     await world.submit(1, **named(OLD))
     await erasing.quarantined("A-1", OLD)
     await world.run("2026-11-24 02:05")
@@ -129,7 +129,7 @@ async def test_only_a_shell_is_left_and_the_network_is_told_to_delete(world: Wor
     assert world.at_networks() == {}
 
 
-async def test_a_state_in_a_file_that_is_not_released_is_erased_once_it_is(world: World, erasing: Erasing) -> None:
+async def test_a_state_in_an_unreleased_file_is_erased_after_the_release(world: World, erasing: Erasing) -> None:
     await world.submit(1, **named(OLD))
     world.at("2026-11-24 01:00")
 
@@ -200,9 +200,7 @@ async def test_a_registration_that_becomes_live_as_it_is_erased_is_not_overwritt
     assert live.registration.primary_contact.name == NEW
 
 
-async def test_what_ended_before_an_account_was_registered_again_is_erased_when_its_retention_is_over(
-    world: World, erasing: Erasing
-) -> None:
+async def test_a_former_registration_is_erased_when_its_retention_is_over(world: World, erasing: Erasing) -> None:
     await world.submit(1, **named(OLD))
     await erasing.quarantined("A-1", OLD)
     await world.withdraw(1)
@@ -227,16 +225,16 @@ async def test_what_ended_before_an_account_was_registered_again_is_erased_when_
 async def test_a_record_from_before_the_erasure_does_not_refill_the_shell(
     world: World, erasing: Erasing, ahead_seconds: int
 ) -> None:
-    """Also where a fact that the register held was ahead of the clock, and the record lies between."""
+    """Also if a fact of the registration was ahead of the clock, and the record's time is between them."""
     await world.submit(1, **named(OLD))
-    told_at = world.clock.now()
+    registered_at = world.clock.now()
     world.at("2026-11-23 15:00")
     await event(world, 1, Statement(status=Status.ENDED), world.clock.now() + timedelta(seconds=ahead_seconds))
     await erasing.erase(1)
     shell = await erasing.state(1)
 
     between = world.clock.now() + timedelta(seconds=ahead_seconds / 2)
-    for at in (told_at + timedelta(hours=1), between):
+    for at in (registered_at + timedelta(hours=1), between):
         outcome = await migrated(world, 1, account(1, **named(OLD)), at)
         assert (outcome.change.kind, outcome.change.erased) == (ChangeKind.SUPERSEDED, True)
 
@@ -244,7 +242,7 @@ async def test_a_record_from_before_the_erasure_does_not_refill_the_shell(
     assert await erasing.holding(OLD) == []
 
 
-async def test_what_came_late_about_an_erased_account_is_not_kept_and_its_repeat_is_dropped(
+async def test_a_late_record_of_an_erased_account_is_not_kept_and_its_repeat_is_dropped(
     world: World, erasing: Erasing
 ) -> None:
     await world.submit(1)
@@ -269,7 +267,7 @@ async def test_a_record_from_after_the_erasure_registers_the_account_again(world
     assert ((await erasing.state(1)).former, await erasing.next_look(1)) == ([], None)
 
 
-async def test_a_last_day_that_was_announced_before_the_erasure_does_not_close_what_was_registered_since(
+async def test_a_last_day_from_before_the_erasure_does_not_close_a_later_registration(
     world: World, erasing: Erasing
 ) -> None:
     await world.submit(1)
@@ -283,7 +281,7 @@ async def test_a_last_day_that_was_announced_before_the_erasure_does_not_close_w
     assert (await erasing.state(1)).registration.closes_on is None
 
 
-async def test_erasing_again_keeps_the_day_and_finds_what_came_since(world: World, erasing: Erasing) -> None:
+async def test_erasing_again_keeps_the_day_and_finds_newer_data(world: World, erasing: Erasing) -> None:
     await world.submit(1, **named(OLD))
     await erasing.erase(1)
     shell = await erasing.state(1)
@@ -299,7 +297,7 @@ async def test_erasing_again_keeps_the_day_and_finds_what_came_since(world: Worl
     assert await erasing.next_look(1) == "2026-11-26"
 
 
-async def test_an_account_that_the_register_does_not_know_gets_a_tombstone(world: World, erasing: Erasing) -> None:
+async def test_an_unknown_account_gets_a_shell(world: World, erasing: Erasing) -> None:
     await erasing.quarantined("A-1", OLD)
     done = await erasing.erasure.erase_unknown(world._id(1))
     assert (done.messages if done else None) == 1
@@ -315,7 +313,7 @@ async def test_an_account_that_the_register_does_not_know_gets_a_tombstone(world
 
 
 async def test_a_receipt_that_races_an_erasure_is_swept_on_the_next_day(world: World, erasing: Erasing) -> None:
-    """A late record was decided on before the erasure, and stored after it, with the state as it was."""
+    """A late record was decided before the erasure and stored after it, with the old state."""
     await world.submit(1, **named(OLD))
     other = _another_process(world)
     calls = Calls(other.documents)
@@ -350,7 +348,7 @@ async def _superseded(world: World) -> None:
 
 
 @pytest.mark.parametrize("now", [partner("08"), ""], ids=["narrowed", "removed"])
-async def test_what_was_told_is_found_after_the_tables_have_changed(
+async def test_sent_data_is_found_after_the_tables_have_changed(
     world: World, erasing: Erasing, tables: Tables, now: str
 ) -> None:
     tables("recipients.csv", lambda text: text + partner("02 08"))
@@ -359,8 +357,8 @@ async def test_what_was_told_is_found_after_the_tables_have_changed(
     world.at("2026-11-24 10:00")
     tables("recipients.csv", lambda text: text.replace(partner("02 08"), now))
 
-    told = (await erasing.erasure.subject(world._id(1))).feed
-    assert {(entry.recipient, entry.send.value) for entry in told} == {("EELC", "set"), ("PART", "set")}
+    sent = (await erasing.erasure.subject(world._id(1))).feed
+    assert {(entry.recipient, entry.send.value) for entry in sent} == {("EELC", "set"), ("PART", "set")}
 
     await erasing.erase(1)
     assert await erasing.holding(OLD) == []
@@ -391,8 +389,8 @@ async def test_deletes_stay_so_that_they_can_be_sent_again(world: World, erasing
     assert sent == ["delete"]
 
 
-async def test_an_access_request_has_what_is_about_the_account_and_nothing_else(world: World, erasing: Erasing) -> None:
-    """The next occupant of the home, and an account whose number begins with the other's, are other people."""
+async def test_an_access_request_has_only_data_about_the_account(world: World, erasing: Erasing) -> None:
+    """The next occupant of the home is another person, and so is an account whose number begins with the other's."""
     home = {"supply_points": {"mpans": [mpan("10", 50)], "mprns": []}}
     await world.submit(1, **home, **named(OLD))
     await erasing.quarantined("A-1", OLD)
@@ -431,10 +429,10 @@ async def test_a_message_that_names_two_accounts_is_left_to_a_person(world: Worl
 
 
 async def test_an_erasure_that_is_cut_off_anywhere_is_finished_by_the_next_run(world: World, erasing: Erasing) -> None:
-    """A crash before or after each call. Where no shell was left yet, the operator repeats the command."""
+    """A crash before or after each call. If no shell was stored before it, the operator repeats the command."""
     calls = await _calls_of_an_erasure(world)
     numbers = range(1, 2 * calls + 1)
-    await _told_on_two_days(world, erasing, numbers)
+    await _submitted_on_two_days(world, erasing, numbers)
     for number in numbers:
         crashing = Calls(world.documents)
         call = (number - 1) // 2
@@ -472,12 +470,17 @@ async def _event_of_now(world: World, number: int) -> None:
         await event(world, number, Statement(review=True), world.clock.now())
 
 
-async def test_whatever_happens_between_two_calls_of_an_erasure(world: World, erasing: Erasing) -> None:
-    """Nothing old is left; an account that is registered again meanwhile is on the register whole, or not at all."""
+@pytest.mark.parametrize("one_in", [4, pytest.param(1, marks=pytest.mark.soak)])
+async def test_another_change_between_two_calls_of_an_erasure(world: World, erasing: Erasing, one_in: int) -> None:
+    """No old data is left. An account that is registered again meanwhile is on the register completely, or not at all.
+
+    With `one_in` 4, one of the four changes happens before each call.
+    """
     everything = (_registered_again, _record_of_before, _record_of_now, _event_of_now)
     calls = await _calls_of_an_erasure(world)
-    cases = dict(enumerate(((happens, call) for happens in everything for call in range(calls)), start=1))
-    await _told_on_two_days(world, erasing, cases)
+    pairs = ((happens, call) for call in range(calls) for happens in everything[call % one_in :: one_in])
+    cases = dict(enumerate(pairs, start=1))
+    await _submitted_on_two_days(world, erasing, cases)
     other = _another_process(world)
     for number, (happens, call) in cases.items():
         watched = Calls(world.documents)
@@ -507,14 +510,14 @@ def _at_call(number: int, happens: Callable[[], Awaitable[None]]) -> Callable[[i
     return between
 
 
-async def _told_on_two_days(world: World, erasing: Erasing, numbers: Iterable[int]) -> None:
-    """Accounts that were told on a day that is released and on one that is not, with a message in quarantine."""
+async def _submitted_on_two_days(world: World, erasing: Erasing, numbers: Iterable[int]) -> None:
+    """Submit accounts on a day that is released and on one that is not, each with a message in quarantine."""
 
-    async def told(number: int) -> None:
+    async def submit(number: int) -> None:
         await world.submit(number, **named(_name(OLD, number)))
         await erasing.quarantined(f"A-{number}", _name(OLD, number))
 
-    await asyncio.gather(*map(told, numbers))
+    await asyncio.gather(*map(submit, numbers))
     await world.run("2026-11-24 02:05")
     world.at("2026-11-24 10:00")
     again = (world.submit(number, **named(f"{_name(OLD, number)} again")) for number in numbers)
@@ -525,7 +528,7 @@ async def _told_on_two_days(world: World, erasing: Erasing, numbers: Iterable[in
 async def _calls_of_an_erasure(world: World) -> int:
     """How many calls the erasure of such an account makes, counted in a world of its own."""
     same = Erasing(World(world.folder))
-    await _told_on_two_days(same.world, same, [0])
+    await _submitted_on_two_days(same.world, same, [0])
     counting = Calls(same.world.documents)
     assert (await same.erase(0)).pending == 1
     counting.remove()

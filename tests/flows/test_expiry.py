@@ -51,7 +51,7 @@ def ends(*days: str) -> list[dict[str, str]]:
 
 
 async def run(world: World, slot: str, documents: Documents | None = None) -> dict[str, int]:
-    """A run of the slot; the clock is there by then."""
+    """Run the job for a slot, with the clock at its time."""
     if london(slot) > world.clock.now():
         world.at(slot)
     service = world.service_over(documents) if documents else world.service
@@ -64,7 +64,7 @@ async def codes(world: World, *numbers: int) -> list[list[str]]:
 
 
 async def changes(world: World) -> list[Change]:
-    """What the calendar wrote."""
+    """The changes that the job wrote."""
     stored = [one async for page in world.documents.pages("changes") for one in page]
     every = [Change.model_validate_json(one.state) for one in stored]
     return [change for change in every if change.origin.source == expiry.SOURCE]
@@ -117,7 +117,7 @@ async def test_a_run_does_everything_that_is_due_counts_it_and_leaves_the_rest(w
     }
 
 
-async def test_the_oldest_are_first_whatever_their_ids(world: World) -> None:
+async def test_the_oldest_are_first_for_any_ids(world: World) -> None:
     days = [date(2026, 11, 24) + timedelta(days=number * 7 % 20) for number in range(20)]
     for number, day in enumerate(days):
         await world.submit(number, needs=ends(day.isoformat()))
@@ -132,9 +132,9 @@ async def test_the_last_need_that_ends_is_a_delete_in_that_days_file(world: Worl
     await run(world, "2026-11-24 00:15")
     await run(world, "2026-11-25 00:15")
     files = await world.run("2026-11-26 02:05")
-    told = {day: files.get(f"{day}/r1/D0225/EELC-1.txt", b"").decode() for day in ("2026-11-24", "2026-11-25")}
-    assert told["2026-11-24"] == "", "on its last day a need holds"
-    flags = [line.split("|")[-2] for line in told["2026-11-25"].splitlines() if line.startswith("510|")]
+    details = {day: files.get(f"{day}/r1/D0225/EELC-1.txt", b"").decode() for day in ("2026-11-24", "2026-11-25")}
+    assert details["2026-11-24"] == "", "a need lasts until the end of its last day"
+    flags = [line.split("|")[-2] for line in details["2026-11-25"].splitlines() if line.startswith("510|")]
     assert sorted(flags) == ["F", "T"]
     assert [name for name, _ in world.at_networks().values()] == ["Person 2"]
 
@@ -148,8 +148,8 @@ async def test_runs_of_one_slot_at_once_write_each_change_once(world: World) -> 
     assert len(await changes(world)) == 20
 
 
-async def test_an_amendment_that_comes_between_counts(world: World) -> None:
-    """The run reads that a need has ended; before it writes, the customer says that it goes on."""
+async def test_an_amendment_between_read_and_write_counts(world: World) -> None:
+    """The run reads that a need has ended. Before it writes, the customer extends the need."""
 
     class Overtaken(Documents):
         async def commit(self, writes: Any) -> Any:
@@ -174,7 +174,7 @@ async def test_a_slot_whose_day_has_not_begun_changes_nothing(world: World) -> N
     assert await changes(world) == []
 
 
-async def test_what_is_wrong_with_one_registration_stops_nobody_else(
+async def test_one_broken_registration_does_not_stop_the_others(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await world.submit(1, needs=ends("2026-11-24"))
@@ -193,7 +193,7 @@ async def test_what_is_wrong_with_one_registration_stops_nobody_else(
     assert said[Event.DAY_PASSED.name]["skipped"] == 1
 
 
-async def test_a_run_that_takes_too_long_stops_and_the_next_goes_on(
+async def test_a_run_that_takes_too_long_stops_and_the_next_continues(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.submit(1, needs=ends("2026-11-24"))
@@ -261,7 +261,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_run_killed_half_way_is_finished_by_the_next_and_a_third_has_nothing_to_do(
+async def test_a_run_killed_half_way_is_finished_by_the_next_and_a_third_changes_nothing(
     world: World, serve: Serve, tmp_path: Path
 ) -> None:
     numbers = range(80)

@@ -82,6 +82,7 @@ def crash_and_replacement(home: Path, name: str) -> tuple[int, int]:
     raise AssertionError(f"{name} was not replaced")
 
 
+@pytest.mark.soak  # every day tests/local/test_processes.py has the same of one process
 def test_replaces_what_crashes_stops_everything_it_started_and_nothing_else_and_starts_again_at_once(
     run: Run, tmp_path: Path, emulators: Layout
 ) -> None:

@@ -164,8 +164,8 @@ async def settled(proxied: ProxiedStack, made: Load, seconds: float) -> tuple[li
 
 @pytest.mark.parametrize(
     ("count", "kills", "outage_seconds"),
-    [(400, 4, 2), pytest.param(5000, 40, 10, marks=pytest.mark.soak)],
-    ids=["400 messages", "5,000 messages"],
+    [(150, 4, 2), pytest.param(5000, 40, 10, marks=pytest.mark.soak)],
+    ids=["150 messages", "5,000 messages"],
 )
 async def test_each_distinct_event_has_one_document_after_kills_and_an_outage(
     count: int, kills: int, outage_seconds: int, proxied: ProxiedStack

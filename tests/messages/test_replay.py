@@ -212,7 +212,9 @@ async def fast(stack: Stack) -> AsyncIterator[None]:
     running.cancel()
 
 
-@pytest.mark.parametrize("early", [2, 20, 55])
+@pytest.mark.parametrize(
+    "early", [pytest.param(2, marks=pytest.mark.soak), 20, pytest.param(55, marks=pytest.mark.soak)]
+)
 @pytest.mark.usefixtures("every_minute", "fast")
 async def test_an_event_that_comes_before_its_registration_applies_within_a_minute_of_it(
     early: int, stack: Stack, push: Push

@@ -1,4 +1,4 @@
-"""What the code logs and raises, read from its syntax trees."""
+"""Log events and problems of the code, read from its syntax trees."""
 
 import ast
 from collections.abc import Iterator

@@ -116,7 +116,7 @@ def counted(*stretches: tuple[int, float]) -> str:
 
 
 def noise(minutes: int) -> list[Series]:
-    """What goes on meanwhile, in every case, and must not matter: another function's good and ill, other events."""
+    """Series that every case has and no alert counts: successes and failures of another function, other events."""
     much = f"0+100000x{minutes}"
     return [
         answers("another", "2xx", much),
@@ -336,8 +336,8 @@ CASES["export_late"] = [*map(as_case, NIGHTS), fires("none was ever released", 1
 
 
 def test_each_query_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
-    told = {(QUERIES[name].row, case.fires) for name, cases in CASES.items() for case in cases}
-    assert told == {(alert.row, fires) for alert in QUERIES.values() for fires in (True, False)}
+    covered = {(QUERIES[name].row, case.fires) for name, cases in CASES.items() for case in cases}
+    assert covered == {(alert.row, fires) for alert in QUERIES.values() for fires in (True, False)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -363,8 +363,8 @@ def as_test(case: Case) -> dict[str, object]:
         "eval_time": f"{case.at}m",
         "exp_samples": [{"labels": "{}", "value": int(case.fires)}],
     }
-    told = {name: values for one in [*noise(case.at), case.series] for name, values in one.items()}
-    series = [{"series": name, "values": values} for name, values in told.items()]
+    inputs = {name: values for one in [*noise(case.at), case.series] for name, values in one.items()}
+    series = [{"series": name, "values": values} for name, values in inputs.items()]
     return {"name": case.means, "interval": "1m", "input_series": series, "promql_expr_test": [firing]}
 
 

@@ -91,7 +91,7 @@ def test_an_entry_has_cloud_loggings_form(capfd: pytest.CaptureFixture[str]) -> 
         pytest.param({"kind": ["amended", "BS1 4DJ"]}, id="a postcode in a list"),
     ],
 )
-def test_what_the_catalogue_does_not_allow_is_dropped_and_noted(
+def test_a_field_that_the_catalogue_does_not_allow_is_dropped_and_noted(
     capfd: pytest.CaptureFixture[str], fields: dict[str, Any]
 ) -> None:
     log(Event.CHANGE_STORED, replayed=False, **fields)

@@ -18,17 +18,17 @@ def run(stack: Stack, slot: datetime) -> None:
 
 
 def noted(stack: Stack) -> list[int]:
-    """How many messages each note of neglect speaks of."""
+    """The number of messages in each `QUARANTINE_NEGLECTED`."""
     found = entries(stack.logs, ["replay_parked"])
     return [entry["failed"] for entry in found if entry["event"] == "QUARANTINE_NEGLECTED"]
 
 
-async def test_what_is_held_for_more_than_three_days_is_noted_once_an_hour(stack: Stack, push: Push) -> None:
+async def test_a_message_that_failed_more_than_three_days_ago_is_noted_once_an_hour(stack: Stack, push: Push) -> None:
     assert push("consume_migration", b"no event at all") == 204
-    held = await service().part(Quarantine).waiting(QuarantineStatus.FAILED)
-    assert held.oldest is not None
+    failed = await service().part(Quarantine).waiting(QuarantineStatus.FAILED)
+    assert failed.oldest is not None
     known = len(noted(stack))
-    day_three = (held.oldest + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    day_three = (failed.oldest + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
     for slot in (0, 5, 60, 65, 120):
         run(stack, day_three + timedelta(minutes=slot))
-    assert noted(stack)[known:] == 2 * [held.by_reason.total()]
+    assert noted(stack)[known:] == 2 * [failed.by_reason.total()]

@@ -1,4 +1,4 @@
-"""What alerts and charts ask for is there: metrics, their labels, and events and problems that code logs."""
+"""Alerts and charts query metrics, labels, events and problems that exist."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -109,9 +109,9 @@ def test_every_problem_is_one_that_code_raises() -> None:
     assert asked <= problems_raised()
 
 
-def test_somebody_is_told_of_every_event_that_is_an_error() -> None:
-    told = {event for place, event, _ in events_asked_for() if place in {alert.name for alert in alerts()}}
-    assert {event.name for event in Event if event.severity == "ERROR"} - told == set()
+def test_every_event_that_is_an_error_has_an_alert() -> None:
+    alerted = {event for place, event, _ in events_asked_for() if place in {alert.name for alert in alerts()}}
+    assert {event.name for event in Event if event.severity == "ERROR"} - alerted == set()
 
 
 def test_every_function_has_an_alert() -> None:

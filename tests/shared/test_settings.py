@@ -11,9 +11,9 @@ LEAST = {"PSR_PROJECT": "p", "PSR_IDENTITY_KEY": KEY}
 
 
 def test_settings_come_from_the_environment_and_have_defaults() -> None:
-    here = read_settings({**LEAST, "PSR_FOLLOW_UP_DAYS": "7", "PSR_REVIEW_MONTHS": "", "HOME": "/"})
-    assert (here.project, here.follow_up_days, here.review_months) == ("p", 7, 24)
-    assert KEY not in repr(here)
+    config = read_settings({**LEAST, "PSR_FOLLOW_UP_DAYS": "7", "PSR_REVIEW_MONTHS": "", "HOME": "/"})
+    assert (config.project, config.follow_up_days, config.review_months) == ("p", 7, 24)
+    assert KEY not in repr(config)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every order of short histories of a few accounts and supply points, and what the day's files say of them."""
+"""Every order of short histories of a few accounts and supply points, and the day's files about them."""
 
 import asyncio
 import itertools
@@ -34,7 +34,7 @@ CONSENT = Sharing(basis=LawfulBasis.EXPLICIT_CONSENT, recorded_on=date(2026, 1, 
 
 
 class Step(NamedTuple):
-    """What an account states: `moves`, `gains`, `loses`, `closes` or `is-migrated`, about a supply point."""
+    """A statement about an account: `moves`, `gains`, `loses`, `closes` or `is-migrated`, with a supply point."""
 
     account: str
     kind: str
@@ -57,13 +57,13 @@ class Run:
         self.parked: list[int] = []
 
     async def begin(self, accounts: str) -> None:
-        """What the accounts had on the day before."""
+        """Register the accounts on the day before."""
         for name, number in self.numbers.items():
             if name in accounts:
                 await migrated(self.world, number, account(number), _EVENING)
 
     async def deliver(self, history: Sequence[Step], order: Sequence[int], *, replay_each: bool) -> None:
-        """Deliver the steps in an order, twice in the end; what is parked is applied again until nothing moves."""
+        """Deliver the steps in an order, and at the end again. Replay parked messages until no more of them apply."""
         for index in order:
             await self._receive(history, index)
             if replay_each:
@@ -93,8 +93,8 @@ class Run:
         named = SupplyPointsInput.model_validate({"mpans": [self.mpans[step.point]]})
         premises = Address(address_lines=[f"home of {index}"], postcode="BS1 4DJ")
         if step.kind == "is-migrated":
-            told = account(number).model_copy(update={"supply_points": named, "premises": premises})
-            outcome = await migrated(self.world, number, told, at, event_id)
+            submission = account(number).model_copy(update={"supply_points": named, "premises": premises})
+            outcome = await migrated(self.world, number, submission, at, event_id)
         else:
             served = {supply_point_key(point): step.kind == "gains" for point in named.all()}
             statement = {
@@ -128,7 +128,7 @@ class Run:
         return [FeedEntry.model_validate_json(one.state) if one else None for one in stored]
 
     async def outcome(self) -> tuple[dict[str, str], list[str]]:
-        """Status, home and supply points of each account, and what the network has of each supply point after today.
+        """Status, home and supply points of each account, and the network's entry of each supply point after today.
 
         `deleted` is not the same as nothing: the delete was sent.
         """
@@ -147,8 +147,8 @@ class Run:
         return register, network
 
     async def unjustified(self) -> list[str]:
-        """What no rule explains: a claim that its registration does not share, and what is stated but neither held nor
-        waiting for an older holder nor given up for a newer one.
+        """Differences that no rule explains: between a claim and its registration, and supply points that an account
+        states but does not have, wait for, or yield to a newer holder.
         """
         states, claims = await self.states(), await self.claims()
         by_id: dict[str, str] = {state.registration.registration_id: name for name, state in states.items()}
@@ -168,7 +168,7 @@ class Run:
 
 
 async def runs(world: World, history: list[Step], known: str | None = None) -> list[Run]:
-    """Every order of a history, delivered; the first is the true one. What is parked is replayed early, or late."""
+    """Deliver every order of a history. The first is the true one. Parked messages are replayed early, or late."""
     names = "ABC" if any(step.account == "C" for step in history) else "AB"
     numbers = itertools.count(_NUMBERS, len(names))
     orders = list(itertools.permutations(range(len(history))))
@@ -181,11 +181,11 @@ async def runs(world: World, history: list[Step], known: str | None = None) -> l
     return [run for run, _, _ in every]
 
 
-#: History; status, home and supply points of each account; of whom the network has each supply point.
+#: History; status, home and supply points of each account; the account of the network's entry of each supply point.
 ONE_OUTCOME = {
     "closed and lost": ("A closes, A loses 0", ["ended - []", "active - [1]"], ["A", "B"]),
     "lost and closed": ("A loses 0, A closes", ["ended - []", "active - [1]"], ["A", "B"]),
-    "closed, and the network is told to forget": ("A closes", ["ended - []", "active - [1]"], ["deleted", "B"]),
+    "closed, and the network gets a delete": ("A closes", ["ended - []", "active - [1]"], ["deleted", "B"]),
     "moved away, the old home is lost": ("B closes, A moves 1, A loses 0", ["active 1 [1]", "ended - []"], ["A", "A"]),
     "lost, regained, closed": ("A loses 0, A gains 0, A closes", ["ended - []", "active - [1]"], ["deleted", "B"]),
     "lost, regained, moved away": (
@@ -209,7 +209,7 @@ ONE_OUTCOME = {
         ["ended - []", "ended - []"],
         ["deleted", "deleted"],
     ),
-    "lost by who was there, passed on, closed": (
+    "lost by its holder, passed on, closed": (
         "A loses 0, B gains 0, B closes",
         ["active - []", "ended - []"],
         ["A", "deleted"],
@@ -227,18 +227,18 @@ async def test_every_order_ends_in_one_register_and_one_file(
         assert (await run.outcome(), run.parked) == ((dict(zip(run.numbers, register, strict=True)), network), [])
 
 
-#: History, accounts that are known before, and what the orders may end in: who holds supply points 0 and 1.
+#: History, accounts that are known before, and the possible holders of supply points 0 and 1.
 CONTESTED = {
     "the newer account closes": ("B is-migrated 0, A is-migrated 0, A closes", "", {("-", "-"), ("B", "-")}),
     "an ended account comes back": ("A closes, A is-migrated 1", "AB", {("-", "B")}),
     "and names more, while it has ended": ("A closes, A is-migrated 0, A gains 1", "AB", {("A", "B")}),
-    "both want one home": ("A moves 1, B moves 1", "AB", {("-", "B")}),
-    "two of one home, and neither leaves": ("A gains 1, B gains 0", "AB", {("A", "B")}),
+    "both move to one home": ("A moves 1, B moves 1", "AB", {("-", "B")}),
+    "two accounts of one home, and neither leaves": ("A gains 1, B gains 0", "AB", {("A", "B")}),
 }
 
 
 @pytest.mark.parametrize(("history", "known", "holders"), CONTESTED.values(), ids=CONTESTED.keys())
-async def test_where_accounts_contradict_each_other_nobody_loses_a_supply_point_without_a_newer_fact(
+async def test_if_accounts_contradict_each_other_none_loses_a_supply_point_without_a_newer_fact(
     world: World, history: str, known: str, holders: set[tuple[str, str]]
 ) -> None:
     found = set()
@@ -253,7 +253,7 @@ async def test_where_accounts_contradict_each_other_nobody_loses_a_supply_point_
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(60))
-async def test_every_order_of_a_random_history_is_justified_and_one_where_nobody_contradicts(
+async def test_every_order_of_a_random_history_is_justified_and_the_same_without_contradictions(
     world: World, seed: int
 ) -> None:
     draw = random.Random(seed)

@@ -1,4 +1,4 @@
-"""A repeat is recognised before it is judged, and what has lapsed holds nobody up."""
+"""A repeat is recognised before it is validated, and needs that have ended do not block a record."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,15 +18,17 @@ from tests.support.register_world import World, account
 ENDS_TODAY: list[dict[str, Any]] = [{"code": "02"}, {"code": "33", "ends_on": "2026-11-23"}]
 
 
-async def create(world: World, told: RegistrationInput, fingerprint: str = "a body") -> Outcome:
+async def create(world: World, submission: RegistrationInput, fingerprint: str = "a body") -> Outcome:
     """A POST under one key."""
-    registration_id = world.store.registration_id(told.account_id)
+    registration_id = world.store.registration_id(submission.account_id)
     fact = Fact(time=world.clock.now(), source="http", id="key-1")
     origin = Origin(actor="test", source="http", event_id=None, event_time=fact.time)
-    request = ChangeRequest(registration_id, f"{registration_id}-key-1", fingerprint, origin, told.supply_points.all())
+    request = ChangeRequest(
+        registration_id, f"{registration_id}-key-1", fingerprint, origin, submission.supply_points.all()
+    )
 
     def decide(known: RegistrationState | None, moment: Moment) -> Decision:
-        return register(told, known, registration_id, moment=moment, fact=fact, policy=world.settings)
+        return register(submission, known, registration_id, moment=moment, fact=fact, policy=world.settings)
 
     return await world.store.apply(request, decide, expect_new=True)
 
@@ -44,10 +46,10 @@ async def test_a_request_repeated_after_midnight_gets_its_first_answer(world: Wo
 
 
 async def test_an_event_redelivered_after_a_need_has_lapsed_is_a_repeat(world: World) -> None:
-    told, at = account(1, needs=ENDS_TODAY), world.clock.now() - timedelta(days=1)
-    first = await migrated(world, 1, told, at, "one event")
+    submission, at = account(1, needs=ENDS_TODAY), world.clock.now() - timedelta(days=1)
+    first = await migrated(world, 1, submission, at, "one event")
     world.at("2026-11-24 00:05")
-    again = await migrated(world, 1, told, at, "one event")
+    again = await migrated(world, 1, submission, at, "one event")
     assert (again.change, again.replayed) == (first.change, True)
 
 
@@ -70,7 +72,7 @@ async def test_lapsed_needs_of_a_migrated_record_are_left_out_with_a_warning(
     assert (registration.follow_up_on is None) == (status is Status.ACTIVE)
 
 
-async def test_that_needs_were_left_out_stays_noted_until_somebody_has_looked(world: World) -> None:
+async def test_the_warning_about_omitted_needs_stays_until_a_review(world: World) -> None:
     needs = [{"code": "02"}, {"code": "33", "ends_on": "2026-11-22"}]
     await migrated(world, 1, account(1, needs=needs), world.clock.now() - timedelta(days=9))
     await world.submit(1, primary_contact={"name": "Another Name", "phones": []})

@@ -1,4 +1,4 @@
-"""Supply points that another registration holds, or has held: who yields, who waits, and what a message applies."""
+"""Supply points that another registration has or had: which account yields, which waits, and what a message applies."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ NEW_HOME = Address(address_lines=["2 New Street"], postcode="BS1 4DJ")
 
 
 def homes(*numbers: int) -> SupplyPointsInput:
-    """The supply points that the accounts of these numbers have at first."""
+    """The first supply points of the accounts with these numbers."""
     return SupplyPointsInput.model_validate({"mpans": [mpan("10", number) for number in numbers]})
 
 
@@ -46,7 +46,7 @@ async def holder(world: World, number: int) -> str | None:
 
 
 async def versions(world: World, number: int) -> list[tuple[str, int]]:
-    """What the log says of an account."""
+    """The kinds of an account's changes in the log."""
     changes, _ = await world.store.history(world.store.registration_id(world.account_id(number)), after=None, limit=50)
     return [(change.kind.value, change.version) for change in changes]
 
@@ -82,7 +82,7 @@ async def test_a_message_applies_all_but_the_supply_point_that_it_waits_for_and_
     assert await versions(world, 1) == [("registered", 1), ("amended", 2), ("amended", 3)]
 
 
-async def test_what_is_free_first_is_taken_first(world: World) -> None:
+async def test_the_first_free_supply_point_is_taken_first(world: World) -> None:
     for number in (1, 2, 3):
         await world.submit(number)
     world.at("2026-11-23 10:00")
@@ -95,7 +95,7 @@ async def test_what_is_free_first_is_taken_first(world: World) -> None:
     assert (await holder(world, 2), await holder(world, 3)) == ("A-1", "A-1")
 
 
-async def test_what_a_caller_states_meanwhile_counts_and_the_message_that_waited_is_stale(world: World) -> None:
+async def test_a_callers_later_statement_counts_and_the_waiting_message_is_stale(world: World) -> None:
     await world.submit(1)
     await world.submit(2)
     world.at("2026-11-23 10:00")
@@ -116,7 +116,7 @@ async def move_of_ten_o_clock(world: World) -> Outcome:
     return await event(world, 1, statement, at, "move", points.all())
 
 
-async def test_a_review_that_somebody_has_done_is_not_due_again_when_the_supply_point_is_taken(world: World) -> None:
+async def test_a_finished_review_is_not_due_again_when_the_supply_point_is_taken(world: World) -> None:
     await world.submit(1)
     await world.submit(2)
     world.at("2026-11-23 10:00")
@@ -130,25 +130,25 @@ async def test_a_review_that_somebody_has_done_is_not_due_again_when_the_supply_
     assert (await registration(world, 1)).review_due_on == reviewed
 
 
-async def test_a_known_accounts_migrated_record_applies_all_but_what_it_waits_for(world: World) -> None:
+async def test_a_known_accounts_migrated_record_applies_all_but_the_waiting_supply_point(world: World) -> None:
     await migrated(world, 1, account(1), world.clock.now() - timedelta(days=2))
     await migrated(world, 2, account(2), world.clock.now() - timedelta(days=2))
-    told = account(1, needs=[{"code": "02"}, {"code": "08"}]).model_copy(update={"supply_points": homes(2)})
+    submission = account(1, needs=[{"code": "02"}, {"code": "08"}]).model_copy(update={"supply_points": homes(2)})
     at = world.clock.now() - timedelta(days=1)
-    assert (await migrated(world, 1, told, at, "record")).waiting
+    assert (await migrated(world, 1, submission, at, "record")).waiting
     after = await registration(world, 1)
     assert ([str(need.code) for need in after.needs], after.assigned()) == (["02", "08"], {})
     await world.withdraw(2)
-    assert not (await migrated(world, 1, told, at, "record")).waiting
+    assert not (await migrated(world, 1, submission, at, "record")).waiting
     assert await holder(world, 2) == "A-1"
     assert (await registration(world, 1)).review_due_on == after.review_due_on
 
 
 async def test_an_unknown_accounts_migrated_record_waits_as_a_whole(world: World) -> None:
     await migrated(world, 2, account(2), world.clock.now() - timedelta(days=2))
-    told = account(1).model_copy(update={"supply_points": homes(1, 2)})
+    submission = account(1).model_copy(update={"supply_points": homes(1, 2)})
     with pytest.raises(SupplyPointHeld):
-        await migrated(world, 1, told, world.clock.now() - timedelta(days=1), "record")
+        await migrated(world, 1, submission, world.clock.now() - timedelta(days=1), "record")
     assert await world.store.get(world.store.registration_id(world.account_id(1))) is None
 
 
@@ -165,14 +165,14 @@ async def test_a_released_supply_point_keeps_the_fact_by_which_it_was_held(
     now = world.clock.now()
     await migrated(world, 1, account(1), now - timedelta(days=1))
     await event(world, 1, CLOSED, now - timedelta(hours=1))
-    told = account(2).model_copy(update={"supply_points": homes(1, 2)})
-    await migrated(world, 2, told, now - timedelta(days=days_ago))
+    submission = account(2).model_copy(update={"supply_points": homes(1, 2)})
+    await migrated(world, 2, submission, now - timedelta(days=days_ago))
     assert [await holder(world, 1), await holder(world, 2)] == holders
     review = (await registration(world, 2)).review_due_on
     assert (review == london_day(now)) is (holders[0] is None), "somebody asks where the customer lives"
 
 
-async def test_an_account_takes_back_what_it_has_released_itself(world: World) -> None:
+async def test_an_account_takes_back_its_own_released_supply_point(world: World) -> None:
     now = world.clock.now()
     await migrated(world, 1, account(1), now - timedelta(days=1))
     key = supply_point_key(homes(1).mpans[0])
@@ -181,8 +181,8 @@ async def test_an_account_takes_back_what_it_has_released_itself(world: World) -
     assert await holder(world, 1) == "A-1"
 
 
-async def test_a_caller_takes_what_is_released_and_counts_as_newer_than_who_had_it(world: World) -> None:
-    """The account system's clock is ahead: what its event says is newer than a caller's now."""
+async def test_a_caller_takes_a_released_supply_point_and_is_newer_than_its_former_holder(world: World) -> None:
+    """The account system's clock is ahead: the time of its event is later than a caller's now."""
     ahead = world.clock.now() + timedelta(minutes=4)
     await migrated(world, 1, account(1), ahead)
     await event(world, 1, CLOSED, ahead + timedelta(seconds=1))
@@ -193,7 +193,7 @@ async def test_a_caller_takes_what_is_released_and_counts_as_newer_than_who_had_
     assert (await holder(world, 1), await holder(world, 3)) == ("A-2", "A-3")
 
 
-async def test_nobody_waits_for_a_message_that_was_applied_before_the_account_was_live(world: World) -> None:
+async def test_no_supply_point_waits_for_a_message_that_was_applied_before_the_account_was_live(world: World) -> None:
     """It named the supply point while its account had ended. The record that makes the account live takes it."""
     now = world.clock.now()
     await migrated(world, 1, account(1), now - timedelta(days=9))

@@ -31,7 +31,7 @@ FUNCTIONS_BY_KIND: Mapping[str, list[str]] = {
 
 
 class Alert(NamedTuple):
-    """One alert of one function. Exactly one of `query` (PromQL) and `log` (a filter) is there."""
+    """One alert of one function. Exactly one of `query` (PromQL) and `log` (a filter) is set."""
 
     name: str
     row: str
@@ -41,7 +41,7 @@ class Alert(NamedTuple):
 
 
 class Query(NamedTuple):
-    """PromQL, and where it stands."""
+    """PromQL, and its place."""
 
     place: str
     text: str
@@ -81,7 +81,7 @@ def selectors(query: str) -> list[promql_parser.VectorSelector]:
 
 
 def matchers(selector: promql_parser.VectorSelector) -> dict[str, str]:
-    """Labels that a selection asks for, and what values."""
+    """The labels that a selection asks for, with their values."""
     return {matcher.name: matcher.value for matcher in selector.matchers.matchers}
 
 

@@ -24,7 +24,7 @@ def all_commands() -> dict[tuple[str, ...], Any]:
 
 
 def unknown_commands(text: str) -> list[str]:
-    """What a text calls a command or a group of commands and is none, such as `psr export explode`."""
+    """The commands that a text names and that do not exist, such as `psr export explode`."""
     named = [tuple(line.split()) for line in re.findall(r"\bpsr ([a-z][a-z-]*(?: [a-z][a-z-]*)*)", text)]
     groups = {words[:length] for words in all_commands() for length in range(1, len(words))}
     starts = [(line, {line[:length] for length in range(1, len(line) + 1)}) for line in named]

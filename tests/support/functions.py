@@ -1,4 +1,4 @@
-"""Functions of the stack's own kind, started again in another environment."""
+"""Functions like those of the stack, started in another environment."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Marked personal data: values that no other test uses, and where they turn up again."""
+"""Markers: personal data that no other test uses, and a search for it."""
 
 import base64
 import random
@@ -12,10 +12,10 @@ from tools.synthetic import new_mpan, new_mprn
 
 
 class MarkedPerson:
-    """Personal data of one person that is found wherever it goes, also in Base64."""
+    """Personal data of one person that can be found anywhere, also in Base64."""
 
     def __init__(self) -> None:
-        self.mark = f"CNRY{secrets.token_hex(3).upper()}"
+        self.mark = f"MARK{secrets.token_hex(3).upper()}"
         self.account_id = f"{self.mark}-1"
         self.mpan, self.mprn = new_mpan(), new_mprn()
         number, day = random.randrange(200, 900), random.randrange(3000)
@@ -35,7 +35,7 @@ class MarkedPerson:
         }
 
     def registration(self, **changed: Any) -> dict[str, Any]:
-        """The canary in every field that can hold it."""
+        """A registration with markers in every field that can hold them."""
         address = {"address_lines": [f"1 {self.mark} Street", f"{self.mark} Town"], "postcode": self.postcode}
         return {
             "account_id": self.account_id,
@@ -55,11 +55,11 @@ class MarkedPerson:
         }
 
     def event(self, kind: str, data: Any, **changed: Any) -> dict[str, Any]:
-        """A CloudEvent about the canary, which is in each attribute that is free text."""
+        """A CloudEvent about the person, with the marker in each attribute that is free text."""
         return {
             "specversion": "1.0",
             "type": f"uk.psr.{kind}.v1",
-            "source": "canary",
+            "source": "marked",
             "id": f"{self.mark}-{secrets.token_hex(4)}",
             "subject": self.account_id,
             "time": "2026-11-01T08:00:00Z",
@@ -69,19 +69,19 @@ class MarkedPerson:
         }
 
     def found_in(self, text: str | bytes) -> list[str]:
-        """Which of the marks a text holds, as they are, without blanks, or in Base64."""
-        octets = text.encode() if isinstance(text, str) else text
-        whole = b"\n".join([octets, *_decoded(octets)]).upper()
+        """The names of the markers that a text holds, as they are, without blanks, or in Base64."""
+        content = text.encode() if isinstance(text, str) else text
+        searched = b"\n".join([content, *_decoded(content)]).upper()
         return [
             name
             for name, value in self.marks.items()
-            if value.upper().encode() in whole or value.replace(" ", "").upper().encode() in whole
+            if value.upper().encode() in searched or value.replace(" ", "").upper().encode() in searched
         ]
 
 
-def _decoded(octets: bytes) -> Iterator[bytes]:
-    """What every run of Base64 in a text says. A run that is cut somewhere is tried from each of four places."""
-    for run in re.findall(rb"[A-Za-z0-9+/]{12,}", octets):
+def _decoded(content: bytes) -> Iterator[bytes]:
+    """Every run of Base64 in a text, decoded. A cut run is decoded from each of four characters."""
+    for run in re.findall(rb"[A-Za-z0-9+/]{12,}", content):
         for start in range(4):
             part = run[start : len(run) - (len(run) - start) % 4]
             yield base64.b64decode(part)

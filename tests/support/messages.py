@@ -25,7 +25,7 @@ async def event(
     event_id: str | None = None,
     points: Sequence[SupplyPoint] = (),
 ) -> Outcome:
-    """Apply what the account system states about an account at a time."""
+    """Apply a statement of the account system about an account at a time."""
     fact = Fact(time=at, source=SOURCE, id=event_id or uuid.uuid4().hex)
     request = _request(world, number, fact, points)
     return await world.store.apply(
@@ -36,15 +36,15 @@ async def event(
 
 
 async def migrated(
-    world: World, number: int, told: RegistrationInput, at: datetime, event_id: str | None = None
+    world: World, number: int, submission: RegistrationInput, at: datetime, event_id: str | None = None
 ) -> Outcome:
-    """Apply what the old platform knew of an account at a time."""
+    """Apply the old platform's record of an account at a time."""
     fact = Fact(time=at, source=SOURCE, id=event_id or uuid.uuid4().hex)
-    request = _request(world, number, fact, told.supply_points.all())
+    request = _request(world, number, fact, submission.supply_points.all())
     return await world.store.apply(
         request,
         lambda known, moment: migrate(
-            told, known, request.registration_id, moment=moment, fact=fact, policy=world.settings
+            submission, known, request.registration_id, moment=moment, fact=fact, policy=world.settings
         ),
         expect_new=True,
     )

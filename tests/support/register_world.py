@@ -142,7 +142,7 @@ class World:
         await self.apply(number, decide, submission)
 
     async def apply_due_dates(self, number: int) -> None:
-        """Let the calendar act on an account."""
+        """Apply the due dates of an account."""
         await self.apply(number, lambda known, moment: apply_due_dates(known, moment=moment, policy=self.settings))
 
     async def withdraw(self, number: int) -> None:

@@ -1,7 +1,7 @@
 """An HTTP proxy in front of the Cloud Storage emulator: counts requests, and can refuse one or lose its answer.
 
-The client and the emulator are real; only what a network can do is simulated here. An upload of more than 8 MiB goes
-on at an address that the emulator names, and so past the proxy.
+The client and the emulator are real; only what a network can do is simulated here. An upload of more than 8 MiB
+continues at an address that the emulator names, and so bypasses the proxy.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""Who and what there is in the small world: accounts, supply points, tables; and what can be said of them."""
+"""The small world: accounts, supply points, areas, and submissions about them."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -10,15 +10,15 @@ from tools.local.sample import mpan, mprn
 #: begin with one digit, so that what is queried by the first digit of the id is queried once (`tests.world.service`).
 ACCOUNTS = ("A-4", "A-40", "C/1")
 POINTS = (*(f"mpan:{mpan('10', number)}" for number in (1, 2)), f"mpan:{mpan('12', 4)}", f"mprn:{mprn(1)}")
-#: The area partner is told of homes in BS only.
+#: The area partner gets homes in BS only.
 AREAS = {"BS": "BS1 4DJ", "M": "M1 1AE"}
-_PHONE = "07700900123"
+PHONE = "07700900123"
 
 Need = tuple[str, date | None]
 
 
-class Said(NamedTuple):
-    """All that a caller or a record says of an account. `mark` is in each of its texts, and in no other's."""
+class Submission(NamedTuple):
+    """A submission of a caller or a record about an account. `mark` is in each of its texts, and in no other's."""
 
     account: str
     points: tuple[str, ...]
@@ -46,16 +46,16 @@ def needs(needs: Iterable[Need]) -> list[dict[str, str]]:
     return [{"code": code} | ({"ends_on": ends_on.isoformat()} if ends_on else {}) for code, ends_on in needs]
 
 
-def body(said: Said) -> dict[str, object]:
+def body(submission: Submission) -> dict[str, object]:
     """A registration as the API and the migration take it."""
     return {
-        "account_id": said.account,
-        "status": "active" if said.needs else "pending",
-        "supply_points": supply_points(said.points),
-        "premises": premises(said.area, said.mark),
-        "primary_contact": {"name": f"Mrs {said.mark}", "phones": [_PHONE]},
-        "needs": needs(said.needs),
-        "sharing": sharing(said.basis, date(2026, 1, 5), said.mark),
+        "account_id": submission.account,
+        "status": "active" if submission.needs else "pending",
+        "supply_points": supply_points(submission.points),
+        "premises": premises(submission.area, submission.mark),
+        "primary_contact": {"name": f"Mrs {submission.mark}", "phones": [PHONE]},
+        "needs": needs(submission.needs),
+        "sharing": sharing(submission.basis, date(2026, 1, 5), submission.mark),
     }
 
 

@@ -1,4 +1,4 @@
-"""What is stored, beside what the model says; differences in plain words."""
+"""Compares the stored documents with the model, and reports differences in plain words."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ Documents = dict[tuple[str, str], Stored]
 
 
 class Record(NamedTuple):
-    """A quarantine record as stored. `data` is empty where they are an object in the bucket."""
+    """A quarantine record as stored. `data` is empty if it is an object in the bucket."""
 
     status: str
     erased: bool
@@ -41,7 +41,7 @@ def point_ids() -> dict[str, str]:
 
 
 def differences(model: Model, stored: Documents, records: dict[str, str]) -> Iterator[str]:
-    """How what is stored differs from the model. `records` are the ids of quarantine records, by message."""
+    """The differences between documents and the model. `records` are the ids of quarantine records, by message."""
     yield from _registrations(model, stored)
     yield from _holders(model, stored)
     yield from _quarantine(model, stored, records)
@@ -104,15 +104,15 @@ def _holders(model: Model, stored: Documents) -> Iterator[str]:
             holder = one.fields["registration_id"]
             is_, should = ids[str(holder)] if holder else None, model.holder(points[key])
             if is_ != should:
-                yield f"{points[key]} should be held by {should or 'nobody'}, and is by {is_ or 'nobody'}"
+                yield f"{points[key]} should be assigned to {should or 'nobody'}, and is to {is_ or 'nobody'}"
     for point in POINTS:
         claim = service().identity.supply_point_id(point)
         if model.holder(point) and ("supply_points", claim) not in stored:
-            yield f"{point} should be held by {model.holder(point)}, and is by nobody"
+            yield f"{point} should be assigned to {model.holder(point)}, and is to nobody"
 
 
 def hidden_differences(model: Model, stored: Documents) -> Iterator[str]:
-    """What nobody sees and later steps depend on: who has released what, and who ended before they were live again."""
+    """Differences that callers cannot see and later steps depend on: releases of supply points, former periods."""
     ids, points = account_ids(), point_ids()
     found = {points[key]: json.loads(one.state) for (kind, key), one in stored.items() if kind == "supply_points"}
     for point in POINTS:
@@ -148,7 +148,7 @@ def record_of(stored: Stored) -> Record:
 
 
 def texts(stored: Documents) -> Iterator[tuple[str, str, str]]:
-    """Every text that is stored: what kind of document, its id, its text with what is in Base64 read."""
+    """Every stored text: the collection, the document's id, its text with Base64 decoded."""
     for (kind, key), one in stored.items():
         text = " ".join(str(value) for value in one.fields.values())
         if kind == "quarantine":

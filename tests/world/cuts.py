@@ -1,7 +1,7 @@
 """Cuts between any two calls to Firestore, Cloud Storage and Pub/Sub: the process ends there, or the answer is lost.
 
-A step is armed with the number of a call. Once the process has ended, nothing of the step reaches anything any more,
-also what it does at the same time.
+A step is armed with the number of a call. Once the process has ended, no further call of the step reaches an emulator,
+also none that it makes at the same time.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,16 +14,16 @@ from shared.store.commits import CommitUnanswered
 
 
 class Cut(Enum):
-    """What happens at the call. The names are read in the account of a failed example."""
+    """The fault at the call. The report of a failed example shows the values."""
 
     ENDS_BEFORE = "the process ends before"
     ENDS_AFTER = "the process ends after"
-    ANSWER_LOST = "no answer comes, though it is done, to"
-    NOT_REACHED = "nothing is reached by"
+    ANSWER_LOST = "the answer is lost of"
+    NOT_REACHED = "the outage meets"
 
 
 class ProcessEnded(BaseException):
-    """The process is no more. No handler of the service catches it."""
+    """The process has ended. No handler of the service catches this."""
 
 
 class Cuts:
@@ -36,7 +36,7 @@ class Cuts:
         self._ended = False
         self._outage = False
         self._meanwhile: Callable[[], Awaitable[None]] | None = None
-        #: What was cut, in words.
+        #: The cut that happened, in words.
         self.happened: str | None = None
 
     def arm(self, number: int, cut: Cut) -> None:
@@ -44,12 +44,12 @@ class Cuts:
         self._number, self._cut, self._calls = number, cut, 0
 
     def pause(self, number: int, meanwhile: Callable[[], Awaitable[None]]) -> None:
-        """Let something else happen before the call of this number; its calls are not counted."""
+        """Run something else before the call of this number. Its calls are not counted."""
         self._number, self._meanwhile, self._calls = number, meanwhile, 0
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """Nothing is reached."""
+        """Refuse every call."""
         self._outage = True
         try:
             yield
@@ -57,7 +57,7 @@ class Cuts:
             self._outage = False
 
     def disarm(self) -> None:
-        """From now on calls go through: a new process has started."""
+        """Let every call pass from now on: a new process has started."""
         self._number, self._ended, self._meanwhile = None, False, None
 
     async def through(self, name: str, call: Callable[[], Awaitable[Any]], *, commits: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""The files of the export: what is released in the bucket, and what networks make of it."""
+"""The files of the export: the released ones in the bucket, and the entries that they make."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -7,14 +7,14 @@ from shared.export import d0225, register_csv
 
 #: By recipient and supply point.
 Place = tuple[str, str]
-#: Name and codes of what a network holds.
+#: Name and codes of a network's entry.
 Entry = tuple[str, tuple[str, ...]]
 
 
 def after(
     networks: Mapping[Place, Entry | str | None], content: Mapping[str, bytes]
 ) -> dict[Place, Entry | str | None]:
-    """What networks hold after files, in the order of their names: an entry, or None where it was deleted."""
+    """The entries of networks after files, in the order of their names. None: it was deleted."""
     held = dict(networks)
     for name, file in sorted(content.items()):
         held.update(_lines(name, file))

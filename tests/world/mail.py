@@ -1,4 +1,4 @@
-"""Messages to the service, and what should come of each."""
+"""Messages to the service, and the expected outcome of each."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 from shared.digest import digest
 from shared.store.quarantine_records import event_record_id
 from tests.world import cast
-from tests.world.cast import Said
+from tests.world.cast import Submission
 from tests.world.model import Model, Statement, london_day
 from tests.world.service import LARGE_BYTES
 from tests.world.tables import LEGACY_WORD
@@ -17,7 +17,7 @@ from tests.world.tables import LEGACY_WORD
 _MIGRATION, _ACCOUNTS = "psr-customer-migration", "psr-account-events"
 _LARGE = "y" * LARGE_BYTES
 
-#: Applies a message to the model at a time: `applied`, `parked`, `held` or `dropped`.
+#: Applies a message to the model at a time: `applied`, `parked`, `failed` or `dropped`.
 Outcome = Callable[[Model, datetime], str]
 
 
@@ -43,7 +43,7 @@ class Mail:
 
     @property
     def message_id(self) -> str:
-        """Pub/Sub's id of it."""
+        """Its message id in Pub/Sub."""
         return self.key.replace(" ", "-").replace("/", "-")
 
     @property
@@ -73,42 +73,42 @@ def _mail(
     return Mail(key, text, topic, json.dumps(event).encode(), frozenset({account}), mark, outcome)
 
 
-def record(key: str, said: Said, at: datetime) -> Mail:
+def record(key: str, submission: Submission, at: datetime) -> Mail:
     """The old platform's record of an account."""
     return _mail(
         "customer.migrated",
         key,
-        said.account,
+        submission.account,
         at,
-        cast.body(said),
-        said.mark,
-        f"record of {_words(said)}",
-        lambda model, now: model.record(key, said, at, now),
+        cast.body(submission),
+        submission.mark,
+        f"record of {words_of(submission)}",
+        lambda model, now: model.record(key, submission, at, now),
     )
 
 
 def moved_home(
     key: str, account: str, points: tuple[str, ...], area: str, basis: str | None, at: datetime, mark: str
 ) -> Mail:
-    """The customer lives elsewhere. Without a new basis nothing is shared."""
+    """The customer moves home. Without a new basis, nothing is shared."""
     data = {"supply_points": cast.supply_points(points), "premises": cast.premises(area, mark)}
     if basis:
         data["sharing"] = cast.sharing(basis, date(2026, 1, 5), mark)
     statement = Statement(premises=(area, mark), basis=basis or "none", points=frozenset(points))
-    words = f"{account} moves to {_points(points)} in {area}{f', shares on {basis}' if basis else ''}"
+    words = f"{account} moves to {names_of(points)} in {area}{f', shares on {basis}' if basis else ''}"
     return _event("account.moved_home", key, account, at, data, mark, words, statement)
 
 
 def supply(key: str, account: str, point: str, at: datetime, mark: str, *, gained: bool) -> Mail:
-    """We serve a supply point of the account from now on, or no longer."""
+    """We start or stop serving a supply point of the account."""
     data = {"supply_points": cast.supply_points([point])}
     kind, word = ("account.supply_gained", "gains") if gained else ("account.supply_lost", "loses")
     statement = Statement(own=((point, gained),))
-    return _event(kind, key, account, at, data, mark, f"{account} {word} {_points((point,))}", statement)
+    return _event(kind, key, account, at, data, mark, f"{account} {word} {names_of((point,))}", statement)
 
 
 def closed(key: str, account: str, days: int, at: datetime, mark: str) -> Mail:
-    """The account's last day is so many days after it is told."""
+    """The account's last day is `days` days after the event."""
     last = london_day(at) + timedelta(days=days)
     statement = Statement(closes_on=last) if days > 0 else Statement(status="ended")
     words = f"{account} closes on {last:%d}"
@@ -137,42 +137,47 @@ def _event(
     )
 
 
-# --- messages that are wrong
+# --- wrong messages
 
 
-def in_old_words(mail: Mail, said: Said, at: datetime) -> Mail:
-    """A record with a word that the table may not know yet; it stands for code 02."""
+def in_old_words(mail: Mail, submission: Submission, at: datetime) -> Mail:
+    """A record with a legacy word for code 02, which the table may not have yet."""
     event = json.loads(mail.data)
     event["data"] |= {"needs": [{"legacy": LEGACY_WORD}], "status": "active"}
-    understood = said._replace(needs=(("02", None),))
+    understood = submission._replace(needs=(("02", None),))
 
     def outcome(model: Model, now: datetime) -> str:
         return model.record(mail.key, understood, at, now) if model.tables.learnt else "failed"
 
-    return _held(mail, "in a word that the table may not know", event, outcome)
+    return _wrong(mail, "in a word that the table may not know", event, outcome)
 
 
 def of_unknown_type(mail: Mail) -> Mail:
-    return _held(mail, "of an unknown type", json.loads(mail.data) | {"type": "uk.psr.account.renamed.v1"})
+    return _wrong(mail, "of an unknown type", json.loads(mail.data) | {"type": "uk.psr.account.renamed.v1"})
+
+
+def of_year_one(mail: Mail) -> Mail:
+    """Older than any customer."""
+    return _wrong(mail, "of the year 1", json.loads(mail.data) | {"time": "0001-01-01T00:00:00+00:00"})
 
 
 def with_unknown_field(mail: Mail) -> Mail:
     event = json.loads(mail.data)
     event["data"] |= {"shoe_size": 42}
-    return _held(mail, "with an unknown field", event)
+    return _wrong(mail, "with an unknown field", event)
 
 
 def about_two(mail: Mail, other: str) -> Mail:
     """Its subject and its data name different accounts."""
     if mail.about == {other}:
         return with_unknown_field(mail)
-    wrong = _held(mail, f"whose subject is {other}", json.loads(mail.data) | {"subject": other})
+    wrong = _wrong(mail, f"whose subject is {other}", json.loads(mail.data) | {"subject": other})
     named = {other, json.loads(mail.data)["data"].get("account_id", other)}
     return replace(wrong, about=frozenset(named))
 
 
 def cut_off(mail: Mail) -> Mail:
-    """No JSON any more: nobody can tell for sure whom it is about."""
+    """Not JSON: the accounts that it names cannot be read."""
     return replace(
         mail,
         words=f"{mail.words}, cut off",
@@ -190,11 +195,11 @@ def large(mail: Mail) -> Mail:
 
 
 def escaped(mail: Mail) -> Mail:
-    """The same JSON, written as other programs do."""
+    """The same JSON, escaped as other programs do it."""
     return replace(mail, words=f"{mail.words}, escaped", data=mail.data.replace(b"/", b"\\/"))
 
 
-def _held(mail: Mail, words: str, event: dict[str, Any], outcome: Outcome | None = None) -> Mail:
+def _wrong(mail: Mail, words: str, event: dict[str, Any], outcome: Outcome | None = None) -> Mail:
     return replace(
         mail,
         words=f"{mail.words}, {words}",
@@ -203,15 +208,13 @@ def _held(mail: Mail, words: str, event: dict[str, Any], outcome: Outcome | None
     )
 
 
-def _words(said: Said) -> str:
-    needs = " ".join(code + (f" until {end:%d}" if end else "") for code, end in said.needs) or "none"
-    return f"{said.account} at {_points(said.points)} in {said.area}: needs {needs}, shares on {said.basis}"
+def words_of(submission: Submission) -> str:
+    needs = " ".join(code + (f" until {end:%d}" if end else "") for code, end in submission.needs) or "none"
+    home = f"{submission.account} at {names_of(submission.points)} in {submission.area}"
+    return f"{home}: needs {needs}, shares on {submission.basis}"
 
 
-def _points(points: tuple[str, ...]) -> str:
-    """Supply points by their place in the cast: `E1 L1 G1`."""
+def names_of(points: tuple[str, ...]) -> str:
+    """Short names of supply points: `E1 L1 G1`."""
     names = dict(zip(cast.POINTS, ("E1", "E2", "L1", "G1"), strict=True))
     return " ".join(names[point] for point in sorted(points)) or "nothing"
-
-
-words_of, names_of = _words, _points

@@ -1,7 +1,7 @@
-"""What the register promises, in plain dictionaries: docs/decisions/aspects.md, docs/privacy.md, the API.
+"""The promises of the register, in plain dictionaries: docs/decisions/aspects.md, docs/privacy.md, the API.
 
-The model takes what was said in the order in which the service got it. It knows nothing of how the service works: no
-versions, claims, changes or documents.
+The model takes submissions and events in the order in which the service got them. It knows nothing of how the service
+works: no versions, claims, changes or documents.
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.world.cast import Need, Said
-from tests.world.networks import Networks, Told
+from tests.world.cast import Need, Submission
+from tests.world.networks import Networks, Shared
 from tests.world.tables import Tables
 
 LONDON = ZoneInfo("Europe/London")
@@ -24,7 +24,7 @@ def london_day(instant: datetime) -> date:
 
 
 class Fact(NamedTuple):
-    """When something was so, and who says it. Of two, the later one is the newer."""
+    """The time and the source of a statement. Of two, the later one is the newer."""
 
     time: datetime
     source: str
@@ -37,7 +37,7 @@ _EVER = Fact(datetime(1, 1, 1, tzinfo=UTC), "", "")
 class Point(NamedTuple):
     """Whether an account says that a supply point is its own.
 
-    `waits_for` is the message that is tried again until the registration that holds it has released it.
+    `waits_for` is the message that is retried until the registration that has the supply point releases it.
     """
 
     fact: Fact
@@ -46,7 +46,7 @@ class Point(NamedTuple):
 
 
 class Release(NamedTuple):
-    """How the last holder of a supply point left it: by which fact it held it, and by which, if any, it lost it."""
+    """How the last holder left a supply point: the facts by which it had it and, if it did, lost it."""
 
     account: str
     day: date
@@ -55,9 +55,10 @@ class Release(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """What is said of an account; None where nothing is. `people` are a mark and needs, `premises` area and mark.
+    """The aspects that a submission or event states, None for the others. `people` are a mark and needs, `premises`
+    area and mark.
 
-    Of people without needs, a caller has changed the name only.
+    `people` without needs: the caller has changed only the name.
     """
 
     people: tuple[str, tuple[Need, ...] | None] | None = None
@@ -69,9 +70,15 @@ class Statement(NamedTuple):
     closes_on: date | None = None
 
 
-def everything(said: Said) -> Statement:
+def full_statement(submission: Submission) -> Statement:
     """A statement of every aspect."""
-    return Statement((said.mark, said.needs), (said.area, said.mark), said.basis, "live", frozenset(said.points))
+    return Statement(
+        (submission.mark, submission.needs),
+        (submission.area, submission.mark),
+        submission.basis,
+        "live",
+        frozenset(submission.points),
+    )
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ class Registration:
 class Quarantined:
     """A message that could not be applied. `about` are the accounts that it names.
 
-    `empty`: it is erased. `lost`: somebody has deleted its data, so that it cannot be tried.
+    `empty`: it is erased. `lost`: somebody has deleted its data, so that it cannot be retried.
     """
 
     status: str
@@ -120,11 +127,11 @@ class Quarantined:
     empty: bool = False
     lost: bool = False
     seen: date = date.max
-    #: It came after its account was erased: one of the looks after an erasure may find it.
+    #: It arrived after its account was erased: a later run of the erasure may find it.
     may_be_empty: bool = False
 
     def erase(self) -> None:
-        """Nothing is left of it but that it was there."""
+        """Erase its content. The record stays."""
         self.empty = True
         if self.status != "resolved":
             self.status = "discarded"
@@ -132,9 +139,9 @@ class Quarantined:
 
 @dataclass
 class Former:
-    """A time on the register that ended before the account was registered again.
+    """A period on the register that ended before the account was registered again.
 
-    Its history goes when its retention is over: the outcomes of `keys`, and `changes`, the entries of the log by then.
+    Its history is erased when its retention is over: the outcomes of `keys`, and `changes`, its entries of the log.
     """
 
     ended_on: date
@@ -144,7 +151,7 @@ class Former:
 
 @dataclass
 class Model:
-    """What there should be."""
+    """The state that the service should have."""
 
     tables: Tables = field(default_factory=Tables)
     registrations: dict[str, Registration] = field(default_factory=dict)
@@ -152,20 +159,20 @@ class Model:
     quarantine: dict[str, Quarantined] = field(default_factory=dict)
     #: Requests and messages that have had their outcome, by key; None once that is erased.
     outcomes: dict[str, object] = field(default_factory=dict)
-    #: Whose texts must not be anywhere any more, by mark.
+    #: The erased account, by mark: the mark must not be stored any more.
     erased_marks: dict[str, str] = field(default_factory=dict)
-    #: By erased account: the newest day whose files were out when it was erased; and those that a message raced.
+    #: By erased account: the newest released day when it was erased. `raced`: accounts whose erasure a message met.
     erased_until: dict[str, date] = field(default_factory=dict)
     erased_on: dict[str, date] = field(default_factory=dict)
     raced: set[str] = field(default_factory=set)
     raced_messages: set[str] = field(default_factory=set)
-    said_marks: dict[str, set[str]] = field(default_factory=dict)
+    marks: dict[str, set[str]] = field(default_factory=dict)
     former: dict[str, list[Former]] = field(default_factory=dict)
     #: Entries of the log that must be erased.
     gone: set[str] = field(default_factory=set)
     networks: Networks = field(default_factory=Networks)
     resent: set[tuple[object, ...]] = field(default_factory=set)
-    #: Accounts whose networks are told of in this step.
+    #: Accounts that this step sends to networks.
     touched: set[str] = field(default_factory=set)
 
     def holder(self, point: str) -> str | None:
@@ -173,28 +180,28 @@ class Model:
 
     # --- requests
 
-    def create(self, key: str, said: Said, now: datetime) -> tuple[int, str | None]:
+    def create(self, key: str, submission: Submission, now: datetime) -> tuple[int, str | None]:
         """A caller registers an account."""
         if key in self.outcomes:
             return (201, None) if self.outcomes[key] else (410, "erased")
-        known = self.registrations.get(said.account)
+        known = self.registrations.get(submission.account)
         if known and known.live:
             return 409, "already-registered"
-        if self._impossible(said.needs, {}, now) or self.newly_retired(said.needs, {}):
+        if self._impossible(submission.needs, {}, now) or self.newly_retired(submission.needs, {}):
             return 422, "invalid-content"
-        if any(self.holder(point) not in (None, said.account) for point in said.points):
+        if any(self.holder(point) not in (None, submission.account) for point in submission.points):
             return 409, "supply-point-held"
         fact = Fact(_after(known, now), "http", key)
-        after = _changed(known, everything(said), fact, london_day(now))
-        self._store(said.account, self._taken_now(said.account, after), now)
+        after = _changed(known, full_statement(submission), fact, london_day(now))
+        self._store(submission.account, self._taken_now(submission.account, after), now)
         self.outcomes[key] = True
-        self._said(said.account, said.mark, revived=True)
+        self._keep_mark(submission.account, submission.mark, revived=True)
         return 201, None
 
     def amend(
         self, key: str, account: str, statement: Statement, now: datetime, *, read: bool
     ) -> tuple[int, str | None]:
-        """A caller changes a part of a registration; whether it has `read` it as it is now."""
+        """A caller changes a part of a registration. `read`: its If-Match is the current version."""
         if key in self.outcomes:
             return (200, None) if self.outcomes[key] else (410, "erased")
         known = self.registrations.get(account)
@@ -219,7 +226,7 @@ class Model:
         return 200, None
 
     def withdraw(self, key: str, account: str, now: datetime, *, read: bool) -> tuple[int, str | None]:
-        """The customer does not want to be on the register any more."""
+        """The customer leaves the register."""
         if key in self.outcomes:
             return (200, None) if self.outcomes[key] else (410, "erased")
         known = self.registrations.get(account)
@@ -232,7 +239,7 @@ class Model:
         return 200, None
 
     def _taken_now(self, account: str, after: Registration) -> Registration:
-        """A caller speaks of now: no fact by which others have held what it takes is newer."""
+        """A caller states the present: no fact of a former holder is newer than this one."""
         for point in after.holds():
             newest, _ = self._held_elsewhere(point, account)
             if newest and newest > after.points[point].fact:
@@ -250,31 +257,32 @@ class Model:
         return None if read else (412, "version-stale")
 
     def _impossible(self, needs: Iterable[Need], before: dict[str, date | None], now: datetime) -> bool:
-        """Whether a need has ended, and is not only said again."""
+        """Whether a new need has ended already."""
         new = [ends_on for code, ends_on in needs if (code, ends_on) not in before.items()]
         return any(ends_on is not None and ends_on < london_day(now) for ends_on in new)
 
     def newly_retired(self, needs: Iterable[Need], before: Iterable[str]) -> bool:
-        """Whether a code is retired that the registration did not have."""
+        """Whether the registration would get a retired code."""
         return self.tables.retired and any(code == "08" and code not in before for code, _ in needs)
 
     # --- messages
 
-    def record(self, key: str, said: Said, at: datetime, now: datetime) -> str:
-        """The old platform's record of an account at a time: `applied`, `parked`, `failed` or `dropped`."""
+    def record(self, key: str, submission: Submission, at: datetime, now: datetime) -> str:
+        """The old platform's record of an account at a time. Returns `applied`, `parked`, `failed` or `dropped`."""
         if key in self.outcomes:
             return "applied" if self.outcomes[key] else "dropped"
         today = london_day(now)
-        ongoing = tuple((code, end) for code, end in said.needs if end is None or end >= today)
-        statement = everything(said._replace(needs=ongoing))
-        known = self.registrations.get(said.account)
+        ongoing = tuple((code, end) for code, end in submission.needs if end is None or end >= today)
+        statement = full_statement(submission._replace(needs=ongoing))
+        known = self.registrations.get(submission.account)
         if self.newly_retired(ongoing, known.needs if known else ()):
             return "failed"
         fact = Fact(at, "//old", key)
-        return self._tell(key, said.account, known, statement, fact, now, said.mark)
+        both = _needs_of_both(known, dict(ongoing), fact)
+        return self._apply(key, submission.account, known, statement, fact, now, submission.mark, both)
 
     def event(self, key: str, account: str, statement: Statement, at: datetime, now: datetime, mark: str) -> str:
-        """What the account system says of an account at a time."""
+        """An event of the account system at a time. Returns the same as `record`."""
         if key in self.outcomes:
             return "applied" if self.outcomes[key] else "dropped"
         known = self.registrations.get(account)
@@ -282,12 +290,23 @@ class Model:
             return "parked"
         if known.erased:
             return "dropped"
-        return self._tell(key, account, known, statement, Fact(at, "//accounts", key), now, mark)
+        return self._apply(key, account, known, statement, Fact(at, "//accounts", key), now, mark)
 
-    def _tell(
-        self, key: str, account: str, known: Registration | None, said: Statement, fact: Fact, now: datetime, mark: str
+    def _apply(
+        self,
+        key: str,
+        account: str,
+        known: Registration | None,
+        statement: Statement,
+        fact: Fact,
+        now: datetime,
+        mark: str,
+        needs: dict[str, date | None] | None = None,
     ) -> str:
-        after = _changed(_tried_again(known, key), said, fact, london_day(now))
+        """A message's statement at the time of a fact. `needs` hold whether or not it wins."""
+        after = _changed(_retried(known, key), statement, fact, london_day(now))
+        if needs is not None:
+            after = replace(after, needs=needs)
         waiting = set()
         for point in after.holds() - (known.holds() if known else set()):
             newest, held = self._held_elsewhere(point, account)
@@ -300,28 +319,28 @@ class Model:
         if waiting and (known is None or known.erased or after == known):
             return "parked"
         gone = (known.holds() if known else set()) - after.holds()
-        self._store(account, after, now, fact, {point for point, own in said.own if not own} & gone)
-        self._state_of_what_was_released(account, known, said, fact, london_day(now))
+        self._store(account, after, now, fact, {point for point, own in statement.own if not own} & gone)
+        self._note_released_points(account, known, statement, fact, london_day(now))
         revived = known is not None and known.erased and after.live
-        self._said(account, mark, revived=revived or known is None)
+        self._keep_mark(account, mark, revived=revived or known is None)
         if waiting:
             return "parked"
         self.outcomes[key] = True
         return "applied"
 
     def _held_elsewhere(self, point: str, account: str) -> tuple[Fact | None, bool]:
-        """The newest fact by which another account holds, or has held, a supply point; and whether one holds it."""
+        """The newest fact by which another account has or had a supply point, and whether one has it now."""
         holder = self.holder(point)
         if holder is not None:
             return (self.registrations[holder].points[point].fact, True) if holder != account else (None, False)
         last = self.released.get(point)
         return (last.held, False) if last and last.account != account else (None, False)
 
-    def _state_of_what_was_released(
-        self, account: str, known: Registration | None, said: Statement, fact: Fact, today: date
+    def _note_released_points(
+        self, account: str, known: Registration | None, statement: Statement, fact: Fact, today: date
     ) -> None:
-        """It was released today, and a message says that the account had it or lost it: how it left depends on both."""
-        stated = dict.fromkeys(said.points or (), True) | dict(said.own)
+        """A message states a supply point that the account released today: whether it had it or lost it."""
+        stated = dict.fromkeys(statement.points or (), True) | dict(statement.own)
         ours = (known.holds() if known else set()) | self.registrations[account].holds()
         for point, own in stated.items():
             last = self.released.get(point)
@@ -341,18 +360,18 @@ class Model:
             record.lost = False  # its data are stored again
 
     def race(self, key: str, about: frozenset[str], status: str, now: datetime, *, empty: bool) -> None:
-        """A message met an erasure, and may have been put there after it: a later look erases it."""
+        """A message met an erasure, and its record may be newer than the erasure: a later run erases it."""
         record = self.quarantine.setdefault(key, Quarantined(status, about, seen=london_day(now)))
         record.status, record.empty, record.may_be_empty = status, empty, True
         self.raced_messages.add(key)
 
     def discard(self, key: str) -> None:
-        """An operator has given a message up."""
+        """An operator discards a message."""
         if self.quarantine[key].status in ("parked", "failed"):
             self.quarantine[key].status = "discarded"
 
     def resolve(self, key: str, outcome: str) -> None:
-        """A message that had been put there was tried again, and applied or dropped."""
+        """A quarantined message was retried, and applied or dropped."""
         record = self.quarantine[key]
         if not record.empty and (outcome == "applied" or record.status != "discarded"):
             record.status = "resolved"
@@ -361,7 +380,7 @@ class Model:
     # --- time
 
     def apply_due_dates(self, now: datetime) -> None:
-        """What the calendar alone does: needs whose last day is over end, and accounts close after their last day."""
+        """The due dates of the day: needs end after their last day, and accounts close after theirs."""
         today = london_day(now)
         for account, known in self.registrations.items():
             if known.live:
@@ -374,7 +393,7 @@ class Model:
     # --- erasure
 
     def erase(self, account: str, now: datetime) -> None:
-        """At the person's request. An account that is not known is known as erased from now on."""
+        """Erase an account at the person's request. An unknown account gets a shell, too."""
         known = self.registrations.get(account)
         if known and known.live:
             fact = Fact(_after(known, now), "erasure", "")
@@ -382,7 +401,7 @@ class Model:
         self._erase(account, now)
 
     def end_of_retention(self, now: datetime) -> None:
-        """Erase what ended long enough ago, and what earlier erasures had to leave."""
+        """Erase registrations whose retention is over, and the data that earlier erasures had to leave."""
         today = london_day(now)
         for account, day in self.erased_on.items():
             if day < today:
@@ -391,7 +410,8 @@ class Model:
                 for key, record in self.quarantine.items():
                     record.may_be_empty |= record.about == {account}
                     if record.about == {account} and key in self.raced_messages:
-                        record.erase()
+                        if self.registrations[account].erased:
+                            record.erase()  # of an account that is registered again, it may be about that
                         self.raced_messages.discard(key)
         for account in self.due_for_erasure(today):
             self._erase(account, now)
@@ -400,7 +420,7 @@ class Model:
                 self._erase_former(account, period)
 
     def due_for_erasure(self, today: date) -> list[str]:
-        """The accounts that ended long enough ago."""
+        """The accounts whose retention is over."""
         ended = [
             (account, one.ended_on) for account, one in self.registrations.items() if not one.live and not one.erased
         ]
@@ -428,21 +448,21 @@ class Model:
             if record.about == {account}:
                 record.erase()
         self.former.pop(account, None)
-        for mark in self.said_marks.pop(account, set()):
+        for mark in self.marks.pop(account, set()):
             self.erased_marks[mark] = account
         self.erased_on[account] = london_day(now)
         self.erased_until[account] = self.networks.released
 
     # --- what is stored
 
-    def say(self, account: str, mark: str) -> None:
-        """Texts about an account are on their way to the service."""
-        self.said_marks.setdefault(account, set()).add(mark)
+    def note_mark(self, account: str, mark: str) -> None:
+        """Note that texts about an account were sent to the service."""
+        self.marks.setdefault(account, set()).add(mark)
 
-    def _said(self, account: str, mark: str, *, revived: bool) -> None:
+    def _keep_mark(self, account: str, mark: str, *, revived: bool) -> None:
         if revived and mark in self.erased_marks:
             del self.erased_marks[mark]
-            self.say(account, mark)
+            self.note_mark(account, mark)
 
     def _store(
         self, account: str, after: Registration, now: datetime, fact: Fact = _EVER, lost: Iterable[str] = ()
@@ -461,45 +481,45 @@ class Model:
         for point in after.holds():
             self.released.pop(point, None)
         if known is None or _visible(known) != _visible(after):
-            self.tell_networks(account, now, before)
+            self.send_to_networks(account, now, before)
         for point in before - after.holds():
             assert known is not None
             self.released[point] = Release(account, today, known.points[point].fact, fact if point in lost else _EVER)
             if point in lost:
                 self.networks.left(point, account, today, lost=True)
 
-    def tell_networks(self, account: str, now: datetime, before: Iterable[str] = ()) -> None:
-        """A registration has changed, or its networks are told again. It held some supply points `before`."""
+    def send_to_networks(self, account: str, now: datetime, before: Iterable[str] = ()) -> None:
+        """A registration has changed, or is sent again. `before` are the supply points that it had."""
         one = self.registrations[account]
         self.touched.add(account)
         active = one.shown == "active"
-        told = Told(f"Mrs {one.people}", tuple(sorted(one.needs)), one.basis, account) if active else None
+        shared = Shared(f"Mrs {one.people}", tuple(sorted(one.needs)), one.basis, account) if active else None
         for point in {*before, *one.holds()}:
-            recipients = self.tables.submission_of(point, one.area) if point in one.holds() else set()
-            self.networks.tell(point, recipients, told, self.tables, london_day(now))
+            recipients = self.tables.recipients_of(point, one.area) if point in one.holds() else set()
+            self.networks.send(point, recipients, shared, self.tables, london_day(now))
             if point in one.holds():
                 self.networks.left(point, account, london_day(now), lost=False)
 
-    def tell_everyone(self, now: datetime) -> None:
-        """An operator has all networks told of everything again."""
+    def resend_everything(self, now: datetime) -> None:
+        """An operator sends everything to every network again."""
         for account in self.registrations:
-            self._tell_again(account, "everyone", now)
-        self.networks.tell_of_what_is_left(set(self.released), self.tables, london_day(now))
+            self._resend(account, "everyone", now)
+        self.networks.delete_leftovers(set(self.released), self.tables, london_day(now))
 
-    def tell_of_day(self, day: date, recipients: set[str], now: datetime) -> None:
-        """An operator has networks told again of what a day's files spoke of."""
+    def resend_day(self, day: date, recipients: set[str], now: datetime) -> None:
+        """An operator sends the supply points of a day's files to networks again."""
         for account in {self.holder(point) for recipient, point in self.networks.sets(day) if recipient in recipients}:
             if account is not None:
-                self._tell_again(account, f"{day}", now)
+                self._resend(account, f"{day}", now)
 
-    def _tell_again(self, account: str, what: str, now: datetime) -> None:
-        """A command that is repeated on one day under the same tables changes nothing."""
+    def _resend(self, account: str, what: str, now: datetime) -> None:
+        """Send an account again. A command that is repeated on one day under the same tables changes nothing."""
         one = self.registrations[account]
         run = what, account, london_day(now), self.tables.partner, self.tables.eastern
         if run not in self.resent and not one.erased:
             self.resent.add(run)
             if one.live:
-                self.tell_networks(account, now)
+                self.send_to_networks(account, now)
 
 
 def _visible(one: Registration) -> tuple[object, ...]:
@@ -507,28 +527,30 @@ def _visible(one: Registration) -> tuple[object, ...]:
 
 
 def _after(known: Registration | None, now: datetime) -> datetime:
-    """A caller speaks of what the register holds now, so nothing that it holds is newer."""
+    """A caller states the present, so no fact of the registration is newer."""
     return max(now, known.newest() + timedelta(microseconds=1)) if known else now
 
 
-def _changed(known: Registration | None, said: Statement, fact: Fact, today: date) -> Registration:
+def _changed(known: Registration | None, statement: Statement, fact: Fact, today: date) -> Registration:
     """A registration after a statement: each aspect keeps the newest fact."""
     before = known or Registration("live", "", {}, "", "", "none", {}, {})
     stated: dict[str, dict[str, Any] | None] = {
-        "people": {"people": said.people[0], "needs": dict(said.people[1] or ())} if said.people else None,
-        "premises": {"area": said.premises[0], "street": said.premises[1]} if said.premises else None,
-        "basis": {"basis": said.basis} if said.basis else None,
-        "status": {"status": said.status} if said.status else None,
-        "points": {} if said.points is not None else None,
-        "closing": {"closes_on": said.closes_on} if said.closes_on or said.status == "ended" else None,
+        "people": {"people": statement.people[0], "needs": dict(statement.people[1] or ())}
+        if statement.people
+        else None,
+        "premises": {"area": statement.premises[0], "street": statement.premises[1]} if statement.premises else None,
+        "basis": {"basis": statement.basis} if statement.basis else None,
+        "status": {"status": statement.status} if statement.status else None,
+        "points": {} if statement.points is not None else None,
+        "closing": {"closes_on": statement.closes_on} if statement.closes_on or statement.status == "ended" else None,
     }
     won = {name for name, values in stated.items() if values is not None and fact > before.facts.get(name, _EVER)}
     facts = before.facts | dict.fromkeys(won, fact)
     points = dict(before.points)
     if "points" in won:
         points = {point: view for point, view in points.items() if view.fact > fact}
-        points |= {point: Point(fact, own=True) for point in said.points or () if point not in points}
-    for point, own in said.own:
+        points |= {point: Point(fact, own=True) for point in statement.points or () if point not in points}
+    for point, own in statement.own:
         if fact > (points[point].fact if point in points else facts.get("points", _EVER)):
             points[point] = Point(fact, own)
     changes = {name: value for aspect in won for name, value in (stated[aspect] or {}).items()}
@@ -536,8 +558,22 @@ def _changed(known: Registration | None, said: Statement, fact: Fact, today: dat
     return _closed(after, today) if "closing" in won else after
 
 
+def _needs_of_both(
+    known: Registration | None, stated: dict[str, date | None], fact: Fact
+) -> dict[str, date | None] | None:
+    """The needs of two records of one time, each until it ends in either; None if there is one record only."""
+    if known is None or known.erased or (held := known.facts["people"]).time != fact.time or held == fact:
+        return None
+    both = {**stated, **known.needs}
+    return {code: _later(stated.get(code, end), known.needs.get(code, end)) for code, end in both.items()}
+
+
+def _later(one: date | None, other: date | None) -> date | None:
+    return max(one, other) if one and other else None
+
+
 def _closed(one: Registration, today: date) -> Registration:
-    """An account that was to close has done so, at the midnight after its last day."""
+    """Close an account at the midnight after its last day."""
     if one.closes_on is None or one.closes_on >= today:
         return one
     midnight = datetime.combine(one.closes_on + timedelta(days=1), time(), LONDON)
@@ -547,8 +583,8 @@ def _closed(one: Registration, today: date) -> Registration:
     return replace(one, status="ended", closes_on=None, facts={**one.facts, "status": closing})
 
 
-def _tried_again(one: Registration | None, key: str) -> Registration | None:
-    """The supply points that wait for this message are tried again."""
+def _retried(one: Registration | None, key: str) -> Registration | None:
+    """Retry the supply points that wait for this message."""
     if one is None:
         return None
     points = {p: view._replace(waits_for=None) if view.waits_for == key else view for p, view in one.points.items()}

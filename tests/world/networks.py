@@ -1,7 +1,7 @@
-"""What each network should hold of us after each day's files, by docs/export.md.
+"""The entries that each network should have from us after each day's files, by docs/export.md.
 
-A network begins with entries that are not ours: it learnt them from the customer, or another supplier told it. A `set`
-makes an entry ours; nothing of ours may wipe one that is not.
+At first a network's entries are not ours: it got them from the customer or from another supplier. A `set` makes an
+entry ours. Our files must not delete an entry that is not ours.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ FIRST_DAY = date(2026, 11, 23)
 NOT_OURS = "not ours"
 
 
-class Told(NamedTuple):
-    """What a network should be told of a supply point, and of whom."""
+class Shared(NamedTuple):
+    """The data about a supply point that a network should get, and the account that it is about."""
 
     name: str
     codes: tuple[str, ...]
@@ -29,30 +29,30 @@ class Told(NamedTuple):
 
 @dataclass
 class Networks:
-    """`days` has the last thing that each day's file should say, `should` what each network should hold by now.
+    """`days` has the newest state for each day's file, `should` the entries that each network should have by now.
 
-    `NOT_OURS` stands where nothing of ours is or was, None where we have deleted.
+    `NOT_OURS`: we have never set the entry. None: we have deleted it.
     """
 
-    days: dict[date, dict[Place, Told | None]] = field(default_factory=dict)
-    #: By day and place: the accounts that have left it since another supplier serves it, which tells the network.
+    days: dict[date, dict[Place, Shared | None]] = field(default_factory=dict)
+    #: By day and place: the accounts that left it because another supplier serves it and sends its own entry.
     lost: dict[date, dict[Place, set[str]]] = field(default_factory=dict)
     should: dict[Place, Entry | str | None] = field(default_factory=dict)
-    #: Of whom that is.
+    #: The account of each entry.
     whose: dict[Place, str] = field(default_factory=dict)
-    #: What networks hold, after every file that has reached them; and before those of each day.
+    #: The entries that networks have after every file that reached them (`are`), and before the newest day's (`were`).
     are: dict[Place, Entry | str | None] = field(default_factory=dict)
     were: dict[Place, Entry | str | None] = field(default_factory=dict)
-    #: Who has not got a file, until the day that tells it again.
+    #: Networks that did not get a file, each with the day whose file sends it again.
     missed: dict[str, date] = field(default_factory=dict)
     released: date = FIRST_DAY - timedelta(days=1)
-    #: Where a table changed between a change and its file: what the network had may stay, or go.
+    #: A table changed between a change and its file: the network's old entry may stay, or be deleted.
     unsure: set[Place] = field(default_factory=set)
 
-    def tell(self, point: str, recipients: set[str], state: Told | None, tables: Tables, day: date) -> None:
-        """A supply point's holder has changed, or is told again: only these recipients should have it.
+    def send(self, point: str, recipients: set[str], state: Shared | None, tables: Tables, day: date) -> None:
+        """A supply point's registration has changed, or is sent again: only these recipients should have it.
 
-        Who has no row in the table now keeps what it has, but is not told today of what nobody holds any more.
+        A recipient without a row in the table keeps its entry, but gets nothing today about a released supply point.
         """
         entries, rows = self.days.setdefault(day, {}), tables.rows()
         for recipient in EVERYBODY:
@@ -62,13 +62,13 @@ class Networks:
                 entries[recipient, point] = wanted._replace(codes=codes) if wanted and codes else None
 
     def left(self, point: str, account: str, day: date, *, lost: bool) -> None:
-        """An account has left a supply point, since it lost it or otherwise; or has it."""
+        """Note whether an account has left a supply point because it lost it."""
         for recipient in EVERYBODY:
             accounts = self.lost.setdefault(day, {}).setdefault((recipient, point), set())
             (accounts.add if lost else accounts.discard)(account)
 
-    def tell_of_what_is_left(self, points: set[str], tables: Tables, day: date) -> None:
-        """What networks still hold of supply points that nobody has is to be deleted."""
+    def delete_leftovers(self, points: set[str], tables: Tables, day: date) -> None:
+        """Delete the entries that networks still have of supply points without a registration."""
         entries = self.days.setdefault(day, {})
         for recipient in tables.rows():
             for point in points:
@@ -76,14 +76,14 @@ class Networks:
                     entries[recipient, point] = None
 
     def release(self, day: date, content: Mapping[str, bytes], tables: Tables) -> list[str]:
-        """The day's files are out, and reach the networks. How those differ then from what they should hold."""
-        told_by_others = self._should_after(day, tables)
-        self.were = self.are | dict.fromkeys(told_by_others, NOT_OURS)
+        """Release the day's files to the networks. Returns how their entries differ from the expected ones."""
+        set_by_others = self._should_after(day, tables)
+        self.were = self.are | dict.fromkeys(set_by_others, NOT_OURS)
         self.are = files.after(self.were, content)
         self.released = day
         self.missed = {recipient: until for recipient, until in self.missed.items() if until > day}
         return [
-            f"after the files of {day:%d}, {place[0]} should hold of {place[1]}: {should}, and holds: {holds}"
+            f"after the files of {day:%d}, {place[0]} should have for {place[1]}: {should}, and has: {holds}"
             for place in sorted({*self.should, *self.are})
             if (should := self.should.get(place, NOT_OURS)) != (holds := self.are.get(place, NOT_OURS))
             and place[0] not in self.missed
@@ -91,8 +91,8 @@ class Networks:
         ]
 
     def _should_after(self, day: date, tables: Tables) -> list[Place]:
-        """What networks should hold after a day; where another supplier tells them, and we must not."""
-        told_by_others = []
+        """Update `should` for a day. Returns the places where another supplier sends its own entry."""
+        set_by_others = []
         entries, lost = self.days.get(day, {}), self.lost.get(day, {})
         for place in {*entries, *lost}:
             entry = entries.get(place)
@@ -108,26 +108,26 @@ class Networks:
                 ours = self.should.get(place, NOT_OURS) not in (NOT_OURS, None)
                 if lost_by and (not ours or self.whose[place] in lost_by):
                     self.should[place] = NOT_OURS
-                    told_by_others.append(place)
+                    set_by_others.append(place)
                 elif ours and place in entries:
                     self.should[place] = None
-        return told_by_others
+        return set_by_others
 
     def lose_file(self, recipient: str, today: date) -> date:
-        """A network has not got its file of the newest day, and is told again in today's. Which day that was."""
+        """A network did not get its file of the newest day. Today's file sends it again. Returns the newest day."""
         theirs = {place: entry for place, entry in self.were.items() if place[0] == recipient}
         self.are = {place: entry for place, entry in self.are.items() if place[0] != recipient} | theirs
         self.missed[recipient] = today
         return self.released
 
     def sets(self, day: date) -> set[Place]:
-        """What a day's files set."""
+        """The places that a day's files set."""
         return {place for place, entry in self.days.get(day, {}).items() if entry}
 
 
-def _allowed(told: Told, recipient: str, tables: Tables) -> tuple[str, ...]:
+def _allowed(shared: Shared, recipient: str, tables: Tables) -> tuple[str, ...]:
     """The codes that a recipient may know; none without a lawful basis."""
     row = tables.rows().get(recipient)
-    if row is None or row.former or told.basis not in row.bases:
+    if row is None or row.former or shared.basis not in row.bases:
         return ()
-    return tuple(code for code in told.codes if row.codes is None or code in row.codes)
+    return tuple(code for code in shared.codes if row.codes is None or code in row.codes)

@@ -1,7 +1,7 @@
 """One example: takes steps in the service and in the model, and compares them after each.
 
-A step is what one caller, message, job or command does. It may be cut at any call and is then tried again, as the
-platform, the caller or the operator would; or another step may happen within it.
+A step is one action of a caller, message, job or command. It may be cut at any call and is then retried, as the
+platform, the caller or the operator would retry it. Or another step may happen within it.
 """
 
 import copy
@@ -21,7 +21,7 @@ from shared.errors import Problem
 from shared.store.documents import Stored
 from shared.store.quarantine_records import QuarantineStatus
 from tests.world import files
-from tests.world.cast import ACCOUNTS, POINTS, Said, body, in_words
+from tests.world.cast import ACCOUNTS, PHONE, POINTS, Submission, body, in_words
 from tests.world.comparison import (
     COLLECTIONS,
     Documents,
@@ -45,17 +45,17 @@ _JSON = {"content-type": "application/json"}
 
 
 class Different(AssertionError):
-    """The service does something else than the model."""
+    """The service differs from the model."""
 
 
 class TryAgain(Exception):
-    """The service could not do it for the moment, and said so."""
+    """The service answered that it is temporarily unavailable."""
 
 
 class Step(NamedTuple):
-    """`act` does it in the service, and may be called again. `judge` does it in the model, and says what differs.
+    """`act` runs the step in the service, and may be called again. `judge` runs it in the model. Returns differences.
 
-    Only what belongs to accounts of `erases` may change, if it is given. `of` is the message that is delivered.
+    With `erases`, only documents of these accounts may change. `of` is the message that is delivered.
     """
 
     words: str
@@ -77,7 +77,7 @@ class Play:
     before: Documents = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
-    #: Every text that was ever said of an account.
+    #: The marks of each account's texts.
     marks: dict[str, set[str]] = field(default_factory=dict)
     requests: list[Step] = field(default_factory=list)
     serial: int = 0
@@ -95,10 +95,10 @@ class Play:
         self.serial += 1
         return f"{account} {self.serial}", f"Zed{self.serial}q"
 
-    def _say(self, account: str, mark: str) -> None:
-        """A text about an account is on its way to the service."""
+    def _note_mark(self, account: str, mark: str) -> None:
+        """Note that a text about an account was sent to the service."""
         self.marks.setdefault(account, set()).add(mark)
-        self.model.say(account, mark)
+        self.model.note_mark(account, mark)
 
     # --- taking steps
 
@@ -109,13 +109,13 @@ class Play:
         self.before, self.stored = self.stored, self.look()
         fault = self._judged(self.model, [(step, result)])
         if fault:
-            raise Different(self._told(fault))
+            raise Different(self._report(fault))
 
     def take_within(self, outer: Step, number: int, inner: Step) -> None:
         """Take a step, and another one at its call of a number; then compare.
 
-        One was the first, or the other happened in the middle of it. If more than one order explains all that can be
-        seen, the one that also explains what releases have left is the true one.
+        Either step was the first, or one happened in the middle of the other. If more than one order explains the
+        visible state, the order that also explains the hidden state is the right one.
         """
         self._begin(f"{outer.words}; and at its call {number}: {inner.words}")
         inside: list[Any] = []
@@ -138,11 +138,11 @@ class Play:
             else:
                 fitting.append(model)
         if not fitting:
-            raise Different(self._told("\n  or, in another order: ".join(faults)))
+            raise Different(self._report("\n  or, in another order: ".join(faults)))
         self.model = min(fitting, key=lambda model: len(list(hidden_differences(model, self.stored))))
 
     def _race(self, model: Model, steps: Iterable[Step]) -> None:
-        """A message that an erasure met may have left a receipt or a record; a later look erases them."""
+        """A message that an erasure met may have left a receipt or a record. A later run of the erasure erases them."""
         erased = {account for account, day in model.erased_on.items() if day == self.today}
         mails = [step.of for step in steps if step.of and len(step.of.about) == 1 and step.of.about <= erased]
         if not any(step.erases for step in steps):
@@ -159,7 +159,7 @@ class Play:
         self.story.append(f"{in_words(self.now.astimezone(LONDON))}  {words}")
 
     def _run(self, step: Step, cut: tuple[int, Cut] | None) -> Any:
-        """Its result, once it has been tried again if it was cut."""
+        """Run a step, and retry it if it was cut. Returns its result."""
         cuts = self.service.cuts
         cuts.happened = None
         if cut:
@@ -168,73 +168,74 @@ class Play:
             return self.service.run(step.act)
         except (ProcessEnded, TryAgain, Problem) as ended:
             if not cuts.happened:
-                raise Different(self._told(f"it cannot be done: {ended!r}")) from ended
+                raise Different(self._report(f"it fails: {ended!r}")) from ended
         finally:
             if cuts.happened:
-                self.story.append(f"             ({cuts.happened}; it is tried again)")
+                self.story.append(f"             ({cuts.happened}; it is retried)")
         try:
             return self.service.run(step.act)
         except (TryAgain, Problem) as ended:
-            raise Different(self._told(f"tried again, it cannot be done: {ended!r}")) from ended
+            raise Different(self._report(f"retried, it fails: {ended!r}")) from ended
 
     async def _tried_twice(self, step: Step) -> Any:
-        """Its result. What met something else may fail once, and say so."""
+        """Run a step that may meet another one and fail once. Returns its result."""
         try:
             return await step.act()
         except (TryAgain, Problem, CommandError):
-            self.story.append(f"             (this met the other, and is tried again: {step.words})")
+            self.story.append(f"             (this met the other step, and is retried: {step.words})")
         try:
             return await step.act()
         except (TryAgain, Problem, CommandError) as ended:
-            raise Different(self._told(f"tried again, it cannot be done: {ended!r}")) from ended
+            raise Different(self._report(f"retried, it fails: {ended!r}")) from ended
 
     def look(self) -> Documents:
-        """Everything that is stored."""
+        """Every stored document."""
         return self.service.documents_of(*COLLECTIONS)
 
     def _judged(self, model: Model, done: list[tuple[Step, Any]]) -> str | None:
-        """What differs after steps, in the order in which they are taken to have happened."""
+        """The differences after steps, if they happened in this order."""
         faults = []
         model.touched = set()
         for step, result in done:
             if fault := step.judge(model, result):
                 faults.append(fault)
-        self._touch_what_was_told_again(model)
-        self._adopt_what_a_look_found(model)
+        self._touch_accounts_sent_again(model)
+        self._adopt_late_erasures(model)
         if len(done) > 1:
             self._race(model, [step for step, _ in done])
         self._note_history(model)
         faults += differences(model, self.stored, self.records)
         faults += self._texts_of_the_erased(model)
-        faults += self._objects_of_nothing(model)
+        faults += self._reasons_of_the_erased()
+        faults += self._objects_without_a_record(model)
         faults += [
-            f"changes/{key} should be erased: its time on the register ended long ago"
+            f"changes/{key} should be erased: its retention is over"
             for key in model.gone
             if ("changes", key) in self.stored and not json.loads(self.stored["changes", key].state)["erased"]
         ]
         erasing = [step.erases for step, _ in done if step.erases]
         if erasing and len(done) == 1:
-            faults += self._touched_of_others(erasing[0](model))
+            faults += self._changed_of_others(erasing[0](model))
         return "\n  ".join(faults) or None
 
-    def _touch_what_was_told_again(self, model: Model) -> None:
-        """A change that callers cannot see (a date of review) has the networks told again."""
+    def _touch_accounts_sent_again(self, model: Model) -> None:
+        """A change that callers cannot see (a date of review) sends the account to its networks again."""
         for (kind, key), one in self.stored.items():
             made = kind == "changes" and (kind, key) not in self.before
             if made and one.fields["kind"] not in ("stale", "superseded", "no_change"):
                 account = account_ids()[str(one.fields["registration_id"])]
                 if account not in model.touched and account in model.registrations:
-                    model.tell_networks(account, self.now)
+                    model.send_to_networks(account, self.now)
 
-    def _adopt_what_a_look_found(self, model: Model) -> None:
-        """A message that came after an erasure goes with one of the looks that follow it."""
+    def _adopt_late_erasures(self, model: Model) -> None:
+        """A message that arrived after an erasure is erased by one of the runs that follow it."""
         for key, one in model.quarantine.items():
             stored = self.stored.get(("quarantine", self.records[key]))
             if one.may_be_empty and stored and record_of(stored).erased and not one.empty:
                 one.erase()
 
     def _note_history(self, model: Model) -> None:
-        """What the log had when an account was registered again."""
+        """Note the entries of the log when an account is registered again."""
         for account, periods in model.former.items():
             for period in periods:
                 if period.changes is None:
@@ -256,18 +257,29 @@ class Play:
                 waits = kind == "export_feed" and feed_day(key) > model.erased_until[account]
                 raced = kind == "changes" and account in model.raced
                 if not (kept or waits or raced):
-                    found.append(f"{account} is erased, and {mark} of it is in {kind}/{key}")
+                    found.append(f"{account} is erased, and its mark {mark} is in {kind}/{key}")
         return found
 
-    def _objects_of_nothing(self, model: Model) -> list[str]:
+    def _reasons_of_the_erased(self) -> list[str]:
+        """Records that were erased before this step and have another reason after it."""
+        return [
+            f"quarantine/{key} is erased, and its reason has changed"
+            for (kind, key), was in self.before.items()
+            if kind == "quarantine" and record_of(was).erased
+            if (now := self.stored.get((kind, key))) and now.fields["reason"] != was.fields["reason"]
+        ]
+
+    def _objects_without_a_record(self, model: Model) -> list[str]:
         """Objects of the quarantine that belong to no record, or to an erased one."""
         if not any(mail.is_large for mail in self.mails):
             return []
         whole = {self.records[key] for key, one in model.quarantine.items() if not one.empty}
-        return [f"an object of nobody is left: {name}" for name in self.service.quarantined() if name not in whole]
+        return [
+            f"an object without a record is left: {name}" for name in self.service.quarantined() if name not in whole
+        ]
 
-    def _touched_of_others(self, accounts: set[str]) -> list[str]:
-        """Documents of nobody that is erased that are not as they were."""
+    def _changed_of_others(self, accounts: set[str]) -> list[str]:
+        """Changed documents that are not about the erased accounts."""
         ids = {key for key, account in account_ids().items() if account in accounts}
         records = {self.records[key] for key, one in self.model.quarantine.items() if one.about <= accounts}
         marks = [mark for account in accounts for mark in self.marks.get(account, ())]
@@ -285,7 +297,7 @@ class Play:
             return feed_day(key) == self.today or any(mark in was.state for mark in marks)
 
         return [
-            f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is not theirs"
+            f"erasing {' '.join(sorted(accounts)) or 'nobody'} has changed {kind}/{key}, which is about another account"
             for (kind, key), was in self.before.items()
             if self._differs(kind, key, was) and not may_change(kind, key, was)
         ]
@@ -294,29 +306,29 @@ class Play:
         now = self.stored.get((kind, key))
         return now is None or now.fields != was.fields
 
-    def _told(self, fault: str) -> str:
+    def _report(self, fault: str) -> str:
         return "\n".join(["the service differs from its model:", f"  {fault}", "after these steps:", *self.story])
 
     # --- time
 
     def move_to(self, day: date, at: time) -> None:
-        """Let time pass until then."""
+        """Advance the clock to a time, unless it is later already."""
         then = datetime.combine(day, at, LONDON)
         if then > self.now:
             self.service.clock.move_to(then)
 
     # --- callers
 
-    def create(self, said: Said, key: str) -> Step:
-        self._say(said.account, said.mark)
+    def create(self, submission: Submission, key: str) -> Step:
+        self._note_mark(submission.account, submission.mark)
         return self._request(
-            f"a caller registers {words_of(said)}",
-            lambda: self._send("POST", "/v1/registrations", key, body(said)),
-            lambda model: model.create(key, said, self.now),
+            f"a caller registers {words_of(submission)}",
+            lambda: self._send("POST", "/v1/registrations", key, body(submission)),
+            lambda model: model.create(key, submission, self.now),
         )
 
     def amend(self, account: str, patch: dict[str, Any], statement: Statement, key: str, mark: str, words: str) -> Step:
-        self._say(account, mark)
+        self._note_mark(account, mark)
         return self._change(
             account,
             f"a caller changes {account}: {words}",
@@ -327,8 +339,15 @@ class Play:
             lambda model, read: model.amend(key, account, statement, self.now, read=read),
         )
 
+    def confirm(self, account: str, key: str, mark: str) -> Step:
+        """A caller states the phone number that a registration has: any live registration accepts it."""
+        patch = {"primary_contact": {"phones": [PHONE]}}
+        step = self.amend(account, patch, Statement(), key, mark, "its phone number stays")
+        self.requests.pop()  # the others are repeated
+        return step
+
     def withdraw(self, account: str, key: str, mark: str) -> Step:
-        self._say(account, mark)
+        self._note_mark(account, mark)
         return self._change(
             account,
             f"a caller withdraws {account}",
@@ -386,48 +405,48 @@ class Play:
 
         return Step(f"delivered: {mail.words}", act, judge, of=mail)
 
-    def give_up(self, mail: Mail) -> Step:
-        """Every attempt to deliver a message meets an outage, and Pub/Sub gives it up."""
+    def dead_letter(self, mail: Mail) -> Step:
+        """Every delivery of a message meets an outage, and Pub/Sub dead-letters it."""
         self._sent(mail)
 
         async def act() -> None:
-            await self._give_up(_message(mail), mail.function)
+            await self._dead_letter(_message(mail), mail.function)
 
         def judge(model: Model, _: None) -> None:
             model.put(mail.key, "failed", mail.about, self.now)
 
-        return Step(f"given up in an outage: {mail.words}", act, judge)
+        return Step(f"dead-lettered in an outage: {mail.words}", act, judge)
 
     def _sent(self, mail: Mail) -> None:
         if mail not in self.mails:
             self.mails.append(mail)
             self.records[mail.key] = mail.record_id
             if len(mail.about) == 1:
-                self._say(min(mail.about), mail.mark)
+                self._note_mark(min(mail.about), mail.mark)
 
     async def _push(self, message: Message, function: str, **more: Any) -> None:
         status = await push(message, function, **more)
         if status != 204:
             raise TryAgain(f"{function} answers {status}")
 
-    async def _give_up(self, message: Message, function: str) -> None:
+    async def _dead_letter(self, message: Message, function: str) -> None:
         with self.service.cuts.outage():
             status = await push(message, function)
             if status < 500:
-                raise Different(self._told(f"{function} answers {status} in an outage"))
+                raise Different(self._report(f"{function} answers {status} in an outage"))
         source = "CloudPubSubDeadLetterSource"
-        given_up = {f"{source}Subscription": function.replace("_", "-"), f"{source}DeliveryCount": "20"}
-        dead = message._replace(attributes={**message.attributes, **given_up})
+        dead_lettered = {f"{source}Subscription": function.replace("_", "-"), f"{source}DeliveryCount": "20"}
+        dead = message._replace(attributes={**message.attributes, **dead_lettered})
         await self._push(dead, "quarantine_dead_letters")
 
     # --- the quarantine
 
     def replay_parked(self, *, outage: bool = False) -> Step:
-        """The job publishes what is parked again, and it is delivered; or given up in an outage.
+        """The job publishes parked messages again, and they are delivered, or dead-lettered in an outage.
 
-        What a cut has met is tried by a later run.
+        A later run retries a message that a cut met.
         """
-        words = "the job replays what is parked" + (", and all is given up in an outage" if outage else "")
+        words = "the job replays parked messages" + (", and all are dead-lettered in an outage" if outage else "")
         parked = {key for key, one in self.model.quarantine.items() if one.status == "parked" and not one.lost}
 
         async def publish() -> None:
@@ -442,7 +461,7 @@ class Play:
         return Step(words, self._replaying(publish, outage=outage), judge)
 
     def replay(self, key: str, *, outage: bool = False) -> Step:
-        """An operator has one message tried again."""
+        """An operator replays one message."""
 
         async def publish() -> None:
             chosen = ops.quarantine._chosen([self.records[key]], QuarantineStatus.FAILED, None)
@@ -453,11 +472,11 @@ class Play:
         def judge(model: Model, delivered: list[str]) -> None:
             self._judge_replays(model, delivered, outage=outage)
 
-        words = f"an operator replays {key}" + (", and it is given up in an outage" if outage else "")
+        words = f"an operator replays {key}" + (", and it is dead-lettered in an outage" if outage else "")
         return Step(words, self._replaying(publish, outage=outage), judge)
 
     def _replaying(self, publish: Callable[[], Awaitable[None]], *, outage: bool) -> Callable[[], Awaitable[list[str]]]:
-        """What is published again is delivered, in order; the records' ids, also of earlier tries of the step."""
+        """Deliver the replayed messages in order. Returns the ids of their records, with those of earlier tries."""
         delivered: list[str] = []
 
         async def act() -> list[str]:
@@ -465,7 +484,7 @@ class Play:
             while self.service.published:
                 message = self.service.published[0]
                 (function,) = consumers()[message.topic]
-                await (self._give_up if outage else self._push)(message, function)
+                await (self._dead_letter if outage else self._push)(message, function)
                 delivered.append(message.attributes[REPLAY_OF])
                 self.service.published.pop(0)
             return delivered
@@ -483,7 +502,7 @@ class Play:
                 model.resolve(mail.key, outcome)
 
     def discard(self, key: str) -> Step:
-        """An operator gives a message up."""
+        """An operator discards a message."""
 
         async def act() -> None:
             await ops.quarantine._discard([self.records[key]], "not needed")
@@ -510,17 +529,17 @@ class Play:
             raise TryAgain(f"{name} answers {answer.status} {answer.body.decode()}")
 
     def expire_needs(self) -> Step:
-        """The calendar ends needs and accounts."""
+        """The job ends needs and accounts whose last day is over."""
         return Step(
-            "the calendar has its run",
+            "expire_needs runs",
             lambda: self._job("expire_needs"),
             lambda model, _: model.apply_due_dates(self.now),
         )
 
     def erase_ended(self) -> Step:
-        """Retention ends, and what earlier erasures left is erased."""
+        """The job erases registrations whose retention is over, and the data that earlier erasures left."""
         return Step(
-            "retention has its run",
+            "erase_ended runs",
             lambda: self._job("erase_ended"),
             lambda model, _: model.end_of_retention(self.now),
             lambda model: {*model.erased_until, *model.former},
@@ -543,7 +562,7 @@ class Play:
                 self.service.published.pop(0)
             return self.service.exported(after=self.model.networks.released)
 
-        return Step("the export has its run", act, self._judge_export)
+        return Step("the export runs", act, self._judge_export)
 
     def _judge_export(self, model: Model, objects: dict[str, bytes]) -> str | None:
         networks = model.networks
@@ -557,11 +576,11 @@ class Play:
                 faults.append(f"{day} is released, and {expected} should be next")
             faults += networks.release(day, content, model.tables)
         if model.tables.complete and networks.released != closed:
-            faults.append(f"everything until {closed} should be released, and is until {networks.released}")
+            faults.append(f"every day until {closed} should be released, and is until {networks.released}")
         return "\n  ".join(faults) or None
 
     def read_everything(self) -> Step:
-        """Callers read each registration, and look for the holder of each supply point."""
+        """Callers read each registration, and look up each supply point."""
 
         async def act() -> list[tuple[str, str | None]]:
             found: list[tuple[str, str | None]] = []
@@ -601,7 +620,7 @@ class Play:
         )
 
     def resend(self, day: date | None, recipients: Iterable[str]) -> Step:
-        """An operator has networks told again: of a day, or of everyone."""
+        """An operator sends again: one day, or everything."""
         names = sorted(recipients)
 
         async def act() -> None:
@@ -609,25 +628,25 @@ class Play:
 
         def judge(model: Model, _: None) -> None:
             if day is None:
-                model.tell_everyone(self.now)
+                model.resend_everything(self.now)
             else:
-                model.tell_of_day(day, set(names), self.now)
+                model.resend_day(day, set(names), self.now)
 
-        return Step(f"an operator resends {f'{day:%d} to {names[0]}' if day else 'everyone'}", act, judge)
+        return Step(f"an operator resends {f'{day:%d} to {names[0]}' if day else 'everything'}", act, judge)
 
-    # --- the world around
+    # --- releases and networks
 
     def change_tables(self, tables: Tables, words: str) -> None:
-        """A new release has other tables."""
+        """Deploy a release with other tables."""
         self.model.tables = tables
         tables.write(self.folder)
         self.service.read_tables_again()
         self.story.append(f"             ({words})")
 
     def lose_file(self, recipient: str) -> date:
-        """A network has not got its file of the newest released day. Which day that is."""
+        """A network does not get its file of the newest released day. Returns that day."""
         day = self.model.networks.lose_file(recipient, self.today)
-        self.story.append(f"             ({recipient} has not got its file of {day:%d})")
+        self.story.append(f"             ({recipient} did not get its file of {day:%d})")
         return day
 
 

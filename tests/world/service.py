@@ -1,7 +1,7 @@
 """The whole service of one project in this process: its functions' own entry points on the real emulators.
 
-The clock stands still between steps. What is published waits in a list instead of Pub/Sub, so that a step says what is
-delivered when, and how often. Callers over HTTP are taken for an agent with every scope: other tests are about access.
+The clock stops between steps. Published messages wait in a list instead of Pub/Sub, so that a step controls when and
+how often each is delivered. Every HTTP caller is an agent with every scope: other tests are about access.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from shared.store.service import service as process
 from tests.world.cuts import CutRpc, Cuts
 
 ROOT = Path(__file__).parents[2]
-#: A quarantined message from so many bytes on leaves its data in the bucket.
+#: The data of a quarantined message of at least this size is in the bucket.
 LARGE_BYTES = 6_000
 _AGENT = Caller("agent", SCOPES)
 _numbers = itertools.count(1)
@@ -45,7 +45,7 @@ Result = TypeVar("Result")
 
 
 class Answer(NamedTuple):
-    """What a function answered."""
+    """The answer of a function."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,8 +65,8 @@ class Message(NamedTuple):
     message_id: str | None = None
 
 
-class StandingClock(Clock):
-    """Stands still until it is moved on."""
+class StoppedClock(Clock):
+    """Shows one time until `move_to`."""
 
     def __init__(self, shown: datetime) -> None:
         self._shown = [(machine_time(), shown)]
@@ -85,7 +85,7 @@ class StandingClock(Clock):
 class Service:
     """One project. Made by `running`."""
 
-    def __init__(self, clock: StandingClock, loop: asyncio.AbstractEventLoop, storage: Any) -> None:
+    def __init__(self, clock: StoppedClock, loop: asyncio.AbstractEventLoop, storage: Any) -> None:
         self.clock = clock
         self.cuts = Cuts()
         self.published: list[Message] = []
@@ -96,11 +96,11 @@ class Service:
     async def _connect(self) -> None:
         """Clients of gRPC belong to the running loop."""
         process().documents._rpc = CutRpc(process().documents._rpc, self.cuts)  # type: ignore[assignment]
-        #: Looks at the documents without being cut.
+        #: Reads the documents without cuts.
         self.looking = Documents(settings().project, settings().database, self.clock)
 
     def run(self, step: Callable[[], Awaitable[Result]]) -> Result:
-        """Run a step until nothing of it moves any more. Raises `ProcessEnded` if the process ended in it."""
+        """Run a step and every task that it starts. Raises `ProcessEnded` if the process ended in it."""
         try:
             return self._loop.run_until_complete(step())
         finally:
@@ -115,20 +115,15 @@ class Service:
         return self.run(lambda: send(function, method, path, headers, body))
 
     def push(self, message: Message, function: str, **more: Any) -> int:
-        """Deliver a message to a function, as Pub/Sub pushes; the answer's status."""
+        """Deliver a message to a function as Pub/Sub pushes it. Returns the answer's status."""
         return self.run(lambda: push(message, function, **more))
-
-    def publish_nothing_more(self) -> list[Message]:
-        """Take what was published."""
-        taken, self.published = self.published, []
-        return taken
 
     def documents_of(self, *collections: str) -> dict[tuple[str, str], Stored]:
         """Every document of some collections."""
         return self.run(lambda: self._documents_of(collections))
 
     def exported(self, after: date) -> dict[str, bytes]:
-        """The exports of the days after one: objects by name."""
+        """The objects of the days after one, by name."""
         blobs = self._storage.list_blobs(str(settings().export_bucket), start_offset=f"{after}~")
         return {blob.name: blob.download_as_bytes() for blob in blobs}
 
@@ -137,11 +132,11 @@ class Service:
         return [blob.name for blob in self._storage.list_blobs(str(settings().quarantine_bucket))]
 
     def lose_object(self, name: str) -> None:
-        """Delete an object of the quarantine, past the service."""
+        """Delete an object of the quarantine without the service."""
         self._storage.bucket(str(settings().quarantine_bucket)).delete_blob(name)
 
     def read_tables_again(self) -> None:
-        """The tables have changed: a new release of the service has read them."""
+        """Read the tables again, as a new release of the service does."""
         forget_everything("shared.domain.", "shared.messages.legacy")
 
     async def _documents_of(self, collections: tuple[str, ...]) -> dict[tuple[str, str], Stored]:
@@ -152,7 +147,7 @@ class Service:
 
 
 class _Publisher:
-    """Takes what the service publishes."""
+    """Keeps the messages that the service publishes."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -173,7 +168,7 @@ class _Published(NamedTuple):
 
 
 class _Tokens:
-    """Whoever calls is an agent."""
+    """Takes every caller for an agent."""
 
     async def caller(self, _request: Request) -> Caller:
         return _AGENT
@@ -181,7 +176,7 @@ class _Tokens:
 
 @contextmanager
 def running(loop: asyncio.AbstractEventLoop, at: datetime, **changes: str) -> Iterator[Service]:
-    """The service of a new project from a time on. What this process had of another project is made anew afterwards."""
+    """The service of a new project from a time on. Afterwards, this process reads settings and clients again."""
     name = f"psr-{uuid.uuid4().hex[:12]}"
     environment = {
         "PSR_PROJECT": name,
@@ -191,13 +186,13 @@ def running(loop: asyncio.AbstractEventLoop, at: datetime, **changes: str) -> It
         "PSR_SUPPLIER_MPID": "SUPP",
         **changes,
     }
-    clock = StandingClock(at)
+    clock = StoppedClock(at)
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment.items():
             patch.setenv(variable, value)
         patch.setattr(Settings, "clock", lambda _: clock)
-        patch.setattr(shared.store.due_dates, "_DIGITS", "0")  # of every account here: sixteen times fewer queries
-        patch.setattr(shared.store.quarantine_records, "_STATE_BYTES", LARGE_BYTES)  # what is large is small here
+        patch.setattr(shared.store.due_dates, "_DIGITS", "0")  # one query instead of sixteen
+        patch.setattr(shared.store.quarantine_records, "_STATE_BYTES", LARGE_BYTES)  # large messages are small here
         forget_everything()
         client = storage.Client(project=name, credentials=AnonymousCredentials())
         service = Service(clock, loop, client)
@@ -213,7 +208,7 @@ def running(loop: asyncio.AbstractEventLoop, at: datetime, **changes: str) -> It
 
 
 def forget_everything(*modules: str) -> None:
-    """What the service's modules keep for the process (settings, clients, tables) is made anew; of all, or of some."""
+    """Clear the caches of the service's modules (settings, clients, tables): of all, or of some."""
     for name, module in list(sys.modules.items()):
         if name.startswith(modules or ("shared.", "ops.", "psr_function_")):
             for value in list(vars(module).values()):
@@ -276,7 +271,7 @@ async def send(function: str, method: str, path: str, headers: Mapping[str, str]
 
 
 async def push(message: Message, function: str, *, subscription: str | None = None, attempt: int | None = None) -> int:
-    """Deliver a message to a function, as Pub/Sub pushes; the answer's status."""
+    """Deliver a message to a function as Pub/Sub pushes it. Returns the answer's status."""
     body = {
         "subscription": f"projects/p/subscriptions/{subscription or function.replace('_', '-')}",
         "message": {

@@ -1,4 +1,4 @@
-"""The tables of recipients, distributors and codes, as they are now: what the service reads, and what the model knows.
+"""The tables of recipients, distributors and codes, as they are now: the service reads them, and the model knows them.
 
 A change of a table is a new release of the service, so it happens between steps.
 """
@@ -12,14 +12,14 @@ import shared.data
 ALL_BASES = frozenset({"explicit_consent", "substantial_public_interest", "vital_interests"})
 PARTNER = "PART"
 SHIPPER = "SHPR"
-#: Whoever is or was in the table.
+#: Every recipient that is or was in the table.
 EVERYBODY = ("EELC", "EPNX", "LOND", PARTNER, SHIPPER)
 #: A word that old platforms use, which the table may learn.
 LEGACY_WORD = "flux capacitor"
 
 
 class Row(NamedTuple):
-    """What a recipient may have. `codes` None means all; one that is `former` is only told to delete."""
+    """The data that a recipient may have. `codes` None means all. A `former` recipient gets only deletes."""
 
     codes: frozenset[str] | None
     bases: frozenset[str]
@@ -36,11 +36,11 @@ class Tables(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether everyone who may have been told of anything is in the table."""
+        """Whether every recipient that may have an entry is in the table."""
         return self.partner is not None
 
     def rows(self) -> Mapping[str, Row]:
-        """Who is in the table, by recipient."""
+        """The rows of the table, by recipient."""
         rows = {name: Row(None, ALL_BASES) for name in (self.eastern, "LOND", SHIPPER)}
         if self.eastern != "EELC":
             rows["EELC"] = Row(None, ALL_BASES, former=True)
@@ -48,8 +48,8 @@ class Tables(NamedTuple):
             rows[PARTNER] = Row(frozenset(self.partner.split()), frozenset({"explicit_consent"}))
         return rows
 
-    def submission_of(self, point: str, area: str) -> set[str]:
-        """Who should be told of a supply point at a home."""
+    def recipients_of(self, point: str, area: str) -> set[str]:
+        """The recipients of a supply point at a home in an area."""
         fuel, _, number = point.partition(":")
         if fuel == "mprn":
             return {SHIPPER}
@@ -80,7 +80,7 @@ class Tables(NamedTuple):
 
 
 def _retired(row: str) -> str:
-    """A code's row that ends in whether it is retired."""
+    """A code's row with `yes` in its last column, `retired`."""
     return f"{row.rpartition(',')[0]},yes\n"
 
 

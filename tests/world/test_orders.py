@@ -1,8 +1,8 @@
 """The same facts in another order end in the same registrations, holders and files of the day.
 
-What an account system and an old platform say of a day is delivered as it happened, and once more in another order with
-repetitions, to a service of its own each time. No history has two accounts at one supply point at one time, but for the
-moment in which they swap homes (docs/decisions/aspects.md says what depends on the order otherwise).
+The test delivers the events and records of a day in their order to one service, and in another order with repetitions
+to another service. Two accounts never have one supply point at one time, except while they swap homes:
+docs/decisions/aspects.md says how the order matters then.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import shared.data
 from tests.world import files, mail
-from tests.world.cast import ACCOUNTS, POINTS, Said
+from tests.world.cast import ACCOUNTS, POINTS, Submission
 from tests.world.comparison import account_ids, point_ids, shown
 from tests.world.mail import Mail
 from tests.world.model import LONDON
@@ -28,14 +28,11 @@ from tests.world.service import running
 from tests.world.tables import Tables
 from tools.local.layout import Layout
 
-#: Not yet part of the everyday run: its time there is still to be measured.
-pytestmark = pytest.mark.soak
-
 TODAY = FIRST_DAY + timedelta(days=1)
 
 
 class Fact(NamedTuple):
-    """What happens to an account."""
+    """A change in the life of an account."""
 
     kind: str
     account: str
@@ -49,13 +46,13 @@ basis = st.sampled_from(["explicit_consent", "explicit_consent", "none"])
 kinds = st.sampled_from(["record", "move", "move", "swap", "swap", "gain", "lose", "lose", "close"])
 
 
-class Telling:
-    """Draws what happens, one thing after another: nobody takes what another account has."""
+class HistoryDraw:
+    """Draws one fact after another. No account takes a supply point that another account has."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
         self.has: dict[str, set[str]] = {}
-        #: Supply points that have changed accounts today: a loss of one would be told of two accounts.
+        #: Supply points that changed accounts today: a loss would be about two accounts.
         self.moved: set[str] = set()
 
     def record(self, account: str) -> list[Fact]:
@@ -114,13 +111,13 @@ class Telling:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Fact], list[Fact]]:
-    """What happened until yesterday and today, in order."""
-    telling = Telling(draw)
-    before = [fact for account in ACCOUNTS if draw(st.booleans()) for fact in telling.record(account)]
-    telling.moved.clear()
+    """The facts until yesterday and those of today, in order."""
+    drawing = HistoryDraw(draw)
+    before = [fact for account in ACCOUNTS if draw(st.booleans()) for fact in drawing.record(account)]
+    drawing.moved.clear()
     today: list[Fact] = []
     for account, kind in draw(st.lists(st.tuples(st.sampled_from(ACCOUNTS), kinds), min_size=2, max_size=7)):
-        today += getattr(telling, kind if account in telling.has else "record")(account)
+        today += getattr(drawing, kind if account in drawing.has else "record")(account)
     return before, today
 
 
@@ -134,7 +131,7 @@ def _message(fact: Fact, at: datetime, number: int) -> Mail:
     match fact.kind:
         case "record":
             stated = tuple((code, None) for code in sorted(fact.needs))
-            return mail.record(key, Said(fact.account, fact.points, stated, fact.basis or "none", "BS", mark), at)
+            return mail.record(key, Submission(fact.account, fact.points, stated, fact.basis or "none", "BS", mark), at)
         case "move":
             return mail.moved_home(key, fact.account, fact.points, "BS", fact.basis, at, mark)
         case "gain" | "lose":
@@ -149,7 +146,7 @@ class Days:
         self.play = play
 
     def deliver(self, mails: list[Mail]) -> None:
-        """Deliver messages in this order, and what is parked until nothing moves any more."""
+        """Deliver messages in this order, then replay the parked ones until no more of them apply."""
         for one in mails:
             self.play.service.run(self.play.deliver(one).act)
         self.play.stored = self.play.look()
@@ -171,10 +168,10 @@ class Days:
         return {name: content for name, content in objects.items() if name.startswith(f"{day}/")}
 
     def outcome(self) -> dict[str, Any]:
-        """What is registered, held, and told to the networks today."""
+        """The registrations, the holders of supply points, and the entries in today's files."""
         names = account_ids() | point_ids()
-        told = {
-            f"told {recipient} of {point}": entry
+        sent = {
+            f"sent to {recipient} about {point}": entry
             for (recipient, point), entry in files.after({}, self.export(TODAY)).items()
         }
         stored = {
@@ -182,11 +179,11 @@ class Days:
             for (kind, key), one in self.play.stored.items()
             if kind in ("registrations", "supply_points")
         }
-        return stored | told | {"parked": sorted(self._parked())}
+        return stored | sent | {"parked": sorted(self._parked())}
 
 
 def outcome_of(play: Play, before: list[Mail], today: list[Mail]) -> dict[str, Any]:
-    """What comes of messages of two days."""
+    """The outcome of messages of two days."""
     days = Days(play)
     days.deliver(before)
     days.export(FIRST_DAY)
@@ -211,8 +208,8 @@ def check(
         for name in sorted({*one, *other})
         if one.get(name) != other.get(name)
     ]
-    told = [*(f"before: {each.words}" for each in before), *(f"today: {each.words}" for each in today)]
-    assert not changed_aspects, "\n".join([*changed_aspects, *told, f"the other order: {order}"])
+    delivered_words = [*(f"before: {each.words}" for each in before), *(f"today: {each.words}" for each in today)]
+    assert not changed_aspects, "\n".join([*changed_aspects, *delivered_words, f"the other order: {order}"])
 
 
 @pytest.mark.parametrize("examples", [8, pytest.param(200, marks=pytest.mark.soak)])

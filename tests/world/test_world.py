@@ -1,7 +1,7 @@
-"""The whole world against a plain model of it (`tests.world.model`), on the real emulators in one process.
+"""The whole service against a plain model of it (`tests.world.model`), on the real emulators in one process.
 
-A failure tells the steps in plain words, and what differs. `PSR_TEST_EXAMPLES` asks for more examples, then of another
-kind each time.
+A failure shows the steps and the differences in plain words. `PSR_TEST_EXAMPLES` sets the number of examples, and makes
+them random.
 """
 
 import asyncio
@@ -15,9 +15,6 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.world.machine import World
 from tools.local.layout import Layout
-
-#: Not yet part of the everyday run: its time there is still to be measured.
-pytestmark = pytest.mark.soak
 
 
 def run(folder: Path, **settings_of_hypothesis: Any) -> None:

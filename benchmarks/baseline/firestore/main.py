@@ -1,6 +1,6 @@
-"""A baseline: a bare function that makes only the calls of a request, through the official client.
+"""The baseline: a bare function that only makes the calls of a request, through the official client.
 
-POST: one commit that creates documents of the same number, fields and sizes as a registration's. GET: one document.
+POST: one commit that creates as many documents as a registration, with the same fields and sizes. GET: one document.
 """
 
 import json
@@ -30,7 +30,7 @@ def documents() -> list[tuple[str, dict[str, Any]]]:
 
 @functions_framework.aio.http  # type: ignore[untyped-decorator]
 async def main(request: Request) -> Response:
-    """Do it, and answer with text of the same kind."""
+    """Make the calls, and answer with text of the same kind."""
     if request.method == "POST":
         await request.body()
         batch = client().batch()

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from shared.domain.changes import Change
 
-#: Built when it is imported, as a function's models are.
+#: Built on import, as a function's models are.
 MODEL = Change
 
 

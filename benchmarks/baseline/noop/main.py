@@ -1,4 +1,4 @@
-"""A baseline: a bare function that does nothing, for HTTP and for push. GET returns the number of its calls."""
+"""The baseline without calls: a function that answers HTTP and push requests. GET returns the number of POSTs."""
 
 import functions_framework.aio
 from starlette.requests import Request

@@ -1,8 +1,8 @@
-"""A conventional implementation of register, lookup and consumer, with FastAPI and firedantic.
+"""The comparison: the same register, lookup and consumer as most teams would write them, with FastAPI and firedantic.
 
 It keeps the same promises where that is usual: one registration for an account, one for a supply point, a history, the
-export's feed, the same answer to a repeat under the same Idempotency-Key, tokens checked. Documents that belong
-together are written in a transaction. Started by uvicorn, with its fast loop and parser.
+export's feed, the same answer to a repeat under the same Idempotency-Key, and a check of tokens. Documents that are
+written together are written in a transaction. Started by uvicorn, with its fast loop and parser.
 """
 
 import base64
@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 
 class Contact(BaseModel):
-    """A person to contact."""
+    """A person to call."""
 
     name: str = Field(min_length=1, max_length=66)
     phones: list[str] = Field(min_length=1, max_length=4)
@@ -38,7 +38,7 @@ class Need(BaseModel):
 
 
 class RegistrationInput(BaseModel):
-    """A submission."""
+    """The registration that a caller submits."""
 
     account_id: str = Field(min_length=1, max_length=40)
     status: str = "active"
@@ -54,32 +54,32 @@ class RegistrationInput(BaseModel):
 class Registration(firedantic.AsyncModel, RegistrationInput):
     """As stored: a document with a nested map."""
 
-    __collection__ = "peer_registrations"
+    __collection__ = "comparison_registrations"
     version: int = 1
     created_at: datetime
     updated_at: datetime
 
 
 class SupplyPoint(firedantic.AsyncModel):
-    """Which registration holds a supply point."""
+    """The registration that a supply point is assigned to."""
 
-    __collection__ = "peer_supply_points"
+    __collection__ = "comparison_supply_points"
     registration_id: str
 
 
 class HistoryEntry(firedantic.AsyncModel):
     """One version, and the request that made it."""
 
-    __collection__ = "peer_history"
+    __collection__ = "comparison_history"
     registration_id: str
     actor: str
     registration: RegistrationInput
 
 
 class FeedEntry(firedantic.AsyncModel):
-    """An entry of the feed for a network, sent at the end of the day."""
+    """A statement for the network at the end of the day."""
 
-    __collection__ = "peer_feed"
+    __collection__ = "comparison_feed"
     file: str
     registration: RegistrationInput
 
@@ -117,14 +117,14 @@ def _id(account_id: str) -> str:
 
 @app.post("/v1/registrations", status_code=201)
 async def create(
-    submitted: RegistrationInput,
+    submission: RegistrationInput,
     actor: Annotated[str, Depends(caller)],
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Registration:
     """Register an account."""
-    registration_id = _id(submitted.account_id)
+    registration_id = _id(submission.account_id)
     now = datetime.now(UTC)
-    registration = Registration(id=registration_id, created_at=now, updated_at=now, **submitted.model_dump())
+    registration = Registration(id=registration_id, created_at=now, updated_at=now, **submission.model_dump())
     return await _save(registration, actor, f"{registration_id}-{idempotency_key or uuid4()}", only_new=True)
 
 
@@ -142,10 +142,10 @@ async def consume(request: Request) -> Response:
     """Take a migrated customer, unless something newer is known: a transaction for each message."""
     message = (await request.json())["message"]
     event = json.loads(base64.b64decode(message["data"]))
-    submitted = RegistrationInput.model_validate(event["data"])
-    registration_id = _id(submitted.account_id)
+    submission = RegistrationInput.model_validate(event["data"])
+    registration_id = _id(submission.account_id)
     happened = datetime.fromisoformat(event["time"])
-    registration = Registration(id=registration_id, created_at=happened, updated_at=happened, **submitted.model_dump())
+    registration = Registration(id=registration_id, created_at=happened, updated_at=happened, **submission.model_dump())
     await _save(registration, event["source"], f"{registration_id}-{event['id']}", only_new=False)
     return Response(status_code=204)
 
@@ -155,22 +155,21 @@ async def _write(transaction: Any, registration: Registration, actor: str, histo
     known = await _found(Registration, str(registration.id), transaction)
     repeated = await _found(HistoryEntry, history_id, transaction)
     points = [number for numbers in registration.supply_points.values() for number in numbers]
-    held = [await _found(SupplyPoint, number, transaction) for number in points]
+    claims = [await _found(SupplyPoint, number, transaction) for number in points]
     if repeated or (known and not only_new and known.updated_at >= registration.updated_at):
         return
-    if (known and only_new) or any(point and point.registration_id != registration.id for point in held):
+    if (known and only_new) or any(point and point.registration_id != registration.id for point in claims):
         raise HTTPException(409)
     registration.version = known.version + 1 if known else 1
-    submitted = RegistrationInput.model_validate(registration.model_dump())
+    submission = RegistrationInput.model_validate(registration.model_dump())
     await registration.save(transaction=transaction)
-    entry = HistoryEntry(id=history_id, registration_id=str(registration.id), actor=actor, registration=submitted)
+    entry = HistoryEntry(id=history_id, registration_id=str(registration.id), actor=actor, registration=submission)
     await entry.save(transaction=transaction)
     day = datetime.now(UTC).date()
     for number in points:
         await SupplyPoint(id=number, registration_id=str(registration.id)).save(transaction=transaction)
-        await FeedEntry(id=f"{number}-{day}", file=_file(number, day), registration=submitted).save(
-            transaction=transaction
-        )
+        feed_entry = FeedEntry(id=f"{number}-{day}", file=_file(number, day), registration=submission)
+        await feed_entry.save(transaction=transaction)
 
 
 async def _save(registration: Registration, actor: str, history_id: str, *, only_new: bool) -> Registration:
