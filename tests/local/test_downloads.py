@@ -61,7 +61,7 @@ def test_only_the_wanted_member_of_an_archive_is_kept(tmp_path: Path) -> None:
         pytest.param(zipped("README"), 200, None, zipped("README"), "holds 0 files", id="archive without the member"),
     ],
 )
-def test_what_is_not_the_file_expected_ends_in_one_line_and_leaves_nothing(
+def test_another_file_than_expected_ends_in_one_line_and_leaves_nothing(
     tmp_path: Path, served: bytes, status: int, cut_after: int | None, expected: bytes, said: str
 ) -> None:
     in_archive = "*/lib/*-all.jar" if expected is not JAR else None

@@ -53,7 +53,7 @@ def test_ends_when_asked_and_starts_again_on_the_same_port(tmp_path: Path) -> No
         assert (listener.running, answers(port)) == (False, False)
 
 
-def test_what_the_process_leaves_in_its_group_ends_too(tmp_path: Path) -> None:
+def test_processes_left_in_the_group_end_too(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     parent = child(tmp_path, with_worker(port), port)
     parent.start()
@@ -62,7 +62,7 @@ def test_what_the_process_leaves_in_its_group_ends_too(tmp_path: Path) -> None:
     assert all_gone(workers(tmp_path))
 
 
-def test_what_a_crashed_process_left_ends_before_the_next_starts_on_the_same_port(tmp_path: Path) -> None:
+def test_processes_left_by_a_crash_end_before_the_next_starts_on_the_same_port(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     parent = child(tmp_path, with_worker(port), port)
     for _ in range(2):
@@ -153,6 +153,6 @@ def test_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         assert running(pid)
-        time.sleep(0.2)  # until the launcher has told the kernel
+        time.sleep(0.2)  # until the launcher has called the kernel
         parent.send_signal(signal.SIGKILL)
     assert all_gone([pid])

@@ -152,7 +152,7 @@ def test_without_java_and_cloud_sdk_the_emulators_run_on_what_is_fetched(
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Status, output and errors of a run that ends by itself."""
+    """Status, output and errors of a run that ends without a signal."""
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 

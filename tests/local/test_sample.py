@@ -21,10 +21,10 @@ def registrations() -> list[RegistrationInput]:
     valid: dict[str, RegistrationInput] = {}
     for message in SAMPLE.first:
         try:
-            told = RegistrationInput.model_validate_json(json.dumps(json.loads(message)["data"]))
+            submission = RegistrationInput.model_validate_json(json.dumps(json.loads(message)["data"]))
         except (ValidationError, json.JSONDecodeError):
             continue
-        valid[told.account_id] = told
+        valid[submission.account_id] = submission
     return list(valid.values())
 
 
@@ -60,9 +60,9 @@ def test_has_nobody_real_in_it() -> None:
 
 
 def test_registrations_over_http_are_valid_and_no_part_of_the_migration() -> None:
-    told = [RegistrationInput.model_validate_json(json.dumps(registration(number, DAY))) for number in range(20)]
+    submissions = [RegistrationInput.model_validate_json(json.dumps(registration(number, DAY))) for number in range(20)]
     migrated = {account(message) for message in SAMPLE.first}
-    assert not {registration.account_id for registration in told} & migrated
+    assert not {registration.account_id for registration in submissions} & migrated
 
 
 def account(message: bytes) -> Any:

@@ -135,9 +135,7 @@ async def test_a_job_that_fails_is_tried_again(api: httpx.AsyncClient, target: T
     assert (await api.get(f"{PARENT}/nightly")).json()["status"] == {}
 
 
-async def test_a_paused_job_runs_only_when_told_to(
-    api: httpx.AsyncClient, target: Target, clock: SimulatedClock
-) -> None:
+async def test_a_paused_job_runs_only_on_request(api: httpx.AsyncClient, target: Target, clock: SimulatedClock) -> None:
     await api.post(PARENT, json=job(target, "15 2 * * *"))
     await api.post(f"{PARENT}/nightly:pause")
     clock.jump_to(datetime(2026, 3, 29, 12, 0, tzinfo=UTC))
@@ -147,7 +145,7 @@ async def test_a_paused_job_runs_only_when_told_to(
     await target.called(1)
 
 
-async def test_what_is_not_there_or_there_already_is_an_error(api: httpx.AsyncClient, target: Target) -> None:
+async def test_a_job_that_is_absent_or_exists_already_is_an_error(api: httpx.AsyncClient, target: Target) -> None:
     missing = await api.get(f"{PARENT}/nightly")
     made = await api.post(PARENT, json=job(target, "15 2 * * *"))
     again = await api.post(PARENT, json=job(target, "15 2 * * *"))

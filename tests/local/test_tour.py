@@ -139,8 +139,8 @@ def test_every_log_line_is_an_entry_of_the_catalogue(tour: Tour) -> None:
 
 def test_no_log_has_anything_of_a_person(tour: Tour) -> None:
     day = date.fromisoformat(tour.figures["day"])
-    told = [*customers(day), *(registration(number, day) for number in range(12))]
-    planted = {value for customer in told for value in personal_values(customer)}
+    submitted = [*customers(day), *(registration(number, day) for number in range(12))]
+    planted = {value for customer in submitted for value in personal_values(customer)}
     logs = {path.name: path.read_text(encoding="utf-8") for path in (tour.home / "logs").iterdir()}
     found = {name: planted & {*re.findall(r"[\w-]+", text), *POSTCODE.findall(text)} for name, text in logs.items()}
     assert len(planted) > 5000
@@ -152,14 +152,14 @@ POSTCODE = re.compile(r"[A-Z]{1,2}\d{1,2} \d[A-Z]{2}")
 
 
 def customers(day: date) -> Iterator[dict[str, Any]]:
-    """Whom the messages speak of, as far as they can be read."""
+    """The accounts that the messages name, as far as they can be read."""
     for message in sample(day).first:
         with suppress(json.JSONDecodeError):
             yield json.loads(message)["data"]
 
 
 def personal_values(customer: dict[str, Any]) -> Iterator[str]:
-    """What must stand in no log: surname, phones, postcode, street, supply points, password, account."""
+    """Values that no log may contain: surname, phones, postcode, street, supply points, password, account."""
     yield customer["account_id"]
     for contact in (customer.get("primary_contact"), customer.get("alternate_contact")):
         if contact:

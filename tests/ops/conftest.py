@@ -1,4 +1,4 @@
-"""What the doctor examines."""
+"""The deployment that the doctor examines."""
 
 from collections.abc import Iterator
 

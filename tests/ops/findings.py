@@ -1,4 +1,4 @@
-"""What a doctor's checks find, as tests look at it."""
+"""The findings of the doctor's checks, as tests compare them."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from tests.support.runbooks import RUNBOOKS
 
 
 def faults(found: list[Finding]) -> list[str]:
-    """What fails, each with a runbook and commands that exist."""
+    """The failures, each with a runbook and commands that exist."""
     failing = [finding for finding in found if finding.state is State.FAILING]
     for finding in failing:
         assert finding.runbook is None or (RUNBOOKS / f"{finding.runbook}.md").exists()

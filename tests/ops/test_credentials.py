@@ -1,4 +1,4 @@
-"""Commands that are run by somebody whom Google Cloud does not know, or who has not said of what."""
+"""Commands of a user without credentials for Google Cloud, or without settings."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from tools.places import ROOT
 
-#: What makes a command talk to emulators, configures it, or says who runs it.
+#: Variables that make a command call emulators, configure it, or name its user.
 _NOT_INHERITED = re.compile("PSR_|GOOGLE_|.*_EMULATOR_HOST")
 
 
@@ -26,7 +26,7 @@ COMMANDS = pytest.mark.parametrize(
 
 
 def said(command: tuple[str, ...], home: Path, settings: dict[str, str]) -> tuple[int, str, str]:
-    """What the command does and says without credentials."""
+    """The result and output of the command without credentials."""
     kept = {name: value for name, value in os.environ.items() if not _NOT_INHERITED.match(name)}
     nobody = {"HOME": str(home), "CLOUDSDK_CONFIG": str(home), "NO_GCE_CHECK": "true"}
     done = subprocess.run(
@@ -42,13 +42,13 @@ def said(command: tuple[str, ...], home: Path, settings: dict[str, str]) -> tupl
 
 
 @COMMANDS
-def test_who_has_no_credentials_is_told_how_to_get_them(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_user_without_credentials_reads_how_to_get_them(command: tuple[str, ...], tmp_path: Path) -> None:
     settings = {"PSR_PROJECT": "psr-nobody", "PSR_IDENTITY_KEY": "A" * 43 + "="}
     error = "error: Google Cloud does not know you: `gcloud auth application-default login`\n"
     assert said(command, tmp_path, settings) == (1, "", error)
 
 
 @COMMANDS
-def test_who_lacks_settings_is_told_which(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_user_without_settings_reads_which_are_missing(command: tuple[str, ...], tmp_path: Path) -> None:
     error = "error: PSR_PROJECT: Field required; PSR_IDENTITY_KEY: Field required\n"
     assert said(command, tmp_path, {}) == (1, "", error)

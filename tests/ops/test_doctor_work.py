@@ -31,7 +31,7 @@ async def exported(world: World, **changes: Any) -> Finding:
     return found
 
 
-async def test_what_waits_in_quarantine(world: World) -> None:
+async def test_messages_that_wait_in_quarantine(world: World) -> None:
     quarantine = world.service.part(Quarantine)
 
     async def says() -> list[str]:

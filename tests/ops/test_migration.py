@@ -1,4 +1,4 @@
-"""`psr migrate`: a file is published once, whatever happens on the way, and every record is accounted for."""
+"""`psr migrate`: a file is published once, with interruptions, and every record is accounted for."""
 
 import asyncio
 import csv
@@ -58,8 +58,8 @@ def ndjson(folder: Path, name: str, count: int) -> tuple[Path, Path]:
     events: list[dict[str, Any]] = []
     for number in range(count):
         account = f"{name}-{number}"
-        told = customer(account, [new_mpan()], ["02"])
-        events.append(event("customer.migrated", account, AT, f"//{name}", str(number), told))
+        data = customer(account, [new_mpan()], ["02"])
+        events.append(event("customer.migrated", account, AT, f"//{name}", str(number), data))
     older = {**events[1], "id": "older", "time": "2026-09-01T09:00:00Z"}
     wrong = {**events[2], "id": "wrong", "data": {**events[2]["data"], "needs": [{"code": "10"}]}}
     reused = {**events[3], "data": {**events[3]["data"], "primary_contact": {"name": "Somebody Else"}}}
@@ -95,7 +95,7 @@ def test_every_record_of_a_file_is_accounted_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("stack")
-def test_what_is_neither_applied_nor_quarantined_is_named(tmp_path: Path) -> None:
+def test_a_record_that_is_neither_applied_nor_quarantined_is_named(tmp_path: Path) -> None:
     file, _ = ndjson(tmp_path, "lost", 5)
     Journal.of(file, SOURCE).model_copy(update={"published": 5}).keep(file)
 
@@ -108,7 +108,7 @@ def test_what_is_neither_applied_nor_quarantined_is_named(tmp_path: Path) -> Non
     assert listed == ["record,account_id", *(f"{number + 1},lost-{number}" for number in range(5))]
 
 
-async def test_what_another_event_under_the_same_id_came_to_is_no_answer(tmp_path: Path, push: Push) -> None:
+async def test_the_outcome_of_another_event_under_the_same_id_is_no_answer(tmp_path: Path, push: Push) -> None:
     file, late = ndjson(tmp_path, "alike", 4)
     first, *_ = reused = [json.loads(file.read_text().splitlines()[3]), json.loads(late.read_text().splitlines()[2])]
     file.write_text("".join(f"{json.dumps(one)}\n" for one in reused))
@@ -120,7 +120,7 @@ async def test_what_another_event_under_the_same_id_came_to_is_no_answer(tmp_pat
     assert rows_of(found.stdout) == {"sent": 2, "duplicate": 0, "applied": 1, "missing": 1, "accounted for": 1}
 
 
-async def test_what_was_quarantined_and_has_been_applied_since_is_applied(tmp_path: Path, push: Push) -> None:
+async def test_a_quarantined_record_that_has_been_applied_since_is_applied(tmp_path: Path, push: Push) -> None:
     file, _ = ndjson(tmp_path, "since", 4)
     line = file.read_text().splitlines()[0].encode()
     file.write_bytes(line)
@@ -136,7 +136,7 @@ async def test_what_was_quarantined_and_has_been_applied_since_is_applied(tmp_pa
 
 
 @pytest.mark.usefixtures("stack")
-def test_lines_that_no_message_can_hold_are_told_and_the_others_accounted_for(tmp_path: Path) -> None:
+def test_lines_that_no_message_can_hold_are_reported_and_the_others_accounted_for(tmp_path: Path) -> None:
     file, _ = ndjson(tmp_path, "long", 4)
     right = file.read_text().splitlines()[0]
     with file.open("w") as text:
@@ -188,7 +188,7 @@ def test_each_project_has_its_own_journal_and_a_file_its_one_source(
 
 
 @pytest.mark.usefixtures("stack")
-def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_continues_where_it_was(tmp_path: Path) -> None:
     file, _ = ndjson(tmp_path, "killed", 60)
     command = [sys.executable, "-m", "ops", "migrate", "publish", str(file), "--rate", "20", "--ceiling", "20"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
@@ -301,7 +301,7 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("stack")
-def test_rows_that_are_broken_are_quarantined_and_not_mended(tmp_path: Path) -> None:
+def test_rows_that_are_broken_are_quarantined_and_not_fixed(tmp_path: Path) -> None:
     file = tmp_path / "broken.csv"
     cells = row("broken-1", name="Ren\u00e9e Example", language="cy")
     header, values = ",".join(cells), ",".join(cells.values())
@@ -375,8 +375,8 @@ def test_the_catalogue_itself_and_the_alphabetical_numbers_are_known() -> None:
 @pytest.mark.parametrize(("term", "code"), legacy_needs().items())
 def test_each_of_the_old_platforms_words_is_a_live_code(term: str, code: str) -> None:
     assert code in categories()
-    told = json.dumps({"data": {"needs": [{"legacy": f" {term.upper()} ", "note": "n"}]}}).encode()
-    assert json.loads(translated(told)) == {"data": {"needs": [{"code": code, "note": "n"}]}}
+    data = json.dumps({"data": {"needs": [{"legacy": f" {term.upper()} ", "note": "n"}]}}).encode()
+    assert json.loads(translated(data)) == {"data": {"needs": [{"code": code, "note": "n"}]}}
 
 
 def test_every_live_code_has_a_word() -> None:

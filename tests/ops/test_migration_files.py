@@ -161,7 +161,7 @@ _CELL = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), max_s
 
 @settings(deadline=None)
 @given(st.lists(st.lists(_CELL, min_size=2, max_size=4), min_size=1, max_size=4), st.sampled_from(["\n", "\r\n", "\r"]))
-def test_whatever_python_writes_as_csv_is_read_back(
+def test_all_that_python_writes_as_csv_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], end: str
 ) -> None:
     text = io.StringIO()
@@ -188,7 +188,7 @@ def test_accounts_with_records_that_differ_are_found_by_their_lines(tmp_path: Pa
     assert repeated == [(1, 2), (1, 4), (1, 5), (2, 9), (2, 10)]
 
 
-def test_what_is_no_event_of_an_account_is_no_repeat(tmp_path: Path) -> None:
+def test_an_event_without_an_account_is_no_repeat(tmp_path: Path) -> None:
     found, _ = surveyed(written(tmp_path, "{not JSON\n[1]\n[2]\n", "c.ndjson"))
     assert found.repeated == 0
 
@@ -204,7 +204,7 @@ def test_a_stray_quote_ends_publish_with_its_line_and_no_journal(tmp_path: Path)
     assert "Traceback" not in answer.stderr
 
 
-def test_a_second_publisher_of_a_file_is_told_who_the_first_is(tmp_path: Path) -> None:
+def test_a_second_publisher_of_a_file_reads_who_the_first_is(tmp_path: Path) -> None:
     file = lines_file(tmp_path, line(1))
     with only_publisher(file):
         answer = psr("migrate", "publish", file)

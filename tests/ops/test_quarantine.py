@@ -1,4 +1,4 @@
-"""`psr quarantine`: personal data is masked, every use is noted, a message is mended by mending the table."""
+"""`psr quarantine`: personal data is masked, every use is logged, a message is fixed by fixing the table."""
 
 import json
 import os
@@ -39,19 +39,19 @@ AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
 SECRET = "Ermintrude Quillfeather"
 
 
-def message(account: str, **told: Any) -> dict[str, Any]:
-    whole = customer(account, [new_mpan()], ["02"], SECRET) | told
+def message(account: str, **changes: Any) -> dict[str, Any]:
+    whole = customer(account, [new_mpan()], ["02"], SECRET) | changes
     return event("customer.migrated", account, AT, "//kept", account, whole)
 
 
-def kept(push: Push, **told: Any) -> str:
+def kept(push: Push, **changes: Any) -> str:
     """The id of a record of a message that cannot be applied as it is."""
-    data = json.dumps(message(f"Q-{uuid.uuid4().hex}", **told)).encode()
+    data = json.dumps(message(f"Q-{uuid.uuid4().hex}", **changes)).encode()
     assert push("consume_migration", data) == 204
     return digest("//kept", json.loads(data)["id"], sha256(data).hexdigest())
 
 
-async def told(record_id: str) -> dict[str, Any]:
+async def shown(record_id: str) -> dict[str, Any]:
     record = await service().part(Quarantine).get(record_id)
     whole: dict[str, Any] = json.loads(await service().part(Quarantine).data(record.message))
     return whole
@@ -73,7 +73,7 @@ async def test_shows_a_message_masked_and_whole_only_with_a_reason(push: Push) -
     assert "/data/needs/0/code: need_code_unknown" in masked.stdout
     assert '"primary_contact"' in masked.stdout
     assert SECRET not in masked.stdout
-    assert (await told(record_id))["id"] not in masked.stdout
+    assert (await shown(record_id))["id"] not in masked.stdout
 
     refused = psr("quarantine", "show", record_id, "--reveal")
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -141,13 +141,13 @@ async def test_discards_with_a_reason_and_keeps_the_message(push: Push) -> None:
 
 @pytest.mark.parametrize("command", [["show"], ["replay"], ["discard", "--reason", "r"]], ids=str)
 @pytest.mark.usefixtures("stack")
-def test_a_record_that_is_not_there_is_told_in_one_line(command: list[str]) -> None:
+def test_an_absent_record_is_reported_in_one_line(command: list[str]) -> None:
     answer = psr("quarantine", command[0], "0" * 40, *command[1:])
     assert (answer.returncode, answer.stderr) == (1, f"error: there is no quarantine record {'0' * 40}\n")
 
 
 @pytest.fixture
-def mended(stack: Stack, tmp_path: Path) -> Iterator[None]:
+def fixed_table(stack: Stack, tmp_path: Path) -> Iterator[None]:
     """The migration consumer, from a copy of the code whose table knows one word more."""
     for name in ("shared", "functions"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -158,10 +158,10 @@ def mended(stack: Stack, tmp_path: Path) -> Iterator[None]:
     port = stack.layout.functions["consume_migration"]
     stack.kill("consume_migration")
     consumer = Child(
-        "mended",
+        "fixed_table",
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         port,
-        tmp_path / "mended.log",
+        tmp_path / "fixed_table.log",
         environment,
         tmp_path / "functions" / "consume_migration",
     )
@@ -172,12 +172,12 @@ def mended(stack: Stack, tmp_path: Path) -> Iterator[None]:
     stack.restart("consume_migration")
 
 
-async def test_once_the_mapping_is_mended_a_replay_empties_the_quarantine_and_a_second_changes_nothing(
+async def test_once_the_mapping_is_fixed_a_replay_empties_the_quarantine_and_a_second_changes_nothing(
     push: Push, request: pytest.FixtureRequest
 ) -> None:
     ids = [kept(push, needs=[{"legacy": "Flux capacitor"}, {"code": "08"}]) for _ in range(3)]
     problem = "invalid-content need_code_unknown"
-    request.getfixturevalue("mended")
+    request.getfixturevalue("fixed_table")
 
     for _ in range(2):
         answer = psr("quarantine", "replay", *ids, "--reason", "the word is in the table now")

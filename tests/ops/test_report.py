@@ -44,7 +44,7 @@ def change(version: int, day: str, kind: ChangeKind = ChangeKind.AMENDED, **regi
         "networks": {},
         "day": day,
     }
-    told = {
+    counts = {
         "change_id": f"r-{version}",
         "registration_id": "r",
         "kind": kind,
@@ -55,7 +55,7 @@ def change(version: int, day: str, kind: ChangeKind = ChangeKind.AMENDED, **regi
         "fingerprint": "f",
         "state": state,
     }
-    return Change.model_validate_json(json.dumps(told))
+    return Change.model_validate_json(json.dumps(counts))
 
 
 FACT = {"time": datetime(2026, 11, 23, tzinfo=UTC).isoformat(), "source": "s", "id": "1"}
@@ -169,10 +169,10 @@ def test_the_chart_is_svg_with_a_bar_for_each_value() -> None:
     assert texts(drawn(bar_chart("Nobody", "", ["gas"], [])))[-1] == "gas"
 
 
-def test_the_chart_tells_what_was_added_and_removed_and_leaves_out_what_nobody_has() -> None:
-    told = {("electricity", ANY): (1_200, 34, 3, 1_231), ("electricity", "02"): (5, 0, 5, 0)}
+def test_the_chart_shows_additions_and_removals_and_leaves_out_codes_that_nobody_has() -> None:
+    counts = {("electricity", ANY): (1_200, 34, 3, 1_231), ("electricity", "02"): (5, 0, 5, 0)}
     keys = [(fuel, code) for fuel in ("electricity", "gas") for code in (ANY, *sorted(categories()))]
-    rows = [Figures(fuel, code, *told.get((fuel, code), NIL)) for fuel, code in keys]
+    rows = [Figures(fuel, code, *counts.get((fuel, code), NIL)) for fuel, code in keys]
     assert texts(drawn(as_chart(rows, FIRST, LAST))) == [
         "Priority Services Register, 31 December 2026",
         "Accounts by needs code at the end of the day; added and removed since 1 October 2026",
@@ -193,7 +193,7 @@ def texts(chart: ET.Element) -> list[str | None]:
 
 
 class Model:
-    """What each account is counted under, kept by hand: no code of the register's."""
+    """The figures of each account, kept by hand: no code of the register's."""
 
     def __init__(self) -> None:
         self.needs: dict[int, dict[str, str | None]] = {}
@@ -320,6 +320,6 @@ async def test_the_commands_read_the_register(emulators: Layout, tmp_path: Path)
 
 
 @pytest.mark.parametrize("period", ["2026-12-31..2026-11-24", "2026-02-30..2026-11-24", "2026-11-24", "a..b"])
-def test_what_is_no_period_is_told_in_one_line(period: str) -> None:
+def test_an_invalid_period_is_reported_in_one_line(period: str) -> None:
     with pytest.raises(CommandError, match="give a period"):
         report(period)

@@ -28,7 +28,7 @@ CRONS = {
 
 
 def jobs(stack: Stack) -> dict[str, list[str]]:
-    """What `list` shows, by job."""
+    """The lines of `list`, by job."""
     done = subprocess.run(
         (sys.executable, "-m", "ops", "schedule", "list"),
         cwd=ROOT,
@@ -74,7 +74,7 @@ def test_jobs_are_those_of_the_manifests_and_can_be_paused_resumed_and_run(
 
 
 @pytest.mark.parametrize("command", [schedule.run, schedule.pause, schedule.resume])
-def test_a_job_that_does_not_exist_is_told_in_one_line(stack: Stack, command: Callable[[str], None]) -> None:  # noqa: ARG001
+def test_a_job_that_does_not_exist_is_reported_in_one_line(stack: Stack, command: Callable[[str], None]) -> None:  # noqa: ARG001
     with pytest.raises(CommandError, match="there is no such job"):
         command("no_such")
 
@@ -106,20 +106,20 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Refuses]]:
     ("status", "message"),
     [(403, "lacks the role roles/cloudscheduler.admin"), (400, "Cloud Scheduler failed: BadRequest")],
 )
-def test_what_the_service_refuses_is_told_in_one_line(refusing: type[Refuses], status: int, message: str) -> None:
+def test_a_refusal_of_the_service_is_reported_in_one_line(refusing: type[Refuses], status: int, message: str) -> None:
     refusing.status = status
     with pytest.raises(CommandError, match=message):
         schedule.list_jobs()
 
 
-def test_a_stack_that_does_not_run_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_that_does_not_run_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     (port,) = free_ports(1)
     monkeypatch.setenv("CLOUD_SCHEDULER_EMULATOR_HOST", f"{LOOPBACK}:{port}")
     with pytest.raises(CommandError, match="is the local stack running"):
         schedule.list_jobs()
 
 
-def test_who_has_no_credentials_is_told_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_credentials_reads_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLOUD_SCHEDULER_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/there/is/no/such/file")
     with pytest.raises(CommandError, match="application-default login"):

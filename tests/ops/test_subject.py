@@ -1,4 +1,4 @@
-"""What a person can ask for: all that is held of them, and that nothing of it is left."""
+"""A person's requests: all data about them, and its erasure."""
 
 import base64
 import json
@@ -28,10 +28,10 @@ from tools.local.layout import Layout
 
 
 class Person(NamedTuple):
-    """A canary with an own registration at a stack, and everything that goes with it."""
+    """A marked person with a registration at a stack, and everything that belongs to it."""
 
     proxied: ProxiedStack
-    canary: MarkedPerson
+    marked: MarkedPerson
     agent: Caller
     registration_id: str
     event: dict[str, Any]
@@ -56,7 +56,7 @@ class Person(NamedTuple):
         return dict(answer.json())
 
     def until_released(self, day: date) -> None:
-        """The clock goes on to the morning after a day, and the export runs until it is released."""
+        """The clock advances to the morning after a day, and the export runs until it is released."""
         morning = datetime.combine(day + timedelta(days=1), datetime.min.time(), LONDON) + timedelta(hours=3)
         if self.proxied.stack.clock.now() < morning:
             self.proxied.stack.clock.jump_to(morning)
@@ -86,56 +86,56 @@ class Person(NamedTuple):
         assert answer.status_code == 200, answer.text
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert sum(path.stat().st_size for path in files) > 1000
-        return sorted({mark for path in files for mark in self.canary.found_in(path.read_bytes())})
+        return sorted({mark for path in files for mark in self.marked.found_in(path.read_bytes())})
 
 
 @pytest.fixture
 def person(proxied: ProxiedStack) -> Person:
-    canary = MarkedPerson()
+    marked = MarkedPerson()
     agent = Caller(proxied.stack, "agent", scope=ALL_SCOPES)
-    event = canary.event("customer.migrated", canary.registration())
-    registration_id = proxied.registrations.registration_id(AccountId(canary.account_id))
-    person = Person(proxied, canary, agent, registration_id, event)
+    event = marked.event("customer.migrated", marked.registration())
+    registration_id = proxied.registrations.registration_id(AccountId(marked.account_id))
+    person = Person(proxied, marked, agent, registration_id, event)
     assert person.push(event) == 204
-    assert person.push(canary.event("customer.migrated", {**canary.registration(), "premises": canary.mark})) == 204
+    assert person.push(marked.event("customer.migrated", {**marked.registration(), "premises": marked.mark})) == 204
     path = f"/v1/registrations/{registration_id}"
     headers = {"If-Match": '"1"', "Content-Type": PATCH, "Idempotency-Key": "call-1"}
-    patch = {"needs": [{"code": "02", "note": f"again {canary.mark}"}]}
+    patch = {"needs": [{"code": "02", "note": f"again {marked.mark}"}]}
     assert agent.http.request("PATCH", path, json=patch, headers=headers).status_code == 200
     return person
 
 
 def test_an_export_has_all_that_is_held(person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     person.command(
-        *("export", person.canary.account_id, "--reason", "SAR 1", "--out", tmp_path / "held.json"),
+        *("export", person.marked.account_id, "--reason", "SAR 1", "--out", tmp_path / "held.json"),
         monkeypatch=monkeypatch,
     )
     held = json.loads((tmp_path / "held.json").read_text())
-    assert held["registration"]["registration"]["primary_contact"]["name"] == f"Zoe {person.canary.mark}"
+    assert held["registration"]["registration"]["primary_contact"]["name"] == f"Zoe {person.marked.mark}"
     assert [change["kind"] for change in held["changes"]] == ["registered", "amended"]
     assert {entry["supply_point"] for entry in held["told_to_networks"]} == {
-        f"mpan:{person.canary.mpan}",
-        f"mprn:{person.canary.mprn}",
+        f"mpan:{person.marked.mpan}",
+        f"mprn:{person.marked.mprn}",
     }
     (message,) = held["messages"]
-    assert (message["reason"], person.canary.found_in(message["data"]) != []) == ("invalid-content", True)
+    assert (message["reason"], person.marked.found_in(message["data"]) != []) == ("invalid-content", True)
 
 
-async def test_erasing_leaves_a_shell_once_the_networks_have_been_told(
+async def test_erasing_leaves_a_shell_once_the_networks_have_the_deletes(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = london_day(person.proxied.stack.clock.now())
     person.until_released(day)
     assert "text" in person.holding()
 
-    said = person.command("erase", person.canary.account_id, "--reason", "request 2", monkeypatch=monkeypatch)
-    assert "is now ended" in said
+    output = person.command("erase", person.marked.account_id, "--reason", "request 2", monkeypatch=monkeypatch)
+    assert "is now ended" in output
     assert person.holding() == ["mpan", "mprn"], "only what tells the networks to delete"
 
     today = london_day(person.proxied.stack.clock.now())
     person.until_released(today)
     deleted = list(person.proxied.stack.exports.glob(f"{today}/r*/D0225/*.txt"))
-    assert any(person.canary.mpan in path.read_text() for path in deleted)
+    assert any(person.marked.mpan in path.read_text() for path in deleted)
     assert person.run("erase_ended") == {"erased": 0}
     assert person.holding() == ["mpan", "mprn"], "a delete names nobody, and can be sent again until it expires"
 
@@ -149,16 +149,16 @@ async def test_erasing_leaves_a_shell_once_the_networks_have_been_told(
     assert [(action.action, action.reason) for action in actions] == [("erased", "request 2")]
 
 
-def test_what_was_erased_is_gone_and_a_replay_does_not_bring_it_back(
+def test_erased_data_is_gone_and_a_replay_does_not_bring_it_back(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person.command("erase", person.canary.account_id, "--reason", "request 3", monkeypatch=monkeypatch)
+    person.command("erase", person.marked.account_id, "--reason", "request 3", monkeypatch=monkeypatch)
     path = f"/v1/registrations/{person.registration_id}"
     headers = {"If-Match": '"1"', "Content-Type": PATCH, "Idempotency-Key": "call-1"}
     answers = [
         person.agent.http.get(path),
         person.agent.http.get(f"{path}/changes"),
-        person.agent.look_up(account_id=person.canary.account_id),
+        person.agent.look_up(account_id=person.marked.account_id),
         person.agent.http.request("PATCH", path, json={"needs": [{"code": "02"}]}, headers=headers),
         person.agent.withdraw(person.registration_id, '"3"'),
     ]
@@ -174,10 +174,10 @@ def test_what_was_erased_is_gone_and_a_replay_does_not_bring_it_back(
 
 
 def test_an_erased_account_can_be_registered_again(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    person.command("erase", person.canary.account_id, "--reason", "request 4", monkeypatch=monkeypatch)
-    again = person.agent.create(person.canary.registration())
+    person.command("erase", person.marked.account_id, "--reason", "request 4", monkeypatch=monkeypatch)
+    again = person.agent.create(person.marked.registration())
     assert again.status_code == 201
-    assert again.json()["account_id"] == person.canary.account_id
+    assert again.json()["account_id"] == person.marked.account_id
     assert person.agent.get(person.registration_id).json() == again.json()
     pages = [person.agent.changes(person.registration_id, page_size=2).json()]
     while token := pages[-1]["next_page_token"]:
@@ -187,9 +187,9 @@ def test_an_erased_account_can_be_registered_again(person: Person, monkeypatch: 
 
 
 def test_erasing_again_changes_nothing(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    person.command("erase", person.canary.account_id, "--reason", "request 5", monkeypatch=monkeypatch)
-    said = person.command("erase", person.canary.account_id, "--reason", "request 5", monkeypatch=monkeypatch)
-    assert "0 changes, 0 feed entries and 0 quarantined messages overwritten" in said
+    person.command("erase", person.marked.account_id, "--reason", "request 5", monkeypatch=monkeypatch)
+    output = person.command("erase", person.marked.account_id, "--reason", "request 5", monkeypatch=monkeypatch)
+    assert "0 changes, 0 feed entries and 0 quarantined messages overwritten" in output
 
 
 async def test_an_ended_registration_is_erased_when_its_retention_is_over_and_not_before(person: Person) -> None:
@@ -215,8 +215,8 @@ async def test_an_ended_registration_is_erased_when_its_retention_is_over_and_no
 async def test_a_registration_that_cannot_be_read_does_not_keep_others_from_being_erased(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person.command("erase", person.canary.account_id, "--reason", "request 7", monkeypatch=monkeypatch)
-    late = person.canary.event("customer.migrated", {**person.canary.registration(), "premises": person.canary.mark})
+    person.command("erase", person.marked.account_id, "--reason", "request 7", monkeypatch=monkeypatch)
+    late = person.marked.event("customer.migrated", {**person.marked.registration(), "premises": person.marked.mark})
     assert person.push(late) == 204
     assert "text" in person.holding()
     clock, documents = person.proxied.stack.clock, person.proxied.documents
@@ -235,13 +235,13 @@ async def test_a_registration_that_cannot_be_read_does_not_keep_others_from_bein
 def test_someone_who_is_only_in_the_quarantine_is_found_and_erased(
     proxied: ProxiedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    canary = MarkedPerson()
+    marked = MarkedPerson()
     agent = Caller(proxied.stack, "agent", scope=ALL_SCOPES)
-    event = canary.event("customer.migrated", {**canary.registration(), "premises": canary.mark})
-    person = Person(proxied, canary, agent, "", event)
+    event = marked.event("customer.migrated", {**marked.registration(), "premises": marked.mark})
+    person = Person(proxied, marked, agent, "", event)
     assert person.push(event) == 204
     assert "text" in person.holding()
-    person.command("erase", canary.account_id, "--reason", "request 6", "--yes", monkeypatch=monkeypatch)
+    person.command("erase", marked.account_id, "--reason", "request 6", "--yes", monkeypatch=monkeypatch)
     assert person.holding() == []
 
 

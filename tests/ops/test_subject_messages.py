@@ -42,8 +42,8 @@ def unique() -> str:
 
 def wrong_record(account_id: str, name: str, mpan: str | None = None) -> bytes:
     """A migrated record with a need that the table of words lacks: it is held."""
-    told = {**customer(account_id, [mpan or new_mpan()], ["02"], name), "needs": [{"legacy": "flux capacitor"}]}
-    return json.dumps(event("customer.migrated", account_id, AT, OLD_PLATFORM, account_id, told)).encode()
+    data = {**customer(account_id, [mpan or new_mpan()], ["02"], name), "needs": [{"legacy": "flux capacitor"}]}
+    return json.dumps(event("customer.migrated", account_id, AT, OLD_PLATFORM, account_id, data)).encode()
 
 
 def held(push: Push, message: bytes) -> str:
@@ -58,7 +58,7 @@ def subject(command: str, account_id: str, *more: str) -> subprocess.CompletedPr
 
 
 def shown(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """What an access request shows of the quarantine, by record."""
+    """The quarantined messages of an access request, by record."""
     assert done.returncode == 0, done.stderr
     return [message["record_id"] for message in json.loads(done.stdout)["messages"]]
 
@@ -160,7 +160,7 @@ async def test_an_account_that_the_register_does_not_know_is_erased_only_if_the_
     assert agent.look_up(account_id=account_id).status_code == 404
 
 
-async def test_what_names_no_account_or_two_is_listed_for_a_person_to_judge(
+async def test_a_message_that_names_no_account_or_two_is_listed_for_a_person_to_judge(
     push: Push, agent: Caller, unique: str
 ) -> None:
     account_id = f"U-{unique}"
@@ -199,7 +199,7 @@ def test_a_record_to_erase_must_exist(agent: Caller, unique: str) -> None:
     assert agent.get(created["registration_id"]).status_code == 200, "nothing is done before everything is clear"
 
 
-def test_a_slot_that_lies_ahead_is_refused(stack: Stack) -> None:
+def test_a_slot_in_the_future_is_refused(stack: Stack) -> None:
     """The clock that is wrong may be the scheduler's or ours: nobody is erased before their time."""
     slot = {"X-CloudScheduler-ScheduleTime": (stack.clock.now() + timedelta(days=731)).isoformat()}
     answer = httpx.post(stack.function_url("erase_ended"), headers=slot, timeout=60)

@@ -1,4 +1,4 @@
-"""Keyed ids: computed from what we know, telling nothing without the key."""
+"""Keyed ids: computed from a number, and revealing nothing without the key."""
 
 import uuid
 from collections import Counter
