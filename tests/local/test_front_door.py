@@ -61,9 +61,7 @@ async def exchange(client: httpx.AsyncClient, method: str, path: str, **request:
         return answer, b"".join([chunk async for chunk in answer.aiter_raw()])
 
 
-async def test_the_request_keeps_its_own_headers_and_path(
-    client: httpx.AsyncClient, upstream: Upstream
-) -> None:
+async def test_the_request_keeps_its_own_headers_and_path(client: httpx.AsyncClient, upstream: Upstream) -> None:
     headers = {"X-Hop": "1", "Connection": "x-hop, keep-alive", "TE": "trailers", "X-Forwarded-For": "192.0.2.1"}
     await exchange(client, "GET", "/v1/registrations/a%2Fb?page=1&page=2", headers=headers)
     head, *lines = upstream.received[0].decode().split("\r\n")

@@ -152,7 +152,7 @@ async def test_a_message_whose_data_is_gone_stops_no_other(stack: Stack, push: P
     assert stored_as is not None
     await service().part(Buckets).get(str(settings().quarantine_bucket)).delete(stored_as)
 
-    assert replay_parked(stack)["failed"] == 1
+    assert replay_parked(stack)["not_replayed"] == 1
     await until_status(whole, "parked", attempts=2)
     await until_status(full, "parked", attempts=2)
     assert (await record(gone)).attempts == 1

@@ -1,6 +1,7 @@
 """Markers: personal data that no other test uses, and a search for it."""
 
 import base64
+import itertools
 import random
 import re
 import secrets
@@ -10,6 +11,9 @@ from typing import Any
 
 from tools.synthetic import new_mpan, new_mprn
 
+#: No two people of a test run share a phone number, and no other test has one of these.
+_phone_numbers = itertools.count(500, 2)
+
 
 class MarkedPerson:
     """Personal data of one person that can be found anywhere, also in Base64."""
@@ -18,7 +22,7 @@ class MarkedPerson:
         self.mark = f"MARK{secrets.token_hex(3).upper()}"
         self.account_id = f"{self.mark}-1"
         self.mpan, self.mprn = new_mpan(), new_mprn()
-        number, day = random.randrange(200, 900), random.randrange(3000)
+        number, day = next(_phone_numbers), random.randrange(3000)
         self.phones = [f"07700900{number}", f"07700 900{number + 1}"]
         self.postcode = f"ZE{number // 100} {number % 10}{''.join(random.sample('ABDEFGHJLNPQRSTUWXYZ', 2))}"
         self.born = str(date(2022, 1, 1) + timedelta(days=day % 1000))
