@@ -21,40 +21,61 @@ from tools.errors import CommandError
 from tools.local.emulators import SOURCES
 from tools.local.layout import new_layout
 from tools.local.stack import Stack
-from tools.places import ROOT
+from tools.places import FUNCTIONS, ROOT
 
 _FOLDERS = ("functions", "ops", "shared", "tests", "tools")
+_TESTS = ROOT / "tests"
+_STACK_FIXTURES, _SHARED_FIXTURES = _TESTS / "conftest.py", _TESTS / "support" / "fixtures.py"
 _SOFT = "not soak and not terraform"
 
 
 def affected_tests(changed: Iterable[Path], candidates: Iterable[Path]) -> list[Path]:
-    """The candidates that are among the changed files, or import one of them, directly or not."""
-    imports = {path: imported_files(path) for folder in _FOLDERS for path in (ROOT / folder).rglob("*.py")}
-    wanted = set(changed)
-    return [path for path in sorted(candidates) if wanted & _reached(path, imports)]
+    """The candidates that are among the changed files, or depend on one of them, directly or not."""
+    known = {path: dependencies(path) for folder in _FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    wanted = {_module_of(path) for path in changed}
+    return [path for path in sorted(candidates) if wanted & {*_reached(path, known), *_fixture_files(path)}]
 
 
-def _reached(path: Path, imports: Mapping[Path, frozenset[Path]]) -> set[Path]:
+def _module_of(path: Path) -> Path:
+    """The module that a file belongs to: a table to its package, a manifest to its function."""
+    if path.suffix == ".py":
+        return path
+    return path.parent / ("main.py" if path.is_relative_to(FUNCTIONS) else "__init__.py")
+
+
+def _reached(path: Path, known: Mapping[Path, frozenset[Path]]) -> set[Path]:
     reached, following = set[Path](), [path]
     while following:
         one = following.pop()
         if one not in reached:
             reached.add(one)
-            following += imports.get(one, ())
+            following += known.get(one, ())
     return reached
 
 
-def imported_files(path: Path) -> frozenset[Path]:
-    """The files of this repository that a module imports; of a test also the conftest.py files that it uses."""
-    return _imported_files(path, path.stat().st_mtime_ns)
+def dependencies(path: Path) -> frozenset[Path]:
+    """The files of this repository that a module imports, and those with the fixtures that it names.
+
+    The fixtures of tests/conftest.py start every function.
+    """
+    return _dependencies(path, path.stat().st_mtime_ns)
 
 
 @cache
-def _imported_files(path: Path, _changed_at: int) -> frozenset[Path]:
+def _dependencies(path: Path, _changed_at: int) -> frozenset[Path]:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except SyntaxError:
         return frozenset()
+    found = {file for name in _imported_names(tree) if (file := _file_of(name))}
+    fixtures = _fixtures_named(tree)
+    found.update(file for file in _fixture_files(path) if fixtures & _fixtures_in(file, file.stat().st_mtime_ns))
+    if path == _STACK_FIXTURES:
+        found.update(FUNCTIONS.glob("*/main.py"))
+    return frozenset(found)
+
+
+def _imported_names(tree: ast.AST) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -62,9 +83,34 @@ def _imported_files(path: Path, _changed_at: int) -> frozenset[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    files = {file for name in names if (file := _file_of(name))}
-    fixtures = {folder / "conftest.py" for folder in path.parents if folder.is_relative_to(ROOT / "tests")}
-    return frozenset(files | {file for file in fixtures if file.exists() and file != path})
+    return names
+
+
+def _fixtures_named(tree: ast.AST) -> set[str]:
+    """The arguments of functions, and of `usefixtures`; without the fixtures of the module itself."""
+    nodes = list(ast.walk(tree))
+    names = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    marks = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".usefixtures")]
+    names |= {str(name.value) for mark in marks for name in mark.args if isinstance(name, ast.Constant)}
+    return names - _fixtures_of(tree)
+
+
+@cache
+def _fixtures_in(path: Path, _changed_at: int) -> set[str]:
+    return _fixtures_of(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _fixtures_of(tree: ast.AST) -> set[str]:
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {node.name for node in functions if any("fixture" in ast.unparse(one) for one in node.decorator_list)}
+
+
+def _fixture_files(path: Path) -> list[Path]:
+    """The files whose fixtures a test can use."""
+    if not path.is_relative_to(_TESTS):
+        return []
+    files = [*(folder / "conftest.py" for folder in path.parents if folder.is_relative_to(_TESTS)), _SHARED_FIXTURES]
+    return [file for file in files if file.exists() and file != path]
 
 
 def _file_of(module: str) -> Path | None:

@@ -159,16 +159,20 @@ def _operator(point: SupplyPoint) -> str | None:
 
 
 def _profile(row: dict[str, str]) -> Profile:
-    """Raises `TableError`."""
+    """Raises `TableError`, which names the row."""
+    place = f"recipients.csv, {row['profile']}"
     if row["route"] == _FORMER and (row["codes"] or row["lawful_bases"]):
-        raise TableError("recipients.csv: a former recipient may know no codes, on no lawful basis")
-    return Profile(
-        profile=row["profile"],
-        purpose=row["purpose"],
-        supply_points=Fuel(row["supply_points"]),
-        route=Route.parse(row["route"]),
-        folder=row["folder"],
-        format=row["format"],
-        codes=None if row["codes"] == "all" else frozenset(map(NeedCode.parse, row["codes"].split())),
-        lawful_bases=frozenset(map(LawfulBasis, row["lawful_bases"].split())),
-    )
+        raise TableError(f"{place}: a former recipient may know no codes, on no lawful basis")
+    try:
+        return Profile(
+            profile=row["profile"],
+            purpose=row["purpose"],
+            supply_points=Fuel(row["supply_points"]),
+            route=Route.parse(row["route"]),
+            folder=row["folder"],
+            format=row["format"],
+            codes=None if row["codes"] == "all" else frozenset(map(NeedCode.parse, row["codes"].split())),
+            lawful_bases=frozenset(map(LawfulBasis, row["lawful_bases"].split())),
+        )
+    except ValueError as fault:
+        raise TableError(f"{place}: {fault}") from None

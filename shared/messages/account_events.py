@@ -1,7 +1,7 @@
 """Events of the account system (moves, closures, bereavement, supply gained or lost), and the statement of each."""
 
 from datetime import date
-from typing import Literal
+from typing import Literal, assert_never, get_args
 
 from shared.clock import london_day
 from shared.domain.aspects import Statement
@@ -19,18 +19,17 @@ class AccountClosedData(Model):
     closed_on: date
 
 
-class MovedHomeData(Model):
-    """The new home. Nothing is shared with its networks until the customer confirms `sharing` for it."""
-
-    supply_points: SupplyPointsInput
-    premises: Address
-    sharing: Sharing | None = None
-
-
 class SupplyData(Model):
     """The supply points that the supplier has gained or lost."""
 
     supply_points: SupplyPointsInput
+
+
+class MovedHomeData(SupplyData):
+    """The new home. Nothing is shared with its networks until the customer confirms `sharing` for it."""
+
+    premises: Address
+    sharing: Sharing | None = None
 
 
 class CustomerDeceasedData(Model):
@@ -39,52 +38,44 @@ class CustomerDeceasedData(Model):
     account_continues: bool
 
 
-class AccountEvent(CloudEvent):
-    """An event of the account system."""
-
-
-class AccountClosed(AccountEvent):
+class AccountClosed(CloudEvent):
     """The account is closed, or will be: the registration ends, and the networks are asked to delete its data."""
 
     type: Literal["uk.psr.account.closed.v1"]
     data: AccountClosedData
 
 
-class AccountMovedHome(AccountEvent):
+class AccountMovedHome(CloudEvent):
     """The customer has moved: the registration releases the old supply points and gets the new ones."""
 
     type: Literal["uk.psr.account.moved_home.v1"]
     data: MovedHomeData
 
 
-class SupplyGained(AccountEvent):
+class SupplyGained(CloudEvent):
     """The supplier has gained supply points of the account."""
 
     type: Literal["uk.psr.account.supply_gained.v1"]
     data: SupplyData
 
 
-class SupplyLost(AccountEvent):
+class SupplyLost(CloudEvent):
     """Another supplier serves these supply points now, and sends the networks their data. A delete could undo that."""
 
     type: Literal["uk.psr.account.supply_lost.v1"]
     data: SupplyData
 
 
-class CustomerDeceased(AccountEvent):
+class CustomerDeceased(CloudEvent):
     """The customer has died."""
 
     type: Literal["uk.psr.customer.deceased.v1"]
     data: CustomerDeceasedData
 
 
-ACCOUNT_EVENTS: tuple[type[AccountEvent], ...] = (
-    AccountClosed,
-    AccountMovedHome,
-    SupplyGained,
-    SupplyLost,
-    CustomerDeceased,
-)
+#: Every event of the account system.
+AccountEvent = AccountClosed | AccountMovedHome | SupplyGained | SupplyLost | CustomerDeceased
+ACCOUNT_EVENTS: tuple[type[AccountEvent], ...] = get_args(AccountEvent)
 
 
 def statement_of(event: AccountEvent) -> Statement:
@@ -110,10 +101,12 @@ def statement_of(event: AccountEvent) -> Statement:
             return Statement(closes_on=data.closed_on)
         case CustomerDeceased(data=data) if data.account_continues:
             return Statement(review=True)
-        case _:
+        case AccountClosed() | CustomerDeceased():
             return Statement(status=Status.ENDED)
+        case _:
+            assert_never(event)
 
 
 def points_named(event: AccountEvent) -> list[SupplyPoint]:
     """The supply points that an event names."""
-    return event.data.supply_points.all() if isinstance(event, AccountMovedHome | SupplyGained | SupplyLost) else []
+    return event.data.supply_points.all() if isinstance(event.data, SupplyData) else []

@@ -50,6 +50,17 @@ def test_the_problems_of_an_operation_are_in_the_catalogue_and_the_catalogue_in_
     assert known - documented == {"method-not-allowed", "origin-refused"}
 
 
+def models_answered() -> set[str]:
+    """The models of all answers, problems among them."""
+    references = [
+        content["schema"]["$ref"]
+        for _, operation in operations()
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+    ]
+    return {reference.rpartition("/")[2] for reference in references}
+
+
 def test_an_answer_keeps_the_published_schema(agent: Caller) -> None:
     schemas = published()["components"]
     submitted = registration()
@@ -61,6 +72,7 @@ def test_an_answer_keeps_the_published_schema(agent: Caller) -> None:
         "StatusReport": agent.http.get("/_status"),
         "Problem": agent.create({}),
     }
+    assert answers.keys() == models_answered()
     for name, answer in answers.items():
         validator = Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": schemas})
         assert [error.message for error in validator.iter_errors(answer.json())] == []

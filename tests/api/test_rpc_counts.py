@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.requests import ROUTES
 from tests.support.proxied_stack import ProxiedStack
 from tools.api_client import Caller
 from tools.synthetic import new_account, new_mpan, new_mprn, registration
@@ -27,47 +28,99 @@ def _submission(known: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in known.items() if name != "id"}
 
 
-#: Operation, status, and the calls by method.
-TABLE: dict[str, tuple[Call, int, dict[str, int]]] = {
-    "create": (lambda c, _: c.create(registration()), 201, {"Commit": 1}),
-    "create with a key": (lambda c, _: c.create(registration(), "k"), 201, {"Commit": 1}),
+#: By case: the operation, its call, its status, and the calls to Firestore by method.
+TABLE: dict[str, tuple[str, Call, int, dict[str, int]]] = {
+    "create": ("createRegistration", lambda c, _: c.create(registration()), 201, {"Commit": 1}),
+    "create with a key": ("createRegistration", lambda c, _: c.create(registration(), "k"), 201, {"Commit": 1}),
     "create again with its key": (
+        "createRegistration",
         lambda c, t: c.create(_submission(t), "first"),
         201,
         {"Commit": 1, "BatchGetDocuments": 1},
     ),
-    "create what is registered": (lambda c, t: c.create(_submission(t)), 409, {"Commit": 1, "BatchGetDocuments": 1}),
+    "create what is registered": (
+        "createRegistration",
+        lambda c, t: c.create(_submission(t)),
+        409,
+        {"Commit": 1, "BatchGetDocuments": 1},
+    ),
     "amend": (
+        "amendRegistration",
         lambda c, t: c.amend(t["id"], '"1"', {"needs": [{"code": "08"}]}),
         200,
         {"BatchGetDocuments": 1, "Commit": 1},
     ),
     "amend with a supply point": (
+        "amendRegistration",
         lambda c, t: c.amend(t["id"], '"1"', {"supply_points": {"mpans": [new_mpan()], "mprns": [new_mprn()]}}),
         200,
         {"BatchGetDocuments": 1, "Commit": 1},
     ),
-    "amend nothing": (lambda c, t: c.amend(t["id"], '"1"', {}), 200, {"BatchGetDocuments": 1, "Commit": 1}),
-    "amend a stale version": (lambda c, t: c.amend(t["id"], '"0"', {}), 412, {"BatchGetDocuments": 1}),
-    "withdraw": (lambda c, t: c.withdraw(t["id"], '"1"'), 200, {"BatchGetDocuments": 1, "Commit": 1}),
-    "get": (lambda c, t: c.get(t["id"]), 200, {"GetDocument": 1}),
-    "get unchanged": (lambda c, t: c.get(t["id"], **{"If-None-Match": '"1"'}), 304, {"GetDocument": 1}),
-    "look up by account": (lambda c, t: c.look_up(account_id=t["account_id"]), 200, {"GetDocument": 1}),
-    "look up by MPAN": (lambda c, t: c.look_up(mpan=t["supply_points"]["mpans"][0]), 200, {"GetDocument": 2}),
-    "look up by MPRN": (lambda c, t: c.look_up(mprn=t["supply_points"]["mprns"][0]), 200, {"GetDocument": 2}),
-    "look up an unknown account": (lambda c, _: c.look_up(account_id=new_account()), 404, {"GetDocument": 1}),
-    "look up an unknown MPAN": (lambda c, _: c.look_up(mpan=new_mpan()), 404, {"GetDocument": 1}),
-    "batch of 500 ids": (batch_of(500), 200, {"BatchGetDocuments": 2}),
-    "batch of 1,000 ids": (batch_of(1000), 200, {"BatchGetDocuments": 3}),
-    "search by postcode": (lambda c, _: c.search(postcode="BS1 4DJ"), 200, {"RunQuery": 1}),
-    "search by sector": (lambda c, _: c.search(postcode="BS1 4"), 200, {"RunQuery": 1}),
-    "page of a history": (lambda c, t: c.changes(t["id"]), 200, {"RunQuery": 1}),
+    "amend nothing": (
+        "amendRegistration",
+        lambda c, t: c.amend(t["id"], '"1"', {}),
+        200,
+        {"BatchGetDocuments": 1, "Commit": 1},
+    ),
+    "amend a stale version": (
+        "amendRegistration",
+        lambda c, t: c.amend(t["id"], '"0"', {}),
+        412,
+        {"BatchGetDocuments": 1},
+    ),
+    "withdraw": (
+        "withdrawRegistration",
+        lambda c, t: c.withdraw(t["id"], '"1"'),
+        200,
+        {"BatchGetDocuments": 1, "Commit": 1},
+    ),
+    "get": ("getRegistration", lambda c, t: c.get(t["id"]), 200, {"GetDocument": 1}),
+    "get unchanged": (
+        "getRegistration",
+        lambda c, t: c.get(t["id"], **{"If-None-Match": '"1"'}),
+        304,
+        {"GetDocument": 1},
+    ),
+    "look up by account": (
+        "lookUpRegistration",
+        lambda c, t: c.look_up(account_id=t["account_id"]),
+        200,
+        {"GetDocument": 1},
+    ),
+    "look up by MPAN": (
+        "lookUpRegistration",
+        lambda c, t: c.look_up(mpan=t["supply_points"]["mpans"][0]),
+        200,
+        {"GetDocument": 2},
+    ),
+    "look up by MPRN": (
+        "lookUpRegistration",
+        lambda c, t: c.look_up(mprn=t["supply_points"]["mprns"][0]),
+        200,
+        {"GetDocument": 2},
+    ),
+    "look up an unknown account": (
+        "lookUpRegistration",
+        lambda c, _: c.look_up(account_id=new_account()),
+        404,
+        {"GetDocument": 1},
+    ),
+    "look up an unknown MPAN": ("lookUpRegistration", lambda c, _: c.look_up(mpan=new_mpan()), 404, {"GetDocument": 1}),
+    "batch of 500 ids": ("batchLookUpRegistrations", batch_of(500), 200, {"BatchGetDocuments": 2}),
+    "batch of 1,000 ids": ("batchLookUpRegistrations", batch_of(1000), 200, {"BatchGetDocuments": 3}),
+    "search by postcode": ("searchRegistrations", lambda c, _: c.search(postcode="BS1 4DJ"), 200, {"RunQuery": 1}),
+    "search by sector": ("searchRegistrations", lambda c, _: c.search(postcode="BS1 4"), 200, {"RunQuery": 1}),
+    "page of a history": ("listChanges", lambda c, t: c.changes(t["id"]), 200, {"RunQuery": 1}),
 }
 
 
-@pytest.mark.parametrize(("call", "status", "calls"), TABLE.values(), ids=TABLE.keys())
+def test_every_operation_has_a_case() -> None:
+    assert {operation for operation, *_ in TABLE.values()} == ROUTES.keys()
+
+
+@pytest.mark.parametrize(("operation", "call", "status", "calls"), TABLE.values(), ids=TABLE.keys())
 def test_an_operation_makes_no_more_calls_than_it_needs(
-    proxied: ProxiedStack, proxied_agent: Caller, call: Call, status: int, calls: dict[str, int]
+    proxied: ProxiedStack, proxied_agent: Caller, operation: str, call: Call, status: int, calls: dict[str, int]
 ) -> None:
     submitted = registration()
     submitted_with_id = {**submitted, "id": proxied_agent.create(submitted, "first").json()["registration_id"]}
@@ -75,6 +128,8 @@ def test_an_operation_makes_no_more_calls_than_it_needs(
     proxied.proxy.calls.clear()
     answer = call(proxied_agent, submitted_with_id)
     assert (answer.status_code, dict(proxied.proxy.calls)) == (status, calls)
+    path = ROUTES[operation].path.format(registration_id=submitted_with_id["id"])
+    assert (answer.request.method, answer.request.url.path) == (ROUTES[operation].method, path)
 
 
 @pytest.mark.parametrize("registered", [2, pytest.param(25, marks=pytest.mark.soak)])

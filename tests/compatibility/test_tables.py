@@ -97,11 +97,11 @@ def replacing(old: str, new: str) -> Callable[[str], str]:
     ("name", "change", "broken"),
     [
         ("needs.csv", without("08,"), ["needs.csv: 08 is gone"]),
-        ("needs.csv", replacing("\n08,", "\n38,"), ["needs.csv: 08 is gone"]),
+        ("needs.csv", replacing("\n08,", "\n98,"), ["needs.csv: 08 is gone"]),
         ("needs.csv", replacing("\n08,no,", "\n08,yes,"), ["needs.csv: 08 has become temporary"]),
         ("needs.csv", replacing("\n08,no,no,both,3,no\n", "\n08,no,yes,both,1,yes\n"), []),
-        ("needs.csv", lambda text: f"{text}38,yes,no,both,3,no\n", []),
-        ("needs.csv", lambda text: f"{text}37,no,no,both,3,no\n", ["needs.csv: 37 has more than one row"]),
+        ("needs.csv", lambda text: f"{text}98,yes,no,both,3,no\n", []),
+        ("needs.csv", lambda text: f"{text}08,no,no,both,3,no\n", ["needs.csv: 08 has more than one row"]),
         ("legacy_needs.csv", without("nebuliser,"), ["legacy_needs.csv: nebuliser is gone"]),
         (
             "legacy_needs.csv",

@@ -18,20 +18,9 @@ import pytest
 from ops.release import check
 from tools.bundle.release import Built, build
 from tools.errors import CommandError
+from tools.local.layout import new_layout
 from tools.local.processes import LOOPBACK, Child, end_all, free_ports
 from tools.places import ROOT
-
-#: Settings of a deployment. A function whose manifest names a setting that is not here fails the test.
-SETTINGS = {
-    "export_bucket": "exports",
-    "export_first_day": "2026-11-24",
-    "quarantine_bucket": "quarantine",
-    "signing_key": "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
-    "supplier_mpid": "SUPP",
-    "token_audience": "psr-api",
-    "token_issuer": "https://issuer.example",
-    "token_jwks_uri": f"http://{LOOPBACK}:1/jwks.json",
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +37,8 @@ def unpack(built: Built, name: str, folder: Path) -> Path:
 
 def start(built: Built, name: str, workspace: Path, python: Path, port: int) -> Child:
     function = built.release.functions[name]
-    needed = {f"PSR_{setting.upper()}": SETTINGS[setting] for setting in function.manifest.settings}
+    given = new_layout(workspace.parent, {}).environment()
+    needed = {name: given[name] for name in (f"PSR_{setting.upper()}" for setting in function.manifest.settings)}
     environment = {
         "PATH": os.environ["PATH"],
         "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:1",

@@ -5,10 +5,12 @@ import io
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from shared import data
+from shared.data import TableError
 from shared.domain import recipients as table
 from shared.domain.feed import FeedEntry, effects_of
 from shared.domain.needs import Need, NeedCode
@@ -16,6 +18,7 @@ from shared.domain.networks import NetworkState, Send
 from shared.domain.recipients import Recipient, Withheld, may_know, recipients, recipients_of, tables, why_withheld
 from shared.domain.sharing import LawfulBasis
 from shared.domain.supply_points import Fuel, Mpan, Mprn, SupplyPoint, distributors
+from shared.export.render import FORMATS
 from tests.support.registrations import registration
 from tools.local.sample import mpan
 
@@ -62,21 +65,37 @@ def forget() -> None:
     table._by_area.cache_clear()
 
 
-@pytest.mark.parametrize(
-    ("point", "expected"),
-    [
-        *(pytest.param(Mpan(mpan(d.distributor_id, 1)), [d.mpid], id=d.operator) for d in distributors().values()),
-        pytest.param(Mpan(mpan("39", 1)), ["unroutable"], id="an unknown distributor"),
-        pytest.param(Mprn("9900000104"), ["SHPR"], id="gas"),
-    ],
-)
-def test_each_supply_point_has_its_recipient(point: SupplyPoint, expected: list[str]) -> None:
-    assert [recipient.recipient_id for recipient in recipients_of(point, "BS1 4DJ")] == expected
+class Reach(NamedTuple):
+    """A supply point at a postcode, and its recipients."""
+
+    words: str
+    point: SupplyPoint
+    postcode: str
+    recipients: list[str]
 
 
-def test_ids_and_file_codes_are_each_recipients_own() -> None:
+REACHES = [
+    *(Reach(d.operator, Mpan(mpan(d.distributor_id, 1)), "BS1 4DJ", [d.mpid]) for d in distributors().values()),
+    Reach("an unknown distributor", Mpan(mpan("39", 1)), "BS1 4DJ", ["unroutable"]),
+    Reach("gas", Mprn("9900000104"), "BS1 4DJ", ["SHPR"]),
+]
+
+
+@pytest.mark.parametrize("reach", REACHES, ids=lambda reach: reach.words)
+def test_each_supply_point_has_its_recipients(reach: Reach) -> None:
+    found = [recipient.recipient_id for recipient in recipients_of(reach.point, reach.postcode)]
+    assert found == reach.recipients
+
+
+def test_each_recipient_has_a_supply_point_above_or_is_a_former_one() -> None:
+    reached = {name for reach in REACHES for name in reach.recipients}
+    assert reached == {name for name, one in recipients().items() if one.profile.route.kind != "former"}
+
+
+def test_each_recipient_has_a_file_code_of_its_own_and_a_format_that_there_is() -> None:
     codes = [recipient.file_code for recipient in recipients().values()]
-    assert len(codes) == len(set(codes)) == len(distributors()) + 2
+    assert len(codes) == len(set(codes))
+    assert {recipient.profile.format for recipient in recipients().values()} <= FORMATS.keys()
 
 
 @pytest.mark.parametrize(
@@ -103,8 +122,25 @@ def test_a_route_that_means_nothing_is_refused(route: str) -> None:
 def test_a_former_recipient_gets_nothing_and_has_a_name_of_its_own(changes: dict[str, str], reason: str) -> None:
     former = WATER | {"route": "former", "recipient_id": "OLDN", "file_code": "F1", "codes": "", "lawful_bases": ""}
     add(former | changes)
-    with pytest.raises(ValueError, match=rf"^recipients\.csv: {reason}$"):
+    with pytest.raises(TableError, match=rf"^recipients\.csv.*{reason}"):
         recipients()
+
+
+@pytest.mark.usefixtures("water")
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        pytest.param({"supply_points": "water"}, "'water' is not a valid Fuel", id="fuel"),
+        pytest.param({"route": "somewhere"}, "a route is `distributor`", id="route"),
+        pytest.param({"codes": "02 10"}, "is not a live Priority Services category", id="code"),
+        pytest.param({"lawful_bases": "consent"}, "'consent' is not a valid LawfulBasis", id="lawful basis"),
+    ],
+)
+def test_a_faulty_row_is_named(changes: dict[str, str], fault: str) -> None:
+    add(WATER | {"profile": "a partner", "recipient_id": "OTHR", "file_code": "W2"} | changes)
+    with pytest.raises(TableError) as refused:
+        recipients()
+    assert str(refused.value).startswith(f"recipients.csv, a partner: {fault}")
 
 
 @pytest.mark.usefixtures("water")

@@ -15,6 +15,11 @@ from tools.local.stack import Stack
 from tools.places import FUNCTIONS
 
 
+def test_the_stack_sets_every_setting_that_a_manifest_names(tmp_path: Path) -> None:
+    named = {f"PSR_{name.upper()}" for manifest in read_manifests(FUNCTIONS).values() for name in manifest.settings}
+    assert sorted(named - new_layout(tmp_path, {}).environment().keys()) == []
+
+
 @pytest.mark.parametrize("name", read_manifests(FUNCTIONS))
 def test_every_function_serves_at_its_own_address(stack: Stack, name: str) -> None:
     report = httpx.get(f"{stack.function_url(name)}/_status").json()

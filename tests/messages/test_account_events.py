@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ from shared.clock import london_day
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import AccountId, RegistrationState
 from shared.domain.supply_points import Mpan, distributors
+from shared.messages.account_events import ACCOUNT_EVENTS
 from shared.store.documents import Key
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import event_record_id
@@ -79,6 +81,12 @@ def moved_in(push: Push) -> Customer:
     migrated = event("customer.migrated", name, AT, SOURCE, f"{name}-0", customer(name, mpans, ["02"]))
     assert push("consume_migration", migrated) == 204
     return Customer(name, mpans, new_mpan(), push)
+
+
+@pytest.mark.parametrize("name", [model.event_type() for model in ACCOUNT_EVENTS])
+def test_every_type_of_event_has_a_case_here(name: str) -> None:
+    kind = name.removeprefix("uk.psr.").removesuffix(".v1")
+    assert f'publish("{kind}"' in Path(__file__).read_text(encoding="utf-8"), f"add a test of the effects of {name}"
 
 
 async def test_an_account_that_is_closed_ends_and_its_networks_are_notified(moved_in: Customer, stack: Stack) -> None:

@@ -9,6 +9,8 @@ import jsonschema
 import pytest
 
 from shared.domain.registration import AccountId
+from shared.messages.account_events import ACCOUNT_EVENTS
+from shared.messages.events import CustomerMigrated
 from shared.store.registrations import Registrations
 from shared.store.service import service
 from tests.support.events import new_mpan
@@ -42,6 +44,21 @@ def test_an_example_is_valid_by_its_schema_and_the_schema_refuses_what_is_not(na
         assert errors(name, example(name) | wrong)
 
 
+#: The types that producers publish, in an order in which an account can have all of them.
+IN_TURN = [
+    "uk.psr.customer.migrated.v1",
+    "uk.psr.account.supply_gained.v1",
+    "uk.psr.account.supply_lost.v1",
+    "uk.psr.account.moved_home.v1",
+    "uk.psr.customer.deceased.v1",
+    "uk.psr.account.closed.v1",
+]
+
+
+def test_every_type_that_producers_publish_has_its_turn() -> None:
+    assert set(IN_TURN) == {model.event_type() for model in (CustomerMigrated, *ACCOUNT_EVENTS)}
+
+
 async def test_the_consumers_take_every_example_in_turn(push: Push) -> None:
     account = f"X-{uuid.uuid4().hex[:20]}"
     mpans: dict[str, str] = {}
@@ -56,11 +73,10 @@ async def test_the_consumers_take_every_example_in_turn(push: Push) -> None:
             points["mpans"] = [mpans.setdefault(mpan, new_mpan()) for mpan in points["mpans"]]
         return event
 
-    order = ["customer.migrated", "account.supply_gained", "account.supply_lost", "account.moved_home"]
-    for name in [*order, "customer.deceased", "account.closed"]:
-        message = own(example(f"uk.psr.{name}.v1"))
-        if name != "customer.migrated":
-            message["time"] = f"2026-10-02T09:00:{len(mpans):02}Z"
+    for turn, name in enumerate(IN_TURN):
+        message = own(example(name))
+        if name != "uk.psr.customer.migrated.v1":
+            message["time"] = f"2026-10-02T09:00:{turn:02}Z"
         assert push(consumer_of(message), message) == 204
     state = await service().part(Registrations).get(service().part(Registrations).registration_id(AccountId(account)))
     assert state is not None

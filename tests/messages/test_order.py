@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from shared.domain.registration import AccountId
 from shared.domain.supply_points import Mpan, supply_point_of
+from shared.messages.account_events import ACCOUNT_EVENTS
+from shared.messages.events import CustomerMigrated
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
 from shared.store.registrations import Registrations
@@ -105,6 +107,11 @@ class Run(NamedTuple):
 
 def new_run() -> Run:
     return Run(f"//order{next(_runs)}", [new_mpan() for _ in POINTS])
+
+
+def test_histories_have_every_type_of_event() -> None:
+    types = {new_run().message(1, Step(kind, 0, points=(0,)))["type"] for kind in KINDS}
+    assert types == {model.event_type() for model in (CustomerMigrated, *ACCOUNT_EVENTS)}
 
 
 @pytest.fixture(scope="session")

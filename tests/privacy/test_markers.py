@@ -19,6 +19,7 @@ from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, 
 
 from shared.clock import LONDON, london_day
 from shared.log import ACCESS_LOG
+from shared.runtime.manifest import read_manifests
 from shared.store.documents import Documents, Key
 from tests.support.markers import MarkedPerson
 from tests.support.proxied_stack import ProxiedStack
@@ -26,7 +27,7 @@ from tools.api_client import ALL_SCOPES, PATCH, Caller
 from tools.local.log_lines import entries
 from tools.local.stack import Stack
 from tools.local.wiring import publisher, subscriber
-from tools.places import ROOT
+from tools.places import FUNCTIONS, ROOT
 from tools.synthetic import new_account
 
 COLLECTIONS = (
@@ -35,6 +36,7 @@ COLLECTIONS = (
 )
 #: Fields other than `state` that may hold personal data: the database is one of the places.
 PERSONAL_FIELDS = {"postcode", "sector"}
+MANIFESTS = read_manifests(FUNCTIONS)
 pytestmark = pytest.mark.filterwarnings("ignore:The return_immediately flag is deprecated")
 SUBJECT = f"subject-{secrets.token_hex(4)}"
 
@@ -135,12 +137,12 @@ class Planted:
             self.push(function, {"data": f"{person.mark}!", "attributes": {person.mark: person.mpan}})
             self.push(function, {"data": 7, "attributes": person.mark, person.mark: person.mark})
             self.keep(httpx.post(self.stack.function_url(function), content=f"{{{person.mark}"))
-        for function in ("expire_needs", "replay_parked", "export_daily"):
+        for function in (name for name, manifest in MANIFESTS.items() if manifest.trigger.schedule):
             slot = {"X-CloudScheduler-ScheduleTime": person.mark}
             self.keep(httpx.post(self.stack.function_url(function), headers=slot, content=person.mark))
 
     def _consumers(self) -> list[str]:
-        return ["consume_migration", "consume_account_events", "export_recipient", "quarantine_dead_letters"]
+        return [name for name, manifest in MANIFESTS.items() if manifest.trigger.pubsub]
 
     def push(self, function: str, message: dict[str, Any]) -> None:
         """Deliver a message as Pub/Sub does."""
@@ -260,6 +262,13 @@ async def planted(proxied: ProxiedStack) -> Planted:
     until(republished)
     listener.close()
     return planted
+
+
+def test_every_operation_gets_a_marker(planted: Planted) -> None:
+    routes = [route for manifest in MANIFESTS.values() for route in manifest.trigger.http or []]
+    requests = [answer.request for answer in (*planted.headers, *planted.refused)]
+    called = {(request.method, re.sub(r"[0-9a-f-]{36}", "{registration_id}", request.url.path)) for request in requests}
+    assert sorted(route.operation for route in routes if (route.method, route.path) not in called) == []
 
 
 def test_no_log_line_holds_a_marker(planted: Planted) -> None:

@@ -1,5 +1,7 @@
 """Manifests are checked before anything starts."""
 
+import ast
+from functools import cache
 from typing import Any
 
 import pytest
@@ -7,14 +9,33 @@ import yaml
 from pydantic import ValidationError
 
 from shared.runtime.manifest import Manifest
+from shared.settings import Settings
+from tools.bundle.contents import ImportGraph
 from tools.functions import read_functions
-from tools.places import FUNCTIONS
+from tools.places import FUNCTIONS, ROOT
+
+MANIFESTS = read_functions(FUNCTIONS)
+#: Settings that a function starts without.
+OPTIONAL = {"function", "simulated_clock"}
+NEEDED = {name for name, field in Settings.model_fields.items() if field.default is None} - OPTIONAL
 
 
 def test_every_function_has_what_it_needs_and_a_description() -> None:
-    manifests = read_functions(FUNCTIONS)
-    assert manifests.keys() == {path.parent.name for path in FUNCTIONS.glob("*/main.py")}
-    assert all(manifest.description.endswith(".") for manifest in manifests.values())
+    assert MANIFESTS.keys() == {path.parent.name for path in FUNCTIONS.glob("*/main.py")}
+    assert all(manifest.description.endswith(".") for manifest in MANIFESTS.values())
+
+
+@cache
+def import_graph() -> ImportGraph:
+    return ImportGraph(ROOT, MANIFESTS)
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_names_the_settings_that_its_function_reads_and_that_have_no_default(name: str) -> None:
+    files = [*import_graph().shared_files(name).values(), (FUNCTIONS / name / "main.py").read_bytes()]
+    nodes = [node for file in files if b"settings" in file for node in ast.walk(ast.parse(file))]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert sorted(MANIFESTS[name].settings) == sorted(NEEDED & read)
 
 
 def changed_manifest(change: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Settings are checked before anything starts."""
 
+import ast
 import base64
 
 import pytest
 
 from shared.settings import Settings, SettingsError, read_settings
+from tools.places import ROOT
 
 KEY = base64.b64encode(bytes(32)).decode()
 LEAST = {"PSR_PROJECT": "p", "PSR_IDENTITY_KEY": KEY}
@@ -54,3 +56,10 @@ def test_production_refuses_to_simulate_time(environment: dict[str, str], monkey
 @pytest.mark.parametrize("setting", sorted(Settings.model_fields))
 def test_every_setting_says_what_it_is(setting: str) -> None:
     assert Settings.model_fields[setting].description
+
+
+def test_every_setting_is_read() -> None:
+    paths = [path for folder in ("functions", "shared") for path in (ROOT / folder).rglob("*.py")]
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert sorted(Settings.model_fields.keys() - read) == []
