@@ -1,4 +1,4 @@
-"""Changes registrations. Wiring only: the rules are in `shared.domain.lifecycle`, the storage in `shared.store`."""
+"""Changes registrations. Wiring only: the rules are in `shared.domain.requests`, the storage in `shared.store`."""
 
 import json
 import uuid
