@@ -48,7 +48,10 @@ def main() -> int:
         link = FOLDER / name
         if not link.is_symlink():
             link.symlink_to(ROOT / name)
-    _mutmut("run", "--max-children", str(os.cpu_count() or 1))
+    try:
+        _mutmut("run", "--max-children", str(os.cpu_count() or 1))
+    except subprocess.CalledProcessError as failed:
+        return failed.returncode
     statuses = {match["name"]: match["status"] for match in _RESULT.finditer(_mutmut("results", "--all", "true"))}
     survivors = Counter(_survivor(name) for name, status in statuses.items() if status not in _NOTICED)
     return _report(len(statuses), survivors)

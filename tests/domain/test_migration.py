@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.aspects import Statement
@@ -284,6 +284,7 @@ _RECORDS = st.lists(st.tuples(_NEEDS, st.sampled_from("ABC"), st.integers(0, 1))
 )
 
 
+@settings(deadline=None)
 @given(_RECORDS, st.randoms(use_true_random=False))
 def test_the_order_of_records_does_not_matter(records: list[Record], chance: Any) -> None:
     shuffled = [*records, *chance.choices(records, k=2)]
