@@ -1,6 +1,7 @@
 """The local stack itself: its processes, its front door, its issuer."""
 
 import socket
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from shared.runtime.manifest import read_manifests
 from tools.errors import CommandError
 from tools.local.layout import Layout, new_layout
 from tools.local.stack import Stack
-from tools.places import FUNCTIONS
+from tools.places import COMMANDS, FUNCTIONS
 
 
 def test_the_stack_sets_every_setting_that_a_manifest_names(tmp_path: Path) -> None:
@@ -31,6 +32,11 @@ def test_the_front_door_routes_by_method_and_path(stack: Stack) -> None:
     registered = httpx.post(f"{stack.url}/v1/registrations", json={}, headers=token)
     assert registered.json()["type"] == "/problems/invalid-content"
     assert httpx.get(f"{stack.url}/_status").json()["function"] == "lookup"
+
+
+def test_the_environment_file_puts_psr_on_the_path(stack: Stack) -> None:
+    command = ("/bin/sh", "-c", '. "$0" && command -v psr', stack.layout.home / "env")
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{COMMANDS / 'psr'}\n"
 
 
 def test_the_gateway_has_a_status_of_its_own(stack: Stack) -> None:
