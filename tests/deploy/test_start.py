@@ -99,7 +99,7 @@ def test_the_smoke_test_passes_on_what_was_deployed_and_names_what_was_not(
     check(url, sha256)
     with pytest.raises(CommandError, match="not the one that was deployed"):
         check(url, "0" * 64)
-    with pytest.raises(CommandError, match="does not answer as it should: ConnectError"):
+    with pytest.raises(CommandError, match="does not answer properly: ConnectError"):
         check(f"http://{LOOPBACK}:1", sha256)
 
 
