@@ -4,7 +4,7 @@ VENV   := .venv
 NOX    := $(VENV)/bin/python -m nox --envdir $(VENV)/nox -s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test watch lint soak mutate bench terraform security docs lock clean
+.PHONY: help run test quick watch lint soak mutate bench terraform security docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | while IFS='|' read -r t d; do printf '  make %-9s %s\n' "$$t" "$$d"; done
@@ -14,6 +14,9 @@ run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end a
 
 test: $(VENV)/ready ## Lint, types and every test, on the real emulators
 	@$(NOX) lint types tests
+
+quick: $(VENV)/ready ## Lint, types and every test that needs no emulators; about a minute
+	@$(NOX) lint types quick
 
 watch: $(VENV)/ready ## Keep the emulators up and rerun the tests that a change concerns (TESTS=tests/domain)
 	@$(VENV)/bin/python -m tools.watch $(TESTS)

@@ -47,6 +47,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Every test that needs no emulators. Arguments after `--` go to pytest."""
+    marks = "not emulators and not soak and not terraform"
+    session.run(PYTHON, "-m", "pytest", "-q", "-m", marks, *PARALLEL, *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Run the tests that take longer than the everyday run allows."""
     session.run(PYTHON, "-m", "pytest", "-m", "soak", *session.posargs)

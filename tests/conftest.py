@@ -83,6 +83,13 @@ async def proxied(emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -
         proxy.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start emulators, so that `make quick` can leave them out."""
+    for item in items:
+        if "_stack" in getattr(item, "fixturenames", ()):
+            item.add_marker("emulators")
+
+
 def pytest_sessionfinish(exitstatus: int) -> None:
     if exitstatus == pytest.ExitCode.OK:
         shutil.rmtree(_LAYOUT.home, ignore_errors=True)

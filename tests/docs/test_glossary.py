@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from shared.domain.needs import categories
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "glossary.md"
 SOURCES = [path for folder in ("shared", "functions", "ops") for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -105,3 +107,8 @@ def test_every_value_of_an_enumeration_is_a_term(enumeration: str, value: str) -
 
 def test_every_flow_and_data_item_that_the_code_names_is_explained() -> None:
     assert sorted(items() - explained()) == []
+
+
+def test_the_temporary_needs_are_those_of_the_table() -> None:
+    (entry,) = (entry for entry in ENTRIES if entry.term == "Temporary need")
+    assert re.findall(r"\d\d", entry.meaning) == [code for code, one in categories().items() if one.temporary]

@@ -45,7 +45,7 @@ def test_an_example_is_valid_by_its_schema_and_the_schema_refuses_what_is_not(na
 
 
 #: The types that producers publish, in an order in which an account can have all of them.
-IN_TURN = [
+TURNS = [
     "uk.psr.customer.migrated.v1",
     "uk.psr.account.supply_gained.v1",
     "uk.psr.account.supply_lost.v1",
@@ -56,7 +56,7 @@ IN_TURN = [
 
 
 def test_every_type_that_producers_publish_has_its_turn() -> None:
-    assert set(IN_TURN) == {model.event_type() for model in (CustomerMigrated, *ACCOUNT_EVENTS)}
+    assert set(TURNS) == {model.event_type() for model in (CustomerMigrated, *ACCOUNT_EVENTS)}
 
 
 async def test_the_consumers_take_every_example_in_turn(push: Push) -> None:
@@ -73,7 +73,7 @@ async def test_the_consumers_take_every_example_in_turn(push: Push) -> None:
             points["mpans"] = [mpans.setdefault(mpan, new_mpan()) for mpan in points["mpans"]]
         return event
 
-    for turn, name in enumerate(IN_TURN):
+    for turn, name in enumerate(TURNS):
         message = own(example(name))
         if name != "uk.psr.customer.migrated.v1":
             message["time"] = f"2026-10-02T09:00:{turn:02}Z"
