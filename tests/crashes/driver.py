@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.crashes.forks import Forks, Work
 from tests.crashes.picture import Picture, difference
 from tests.crashes.samples import Step, deliver
 from tests.crashes.world import BEGIN, Proxies, Snapshot, World
+from tests.support.forks import Work
 from tools.firestore_proxy import Fault
 from tools.local.layout import Layout
 
@@ -78,14 +78,12 @@ class Crashes:
     def __init__(self, layout: Layout, folder: Path) -> None:
         self._layout = layout
         self._folder = folder
-        self._forks = Forks()
         self._proxies: queue.Queue[Proxies] = queue.Queue()
         for _ in range(_AT_ONCE):
             self._proxies.put(Proxies(layout))
 
     def close(self) -> None:
-        """End every process that was started for this."""
-        self._forks.close()
+        """Close the proxies."""
         for _ in range(_AT_ONCE):
             self._proxies.get().close()
 
@@ -135,7 +133,7 @@ class Crashes:
     @contextmanager
     def _world(self, operation: Operation) -> Iterator[World]:
         proxies = self._proxies.get()
-        world = World(proxies, self._forks, self._folder, operation.settings)
+        world = World(proxies, self._folder, operation.settings)
         try:
             yield world
         finally:

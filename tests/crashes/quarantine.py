@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 
 from tests.crashes.driver import Operation
-from tests.crashes.forks import Call
 from tests.crashes.picture import QUARANTINED, Picture
 from tests.crashes.samples import (
     at,
@@ -21,6 +20,7 @@ from tests.crashes.samples import (
     wrong,
 )
 from tests.crashes.world import World, ops, push, scheduled
+from tests.support.forks import Call
 
 _PARKED = closed(1)
 _LARGE_PARKED = large(closed(2))

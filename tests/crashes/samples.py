@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.store.quarantine_records import event_record_id
-from tests.crashes.forks import Call, Work
 from tests.crashes.world import World, london, push, scheduled
+from tests.support.forks import Call, Work
 from tools.local.sample import mpan, mprn
 from tools.synthetic import event
 

@@ -22,12 +22,13 @@ from google.pubsub_v1.types import PublishRequest
 
 from shared.clock import LONDON, SimulatedClock
 from shared.runtime.manifest import read_manifests
-from tests.crashes.forks import ROOT, Call, Command, Forks, Work
 from tests.crashes.picture import Picture, picture_of
+from tests.support.forks import Call, Command, Work, forks
 from tests.support.storage_proxy import StorageProxy
 from tools.firestore_proxy import Cut, Fault, FirestoreProxy
 from tools.local.layout import Layout, child_environment
 from tools.local.wiring import publisher
+from tools.places import ROOT
 
 FIRST_DAY = date(2026, 11, 23)
 BEGIN = "2026-11-23 09:00"
@@ -106,7 +107,7 @@ class Ended(NamedTuple):
 class World:
     """One register. `settings` are environment variables."""
 
-    def __init__(self, proxies: Proxies, forks: Forks, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, proxies: Proxies, folder: Path, settings: Mapping[str, str]) -> None:
         self.name = f"psr-crash-{uuid.uuid4().hex[:12]}"
         self.clock = SimulatedClock(folder / f"{self.name}.json")
         self.clock.jump_to(london(_EARLIER))
@@ -114,7 +115,6 @@ class World:
         self.settings = settings
         self.mail: list[Mail] = []
         self._proxies = proxies
-        self._forks = forks
         self._layout = proxies.layout
         self._firestore = _Firestore(self._layout.emulators["firestore"], self.name)
         for bucket in (EXPORTS, QUARANTINE):
@@ -134,7 +134,7 @@ class World:
         proxies = self._proxies
         proxies.pubsub.watch = self._note_mail
         proxies.cut.arm(nth, fault)
-        running = self._forks.start(work, self._environment(), self.log)
+        running = forks().start(work, self._environment(), self.log)
         with proxies.killing(running.kill):
             done = running.wait() == 0
             return Ended(done, list(proxies.cut.calls), proxies.cut.met)

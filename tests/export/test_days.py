@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from shared.domain.export_day import ExportStopped, Stage
 from shared.errors import ClockOutOfStep
 from shared.export.day_manifest import DayManifest
 from shared.store.documents import Key
+from tests.support.forks import Script, forks
 from tests.support.register_world import World, london
 from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
-from tools.places import ROOT
 
 GOLDEN = Path(__file__).parent / "golden" / "day"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
@@ -211,18 +210,13 @@ async def test_a_planner_killed_anywhere_costs_a_repetition_only(world: World, w
     await check_against_the_feed(world)
 
 
-async def killed(world: World, where: str, work: str) -> int | None:
+async def killed(world: World, where: str, work: str) -> int:
     """How the child ended."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.export.killed", where, work),
-        cwd=ROOT,
-        env=world.child_environment(),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, error = await child.communicate()
-    assert not error, error.decode()
-    return child.returncode
+    script, output, errors = Script("tests.export.killed", (where, work)), world.folder / "out", world.folder / "errors"
+    child = forks().start(script, world.child_environment(), output, errors)
+    status = await asyncio.to_thread(child.wait)
+    assert not errors.read_text()
+    return status
 
 
 async def test_a_changed_byte_in_the_bucket_stops_the_day_and_those_after_it(world: World) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,11 +12,11 @@ import pytest
 from ops.export import release
 from ops.export import resend as export_resend
 from shared.domain.changes import ChangeKind
+from tests.support.commands import psr
 from tests.support.register_world import World
 from tools.errors import CommandError
 from tools.local.layout import Layout
 from tools.local.sample import mpan
-from tools.places import ROOT
 
 SUNDAY, MONDAY, TUESDAY = date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24)
 
@@ -173,18 +172,12 @@ async def test_one_command_sends_everyone_and_the_log_says_so(world: World) -> N
     ]
 
 
-async def ops(world: World, *arguments: str) -> tuple[int | None, str]:
+async def ops(world: World, *arguments: str) -> tuple[int, str]:
     """The command line as an operator has it."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ops", "export", *arguments),
-        cwd=ROOT,
-        env=world.child_environment() | {"COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await child.communicate()
-    lines = [line for line in output.decode().splitlines() if not line.startswith("{")]
-    return child.returncode, "\n".join(lines)
+    environment = world.child_environment() | {"COLUMNS": "200"}
+    done = await asyncio.to_thread(psr, "export", *arguments, environment=environment)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("{")]
+    return done.returncode, "\n".join(lines)
 
 
 async def test_the_commands_show_decide_and_resend(world: World) -> None:

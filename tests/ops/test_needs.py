@@ -1,17 +1,15 @@
 """`psr needs`: who is on the lists, in which order, what is masked, and what is kept of who looked."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ops.needs import ending
 from shared.store.operator_actions import Action, OperatorAction, OperatorActions
+from tests.support.commands import psr
 from tests.support.register_world import World
 from tools.errors import CommandError
 from tools.local.layout import Layout
-from tools.places import ROOT
 
 
 @pytest.fixture
@@ -30,14 +28,7 @@ async def world(emulators: Layout, tmp_path: Path) -> World:  # noqa: ARG001 - t
 
 
 def ops(world: World, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        (sys.executable, "-m", "ops", "needs", *arguments),
-        cwd=ROOT,
-        env=world.child_environment(),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    done = psr("needs", *arguments, environment=world.child_environment())
     return done.returncode, done.stdout, done.stderr
 
 

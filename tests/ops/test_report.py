@@ -3,8 +3,6 @@
 import csv
 import json
 import random
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -19,12 +17,12 @@ from ops.report import _figures as figures
 from shared.domain.changes import Change, ChangeKind
 from shared.domain.needs import categories
 from shared.store.documents import Documents, Stored
+from tests.support.commands import psr
 from tests.support.register_world import World
 from tests.support.registrations import registration
 from tools.errors import CommandError
 from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
-from tools.places import ROOT
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 12, 31)
 BOTH = {"mpans": ["2200999000017"], "mprns": ["9900000104"]}
@@ -281,16 +279,8 @@ async def test_random_changes_are_counted_as_a_plain_model_counts_them(
 
 
 def ops(world: World, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        (sys.executable, "-m", "ops", *arguments),
-        cwd=ROOT,
-        env=world.child_environment(),
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return done.returncode, done.stdout
+    done = psr(*arguments, environment=world.child_environment())
+    return done.returncode, done.stdout + done.stderr
 
 
 async def test_the_commands_read_the_register(emulators: Layout, tmp_path: Path) -> None:  # noqa: ARG001

@@ -1,8 +1,6 @@
 """`psr schedule` against the local scheduler: the client and the commands are those of production."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,11 +11,12 @@ import pytest
 
 from ops import schedule
 from shared.runtime.manifest import read_manifests
+from tests.support.commands import psr
 from tools.errors import CommandError
 from tools.local.layout import child_environment
 from tools.local.processes import LOOPBACK, free_ports
 from tools.local.stack import Stack
-from tools.places import FUNCTIONS, ROOT
+from tools.places import FUNCTIONS
 from tools.scheduler import LOCATION
 
 CRONS = {
@@ -29,14 +28,8 @@ CRONS = {
 
 def jobs(stack: Stack) -> dict[str, list[str]]:
     """The lines of `list`, by job."""
-    done = subprocess.run(
-        (sys.executable, "-m", "ops", "schedule", "list"),
-        cwd=ROOT,
-        env=child_environment(stack.layout) | {"COLUMNS": "200"},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    done = psr("schedule", "list", environment=child_environment(stack.layout) | {"COLUMNS": "200"})
+    assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("│")]
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
     return {row[0]: row[1:] for row in rows}

@@ -1,20 +1,25 @@
 """The operators' command line, run as an operator does, and the names of its commands."""
 
+import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ops.command_line import LazyCommand, command_line
+from tests.support.forks import Command, forks
 
 
-def psr(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run `psr …` in the environment of the test's stack."""
-    command = [sys.executable, "-m", "ops", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def psr(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `psr …` in a process of its own, by default in the environment of the test's stack."""
+    command = Command(tuple(map(str, arguments)))
+    with tempfile.TemporaryDirectory() as folder:
+        out, errors = Path(folder, "out"), Path(folder, "errors")
+        status = forks().start(command, os.environ if environment is None else environment, out, errors).wait()
+        return subprocess.CompletedProcess(command.arguments, status, out.read_text("utf-8"), errors.read_text("utf-8"))
 
 
 @cache
