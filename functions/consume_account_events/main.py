@@ -3,7 +3,7 @@
 from shared.domain.account_events import apply_account_event
 from shared.domain.delivery import Delivery
 from shared.flows.apply_event import apply_event
-from shared.messages.account_events import ACCOUNT_EVENTS, points_named, statement_of
+from shared.messages.account_events import ACCOUNT_EVENTS
 from shared.messages.events import read_event
 from shared.messages.push import Consumer
 from shared.store.service import service
@@ -16,11 +16,11 @@ async def consume(delivery: Delivery) -> None:
     """Apply one event; two RPCs."""
     config = service().settings
     event = read_event(delivery, config.clock(), *ACCOUNT_EVENTS)
-    statement = statement_of(event)
+    statement = event.statement()
     await apply_event(
         event,
         lambda known, moment: apply_account_event(statement, known, moment=moment, fact=event.fact, policy=config),
-        points=points_named(event),
+        points=event.points_named(),
     )
 
 

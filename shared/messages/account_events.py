@@ -1,7 +1,8 @@
 """Events of the account system (moves, closures, bereavement, supply gained or lost), and the statement of each."""
 
+from abc import abstractmethod
 from datetime import date
-from typing import Literal, assert_never, get_args
+from typing import Literal
 
 from shared.clock import london_day
 from shared.domain.aspects import Statement
@@ -38,75 +39,84 @@ class CustomerDeceasedData(Model):
     account_continues: bool
 
 
-class AccountClosed(CloudEvent):
+class AccountEvent(CloudEvent):
+    """An event of the account system. Each subclass is a type of event."""
+
+    @abstractmethod
+    def statement(self) -> Statement:
+        """The statement of the event about the registration."""
+
+    def points_named(self) -> list[SupplyPoint]:
+        """The supply points that the event names."""
+        return self.data.supply_points.all() if isinstance(self.data, SupplyData) else []
+
+
+class AccountClosed(AccountEvent):
     """The account is closed, or will be: the registration ends, and the networks are asked to delete its data."""
 
     type: Literal["uk.psr.account.closed.v1"]
     data: AccountClosedData
 
+    def statement(self) -> Statement:
+        """The end, or its announcement."""
+        if self.data.closed_on > london_day(self.time):
+            return Statement(closes_on=self.data.closed_on)
+        return Statement(status=Status.ENDED)
 
-class AccountMovedHome(CloudEvent):
+
+class AccountMovedHome(AccountEvent):
     """The customer has moved: the registration releases the old supply points and gets the new ones."""
 
     type: Literal["uk.psr.account.moved_home.v1"]
     data: MovedHomeData
 
+    def statement(self) -> Statement:
+        """The new home, and a review. Without confirmed sharing nothing is shared there."""
+        unconfirmed = Sharing(
+            basis=LawfulBasis.NONE,
+            recorded_on=london_day(self.time),
+            evidence="moved home; sharing not confirmed for the new home yet",
+        )
+        return Statement(
+            premises=self.data.premises,
+            supply_points=self.data.supply_points,
+            sharing=self.data.sharing or unconfirmed,
+            review=True,
+        )
 
-class SupplyGained(CloudEvent):
+
+class SupplyGained(AccountEvent):
     """The supplier has gained supply points of the account."""
 
     type: Literal["uk.psr.account.supply_gained.v1"]
     data: SupplyData
 
+    def statement(self) -> Statement:
+        """The supplier serves the supply points."""
+        return Statement(served={supply_point_key(point): True for point in self.points_named()})
 
-class SupplyLost(CloudEvent):
+
+class SupplyLost(AccountEvent):
     """Another supplier serves these supply points now, and sends the networks their data. A delete could undo that."""
 
     type: Literal["uk.psr.account.supply_lost.v1"]
     data: SupplyData
 
+    def statement(self) -> Statement:
+        """The supplier no longer serves the supply points."""
+        return Statement(served={supply_point_key(point): False for point in self.points_named()})
 
-class CustomerDeceased(CloudEvent):
+
+class CustomerDeceased(AccountEvent):
     """The customer has died."""
 
     type: Literal["uk.psr.customer.deceased.v1"]
     data: CustomerDeceasedData
 
+    def statement(self) -> Statement:
+        """The end, or a review with the people who still live there."""
+        return Statement(review=True) if self.data.account_continues else Statement(status=Status.ENDED)
+
 
 #: Every event of the account system.
-AccountEvent = AccountClosed | AccountMovedHome | SupplyGained | SupplyLost | CustomerDeceased
-ACCOUNT_EVENTS: tuple[type[AccountEvent], ...] = get_args(AccountEvent)
-
-
-def statement_of(event: AccountEvent) -> Statement:
-    """The statement of an event about the registration."""
-    match event:
-        case AccountMovedHome(data=data):
-            unconfirmed = Sharing(
-                basis=LawfulBasis.NONE,
-                recorded_on=london_day(event.time),
-                evidence="moved home; sharing not confirmed for the new home yet",
-            )
-            return Statement(
-                premises=data.premises,
-                supply_points=data.supply_points,
-                sharing=data.sharing or unconfirmed,
-                review=True,
-            )
-        case SupplyGained(data=data):
-            return Statement(served={supply_point_key(point): True for point in data.supply_points.all()})
-        case SupplyLost(data=data):
-            return Statement(served={supply_point_key(point): False for point in data.supply_points.all()})
-        case AccountClosed(data=data) if data.closed_on > london_day(event.time):
-            return Statement(closes_on=data.closed_on)
-        case CustomerDeceased(data=data) if data.account_continues:
-            return Statement(review=True)
-        case AccountClosed() | CustomerDeceased():
-            return Statement(status=Status.ENDED)
-        case _:
-            assert_never(event)
-
-
-def points_named(event: AccountEvent) -> list[SupplyPoint]:
-    """The supply points that an event names."""
-    return event.data.supply_points.all() if isinstance(event.data, SupplyData) else []
+ACCOUNT_EVENTS: tuple[type[AccountEvent], ...] = tuple(AccountEvent.__subclasses__())

@@ -8,7 +8,7 @@ from shared.domain.aspects import Statement
 from shared.domain.changes import ChangeKind
 from shared.domain.registration import RegistrationState, Status
 from shared.flows.expiry import Expiry
-from shared.messages.account_events import AccountClosed, AccountClosedData, statement_of
+from shared.messages.account_events import AccountClosed, AccountClosedData
 from tests.support.messages import event, migrated
 from tests.support.register_world import World, account, london
 
@@ -17,17 +17,16 @@ MONDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 25)
 
 def closed(at: datetime, closed_on: date) -> Statement:
     """The statement of an event `account.closed`."""
-    return statement_of(
-        AccountClosed(
-            specversion="1.0",
-            type="uk.psr.account.closed.v1",
-            source="//test",
-            id="1",
-            time=at,
-            subject=account(1).account_id,
-            data=AccountClosedData(closed_on=closed_on),
-        )
+    event_of_closure = AccountClosed(
+        specversion="1.0",
+        type="uk.psr.account.closed.v1",
+        source="//test",
+        id="1",
+        time=at,
+        subject=account(1).account_id,
+        data=AccountClosedData(closed_on=closed_on),
     )
+    return event_of_closure.statement()
 
 
 async def announce(world: World, closed_on: date, at: datetime | None = None) -> ChangeKind:

@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from inspect import isabstract
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from shared.clock import london_day
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import AccountId, RegistrationState
 from shared.domain.supply_points import Mpan, distributors
-from shared.messages.account_events import ACCOUNT_EVENTS
+from shared.messages.account_events import ACCOUNT_EVENTS, AccountEvent
 from shared.store.documents import Key
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import event_record_id
@@ -83,10 +84,12 @@ def moved_in(push: Push) -> Customer:
     return Customer(name, mpans, new_mpan(), push)
 
 
-@pytest.mark.parametrize("name", [model.event_type() for model in ACCOUNT_EVENTS])
-def test_every_type_of_event_has_a_case_here(name: str) -> None:
-    kind = name.removeprefix("uk.psr.").removesuffix(".v1")
-    assert f'publish("{kind}"' in Path(__file__).read_text(encoding="utf-8"), f"add a test of the effects of {name}"
+@pytest.mark.parametrize("model", ACCOUNT_EVENTS, ids=lambda model: model.event_type())
+def test_every_type_of_event_has_a_statement_and_a_case_here(model: type[AccountEvent]) -> None:
+    assert not isabstract(model), f"add the method `statement` to {model.__name__}"
+    kind = model.event_type().removeprefix("uk.psr.").removesuffix(".v1")
+    case = f'publish("{kind}"' in Path(__file__).read_text(encoding="utf-8")
+    assert case, f"add a test of the effects of {model.event_type()}"
 
 
 async def test_an_account_that_is_closed_ends_and_its_networks_are_notified(moved_in: Customer, stack: Stack) -> None:
