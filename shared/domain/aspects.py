@@ -60,7 +60,7 @@ class Statement(NamedTuple):
     needs: list[NeedInput] | None = None
 
 
-def full_statement(submitted: RegistrationInput, *, confirmed: bool = False, lapsed: bool = False) -> Statement:
+def full_statement(submitted: RegistrationInput, *, lapsed: bool = False) -> Statement:
     """A statement about every aspect."""
     return Statement(
         profile=Profile(
@@ -70,7 +70,6 @@ def full_statement(submitted: RegistrationInput, *, confirmed: bool = False, lap
         sharing=submitted.sharing,
         status=Status(submitted.status),
         supply_points=submitted.supply_points,
-        confirmed=confirmed,
     )
 
 
@@ -144,12 +143,12 @@ def waits(facts: Facts, fact: Fact) -> bool:
 
 
 def no_longer_waiting(facts: Facts, fact: Fact) -> Facts:
-    """The facts once the supply points that wait for the message of `fact` are taken; the same if none waits."""
+    """The facts once the supply points that wait for the message of `fact` are taken."""
     key_of_message = _message_key(fact)
     taken = {
         key: point_fact(point, served=True) for key, point in facts.points.items() if point.parked_as == key_of_message
     }
-    return facts.model_copy(update={"points": {**facts.points, **taken}}) if taken else facts
+    return facts.model_copy(update={"points": {**facts.points, **taken}})
 
 
 def after_last_day(facts: Facts, closes_on: date | None, day: date) -> Facts:

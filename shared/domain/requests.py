@@ -34,9 +34,8 @@ def register(
     refuse_newly_retired(submitted, None)
     if known is None:
         return new_registration(submitted, registration_id, moment, fact, policy)
-    statement = full_statement(submitted, confirmed=True)
-    decision = apply_statement(statement, known, moment, after_every_known_fact(fact, known), policy)
-    return reactivated(decision, submitted)
+    latest = after_every_known_fact(fact, known)
+    return reactivated(apply_statement(full_statement(submitted), known, moment, latest, policy), submitted)
 
 
 def amend(

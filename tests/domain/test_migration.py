@@ -88,6 +88,16 @@ def test_a_record_is_refused_for_dates_that_cannot_be() -> None:
             migrated(known, old("2026-11-01"), sharing={"recorded_on": "2026-11-24"})
 
 
+KNOWN = registered("2026-11-01")
+
+
+@pytest.mark.usefixtures("retired")
+def test_a_record_may_repeat_a_retired_need_and_not_add_one() -> None:
+    assert codes(migrated(KNOWN, old("2026-11-02"), needs=[BLIND, HEART]).state) == ["02", "08"]
+    with pytest.raises(InvalidContent):
+        migrated(None, old("2026-11-02"), needs=[BLIND])
+
+
 def test_a_newer_record_replaces_the_registration() -> None:
     known = registered("2026-11-01")
     after = migrated(known, old("2026-11-02"), needs=[HEART], primary_contact={"name": "B"}).state
@@ -254,6 +264,13 @@ def test_the_same_record_again_changes_nothing() -> None:
     again = apply_record(Record("b", (("02", None),)), known)
     assert again == Decision(ChangeKind.STALE, known, receipt=True)
     assert apply_record(Record("b", (("02", None),)), changed).receipt
+
+
+def test_a_repeat_of_the_record_that_won_asks_for_no_second_review() -> None:
+    both = after(*BOTH_ORDERS[0])
+    reviewed = amended(both, "2026-11-24", sharing={"evidence": "call 2"}).state
+    assert (review(both), review(reviewed)) == ("2026-11-24", "2027-11-24")
+    assert apply_record(BOTH_ORDERS[0][1], reviewed).state == reviewed
 
 
 def test_a_newer_record_still_replaces_the_needs() -> None:

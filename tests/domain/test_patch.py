@@ -133,7 +133,12 @@ def test_only_the_errors_of_the_changed_parts_are_reported() -> None:
 
 def with_notes(*notes: str) -> RegistrationInput:
     """A submission whose needs have notes that break the rules of today."""
-    needs = submission(needs=[{"code": code, "note": "x"} for code, _ in zip(("02", "08", "15"), notes, strict=False)])
+    needs = submission(
+        needs=[
+            {"code": code, "note": "x", "ends_on": "2027-01-31"}
+            for code, _ in zip(("02", "08", "15"), notes, strict=False)
+        ]
+    )
     stored = [need.model_copy(update={"note": note}) for need, note in zip(needs.needs, notes, strict=True)]
     return RegistrationInput.model_construct(**dict(needs) | {"needs": stored})
 
@@ -147,5 +152,5 @@ def test_a_stored_element_may_move_within_its_list() -> None:
 def test_a_stored_element_that_changes_keeps_the_rules() -> None:
     stored = with_notes("\u200b", "visible")
     needs = [need.model_dump(mode="json") for need in stored.needs]
-    needs[0]["ends_on"] = "2027-01-31"
+    needs[0]["ends_on"] = "2027-02-28"
     assert errors(stored, {"needs": needs}) == [("/needs/0/note", "blank")]

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from shared.domain import needs
 from shared.domain.patch import merge_patch
 from shared.domain.refusals import has_lapsed, refuse_impossible_dates, refuse_newly_retired
 from shared.domain.registration import RegistrationInput, RegistrationState
@@ -108,14 +107,6 @@ def test_live_codes_are_not_refused() -> None:
 
 
 BOTH = registered(needs=[{"code": "02"}, {"code": "08"}])
-
-
-@pytest.fixture
-def retired(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Code 08 is retired."""
-    categories = dict(needs.categories())
-    categories["08"] = categories["08"]._replace(retired=True)
-    monkeypatch.setattr(needs, "categories", lambda: categories)
 
 
 @pytest.mark.usefixtures("retired")

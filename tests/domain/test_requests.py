@@ -148,6 +148,18 @@ def test_an_amendment_of_needs_or_lawful_basis_is_a_review(patch: dict[str, Any]
     assert after.review_due_on == date.fromisoformat(due_on)
 
 
+KNOWN = registered()
+
+
+@pytest.mark.usefixtures("retired")
+def test_an_amendment_keeps_a_retired_need_and_cannot_add_one() -> None:
+    after = amended(KNOWN, "2026-11-24", needs=[BLIND, {"code": "02"}]).state
+    assert codes(after) == ["02", "08"]
+    gone = amended(after, "2026-11-25", needs=[{"code": "02"}]).state
+    with pytest.raises(InvalidContent):
+        amended(gone, "2026-11-26", needs=[BLIND])
+
+
 def test_a_need_that_has_ended_does_not_prevent_other_changes() -> None:
     known = registered(needs=[POST_HOSPITAL])
     assert amended(known, "2026-12-02", primary_contact={"phones": ["07700900999"]}).kind is ChangeKind.AMENDED

@@ -140,15 +140,40 @@ def test_a_statement_that_wins_nothing_is_a_receipt(statement: Statement) -> Non
     assert (decision.lost, decision.elsewhere) == (frozenset(), {})
 
 
-def test_an_older_statement_wins_the_aspects_with_facts_older_still() -> None:
-    facts = KNOWN.facts.model_copy(update={"premises": fact("2026-11-01")})
-    known = KNOWN.model_copy(update={"facts": facts})
-    statement = full_statement(
-        submission(primary_contact={"name": "B"}, premises={"postcode": "M1 1AE"}, sharing={"evidence": "call 2"})
-    )
-    decision = apply(statement, known, stated=OLD_EVENT)
-    assert fields(decision) == {**STAMP, "premises": statement.premises}
-    assert decision.state.facts == facts.model_copy(update={"premises": OLD_EVENT})
+OTHER = submission(
+    primary_contact={"name": "B"},
+    premises={"postcode": "M1 1AE"},
+    sharing={"evidence": "call 2"},
+    supply_points={"mprns": []},
+)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "changed"),
+    [
+        ("profile", {"primary_contact": OTHER.primary_contact}),
+        ("premises", {"premises": OTHER.premises}),
+        ("sharing", {"sharing": OTHER.sharing}),
+        ("status", {"status": Status.WITHDRAWN, "supply_points": SupplyPoints()}),
+        ("closing", {"closes_on": date(2026, 12, 31)}),
+    ],
+)
+def test_an_older_statement_wins_only_the_aspect_with_a_fact_older_still(
+    aspect: str, changed: dict[str, object]
+) -> None:
+    ahead = {name: fact("2026-11-24") for name in ("profile", "premises", "sharing", "status", "closing")}
+    facts = KNOWN.facts.model_copy(update={**ahead, aspect: fact("2026-11-01")})
+    statement = full_statement(OTHER)._replace(status=Status.WITHDRAWN, closes_on=date(2026, 12, 31))
+    decision = apply(statement, KNOWN.model_copy(update={"facts": facts}), stated=OLD_EVENT)
+    assert fields(decision) == {**STAMP, **changed}
+    assert decision.state.facts == facts.model_copy(update={aspect: OLD_EVENT})
+
+
+@pytest.mark.parametrize(("until", "ends_on"), [(5, "2029-05-01"), (6, "2030-05-01")])
+def test_the_policy_says_when_a_family_has_no_young_children_any_more(until: int, ends_on: str) -> None:
+    young = submission(needs=[{"code": "29", "youngest_child_born_on": "2024-05-01"}])
+    (need,) = apply(full_statement(young), policy=Policy(young_child_until_birthday=until)).state.registration.needs
+    assert need.ends_on == date.fromisoformat(ends_on)
 
 
 def test_a_statement_of_the_same_content_only_moves_the_facts() -> None:
