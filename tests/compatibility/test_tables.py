@@ -65,7 +65,7 @@ def broken_rules(before: Path, now: Path) -> list[str]:
     now_fuels = recipients_in(now)
     for recipient, fuel in recipients_in(before).items():
         if recipient not in now_fuels and ("recipients.csv", recipient) not in GONE:
-            found.append(f"recipients.csv: {recipient} is no recipient any more")
+            found.append(f"recipients.csv: {recipient} is not a recipient any more")
         elif now_fuels.get(recipient, fuel) != fuel:
             found.append(f"recipients.csv: {recipient} has another fuel")
     return found
