@@ -186,7 +186,7 @@ def test_a_code_is_described_to_callers_by_the_live_codes() -> None:
 def test_a_code_that_is_unknown_or_occurs_twice_is_refused_with_a_reason() -> None:
     with pytest.raises(PydanticCustomError, match=r"^is not a live Priority Services category \(J1699\)$"):
         NeedCode.parse("10")
-    with pytest.raises(PydanticCustomError, match="^names the same need twice$"):
+    with pytest.raises(PydanticCustomError, match=r"^names the same need twice$"):
         refuse_repeated([need("02"), need("08"), need("02", note="a")])
     assert refuse_repeated([need("02"), need("08")]) == [need("02"), need("08")]
 
