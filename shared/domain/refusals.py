@@ -17,9 +17,8 @@ def refuse_impossible_dates(
 
     A repeat of what the registration has `before` is no error.
     """
-    errors: list[FieldError] = []
-    if before is None or submitted.sharing.recorded_on != before.sharing.recorded_on:
-        errors += recorded_in_future(submitted.sharing, day)
+    new_basis = before is None or submitted.sharing.recorded_on != before.sharing.recorded_on
+    errors = recorded_in_future(submitted.sharing, day) if new_basis else []
     repeated = before.needs if before else []
     for index, need in enumerate(submitted.needs):
         if need not in repeated:

@@ -1,8 +1,8 @@
 """Mutation tests of shared/domain: `make mutate` changes one operator at a time, and one of tests/domain has to fail.
 
 mutmut makes the changes (its settings: `[tool.mutmut]` in pyproject.toml). It runs in .local/mutation, among links to
-the project's folders; a second run repeats only what has changed. It does not change decorated functions or the
-constants of a module.
+the project's folders. It does not change decorated functions or the constants of a module. Each run is complete: mutmut
+would not try a survivor again after a test is added, nor a noticed change after a test is removed.
 
 A change that no test notices is a survivor. survivors.toml explains those that may stay. The run fails if there are
 others, if an explained one is noticed by now, or if tests notice fewer changes than `LEAST_NOTICED`.
@@ -11,6 +11,7 @@ others, if an explained one is noticed by now, or if tests notice fewer changes 
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -43,11 +44,10 @@ class Survivor(NamedTuple):
 
 def main() -> int:
     """Run the mutation tests, and print their result; the result is the command's status."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
     for name in _LINKED:
-        link = FOLDER / name
-        if not link.is_symlink():
-            link.symlink_to(ROOT / name)
+        (FOLDER / name).symlink_to(ROOT / name)
     try:
         _mutmut("run", "--max-children", str(os.cpu_count() or 1))
     except subprocess.CalledProcessError as failed:

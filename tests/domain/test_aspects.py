@@ -190,6 +190,11 @@ def test_a_single_supply_point_wins_over_older_facts(key: str, stated: Fact, *, 
     assert list(after.points) == sorted(after.points)
 
 
+def test_a_single_supply_point_loses_against_its_own_newer_fact() -> None:
+    facts = FACTS.model_copy(update={"points": served(NEWEST)})
+    assert facts_after(Statement(served={MPAN_KEY: False}), facts, NEWER) == facts
+
+
 def test_a_single_supply_point_next_to_a_list_of_all_loses_against_the_list() -> None:
     points = SupplyPoints(mpans=[Mpan(MPAN)])
     after = facts_after(Statement(supply_points=points, served={MPRN_KEY: True}), FACTS, NEWER)

@@ -5,6 +5,7 @@ from datetime import MAXYEAR, date
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from shared.domain.needs import (
     Need,
@@ -21,6 +22,7 @@ from shared.domain.needs import (
     of_both,
     on_register,
     outage_tier,
+    refuse_repeated,
 )
 from tests.support.registrations import submission
 
@@ -179,6 +181,14 @@ def test_a_category_is_the_row_of_its_code() -> None:
 def test_a_code_is_described_to_callers_by_the_live_codes() -> None:
     assert TypeAdapter(NeedCode).json_schema() == {"type": "string", "enum": LIVE}
     assert NeedInput.model_json_schema()["properties"]["code"] == {"type": "string", "enum": LIVE, "title": "Code"}
+
+
+def test_a_code_that_is_unknown_or_occurs_twice_is_refused_with_a_reason() -> None:
+    with pytest.raises(PydanticCustomError, match=r"^is not a live Priority Services category \(J1699\)$"):
+        NeedCode.parse("10")
+    with pytest.raises(PydanticCustomError, match=r"^names the same need twice$"):
+        refuse_repeated([need("02"), need("08"), need("02", note="a")])
+    assert refuse_repeated([need("02"), need("08")]) == [need("02"), need("08")]
 
 
 def test_a_code_is_read_as_a_code() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from shared.domain.supply_points import (
     Distributor,
@@ -203,6 +204,20 @@ def test_numbers_are_read_as_text_of_their_kind(kind: Any, given: Any, code: str
         with pytest.raises(ValidationError) as refused:
             adapter.validate_python(given)
         assert [error["type"] for error in refused.value.errors()] == [code]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (Mpan, "100099900101", "is not an MPAN core of 13 digits"),
+        (Mpan, "1000999001010", "has a wrong MPAN check digit"),
+        (Mprn, "12345", "is not an MPRN of 6 to 11 digits"),
+        (Mprn, "9900000105", "has wrong MPRN check digits"),
+    ],
+)
+def test_a_number_is_refused_with_a_reason(kind: type[Mpan | Mprn], given: str, message: str) -> None:
+    with pytest.raises(PydanticCustomError, match=f"^{message}$"):
+        kind.parse(given)
 
 
 def test_a_parsed_number_is_of_its_kind() -> None:
