@@ -46,6 +46,21 @@ permissions:
   - firestore.read
 """
 
+EXAMPLE_CODE = """\
+from shared.domain.delivery import Delivery
+from shared.messages.push import Consumer
+
+consumer = Consumer(__file__)
+
+
+@consumer.handles
+async def consume(delivery: Delivery) -> None:
+    print(delivery.message_id)
+
+
+main = consumer.function()
+"""
+
 
 class Copy(NamedTuple):
     """A copy of the repository, whose Terraform state is its own."""
@@ -64,7 +79,7 @@ class Copy(NamedTuple):
         folder = self.root / "functions/example"
         folder.mkdir()
         (folder / "function.yaml").write_text(EXAMPLE_MANIFEST)
-        (folder / "main.py").write_text("")
+        (folder / "main.py").write_text(EXAMPLE_CODE)
 
     def commit(self) -> None:
         """Commit everything, so that it can be released."""
