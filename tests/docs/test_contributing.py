@@ -37,6 +37,13 @@ def test_everything_that_the_page_names_exists() -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_each_selection_of_tests_finds_one() -> None:
+    selections = re.findall(r"(tests/\S+\.py) -k (\w+)", blocks())
+    assert selections
+    for path, word in selections:
+        assert re.search(rf"def test_\w*{word}", (ROOT / path).read_text(encoding="utf-8")), (path, word)
+
+
 def test_a_block_that_names_what_does_not_exist_is_found() -> None:
     assert dead_mentions("`make explode TESTS=tests/domain`", PAGE) == ["make target: explode"]
 

@@ -32,7 +32,7 @@ WATER = {
     "supply_points": "mpan",
     "route": "postcode_areas BS BA",
     "recipient_id": "WSXW",
-    "file_code": "W1",
+    "file_code": "Z1",
     "folder": "water",
     "format": "csv",
     "codes": "03 37",
@@ -137,7 +137,7 @@ def test_a_former_recipient_gets_nothing_and_has_a_name_of_its_own(changes: dict
     ],
 )
 def test_a_faulty_row_is_named(changes: dict[str, str], fault: str) -> None:
-    add(WATER | {"profile": "a partner", "recipient_id": "OTHR", "file_code": "W2"} | changes)
+    add(WATER | {"profile": "a partner", "recipient_id": "OTHR", "file_code": "Z2"} | changes)
     with pytest.raises(TableError) as refused:
         recipients()
     assert str(refused.value).startswith(f"recipients.csv, a partner: {fault}")
@@ -231,7 +231,7 @@ def test_an_area_is_the_letters_of_the_postcode(point: SupplyPoint, postcode: st
 def test_a_recipient_is_its_row() -> None:
     assert recipients()["WSXW"] == Recipient(
         "WSXW",
-        "W1",
+        "Z1",
         table.Profile(
             profile="water company",
             purpose="Alternative water for households that depend on it",
@@ -257,9 +257,9 @@ def test_every_distributor_has_the_row_of_the_distributors() -> None:
     "changes",
     [
         pytest.param({"recipient_id": "OTHR"}, id="a file code that another has"),
-        pytest.param({"file_code": "W2"}, id="an id that another has"),
-        pytest.param({"recipient_id": "OTHR", "file_code": "W"}, id="a file code of one character"),
-        pytest.param({"recipient_id": "OTHR", "file_code": "W23"}, id="a file code of three characters"),
+        pytest.param({"file_code": "Z2"}, id="an id that another has"),
+        pytest.param({"recipient_id": "OTHR", "file_code": "Z"}, id="a file code of one character"),
+        pytest.param({"recipient_id": "OTHR", "file_code": "Z23"}, id="a file code of three characters"),
     ],
 )
 def test_rows_with_the_same_names_are_refused(changes: dict[str, str]) -> None:
@@ -270,7 +270,7 @@ def test_rows_with_the_same_names_are_refused(changes: dict[str, str]) -> None:
 
 @pytest.mark.usefixtures("water")
 def test_two_rows_may_have_one_profile() -> None:
-    add(WATER | {"recipient_id": "OTHR", "file_code": "W2"})
+    add(WATER | {"recipient_id": "OTHR", "file_code": "Z2"})
     assert recipients()["OTHR"].profile == recipients()["WSXW"].profile
 
 

@@ -23,6 +23,7 @@ from shared.domain.recipients import Withheld, recipients, recipients_of, why_wi
 from shared.domain.registration import Status
 from shared.domain.sharing import LawfulBasis
 from shared.errors import Unavailable
+from shared.runtime.manifest import read_manifests
 from shared.settings import settings
 from shared.store.registrations import Registrations
 from shared.store.service import service
@@ -33,13 +34,22 @@ from tests.support.servers import file_handler
 from tests.support.servers import serving as serving_at
 from tools.errors import CommandError
 from tools.local.stack import Stack
+from tools.places import FUNCTIONS
+
+MANIFESTS = read_manifests(FUNCTIONS)
+
+
+def with_trigger(kind: str) -> int:
+    """The number of functions with a kind of trigger."""
+    return sum(getattr(manifest.trigger, kind) is not None for manifest in MANIFESTS.values())
+
 
 ALL_IS_WELL = {
-    "functions": "10 serve, what they depend on answers; build <build>",
+    "functions": f"{len(MANIFESTS)} serve, what they depend on answers; build <build>",
     "issuer's keys": "1 for RS256 at <front door>/dev/jwks.json",
     "tokens": "the issuer's is accepted, a forged one is refused",
-    "schedules": "4 jobs run as the manifests say, no last run failed",
-    "subscriptions": "4 push to their functions; dead letters go to psr-dead-letters",
+    "schedules": f"{with_trigger('schedule')} jobs run as the manifests say, no last run failed",
+    "subscriptions": f"{with_trigger('pubsub')} push to their functions; dead letters go to psr-dead-letters",
     "dead letters": "none waits for a person; the alert dead_letters_waiting covers those still in Pub/Sub",
     "export": "no day has closed yet; the first is <first day>",
     "probe": "registered, read, found, changed through two topics, amended, withdrawn and erased in <time>",
