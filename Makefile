@@ -15,7 +15,7 @@ run: $(VENV)/ready ## Start the local stack and show the main job (EXIT=1: end a
 test: $(VENV)/ready ## Lint, types and every test, on the real emulators
 	@$(NOX) lint types tests
 
-quick: $(VENV)/ready ## Lint, types and every test that needs no emulators; about a minute
+quick: $(VENV)/ready ## Lint, types and every test that needs no emulators; about two minutes
 	@$(NOX) lint types quick
 
 watch: $(VENV)/ready ## Keep the emulators up and rerun the tests that a change concerns (TESTS=tests/domain)
