@@ -19,7 +19,7 @@ from shared.domain.feed import FeedEntry, SharedNeed, SharedState
 from shared.domain.needs import NeedCode
 from shared.domain.networks import Send
 from shared.domain.registration import RegistrationId
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article9Condition
 from shared.settings import read_settings
 from shared.store.documents import Key
 from shared.store.service import Service
@@ -37,7 +37,7 @@ def feed_entry(number: int) -> FeedEntry:
         day=DAY,
         send=Send.SET,
         state=SharedState(
-            basis=LawfulBasis.EXPLICIT_CONSENT,
+            basis=Article9Condition.EXPLICIT_CONSENT,
             primary_contact=Contact(name="Person 1", phones=["07700900123"]),
             alternate_contact=None,
             premises=Address(address_lines=["1 Test Street", "Testtown"], postcode="BS1 4DJ"),

@@ -45,7 +45,7 @@ def registration(**changed: Any) -> dict[str, Any]:
             {"code": "02", "ends_on": None, "youngest_child_born_on": None, "note": None},
             {"code": "33", "ends_on": "2099-01-31", "youngest_child_born_on": None, "note": "home from hospital"},
         ],
-        "sharing": {"basis": "explicit_consent", "recorded_on": "2020-01-05", "evidence": "call 4711"},
+        "sharing": consent("2026-01-05"),
         "services": {
             "caller_password": "BLUEBIRD",
             "communication_format": "large_print",
@@ -54,6 +54,22 @@ def registration(**changed: Any) -> dict[str, Any]:
             "cannot_read_meter": False,
         },
         **changed,
+    }
+
+
+def consent(recorded_on: str, evidence: str = "call 4711") -> dict[str, Any]:
+    """The sharing record of a customer who consented on a day, by phone."""
+    return {
+        "basis": "explicit_consent",
+        "article_6_basis": "consent",
+        "recorded_on": recorded_on,
+        "evidence": evidence,
+        "capture": {
+            "captured_at": f"{recorded_on}T09:00:00Z",
+            "captured_by": "agent-117",
+            "channel": "phone",
+            "wording": {"version": "2026-1", "language": "en"},
+        },
     }
 
 

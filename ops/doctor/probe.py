@@ -25,7 +25,7 @@ from shared.digest import digest
 from shared.domain.contacts import Address, Contact
 from shared.domain.erasure import NO_POSTCODE
 from shared.domain.registration import AccountId, RegistrationInput, Status
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Article9Condition, Sharing
 from shared.domain.supply_points import Mpan, Mprn, SupplyPointsInput
 from shared.errors import NotFound, Unavailable
 from shared.flows.erasure import Erasure
@@ -76,7 +76,7 @@ def registration() -> RegistrationInput:
         supply_points=SupplyPointsInput(mpans=[MPAN]),
         premises=Address(address_lines=["No such place"], postcode=NO_POSTCODE),
         primary_contact=Contact(name="Doctor Probe"),
-        sharing=Sharing(basis=LawfulBasis.NONE, recorded_on=date(2000, 1, 1), evidence="nobody: a test"),
+        sharing=Sharing(basis=Article9Condition.NONE, recorded_on=date(2000, 1, 1), evidence="nobody: a test"),
     )
 
 

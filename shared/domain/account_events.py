@@ -4,7 +4,7 @@ from shared.clock import london_day
 from shared.domain.aspects import Statement, facts_after
 from shared.domain.decision import Decision, Moment
 from shared.domain.registration import Fact, RegistrationState
-from shared.domain.sharing import recorded_in_future
+from shared.domain.sharing_rules import sharing_errors
 from shared.domain.statements import apply_statement
 from shared.errors import InvalidContent, RegistrationErased, RegistrationUnknown
 from shared.policy import Policy
@@ -24,7 +24,7 @@ def apply_account_event(
         raise RegistrationErased
     if statement.sharing:
         latest_day = max(moment.day, london_day(fact.time))
-        if errors := recorded_in_future(statement.sharing, latest_day):
+        if errors := sharing_errors(statement.sharing, None, latest_day, from_caller=False):
             raise InvalidContent(tuple(errors))
     review = statement.review and _wins(statement, known, fact)
     return apply_statement(statement._replace(review=review), known, moment, fact, policy)

@@ -21,7 +21,7 @@ from shared.domain.registration import (
     Status,
 )
 from shared.domain.services import Services
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Article9Condition, Sharing
 from shared.domain.supply_points import SupplyPoints
 
 #: In the place of text.
@@ -122,7 +122,7 @@ def _nobody(recorded_on: date) -> dict[str, Any]:
         "primary_contact": Contact(name=ERASED),
         "alternate_contact": None,
         "needs": [],
-        "sharing": Sharing(basis=LawfulBasis.NONE, recorded_on=recorded_on, evidence=ERASED),
+        "sharing": Sharing(basis=Article9Condition.NONE, recorded_on=recorded_on, evidence=ERASED),
         "services": Services(),
         "warnings": [],
     }

@@ -9,7 +9,7 @@ from shared.domain.needs import NeedCode
 from shared.domain.networks import NetworkState, Send, after_change, after_supply_lost, to_send
 from shared.domain.recipients import UNROUTABLE, Withheld, allowed_needs, recipients, recipients_of, why_withheld
 from shared.domain.registration import Registration, RegistrationId
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article6Basis, Article9Condition, Ground
 from shared.domain.supply_points import supply_point_of
 from shared.domain.text import LINE_LENGTH, NAME_LENGTH, NOTE_LENGTH
 from shared.model import Model
@@ -27,13 +27,19 @@ class SharedNeed(Model):
 
 
 class SharedState(Model):
-    """The data about a supply point that a recipient gets, and the lawful basis on which it is shared."""
+    """The data about a supply point that a recipient gets, and the ground on which it is shared."""
 
-    basis: LawfulBasis
+    basis: Article9Condition
+    article_6_basis: Article6Basis = Article6Basis.NOT_RECORDED
     primary_contact: Contact
     alternate_contact: AlternateContact | None
     premises: Address
     needs: list[SharedNeed]
+
+    @property
+    def ground(self) -> Ground:
+        """The Article 6 basis and the Article 9 condition."""
+        return Ground(self.article_6_basis, self.basis)
 
 
 class FeedEntry(Model):
@@ -212,7 +218,8 @@ def _entry(
 def shared_state(after: Registration, recipient_id: str) -> SharedState:
     """The data of a registration that a recipient gets."""
     return SharedState(
-        basis=after.sharing.basis,
+        basis=after.sharing.effective_basis,
+        article_6_basis=after.sharing.article_6_basis,
         primary_contact=after.primary_contact,
         alternate_contact=after.alternate_contact,
         premises=after.premises,

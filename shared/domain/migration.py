@@ -4,7 +4,7 @@ from shared.domain.aspects import Statement, full_statement, submission_of, wait
 from shared.domain.decision import Decision, Moment
 from shared.domain.needs import of_both
 from shared.domain.new_registration import new_registration, reactivated
-from shared.domain.refusals import has_lapsed, refuse_impossible_dates, refuse_newly_retired
+from shared.domain.refusals import has_lapsed, refuse_impossible_content, refuse_newly_retired
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState
 from shared.domain.statements import apply_statement
 from shared.policy import Policy
@@ -24,12 +24,12 @@ def migrate(
     A record never overwrites what the register learnt later. One that loses while it names needs that the register
     lacks makes a review fall due. Different records of one time keep the needs of both. Needs that have ended since are
     left out, with a warning.
-    Raises `InvalidContent` for dates that cannot be, and for retired needs codes that the registration does not have.
+    Raises `InvalidContent` for content that cannot be, and for retired needs codes that the registration does not have.
     """
     ongoing = [need for need in submitted.needs if not has_lapsed(need, moment.day, policy)]
     lapsed = len(ongoing) < len(submitted.needs)
     submitted = submitted.model_copy(update={"needs": ongoing})
-    refuse_impossible_dates(submitted, None, moment.day, policy)
+    refuse_impossible_content(submitted, None, moment.day, policy, from_caller=False)
     refuse_newly_retired(submitted, known)
     if known is None:
         return new_registration(submitted, registration_id, moment, fact, policy, lapsed=lapsed)

@@ -5,7 +5,7 @@ know, on which lawful bases, and in which format. A new recipient is a new row. 
 has changed keeps a row of the route `former`: it gets deletes only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import cache
 from itertools import takewhile
@@ -15,7 +15,7 @@ from shared.data import TableError, rows, text
 from shared.digest import digest
 from shared.domain.needs import Need, NeedCode
 from shared.domain.registration import Registration, Status
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article6Basis, Article9Condition, Ground
 from shared.domain.supply_points import Fuel, Mpan, SupplyPoint, distributors
 
 #: Stands for the operator of a supply point whose distributor the table does not know.
@@ -66,7 +66,7 @@ class Profile(NamedTuple):
     folder: str
     format: str
     codes: frozenset[str] | None
-    lawful_bases: frozenset[LawfulBasis]
+    lawful_bases: frozenset[Ground]
 
 
 class Recipient(NamedTuple):
@@ -121,12 +121,12 @@ def why_withheld(registration: Registration, recipient: Recipient) -> Withheld |
     """Why a recipient should have nothing of a registration; None if it should have it."""
     if registration.status is not Status.ACTIVE:
         return Withheld.NOT_ACTIVE
-    return why_not_allowed(registration.sharing.basis, (need.code for need in registration.needs), recipient)
+    return why_not_allowed(registration.sharing.ground, (need.code for need in registration.needs), recipient)
 
 
-def why_not_allowed(basis: LawfulBasis, codes: Iterable[NeedCode], recipient: Recipient) -> Withheld | None:
-    """Why a recipient's row does not allow it to have needs that are shared on a basis; None if it does."""
-    if basis not in recipient.profile.lawful_bases:
+def why_not_allowed(ground: Ground, codes: Iterable[NeedCode], recipient: Recipient) -> Withheld | None:
+    """Why a recipient's row does not allow it to have needs that are shared on a ground; None if it does."""
+    if ground not in recipient.profile.lawful_bases:
         return Withheld.NO_LAWFUL_BASIS
     if not any(may_know(code, recipient) for code in codes):
         return Withheld.NO_ALLOWED_CODE
@@ -172,7 +172,14 @@ def _profile(row: dict[str, str]) -> Profile:
             folder=row["folder"],
             format=row["format"],
             codes=None if row["codes"] == "all" else frozenset(map(NeedCode.parse, row["codes"].split())),
-            lawful_bases=frozenset(map(LawfulBasis, row["lawful_bases"].split())),
+            lawful_bases=frozenset(ground for term in row["lawful_bases"].split() for ground in _grounds(term)),
         )
     except ValueError as fault:
         raise TableError(f"{place}: {fault}") from None
+
+
+def _grounds(term: str) -> Iterator[Ground]:
+    """`explicit_consent` with every Article 6 basis, or `consent+explicit_consent` only. Raises `ValueError`."""
+    *article_6, basis = term.split("+")
+    for article_6_basis in map(Article6Basis, article_6 or Article6Basis):
+        yield Ground(article_6_basis, Article9Condition(basis))

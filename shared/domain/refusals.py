@@ -5,20 +5,25 @@ from datetime import date
 from shared.domain.needs import NeedInput, end_of, holds_on, newly_retired
 from shared.domain.notices import LAPSED
 from shared.domain.registration import RegistrationInput, RegistrationState
-from shared.domain.sharing import recorded_in_future
+from shared.domain.sharing_rules import sharing_errors
 from shared.errors import FieldError, InvalidContent
 from shared.policy import Policy
 
 
-def refuse_impossible_dates(
-    submitted: RegistrationInput, before: RegistrationInput | None, day: date, policy: Policy
+def refuse_impossible_content(
+    submitted: RegistrationInput,
+    before: RegistrationInput | None,
+    day: date,
+    policy: Policy,
+    *,
+    from_caller: bool = True,
 ) -> None:
-    """Refuse needs that have ended, births in the future, and a lawful basis from the future. Raises `InvalidContent`.
+    """Refuse needs that have ended, births in the future, and sharing that no rule allows. Raises `InvalidContent`.
 
     A repeat of what the registration has `before` is no error.
     """
-    new_basis = before is None or submitted.sharing.recorded_on != before.sharing.recorded_on
-    errors = recorded_in_future(submitted.sharing, day) if new_basis else []
+    known_sharing = before.sharing if before else None
+    errors = sharing_errors(submitted.sharing, known_sharing, day, from_caller=from_caller)
     repeated = before.needs if before else []
     for index, need in enumerate(submitted.needs):
         if need not in repeated:

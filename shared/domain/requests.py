@@ -8,7 +8,7 @@ from shared.domain.aspects import Statement, after_every_known_fact, changed_asp
 from shared.domain.changes import ChangeKind
 from shared.domain.decision import Decision, Moment
 from shared.domain.new_registration import new_registration, reactivated
-from shared.domain.refusals import refuse_impossible_dates, refuse_newly_retired
+from shared.domain.refusals import refuse_impossible_content, refuse_newly_retired
 from shared.domain.registration import Fact, RegistrationId, RegistrationInput, RegistrationState, Status
 from shared.domain.statements import apply_statement
 from shared.errors import AlreadyRegistered, NotLive
@@ -26,11 +26,11 @@ def register(
 ) -> Decision:
     """Register an account for the first time, or again after it was withdrawn or ended.
 
-    Raises `AlreadyRegistered`, and `InvalidContent` for dates that cannot be.
+    Raises `AlreadyRegistered`, and `InvalidContent` for content that cannot be.
     """
     if known is not None and known.registration.status.live:
         raise AlreadyRegistered
-    refuse_impossible_dates(submitted, None, moment.day, policy)
+    refuse_impossible_content(submitted, None, moment.day, policy)
     refuse_newly_retired(submitted, None)
     if known is None:
         return new_registration(submitted, registration_id, moment, fact, policy)
@@ -44,7 +44,7 @@ def amend(
     """Make a registration what a caller who has read it submits. Aspects that stay the same keep their facts.
 
     A caller that changes needs or the lawful basis has reviewed them with the customer; a new phone number is no
-    review. Raises `NotLive`, and `InvalidContent` for dates that cannot be.
+    review. Raises `NotLive`, and `InvalidContent` for content that cannot be.
     """
     if not known.registration.status.live:
         raise NotLive
@@ -52,7 +52,7 @@ def amend(
     changed = changed_aspects(full_statement(submitted), full_statement(before))
     if changed == Statement():
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
-    refuse_impossible_dates(submitted, before, moment.day, policy)
+    refuse_impossible_content(submitted, before, moment.day, policy)
     refuse_newly_retired(submitted, known)
     statement = changed._replace(confirmed=changed.sharing is not None or submitted.needs != before.needs)
     return apply_statement(statement, known, moment, after_every_known_fact(fact, known), policy)

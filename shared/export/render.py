@@ -198,7 +198,7 @@ class PartFile:
             return Withheld.UNROUTABLE
         if self._recipient not in recipients_of(supply_point_of(entry.supply_point), state.premises.postcode):
             return Withheld.NOT_ITS_AREA
-        return why_not_allowed(state.basis, (need.code for need in state.needs), self._recipient)
+        return why_not_allowed(state.ground, (need.code for need in state.needs), self._recipient)
 
     def finish(self) -> tuple[bytes | None, PartResult]:
         """The file (None if no entry is sent) and the part's result."""

@@ -8,7 +8,7 @@ from shared.clock import london_day
 from shared.domain.aspects import Statement
 from shared.domain.contacts import Address
 from shared.domain.registration import Status
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Article9Condition, Sharing
 from shared.domain.supply_points import SupplyPoint, SupplyPointsInput, supply_point_key
 from shared.messages.events import CloudEvent
 from shared.model import Model
@@ -73,7 +73,7 @@ class AccountMovedHome(AccountEvent):
     def statement(self) -> Statement:
         """The new home, and a review. Without confirmed sharing nothing is shared there."""
         unconfirmed = Sharing(
-            basis=LawfulBasis.NONE,
+            basis=Article9Condition.NONE,
             recorded_on=london_day(self.time),
             evidence="moved home; sharing not confirmed for the new home yet",
         )

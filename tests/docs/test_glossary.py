@@ -18,7 +18,7 @@ ENUMERATIONS = (
     "ChangeKind",
     "Disposition",
     "Fuel",
-    "LawfulBasis",
+    "Article9Condition",
     "QuarantineStatus",
     "Send",
     "Stage",

@@ -11,7 +11,7 @@ from shared.domain.contacts import Address
 from shared.domain.decision import Decision, Moment
 from shared.domain.erasure import erased_state
 from shared.domain.registration import Fact, Status
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Article9Condition, Sharing
 from shared.errors import InvalidContent, RegistrationErased, RegistrationUnknown
 from tests.support.registrations import (
     POLICY,
@@ -58,7 +58,7 @@ def test_an_event_may_not_lead_to_more_supply_points_than_a_caller_may_submit() 
 def test_an_event_may_not_have_a_lawful_basis_from_the_future(recorded_on: str, *, accepted: bool) -> None:
     before_midnight = Moment(datetime(2026, 11, 24, 23, 58, tzinfo=UTC), date(2026, 11, 24))
     after_midnight = Fact(time=datetime(2026, 11, 25, 0, 1, tzinfo=UTC), source="//accounts", id="1")
-    basis = Sharing(basis=LawfulBasis.NONE, recorded_on=date.fromisoformat(recorded_on), evidence="call 1")
+    basis = Sharing(basis=Article9Condition.NONE, recorded_on=date.fromisoformat(recorded_on), evidence="call 1")
     problem = None
     try:
         apply_account_event(
@@ -70,7 +70,7 @@ def test_an_event_may_not_have_a_lawful_basis_from_the_future(recorded_on: str, 
 
 
 def test_the_day_of_an_older_event_does_not_refuse_a_lawful_basis_of_today() -> None:
-    basis = Sharing(basis=LawfulBasis.NONE, recorded_on=date(2026, 11, 25), evidence="call 1")
+    basis = Sharing(basis=Article9Condition.NONE, recorded_on=date(2026, 11, 25), evidence="call 1")
     decision = after_event(
         registered(), Statement(sharing=basis), "2026-11-25", stated=fact("2026-11-24", "//accounts")
     )

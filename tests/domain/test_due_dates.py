@@ -35,7 +35,7 @@ CLOSES_ON_30TH = Statement(closes_on=date(2026, 11, 30))
 
 
 def with_needs(day: str, needs: list[dict[str, str]], policy: Policy = POLICY) -> RegistrationState:
-    return registered(day, policy, needs=needs, sharing={"recorded_on": "2024-01-01"})
+    return registered(day, policy, needs=needs, sharing={"basis": "none", "recorded_on": "2024-01-01", "capture": None})
 
 
 def summary(decision: Decision) -> tuple[str, list[str], list[str]]:

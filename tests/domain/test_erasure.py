@@ -22,7 +22,7 @@ from shared.domain.registration import (
     Status,
 )
 from shared.domain.services import Services
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Article9Condition, Sharing
 from shared.domain.supply_points import SupplyPoints
 from tests.support.registrations import ID, MPAN_KEY, fact, moment, registered, registration, withdrawn
 
@@ -55,7 +55,7 @@ def shell_of(known: RegistrationState, status: Status) -> Registration:
         primary_contact=Contact(name="erased"),
         alternate_contact=None,
         needs=[],
-        sharing=Sharing(basis=LawfulBasis.NONE, recorded_on=before.sharing.recorded_on, evidence="erased"),
+        sharing=Sharing(basis=Article9Condition.NONE, recorded_on=before.sharing.recorded_on, evidence="erased"),
         services=Services(),
         created_at=before.created_at,
         updated_at=before.updated_at,
@@ -108,7 +108,7 @@ def test_a_tombstone_is_the_shell_of_an_account_that_was_not_known() -> None:
             primary_contact=Contact(name="erased"),
             alternate_contact=None,
             needs=[],
-            sharing=Sharing(basis=LawfulBasis.NONE, recorded_on=DAY, evidence="erased"),
+            sharing=Sharing(basis=Article9Condition.NONE, recorded_on=DAY, evidence="erased"),
             services=Services(),
             created_at=AT,
             updated_at=AT,

@@ -20,7 +20,7 @@ from shared.domain.feed import (
 from shared.domain.networks import NetworkState, Send
 from shared.domain.recipients import UNROUTABLE, Recipient, Withheld, recipients
 from shared.domain.registration import Registration
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article6Basis, Article9Condition
 from shared.domain.supply_points import mpan_check_digit
 from tests.support.registrations import registration
 
@@ -339,7 +339,8 @@ def test_a_recipient_gets_the_contacts_and_the_needs_that_it_may_know(monkeypatc
     profile = recipients()[MPID].profile._replace(codes=frozenset({"33"}))
     monkeypatch.setattr(feed, "recipients", lambda: {MPID: Recipient(MPID, "22", profile)})
     assert shared_state(after, MPID) == SharedState(
-        basis=LawfulBasis.EXPLICIT_CONSENT,
+        basis=Article9Condition.EXPLICIT_CONSENT,
+        article_6_basis=Article6Basis.CONSENT,
         primary_contact=after.primary_contact,
         alternate_contact=after.alternate_contact,
         premises=after.premises,

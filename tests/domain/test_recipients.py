@@ -16,7 +16,7 @@ from shared.domain.feed import FeedEntry, effects_of
 from shared.domain.needs import Need, NeedCode
 from shared.domain.networks import NetworkState, Send
 from shared.domain.recipients import Recipient, Withheld, may_know, recipients, recipients_of, tables, why_withheld
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article6Basis, Article9Condition, Ground
 from shared.domain.supply_points import Fuel, Mpan, Mprn, SupplyPoint, distributors
 from shared.export.render import FORMATS
 from tests.support.registrations import registration
@@ -133,7 +133,7 @@ def test_a_former_recipient_gets_nothing_and_has_a_name_of_its_own(changes: dict
         pytest.param({"supply_points": "water"}, "'water' is not a valid Fuel", id="fuel"),
         pytest.param({"route": "somewhere"}, "a route is `distributor`", id="route"),
         pytest.param({"codes": "02 10"}, "is not a live Priority Services category", id="code"),
-        pytest.param({"lawful_bases": "consent"}, "'consent' is not a valid LawfulBasis", id="lawful basis"),
+        pytest.param({"lawful_bases": "consent"}, "'consent' is not a valid Article9Condition", id="lawful basis"),
     ],
 )
 def test_a_faulty_row_is_named(changes: dict[str, str], fault: str) -> None:
@@ -240,7 +240,7 @@ def test_a_recipient_is_its_row() -> None:
             folder="water",
             format="csv",
             codes=frozenset({"03", "37"}),
-            lawful_bases=frozenset({LawfulBasis.EXPLICIT_CONSENT}),
+            lawful_bases=frozenset(Ground(basis, Article9Condition.EXPLICIT_CONSENT) for basis in Article6Basis),
         ),
     )
 

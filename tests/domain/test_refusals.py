@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.patch import merge_patch
-from shared.domain.refusals import has_lapsed, refuse_impossible_dates, refuse_newly_retired
+from shared.domain.refusals import has_lapsed, refuse_impossible_content, refuse_newly_retired
 from shared.domain.registration import RegistrationInput, RegistrationState
 from shared.errors import FieldError, InvalidContent
 from tests.support.registrations import POLICY, registered, submission
@@ -18,7 +18,7 @@ ENDED = ("need_already_ended", "this need has already ended")
 
 def errors(submitted: RegistrationInput, before: RegistrationInput | None = None) -> list[FieldError]:
     try:
-        refuse_impossible_dates(submitted, before, TODAY, POLICY)
+        refuse_impossible_content(submitted, before, TODAY, POLICY)
     except InvalidContent as refused:
         return list(refused.errors)
     return []

@@ -1,5 +1,6 @@
 """Requests of callers: register, amend, withdraw."""
 
+import json
 from datetime import date
 from typing import Any
 
@@ -12,7 +13,7 @@ from shared.domain.decision import Decision
 from shared.domain.erasure import erased_state
 from shared.domain.registration import FormerPeriod, RegistrationState, Status
 from shared.domain.requests import amend, register, withdraw
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Sharing
 from shared.domain.supply_points import Mpan, SupplyPoints
 from shared.errors import AlreadyRegistered, InvalidContent, NotLive
 from tests.support.registrations import (
@@ -30,6 +31,7 @@ from tests.support.registrations import (
     submission,
     withdrawn,
 )
+from tools.synthetic import consent
 
 BLIND, POST_HOSPITAL = {"code": "08"}, {"code": "33", "ends_on": "2026-11-24"}
 
@@ -172,7 +174,7 @@ UNUSUAL = {
     "without a supply point": with_fields(supply_points=SupplyPoints()),
     "with 21 supply points": with_fields(supply_points=SupplyPoints(mpans=[Mpan(mpan) for mpan in mpans(21)])),
     "with a lawful basis from the future": with_fields(
-        sharing=Sharing(basis=LawfulBasis.EXPLICIT_CONSENT, recorded_on=date(2062, 1, 1), evidence="call 1")
+        sharing=Sharing.model_validate_json(json.dumps(consent("2062-01-01")))
     ),
     "with a need that has ended": registered(needs=[POST_HOSPITAL]),
     "with a name that cannot be seen": with_fields(primary_contact=Contact(name="\u200b", phones=["07700900123"])),

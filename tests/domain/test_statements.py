@@ -11,7 +11,7 @@ from shared.domain.contacts import Address
 from shared.domain.decision import Decision
 from shared.domain.registration import Fact, Notice, RegistrationState, Status
 from shared.domain.services import Services
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Article9Condition, Sharing
 from shared.domain.statements import apply_statement
 from shared.domain.supply_point_conflicts import yield_supply_points
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoints
@@ -66,8 +66,8 @@ STAMP = {"version": 2, "updated_at": moment("2026-11-25").now}
     [
         pytest.param(Statement(premises=ELSEWHERE), {"premises": ELSEWHERE}, id="premises"),
         pytest.param(
-            Statement(sharing=Sharing(basis=LawfulBasis.NONE, recorded_on=date(2026, 11, 24), evidence="call 2")),
-            {"sharing": Sharing(basis=LawfulBasis.NONE, recorded_on=date(2026, 11, 24), evidence="call 2")},
+            Statement(sharing=Sharing(basis=Article9Condition.NONE, recorded_on=date(2026, 11, 24), evidence="call 2")),
+            {"sharing": Sharing(basis=Article9Condition.NONE, recorded_on=date(2026, 11, 24), evidence="call 2")},
             id="lawful basis",
         ),
         pytest.param(

@@ -12,7 +12,7 @@ from shared.domain.needs import NeedCode
 from shared.domain.networks import Send
 from shared.domain.recipients import Withheld
 from shared.domain.registration import RegistrationId
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article9Condition
 from shared.export.day_manifest import DayManifest, day_manifest_of
 from shared.export.render import PartFile, path_of
 from shared.settings import Settings
@@ -25,7 +25,7 @@ SETTINGS = Settings(project="p", identity_key="A" * 43 + "=", supplier_mpid="SUP
 def sent(number: int, recipient: str = "EELC", day: date = DAY) -> FeedEntry:
     point = f"mprn:{mprn(number)}" if recipient == "SHPR" else f"mpan:{mpan('10', number)}"
     shared = SharedState(
-        basis=LawfulBasis.EXPLICIT_CONSENT,
+        basis=Article9Condition.EXPLICIT_CONSENT,
         primary_contact=Contact(name=f"Person {number}", phones=["07700900123"]),
         alternate_contact=None,
         premises=Address(address_lines=[f"{number} Test Street", "Testtown"], postcode="BS1 4DJ"),

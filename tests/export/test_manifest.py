@@ -13,7 +13,7 @@ from shared.domain.export_day import Cut, ExportStopped, Part, Sums, file_id
 from shared.domain.feed import FeedEntry, SharedNeed, SharedState, size_of
 from shared.domain.needs import NeedCode, categories
 from shared.domain.recipients import UNROUTABLE, Withheld
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article9Condition
 from shared.export.gate import anomaly_in
 from tests.export.samples import SETTINGS, deleted, export_day, manifest, sent, withheld
 from tests.support.register_world import World
@@ -203,7 +203,7 @@ def _state(name: str, lines: list[str], notes: list[str | None], *, nominee: boo
     address = Address.model_construct(address_lines=lines, postcode="BS1 4DJ")
     phones = ["07700900123 0123456", "+44 7700 900123 0000"]
     return SharedState.model_construct(
-        basis=LawfulBasis.EXPLICIT_CONSENT,
+        basis=Article9Condition.EXPLICIT_CONSENT,
         primary_contact=Contact.model_construct(name=name, phones=phones, address=address),
         alternate_contact=AlternateContact.model_construct(name=name, phones=phones, relationship=Relationship.CARER)
         if nominee

@@ -21,7 +21,7 @@ from shared.domain.feed import FeedEntry
 from shared.domain.networks import Send
 from shared.domain.recipients import Withheld, recipients, recipients_of, why_withheld
 from shared.domain.registration import Status
-from shared.domain.sharing import LawfulBasis
+from shared.domain.sharing import Article9Condition
 from shared.errors import Unavailable
 from shared.runtime.manifest import read_manifests
 from shared.settings import settings
@@ -105,7 +105,7 @@ async def check_that_nothing_of_the_probe_is_left() -> None:
     ("changes", "reason"),
     [
         pytest.param({}, Withheld.NOT_ACTIVE, id="as it is"),
-        pytest.param({"basis": LawfulBasis.EXPLICIT_CONSENT}, Withheld.NOT_ACTIVE, id="if it could be shared"),
+        pytest.param({"basis": Article9Condition.EXPLICIT_CONSENT}, Withheld.NOT_ACTIVE, id="if it could be shared"),
         pytest.param({"status": Status.ACTIVE}, Withheld.NO_LAWFUL_BASIS, id="if it were active"),
     ],
 )

@@ -13,7 +13,7 @@ from shared.domain.aspects import Statement
 from shared.domain.contacts import Address
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import RegistrationState, Status
-from shared.domain.sharing import LawfulBasis, Sharing
+from shared.domain.sharing import Article9Condition, Sharing
 from shared.domain.supply_points import SupplyPointsInput, supply_point_key
 from shared.errors import RegistrationUnknown, SupplyPointHeld
 from shared.store.documents import Key
@@ -30,7 +30,7 @@ _EVENING = datetime(2026, 11, 23, 8, tzinfo=UTC)
 _MORNING = datetime(2026, 11, 24, 8, tzinfo=UTC)
 TODAY = date(2026, 11, 24)
 TAKING = ("moves", "gains", "is-migrated")
-CONSENT = Sharing(basis=LawfulBasis.EXPLICIT_CONSENT, recorded_on=date(2026, 1, 1), evidence="move form")
+CONSENT = Sharing(basis=Article9Condition.EXPLICIT_CONSENT, recorded_on=date(2026, 1, 1), evidence="move form")
 
 
 class Step(NamedTuple):

@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 from shared.domain.supply_points import distributors, mpan_check_digit
+from tools.synthetic import consent
 
 _unused = itertools.count(1)
 
@@ -25,5 +26,5 @@ def customer(account_id: str, mpans: list[str], needs: list[str], name: str = "M
         "premises": {"address_lines": ["1 Test Street", "Testtown"], "postcode": "BS1 4DJ"},
         "primary_contact": {"name": name, "phones": ["07700900123"]},
         "needs": [{"code": code} for code in needs],
-        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": "call 4711"},
+        "sharing": consent("2026-01-05"),
     }

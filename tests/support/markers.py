@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from tools.synthetic import new_mpan, new_mprn
+from tools.synthetic import consent, new_mpan, new_mprn
 
 #: No two people of a test run share a phone number, and no other test has one of these.
 _phone_numbers = itertools.count(500, 2)
@@ -53,7 +53,7 @@ class MarkedPerson:
                 {"code": "29", "youngest_child_born_on": self.born},
                 {"code": "33", "ends_on": self.ends},
             ],
-            "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": f"call {self.mark}"},
+            "sharing": consent("2026-01-05", f"call {self.mark}"),
             "services": {"caller_password": self.mark, "nominee_receives_communications": True},
             **changed,
         }

@@ -37,6 +37,7 @@ from shared.store.objects import Bucket
 from shared.store.registrations import Registrations
 from shared.store.service import Service
 from tools.local.sample import mpan
+from tools.synthetic import consent
 
 #: Contact name and needs codes, by receiver and supply point.
 Held = dict[tuple[str, str], tuple[str, tuple[str, ...]]]
@@ -58,7 +59,7 @@ def account(number: int, **changes: Any) -> RegistrationInput:
         "premises": {"address_lines": [f"{number} Test Street", "Testtown"], "postcode": "BS1 4DJ"},
         "primary_contact": {"name": f"Person {number}", "phones": ["07700900123"]},
         "needs": [{"code": "02"}],
-        "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-01", "evidence": "call 1"},
+        "sharing": consent("2026-01-01", "call 1"),
     }
     return RegistrationInput.model_validate_json(json.dumps(submission | changes))
 

@@ -17,6 +17,7 @@ from shared.domain.registration import Fact, Registration, RegistrationId, Regis
 from shared.domain.requests import amend, register, withdraw
 from shared.domain.supply_points import mpan_check_digit
 from shared.policy import Policy
+from tools.synthetic import consent
 
 POLICY = Policy()
 ID = RegistrationId("00000000-0000-8000-8000-000000000000")
@@ -32,7 +33,7 @@ _SUBMISSION = {
     "premises": {"address_lines": ["1 Test Street"], "postcode": "BS1 4DJ"},
     "primary_contact": {"name": "Mrs A Example", "phones": ["07700900123"]},
     "needs": [{"code": "08"}],
-    "sharing": {"basis": "explicit_consent", "recorded_on": "2026-10-01", "evidence": "call 4711"},
+    "sharing": consent("2026-10-01"),
 }
 _REGISTRATION = {
     **_SUBMISSION,

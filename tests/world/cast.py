@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tools.local.sample import mpan, mprn
+from tools.synthetic import consent
 
 #: Few, so that they meet often. One's number begins another's; one has a character that JSON may escape. All their ids
 #: begin with one digit, so that what is queried by the first digit of the id is queried once (`tests.world.service`).
@@ -38,8 +39,14 @@ def premises(area: str, mark: str) -> dict[str, object]:
     return {"address_lines": [f"1 {mark} Street"], "postcode": AREAS[area]}
 
 
-def sharing(basis: str, recorded_on: date, mark: str) -> dict[str, str]:
-    return {"basis": basis, "recorded_on": recorded_on.isoformat(), "evidence": f"call {mark}"}
+def sharing(basis: str, recorded_on: date, mark: str) -> dict[str, Any]:
+    """A sharing record as a whole, which can replace any other by a merge patch."""
+    consented = consent(recorded_on.isoformat(), f"call {mark}") | {"cannot_consent_reason": None}
+    if basis == "explicit_consent":
+        return consented
+    dying = {"article_6_basis": "vital_interests", "cannot_consent_reason": "unconscious"}
+    other = dying if basis == "vital_interests" else {"article_6_basis": "not_recorded"}
+    return consented | {"basis": basis, "capture": consented["capture"] | {"wording": None}} | other
 
 
 def needs(needs: Iterable[Need]) -> list[dict[str, str]]:
