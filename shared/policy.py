@@ -13,6 +13,10 @@ class Policy(Model, strict=False):
     )
     young_child_until_birthday: int = Field(6, ge=5, le=6, description="Birthday on which code 29 ends (5 or 6)")
     follow_up_days: int = Field(14, ge=1, description="Days until the follow-up of a pending registration is due")
+    referral_follow_up_days: int = Field(7, ge=1, description="Days until the follow-up of a referral is due")
+    referral_days: int = Field(
+        90, ge=1, description="Days that a referral can be confirmed; after them the registration is erased"
+    )
     ended_kept_days: int = Field(730, ge=1, description="Days until an ended registration is erased")
     review_months: int = Field(24, ge=1, description="Months between reviews of a registration")
     review_months_medically_dependent: int = Field(

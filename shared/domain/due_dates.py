@@ -3,17 +3,20 @@
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from shared.domain.aspects import after_last_day, pending_last_day
+from shared.clock import day_begins
+from shared.domain.aspects import TICK, after_last_day, pending_last_day
 from shared.domain.changes import ChangeKind
 from shared.domain.decision import Decision, Moment, replacement
 from shared.domain.needs import holds_on
 from shared.domain.notices import DATE_PASSED, notices_of_due_dates, notices_of_needs, warned
-from shared.domain.registration import Facts, Registration, RegistrationState, Status
+from shared.domain.registration import Fact, Facts, Registration, RegistrationState, Status
 from shared.domain.reviews import follow_up_on
 from shared.domain.supply_points import SupplyPoints
 from shared.errors import RegistrationUnknown
 from shared.policy import Policy
 
+#: Source of the facts that a day makes.
+SOURCE = "calendar"
 #: A need that ends within this time is on the list of customers to contact.
 ENDING_SOON = timedelta(days=30)
 
@@ -22,7 +25,7 @@ class DueDateCounts(NamedTuple):
     """How many dates came to registrations.
 
     `needs` ended, and left registrations `without_needs`. `reviews` and `follow_ups` fell due. `closed` registrations
-    ended after their account's last day.
+    ended after their account's last day, or because nobody confirmed the referral.
     """
 
     needs: int = 0
@@ -68,6 +71,8 @@ def apply_due_dates(known: RegistrationState | None, *, moment: Moment, policy: 
     if not before.status.live:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     facts = after_last_day(known.facts, before.closes_on, moment.day)
+    if before.unconfirmed_until is not None and before.unconfirmed_until < moment.day:
+        facts = facts.model_copy(update={"status": _end_of_referral(before.unconfirmed_until, facts)})
     closed = facts != known.facts
     after = _closed(before) if closed else _still_live(before, facts, moment.day, policy)
     if after == before:
@@ -75,8 +80,14 @@ def apply_due_dates(known: RegistrationState | None, *, moment: Moment, policy: 
     return replacement(known, after, facts, moment)
 
 
+def _end_of_referral(last_day: date, facts: Facts) -> Fact:
+    """The fact that nobody confirmed a referral by its last day: a statement from before cannot undo its end."""
+    ended = day_begins(last_day + timedelta(days=1))
+    return Fact(time=max(ended, facts.status.time + TICK), source=SOURCE, id=ended.isoformat())
+
+
 def _closed(before: Registration) -> Registration:
-    """A registration after its account's last day."""
+    """A registration after its account's last day, or after the last day of a referral that nobody confirmed."""
     update = {"status": Status.ENDED, "supply_points": SupplyPoints(), "follow_up_on": None, "closes_on": None}
     return before.model_copy(update=update | {"warnings": []})
 

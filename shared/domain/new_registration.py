@@ -14,7 +14,7 @@ from shared.domain.registration import (
     RegistrationState,
     Status,
 )
-from shared.domain.reviews import follow_up_on, next_review
+from shared.domain.reviews import follow_up_on, next_review, unconfirmed_until
 from shared.domain.supply_points import supply_point_key
 from shared.policy import Policy
 
@@ -47,7 +47,9 @@ def new_registration(
         created_at=moment.now,
         updated_at=moment.now,
         review_due_on=next_review(submitted.needs, moment.day, policy),
-        follow_up_on=follow_up_on(status, None, moment.day, policy),
+        follow_up_on=follow_up_on(status, None, moment.day, policy, referred=submitted.referral is not None),
+        referral=submitted.referral,
+        unconfirmed_until=unconfirmed_until(status, None, submitted.referral, moment.day, policy),
         warnings=[],
     )
     registration = warned(registration, facts, [NEEDS_LEFT_OUT] if lapsed else [])

@@ -4,7 +4,7 @@ from datetime import date
 
 from shared.domain.needs import NeedInput, end_of, holds_on, newly_retired
 from shared.domain.notices import LAPSED
-from shared.domain.registration import RegistrationInput, RegistrationState
+from shared.domain.registration import RegistrationInput, RegistrationState, Status
 from shared.domain.sharing_rules import sharing_errors
 from shared.errors import FieldError, InvalidContent
 from shared.policy import Policy
@@ -24,6 +24,7 @@ def refuse_impossible_content(
     """
     known_sharing = before.sharing if before else None
     errors = sharing_errors(submitted.sharing, known_sharing, day, from_caller=from_caller)
+    errors += _impossible_referral(submitted, before, day)
     repeated = before.needs if before else []
     for index, need in enumerate(submitted.needs):
         if need not in repeated:
@@ -43,6 +44,18 @@ def has_lapsed(need: NeedInput, day: date, policy: Policy) -> bool:
     """Whether a need's last day is over."""
     last_day = end_of(need, young_child_until_birthday=policy.young_child_until_birthday)
     return not holds_on(last_day, day)
+
+
+def _impossible_referral(submitted: RegistrationInput, before: RegistrationInput | None, day: date) -> list[FieldError]:
+    """The errors of a new referral. It starts as a pending registration: only later the person confirms it."""
+    if submitted.referral is None or (before is not None and before.referral is not None):
+        return []
+    errors = []
+    if submitted.status is not Status.PENDING:
+        errors.append(FieldError("/status", "referral_not_pending", "Register a referral as pending, without needs."))
+    if submitted.referral.referred_on > day:
+        errors.append(FieldError("/referral/referred_on", "date_in_future", "is in the future"))
+    return errors
 
 
 def _impossible_dates(need: NeedInput, pointer: str, day: date, policy: Policy) -> list[FieldError]:

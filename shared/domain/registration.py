@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.needs import Need, NeedInput, categories, refuse_repeated
 from shared.domain.networks import NetworkState
+from shared.domain.referral import Referral
 from shared.domain.services import Services
 from shared.domain.sharing import Sharing
 from shared.domain.supply_points import SupplyPoint, SupplyPoints, SupplyPointsInput, supply_point_key
@@ -56,6 +57,7 @@ class RegistrationInput(Model):
     )
     sharing: Sharing
     services: Services = Services()
+    referral: Referral | None = None
 
     @model_validator(mode="after")
     def _is_coherent(self) -> "RegistrationInput":
@@ -87,7 +89,8 @@ class Notice(Model):
 class Registration(Model):
     """The registration as the API answers it.
 
-    `closes_on` is the account's last day, if it is announced; the registration ends after it.
+    `closes_on` is the account's last day, if it is announced; the registration ends after it. `unconfirmed_until`
+    is the last day on which a referral can be confirmed; the registration ends after it, and is erased.
     """
 
     registration_id: RegistrationId
@@ -106,6 +109,8 @@ class Registration(Model):
     review_due_on: date
     follow_up_on: date | None
     closes_on: date | None = None
+    referral: Referral | None = None
+    unconfirmed_until: date | None = None
     warnings: list[Notice]
 
     def assigned(self) -> dict[str, SupplyPoint]:

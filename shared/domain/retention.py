@@ -25,9 +25,16 @@ def _period_before(known: RegistrationState) -> list[FormerPeriod]:
 def erase_due_on(state: RegistrationState, kept: timedelta) -> date | None:
     """The first day on which something of a registration is to be erased; None if there is none."""
     days = [erase_period_on(period, kept) for period in state.former]
-    if state.ended_on:
-        days.append(state.ended_on + kept)
+    if own_day := erase_registration_on(state, kept):
+        days.append(own_day)
     return min(days, default=None)
+
+
+def erase_registration_on(state: RegistrationState, kept: timedelta) -> date | None:
+    """The day on which to erase a registration that has ended: at once if it is a referral that nobody confirmed."""
+    if state.ended_on is None:
+        return None
+    return state.ended_on if state.registration.unconfirmed_until else state.ended_on + kept
 
 
 def erase_period_on(period: FormerPeriod, kept: timedelta) -> date:

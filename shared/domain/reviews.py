@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from shared.domain.aspects import Profile, Statement
 from shared.domain.needs import NeedInput, medically_dependent
+from shared.domain.referral import Referral
 from shared.domain.registration import Registration, Status
 from shared.policy import Policy
 
@@ -34,12 +35,31 @@ def next_review(needs: list[NeedInput], day: date, policy: Policy) -> date:
     return _months_later(day, policy.review_months_medically_dependent if dependent else policy.review_months)
 
 
-def follow_up_on(status: Status, before: Registration | None, day: date, policy: Policy) -> date | None:
-    """When to ask for the needs of a pending registration; the date stays while it is pending."""
+def follow_up_on(
+    status: Status, before: Registration | None, day: date, policy: Policy, *, referred: bool = False
+) -> date | None:
+    """When to ask for the needs of a pending registration, sooner if somebody referred the person. The date stays while
+    the registration is pending.
+    """
     if status is not Status.PENDING:
         return None
     already_planned = before.follow_up_on if before else None
-    return already_planned or day + timedelta(days=policy.follow_up_days)
+    days = policy.referral_follow_up_days if referred else policy.follow_up_days
+    return already_planned or day + timedelta(days=days)
+
+
+def unconfirmed_until(
+    status: Status, before: Registration | None, referral: Referral | None, day: date, policy: Policy
+) -> date | None:
+    """The last day on which a referral can be confirmed; None once it is, and without one.
+
+    A registration that was active has been confirmed, even if its needs end.
+    """
+    if status is not Status.PENDING or referral is None:
+        return None
+    if before is not None and before.status.live:
+        return before.unconfirmed_until
+    return day + timedelta(days=policy.referral_days)
 
 
 def _months_later(day: date, months: int) -> date:

@@ -18,7 +18,7 @@ from shared.domain.decision import Decision, Moment, replacement
 from shared.domain.needs import Need, on_register
 from shared.domain.notices import notices_after, warned
 from shared.domain.registration import Fact, Facts, Registration, RegistrationState, Status
-from shared.domain.reviews import follow_up_on, review_due_on
+from shared.domain.reviews import follow_up_on, review_due_on, unconfirmed_until
 from shared.domain.sharing import Sharing
 from shared.domain.supply_points import refuse_too_many, supply_point_key
 from shared.policy import Policy
@@ -67,14 +67,18 @@ def _registration_after(
     won = _won(statement, known, facts)
     needs = _needs_after(statement, won.profile, before, day, policy)
     status = won.status.with_needs(known=bool(needs))
+    referral = won.profile.referral if won.profile else before.referral
+    until = unconfirmed_until(status, before, referral, day, policy)
     update: dict[str, object] = {
         "status": status,
+        "referral": referral,
+        "unconfirmed_until": until,
         "supply_points": assigned_supply_points(facts.points, status),
         "needs": needs,
         "premises": won.premises,
         "sharing": won.sharing,
         "review_due_on": review_due_on(statement, before, won.profile, day, policy),
-        "follow_up_on": follow_up_on(status, before, day, policy),
+        "follow_up_on": follow_up_on(status, before, day, policy, referred=until is not None),
         "closes_on": pending_last_day(won.closes_on, facts, day),
     }
     if won.profile:

@@ -24,7 +24,7 @@ from shared.domain.export_day import Stage
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.domain.requests import withdraw
-from shared.domain.retention import erase_due_on, erase_period_on
+from shared.domain.retention import erase_due_on, erase_period_on, erase_registration_on
 from shared.errors import NotFound, Unavailable
 from shared.store.change_requests import ChangeRequest, registration_fields
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
@@ -160,7 +160,8 @@ class Erasure:
             state = _state(stored)
             if state.erased_on is not None:
                 return await self._sweep(registration_id)
-            if state.ended_on is None or state.ended_on + self._kept > until:
+            erase_on = erase_registration_on(state, self._kept)
+            if erase_on is None or erase_on > until:
                 return await self._erase_former(state, until)
             if await self._make_shell(registration_id):
                 return await self._sweep(registration_id)

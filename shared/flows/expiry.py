@@ -13,7 +13,7 @@ from time import monotonic
 from shared.clock import london_day, rfc3339
 from shared.domain.changes import ChangeKind, Origin, event_change_id
 from shared.domain.decision import Decision, Moment
-from shared.domain.due_dates import ENDING_SOON, DueDateCounts, apply_due_dates, due_date_counts
+from shared.domain.due_dates import ENDING_SOON, SOURCE, DueDateCounts, apply_due_dates, due_date_counts
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.errors import ClockOutOfStep, InternalError, RegistrationErased, Unavailable
 from shared.flows.outcome_log import log_outcome
@@ -24,7 +24,6 @@ from shared.store.due_dates import DueDate, DueDates
 from shared.store.registrations import Registrations
 from shared.store.service import Service
 
-SOURCE = "calendar"
 #: No registration is begun later than this after its run: the function's time-out is a minute more.
 STOPS_AFTER_SECONDS = 540.0
 _AT_ONCE = 16

@@ -44,15 +44,16 @@ def due_fields(registration: Registration) -> dict[str, Value]:
     """
     if not registration.status.live:
         return dict.fromkeys(name for name in DueDate if name is not DueDate.CLOSES)
+    last_days = [day for day in (registration.closes_on, registration.unconfirmed_until) if day]
     noted = {notice.pointer for notice in registration.warnings if notice.code == DATE_PASSED}
     dates = {
-        DueDate.CLOSES: (registration.closes_on, False),
+        DueDate.CLOSES: (min(last_days, default=None), False),
         DueDate.NEED_ENDS: (min((need.ends_on for need in registration.needs if need.ends_on), default=None), False),
         DueDate.REVIEW: (registration.review_due_on, "/review_due_on" in noted),
         DueDate.FOLLOW_UP: (registration.follow_up_on, "/follow_up_on" in noted),
     }
     digit = registration.registration_id[0]
-    if registration.closes_on is None:
+    if not last_days:
         del dates[DueDate.CLOSES]
     return {name: f"{_range(digit, noted)}{day.isoformat()}" if day else None for name, (day, noted) in dates.items()}
 

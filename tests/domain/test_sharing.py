@@ -17,15 +17,15 @@ from tools.synthetic import consent
 TODAY = date(2026, 11, 23)
 CONSENT = consent("2026-11-20")
 #: As records of old platforms say it.
-OLD = {"basis": "explicit_consent", "recorded_on": "2020-01-05", "evidence": "call 4711"}
+OLD: dict[str, Any] = {"basis": "explicit_consent", "recorded_on": "2020-01-05", "evidence": "call 4711"}
 NO_WORDING = {"capture": {"wording": None}}
-PUBLIC_INTEREST = {
+PUBLIC_INTEREST: dict[str, Any] = {
     "basis": "substantial_public_interest",
     "article_6_basis": "legal_obligation",
     "schedule_1_paragraph": "safeguarding_of_individuals_at_risk",
     **NO_WORDING,
 }
-VITAL = {
+VITAL: dict[str, Any] = {
     "basis": "vital_interests",
     "article_6_basis": "vital_interests",
     "cannot_consent_reason": "lacks capacity, no attorney",
@@ -63,7 +63,7 @@ def test_these_records_are_lawful(record: Sharing) -> None:
     assert codes(record) == []
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "sharing_paragraph_unexpected": ({"schedule_1_paragraph": "economic_well_being"}, "/schedule_1_paragraph"),
     "sharing_basis_not_in_force": (
         {

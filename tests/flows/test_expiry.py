@@ -14,6 +14,7 @@ import pytest
 
 from shared.clock import rfc3339
 from shared.domain.changes import Change
+from shared.domain.due_dates import SOURCE
 from shared.errors import ClockOutOfStep, InternalError, Unavailable
 from shared.flows import expiry
 from shared.flows.expiry import Expiry
@@ -67,7 +68,7 @@ async def changes(world: World) -> list[Change]:
     """The changes that the job wrote."""
     stored = [one async for page in world.documents.pages("changes") for one in page]
     every = [Change.model_validate_json(one.state) for one in stored]
-    return [change for change in every if change.origin.source == expiry.SOURCE]
+    return [change for change in every if change.origin.source == SOURCE]
 
 
 @pytest.mark.parametrize(
