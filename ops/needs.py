@@ -67,7 +67,16 @@ def retired(*, reveal: _Reveal = False, reason: _Reason = None) -> None:
 
     `due_on` is the next review. Reads every registration.
     """
-    _show(_with_retired_codes, reveal=reveal, reason=reason)
+    _show(lambda: _with_codes(_retired_codes), reveal=reveal, reason=reason)
+
+
+@app.command()
+def unproven(*, reveal: _Reveal = False, reason: _Reason = None) -> None:
+    """List registrations whose sharing record lacks its basis or its proof, to ask the customer.
+
+    `due_on` is the next review. Reads every registration.
+    """
+    _show(lambda: _with_codes(_codes_if_unproven), reveal=reveal, reason=reason)
 
 
 def _show(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str | None) -> None:
@@ -96,7 +105,16 @@ async def _by_date(name: DueDate, within: int) -> AsyncIterator[Due]:
                     yield due
 
 
-async def _with_retired_codes() -> AsyncIterator[Due]:
+def _retired_codes(registration: Registration) -> list[str]:
+    return [need.code for need in registration.needs if need.code.category.retired]
+
+
+def _codes_if_unproven(registration: Registration) -> list[str]:
+    return [] if registration.sharing.complete else [need.code for need in registration.needs]
+
+
+async def _with_codes(codes_of: Callable[[Registration], list[str]]) -> AsyncIterator[Due]:
+    """A line for each live registration that has such codes."""
     read = 0
     with Console(stderr=True).status("Reading the register") as status:
         async for page in service().documents.pages(Collection.REGISTRATIONS):
@@ -104,7 +122,7 @@ async def _with_retired_codes() -> AsyncIterator[Due]:
             status.update(f"Reading the register: {read:,} registrations")
             for stored in page:
                 known = RegistrationState.model_validate_json(stored.state).registration
-                codes = " ".join(need.code for need in known.needs if need.code.category.retired)
+                codes = " ".join(codes_of(known))
                 if codes and known.status.live:
                     yield Due(known.review_due_on, known.registration_id, known.account_id, codes)
 

@@ -55,6 +55,10 @@ class Caller:
         """Read a page of a registration's history."""
         return self.http.get(f"/v1/registrations/{registration_id}/changes", params=page)
 
+    def sharing(self, registration_id: str) -> httpx.Response:
+        """Read the sharing records of a registration."""
+        return self.http.get(f"/v1/registrations/{registration_id}/sharing")
+
 
 def _key(key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": key} if key else {}

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
+from shared.domain.sharing_periods import sharing_periods
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
 from shared.errors import FieldError, InvalidContent, MalformedParameter, NotFound, RegistrationErased
 from shared.http.access import Shown, Shows
@@ -22,7 +23,7 @@ from shared.http.bulk import (
     in_area,
 )
 from shared.http.callers import Caller
-from shared.http.history import HistoryPage, HistoryQuery, history_entry
+from shared.http.history import HistoryPage, HistoryQuery, SharingHistory, history_entry
 from shared.http.pages import page_token, position_in
 from shared.http.registrations import entity_tag, registration_answer, without_secrets
 from shared.model import Model
@@ -32,6 +33,7 @@ from shared.store.service import service
 api = Api(__file__)
 
 _MOST_READ_AT_ONCE = 500
+_CHANGES_A_PAGE = 100
 
 
 class LookupKey(Model):
@@ -159,6 +161,25 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     )
     shows = Shows.HISTORY if without_secrets(call.caller) else Shows.HISTORY_AND_PASSWORD
     return Answer(200, page.json_for(call.caller), Shown(shows, [registration_id]))
+
+
+@api.operation("listSharing", answers=SharingHistory, problems=(NotFound, RegistrationErased))
+async def list_sharing(call: Call) -> Answer:
+    """List the sharing records of a registration: basis, wording, capture, and the recipients that each allowed.
+
+    A recipient may have data from the next daily file after `since` to the next one after `until`. One RPC for 100
+    changes.
+    """
+    registration_id = call.registration_id
+    call.caller.check_registration(registration_id)
+    store = service().part(Registrations)
+    _seen(await store.get(registration_id))
+    changes, last = await store.history(registration_id, after=None, limit=_CHANGES_A_PAGE)
+    while last is not None:
+        page, last = await store.history(registration_id, after=last, limit=_CHANGES_A_PAGE)
+        changes += page
+    history = SharingHistory(periods=sharing_periods(change for change in changes if not change.erased))
+    return Answer(200, history.model_dump_json(), Shown(Shows.HISTORY, [registration_id]))
 
 
 def _seen(state: RegistrationState | None) -> Registration:

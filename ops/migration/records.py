@@ -41,13 +41,24 @@ COLUMNS = {
     "nominee_relationship": "As in the API *",
     "needs": "J1699 codes or the old platform's words, separated by |; `=2027-01-31` after one gives its last day *",
     "youngest_child_born_on": "For code 29 *",
-    "basis": "Lawful basis for sharing, as in the API",
+    "basis": "Article 9 condition of sharing, as in the API",
     "basis_recorded_on": "Day of the lawful basis record",
     "basis_evidence": "Where its evidence is",
     "caller_password": "*",
     "communication_format": "As in the API *",
     "language": "ISO 639 code *",
+    "article_6_basis": "As in the API; left empty, it is not recorded *",
+    "schedule_1_paragraph": "As in the API *",
+    "cannot_consent_reason": "For vital interests *",
+    "captured_at": "When the customer agreed, RFC 3339; with captured_by and channel *",
+    "captured_by": "Staff number or system *",
+    "channel": "As in the API *",
+    "wording": "Version and language of the wording, such as 2026-1 en *",
 }
+#: Columns that came later. Empty, they are no part of an event's id, so that a file of before makes the same events.
+_STATED_LATER = ("article_6_basis", "schedule_1_paragraph", "cannot_consent_reason")
+_CAPTURED_LATER = ("captured_at", "captured_by", "channel")
+_LATER = frozenset((*_STATED_LATER, *_CAPTURED_LATER, "wording"))
 
 
 class Record(NamedTuple):
@@ -170,7 +181,7 @@ def _event(row: dict[str, str], source: str, unlike: Mapping[str, object]) -> di
         "specversion": "1.0",
         "type": TYPE,
         "source": source,
-        "id": digest(json.dumps([row.get(name, "") for name in COLUMNS])),
+        "id": digest(json.dumps([row.get(name, "") for name in COLUMNS if name not in _LATER or row.get(name)])),
         "subject": row["account_id"],
         "time": row["recorded_at"],
         "data": {**_customer(row), **unlike},
@@ -186,11 +197,7 @@ def _customer(row: dict[str, str]) -> dict[str, object]:
         "premises": {"address_lines": _parts(row["address"]), "postcode": row["postcode"]},
         "primary_contact": {"name": row["name"], "phones": _parts(row.get("phones", ""))},
         "needs": needs,
-        "sharing": {
-            "basis": row["basis"],
-            "recorded_on": row["basis_recorded_on"],
-            "evidence": row["basis_evidence"],
-        },
+        "sharing": _sharing(row),
     }
     if row.get("nominee_name"):
         customer["alternate_contact"] = {
@@ -200,6 +207,21 @@ def _customer(row: dict[str, str]) -> dict[str, object]:
         }
     services = {name: row[name] for name in ("caller_password", "communication_format", "language") if row.get(name)}
     return customer | ({"services": services} if services else {})
+
+
+def _sharing(row: dict[str, str]) -> dict[str, object]:
+    """The sharing record. Nothing is guessed: what the row does not say is not recorded."""
+    capture: dict[str, object] = {name: row[name] for name in _CAPTURED_LATER if row.get(name)}
+    if row.get("wording"):
+        version, _, language = row["wording"].partition(" ")
+        capture["wording"] = {"version": version, "language": language}
+    return {
+        "basis": row["basis"],
+        "recorded_on": row["basis_recorded_on"],
+        "evidence": row["basis_evidence"],
+        **{name: row[name] for name in _STATED_LATER if row.get(name)},
+        **({"capture": capture} if capture else {}),
+    }
 
 
 def _need(term: str, born_on: str) -> dict[str, str]:

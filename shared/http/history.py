@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shared.domain.changes import Change, ChangeKind
 from shared.domain.registration import Registration
+from shared.domain.sharing_periods import SharingPeriod
 from shared.http.callers import Caller
 from shared.http.registrations import without_secrets
 from shared.model import Model
@@ -45,6 +46,12 @@ class HistoryPage(Model):
         """JSON text, without the fields that the caller may not see."""
         hidden: dict[str, Any] = without_secrets(caller)
         return self.model_dump_json(exclude={"changes": {"__all__": {"registration": hidden}}} if hidden else {})
+
+
+class SharingHistory(Model):
+    """The sharing records of a registration, oldest first, with the recipients that each allowed."""
+
+    periods: list[SharingPeriod]
 
 
 def history_entry(change: Change) -> HistoryEntry:

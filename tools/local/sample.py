@@ -17,6 +17,8 @@ from shared.clock import LONDON, rfc3339
 from shared.domain.needs import YOUNG_CHILDREN, categories, live_codes
 from shared.domain.recipients import UNROUTABLE
 from shared.domain.supply_points import distributors, mpan_check_digit, mprn_check_digits
+from shared.domain.wordings import wordings
+from tools.synthetic import consent
 
 CUSTOMERS = 1000
 DUPLICATES = CUSTOMERS * 5 // 100
@@ -131,11 +133,7 @@ def _customer(number: int, day: date, chance: random.Random) -> Record:
         "premises": _premises(number, chance),
         "primary_contact": {"name": _name(chance), "phones": [_phone(number)]},
         "needs": [] if pending else [_need(code, day, chance) for code in sorted(wanted)],
-        "sharing": {
-            "basis": "none" if number % 25 == 21 else "explicit_consent",
-            "recorded_on": (day - timedelta(days=chance.randrange(1000))).isoformat(),
-            "evidence": f"call {chance.randrange(10_000)}",
-        },
+        "sharing": _sharing(number, day, chance),
     }
     if number % 8 == 0:
         record["alternate_contact"] = {
@@ -195,6 +193,16 @@ def _older(event: Record) -> Record:
     data = {**event["data"], "primary_contact": {**event["data"]["primary_contact"], "phones": ["07700900999"]}}
     before = datetime.fromisoformat(event["time"]) - timedelta(days=1)
     return {**event, "id": f"{data['account_id']}/0", "time": rfc3339(before), "data": data}
+
+
+def _sharing(number: int, day: date, chance: random.Random) -> Record:
+    """A consent; one from before the wordings had versions is as an old platform says it."""
+    recorded_on = (day - timedelta(days=chance.randrange(1000))).isoformat()
+    record = consent(recorded_on, f"call {chance.randrange(10_000)}")
+    if number % 25 == 21 or recorded_on < min(wording.valid_from for wording in wordings()).isoformat():
+        basis = "none" if number % 25 == 21 else "explicit_consent"
+        return {"basis": basis, "recorded_on": recorded_on, "evidence": record["evidence"]}
+    return record
 
 
 def _encoded(event: Record) -> bytes:

@@ -9,6 +9,7 @@ from shared.export.work import PartDue
 from shared.messages.account_events import ACCOUNT_EVENTS
 from shared.messages.events import CloudEvent, CustomerMigrated
 from shared.settings import Settings
+from tools.synthetic import consent
 
 Json = dict[str, Any]
 
@@ -29,12 +30,12 @@ _CUSTOMER: Json = {
         {"legacy": "partially sighted"},
         {"code": "29", "youngest_child_born_on": "2025-05-01"},
     ],
-    "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": "call 4711"},
+    "sharing": consent("2026-01-05"),
 }
 _MOVE: Json = {
     "supply_points": {"mpans": ["1100999001110"]},
     "premises": {"address_lines": ["2 New Street"], "postcode": "M1 1AE"},
-    "sharing": {"basis": "explicit_consent", "recorded_on": "2026-10-02", "evidence": "move form"},
+    "sharing": consent("2026-10-02", "move form"),
 }
 _EXAMPLES: dict[str, Json] = {
     "uk.psr.customer.migrated.v1": _CUSTOMER,
