@@ -8,7 +8,7 @@ from shared.model import Model
 
 
 class Referrer(StrEnum):
-    """Who put the person forward."""
+    """The kind of person or organisation that put the person forward."""
 
     CARER = "carer"
     CHARITY = "charity"

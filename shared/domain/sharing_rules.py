@@ -1,4 +1,4 @@
-"""What the law and good evidence ask of a sharing record: one row a rule, with its code, source and test."""
+"""The rules that the law and good evidence set for a sharing record: one row a rule, with its code, source and test."""
 
 from collections.abc import Callable
 from datetime import date
@@ -192,7 +192,7 @@ PROVEN = (
     Rule(
         "sharing_capture_missing",
         "/capture",
-        "Say when, how and by whom the record was made.",
+        "Say when, how and by which staff or system the record was made.",
         "UK GDPR Article 5(2)",
         lambda sharing: _shares(sharing) and sharing.capture is None,
     ),

@@ -11,7 +11,7 @@ from shared.model import Model
 
 
 class WordingReference(Model):
-    """A version of the wording, and the language in which the customer read or heard it."""
+    """A version of the wording, and the language in which the customer read it or was read it."""
 
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{1,2}$"), Field(examples=["2026-1"])]
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), Field(examples=["en"])]

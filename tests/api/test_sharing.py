@@ -80,7 +80,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sharing", "errors"), REFUSED.values(), ids=REFUSED)
-def test_what_the_law_does_not_allow_is_refused_by_name(
+def test_a_combination_that_the_law_does_not_allow_is_refused_by_name(
     agent: Caller, sharing: dict[str, Any], errors: set[str]
 ) -> None:
     answer = agent.create(registration(sharing=sharing))

@@ -149,7 +149,7 @@ def test_a_message_that_says_more_than_an_old_platform_proves_it() -> None:
     ]
 
 
-def test_what_was_stored_under_other_rules_may_stay() -> None:
+def test_a_record_that_was_stored_under_other_rules_may_stay() -> None:
     assert codes(sharing(OLD), sharing(OLD)) == []
 
 
