@@ -57,7 +57,7 @@ class Channel(StrEnum):
 
 
 class SpeakerRole(StrEnum):
-    """The person who spoke: the customer, or somebody for the customer. An attorney has a lasting power or a court's order."""
+    """The customer, or somebody who spoke for the customer. An attorney has a lasting power or a court's order."""
 
     SELF = "self"
     ATTORNEY = "attorney"
@@ -80,7 +80,9 @@ class Speaker(Model):
 
 
 class Capture(Model):
-    """How the sharing record was made: when, through which channel, by which member of staff or system, with which person, and in which words."""
+    """How the record was made: when, by which staff or system, through which channel, with which person, and in which
+    words.
+    """
 
     captured_at: AwareDatetime
     captured_by: StaffOrSystem

@@ -1,4 +1,4 @@
-"""The answer to a regulator: on which basis a person's data could be shared, from when to when, and with which recipients."""
+"""Sharing periods: on which basis a person's data could be shared, from when to when, and with which recipients."""
 
 from collections.abc import Iterable
 from datetime import datetime

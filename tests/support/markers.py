@@ -53,9 +53,20 @@ class MarkedPerson:
                 {"code": "29", "youngest_child_born_on": self.born},
                 {"code": "33", "ends_on": self.ends},
             ],
-            "sharing": consent("2026-01-05", f"call {self.mark}"),
+            "sharing": self._sharing(),
             "services": {"caller_password": self.mark, "nominee_receives_communications": True},
             **changed,
+        }
+
+    def _sharing(self) -> dict[str, Any]:
+        """A sharing record with markers: an attorney spoke for the person, who cannot consent."""
+        record = consent("2026-01-05", f"call {self.mark}")
+        speaker = {"role": "attorney", "name": f"At {self.mark}", "organisation": f"{self.mark} Law"}
+        return record | {
+            "basis": "vital_interests",
+            "article_6_basis": "vital_interests",
+            "cannot_consent_reason": f"coma {self.mark}",
+            "capture": record["capture"] | {"wording": None, "speaker": speaker},
         }
 
     def event(self, kind: str, data: Any, **changed: Any) -> dict[str, Any]:
