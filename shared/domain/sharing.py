@@ -143,6 +143,8 @@ class Sharing(Model):
 
     @property
     def complete(self) -> bool:
-        """Whether the record proves its basis. One that shares nothing, or is withdrawn, has nothing to prove."""
-        proven = self.article_6_basis is not Article6Basis.NOT_RECORDED and self.capture is not None
-        return proven or self.effective_basis is Article9Condition.NONE
+        """Whether the record proves its basis. One without a basis, or withdrawn, has nothing to prove."""
+        if self.basis is Article9Condition.NONE or self.withdrawn:
+            return True
+        recorded = self.article_6_basis is not Article6Basis.NOT_RECORDED and self.capture is not None
+        return recorded and self.effective_basis is not Article9Condition.NONE

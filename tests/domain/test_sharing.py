@@ -181,6 +181,23 @@ def test_data_is_shared_on_the_effective_basis_only(record: Sharing, effective: 
     assert (withheld is None) == (effective is not Article9Condition.NONE)
 
 
+@pytest.mark.parametrize(
+    ("record", "complete"),
+    [
+        (sharing(), True),
+        (sharing(**VITAL), True),
+        (sharing(OLD), False),
+        (sharing(OLD, withdrawn=WITHDRAWN), True),
+        (sharing(OLD, basis="none"), True),
+        (sharing(OLD, basis="vital_interests"), False),
+        (sharing(OLD, article_6_basis="consent"), False),
+        (sharing(article_6_basis=None), False),
+    ],
+)
+def test_a_record_without_its_basis_or_its_proof_is_reviewed(record: Sharing, *, complete: bool) -> None:
+    assert record.complete == complete
+
+
 def test_every_version_of_the_wording_exists_in_english_and_welsh() -> None:
     languages: dict[str, set[str]] = {}
     for one in wordings():
