@@ -1,8 +1,8 @@
 """Aspects of a registration, and what a request or message states about them.
 
-The aspects are profile (contacts, needs, services), premises, sharing, status, and the supply points, as a whole and
-each one. Each keeps the fact that it came from. A statement wins the aspects that have an older fact and loses the
-others, so statements end in the same registration in any order (docs/decisions/aspects.md).
+The aspects are profile (contacts, needs, services, household), premises, sharing, status, and the supply points, as a
+whole and each one. Each keeps the fact that it came from. A statement wins the aspects that have an older fact and
+loses the others, so statements end in the same registration in any order (docs/decisions/aspects.md).
 """
 
 from collections.abc import Collection, Mapping
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from shared.clock import day_begins
 from shared.domain.changes import ChangeKind, event_key
 from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.household import Household
 from shared.domain.needs import NeedInput
 from shared.domain.registration import (
     Fact,
@@ -37,6 +38,7 @@ class Profile(NamedTuple):
     alternate_contact: AlternateContact | None
     needs: list[NeedInput]
     services: Services
+    household: Household | None = None
     lapsed: bool = False
 
 
@@ -64,7 +66,12 @@ def full_statement(submitted: RegistrationInput, *, lapsed: bool = False) -> Sta
     """A statement about every aspect."""
     return Statement(
         profile=Profile(
-            submitted.primary_contact, submitted.alternate_contact, submitted.needs, submitted.services, lapsed
+            submitted.primary_contact,
+            submitted.alternate_contact,
+            submitted.needs,
+            submitted.services,
+            submitted.household,
+            lapsed,
         ),
         premises=submitted.premises,
         sharing=submitted.sharing,

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from shared.domain.household import from_future
 from shared.domain.needs import NeedInput, end_of, holds_on, newly_retired
 from shared.domain.notices import LAPSED
 from shared.domain.registration import RegistrationInput, RegistrationState
@@ -13,7 +14,7 @@ from shared.policy import Policy
 def refuse_impossible_dates(
     submitted: RegistrationInput, before: RegistrationInput | None, day: date, policy: Policy
 ) -> None:
-    """Refuse needs that have ended, births in the future, and a lawful basis from the future. Raises `InvalidContent`.
+    """Refuse needs that have ended, and births, ages and a lawful basis from the future. Raises `InvalidContent`.
 
     A repeat of what the registration has `before` is no error.
     """
@@ -23,6 +24,8 @@ def refuse_impossible_dates(
     for index, need in enumerate(submitted.needs):
         if need not in repeated:
             errors += _impossible_dates(need, f"/needs/{index}", day, policy)
+    if submitted.household is not None and (before is None or submitted.household != before.household):
+        errors += from_future(submitted.household, day)
     if errors:
         raise InvalidContent(tuple(errors))
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.household import Household
 from shared.domain.needs import Need, NeedInput, categories, refuse_repeated
 from shared.domain.networks import NetworkState
 from shared.domain.services import Services
@@ -56,6 +57,7 @@ class RegistrationInput(Model):
     )
     sharing: Sharing
     services: Services = Services()
+    household: Household | None = None
 
     @model_validator(mode="after")
     def _is_coherent(self) -> "RegistrationInput":
@@ -101,6 +103,7 @@ class Registration(Model):
     needs: list[Need]
     sharing: Sharing
     services: Services
+    household: Household | None = None
     created_at: datetime
     updated_at: datetime
     review_due_on: date
