@@ -100,16 +100,20 @@ class Household(Model):
     household has none.
     """
 
-    occupants: Annotated[tuple[Occupant, ...], Field(min_length=1, max_length=30)] | None = None
+    occupants: Annotated[list[Occupant], Field(min_length=1, max_length=30)] | None = None
     supported: bool | None = Field(None, description="Somebody supports the occupants in the home")
     can_top_up: bool | None = Field(None, description="Somebody can reach, operate and top up a prepayment meter")
     chronic_or_severe_illness: bool | None = Field(
         None, description="Somebody has a chronic, severe or terminal illness"
     )
     warm_home_dependency: bool | None = Field(None, description="Somebody's health depends on a warm home")
-    temporary_circumstances: Annotated[tuple[TemporaryCircumstance, ...], Field(max_length=10)] | None = None
+    temporary_circumstances: Annotated[list[TemporaryCircumstance], Field(max_length=10)] | None = None
     owns_home: bool | None = Field(None, description="The customer owns the home")
     means_tested_benefit: bool | None = Field(None, description="The customer gets a means-tested benefit")
+
+    def __hash__(self) -> int:
+        """By content: the lists have no hash of their own."""
+        return hash(self.model_dump_json())
 
 
 def completed_years(since: date, day: date) -> int:
@@ -120,7 +124,7 @@ def completed_years(since: date, day: date) -> int:
 def from_future(household: Household, day: date) -> list[FieldError]:
     """An error for each birth year, and each day of an age band, that is later than a day."""
     errors: list[FieldError] = []
-    for index, occupant in enumerate(household.occupants or ()):
+    for index, occupant in enumerate(household.occupants or []):
         pointer = f"/household/occupants/{index}"
         if occupant.birth_year is not None and occupant.birth_year > day.year:
             errors.append(FieldError(f"{pointer}/birth_year", "date_in_future", "is in the future"))

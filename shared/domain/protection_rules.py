@@ -97,11 +97,9 @@ def answers() -> Mapping[str, Answer]:
 
 
 def _check(name: str, answer: Answer) -> None:
-    *outcomes, last = answer.outcomes
+    *outcomes, _ = answer.outcomes
     if CANNOT_DETERMINE not in outcomes:
         raise TableError(f"{_TABLE}: {name}: {CANNOT_DETERMINE} must be an outcome, and not the last")
     for rule in answer.rules:
         if rule.outcome not in outcomes or rule.outcome == CANNOT_DETERMINE:
-            raise TableError(
-                f"{_TABLE}: {rule.id}: its outcome must be one of {name}, neither {last} nor for lack of facts"
-            )
+            raise TableError(f"{_TABLE}: {rule.id}: {rule.outcome} cannot be the outcome of a rule for {name}")
