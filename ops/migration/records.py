@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ops.migration.csv_lines import CsvLine, csv_lines
+from ops.migration.household import HOUSEHOLD_COLUMNS, household_of
 from shared.digest import digest
 from shared.domain.needs import YOUNG_CHILDREN, categories
 from shared.messages.legacy import code_of
@@ -47,6 +48,7 @@ COLUMNS = {
     "caller_password": "*",
     "communication_format": "As in the API *",
     "language": "ISO 639 code *",
+    **HOUSEHOLD_COLUMNS,
 }
 
 
@@ -170,11 +172,20 @@ def _event(row: dict[str, str], source: str, unlike: Mapping[str, object]) -> di
         "specversion": "1.0",
         "type": TYPE,
         "source": source,
-        "id": digest(json.dumps([row.get(name, "") for name in COLUMNS])),
+        "id": digest(json.dumps(_identity(row))),
         "subject": row["account_id"],
         "time": row["recorded_at"],
         "data": {**_customer(row), **unlike},
     }
+
+
+def _identity(row: dict[str, str]) -> list[object]:
+    """The cells that a record's id comes from. An empty cell of the household is left out: it changes no id."""
+    household = {name: row[name] for name in HOUSEHOLD_COLUMNS if row.get(name)}
+    return [
+        *(row.get(name, "") for name in COLUMNS if name not in HOUSEHOLD_COLUMNS),
+        *([household] if household else []),
+    ]
 
 
 def _customer(row: dict[str, str]) -> dict[str, object]:
@@ -199,7 +210,8 @@ def _customer(row: dict[str, str]) -> dict[str, object]:
             "relationship": row.get("nominee_relationship") or "other",
         }
     services = {name: row[name] for name in ("caller_password", "communication_format", "language") if row.get(name)}
-    return customer | ({"services": services} if services else {})
+    household = household_of(row)
+    return customer | ({"services": services} if services else {}) | ({"household": household} if household else {})
 
 
 def _need(term: str, born_on: str) -> dict[str, str]:

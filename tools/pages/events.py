@@ -30,6 +30,7 @@ _CUSTOMER: Json = {
         {"code": "29", "youngest_child_born_on": "2025-05-01"},
     ],
     "sharing": {"basis": "explicit_consent", "recorded_on": "2026-01-05", "evidence": "call 4711"},
+    "household": {"occupants": [{"birth_year": 1990}, {"birth_year": 2025}], "can_top_up": True},
 }
 _MOVE: Json = {
     "supply_points": {"mpans": ["1100999001110"]},
