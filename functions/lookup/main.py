@@ -26,7 +26,7 @@ from shared.http.bulk import (
 from shared.http.callers import Caller
 from shared.http.history import HistoryPage, HistoryQuery, history_entry
 from shared.http.pages import page_token, position_in
-from shared.http.registrations import RegistrationAnswer, entity_tag, registration_answer, without_secrets
+from shared.http.registrations import RegistrationAnswer, entity_tag_on, registration_answer, without_secrets
 from shared.model import Model
 from shared.store.registrations import Registrations
 from shared.store.service import service
@@ -54,14 +54,17 @@ class LookupKey(Model):
 async def get_registration(call: Call) -> Answer:
     """Get a registration by id.
 
-    The answer is 304 if If-None-Match has the registration's ETag. One RPC.
+    The answer is 304 if If-None-Match has the registration's ETag, which names the version and the day in London that
+    the protections are for. One RPC.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
     registration = _seen(await service().part(Registrations).get(registration_id))
-    if call.has_read(tag := entity_tag(registration)):
-        return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": tag})
-    return registration_answer(registration, _today(), call.caller)
+    today = _today()
+    tag = {"ETag": entity_tag_on(registration, today)}
+    if call.has_read(tag["ETag"]):
+        return Answer(304, "", Shown(Shows.VERSION, [registration_id]), tag)
+    return registration_answer(registration, today, call.caller, headers=tag)
 
 
 @api.operation("lookUpRegistration", answers=RegistrationAnswer, problems=(NotFound, RegistrationErased))

@@ -34,7 +34,7 @@ from shared.http.registrations import (
     RegistrationAnswer,
     RegistrationPatch,
     Withdrawal,
-    entity_tag,
+    names_version,
     registration_answer,
 )
 from shared.store.change_requests import ChangeRequest
@@ -172,7 +172,7 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
         raise RegistrationErased
     if not known.registration.status.live:
         raise NotLive
-    if entity_tag(known.registration) not in tags:
+    if not names_version(tags, known.registration):
         raise VersionStale
     return known
 

@@ -72,7 +72,7 @@ class DisconnectionNotice(Protection):
 
 
 class Protections(Model):
-    """What protects the household on a day in London, as far as the register knows: an aid for decisions of people.
+    """The protections of a household on a day in London, as far as the register knows: an aid for people who decide.
 
     `cannot_determine` never means that something is allowed. Rules and ages depend on the day: read again on another.
     """

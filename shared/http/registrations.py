@@ -1,5 +1,7 @@
 """Registrations, as callers send and see them."""
 
+import re
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -64,3 +66,14 @@ def registration_answer(
 def entity_tag(registration: Registration) -> str:
     """The version as an entity tag. It is the same for callers who see different fields, which `Vary` allows."""
     return f'"{registration.version}"'
+
+
+def entity_tag_on(registration: Registration, day: date) -> str:
+    """The entity tag of a read, whose protections depend on the day: `"3.20261125"`."""
+    return f'"{registration.version}.{day:%Y%m%d}"'
+
+
+def names_version(tags: Collection[str], registration: Registration) -> bool:
+    """Whether an entity tag names the version of a registration, on any day or on none."""
+    version = re.compile(rf'"{registration.version}(\.[0-9]{{8}})?"')
+    return any(version.fullmatch(tag) for tag in tags)
