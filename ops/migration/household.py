@@ -1,4 +1,4 @@
-"""The household of a customer in a CSV file. What cannot be read stays as it is, and the consumer refuses it."""
+"""The household of a customer in a CSV file. A value that is not valid stays as it is: the consumer refuses it."""
 
 from collections.abc import Mapping
 from typing import Any
