@@ -53,6 +53,19 @@ def registration(**changed: Any) -> dict[str, Any]:
             "nominee_receives_communications": True,
             "cannot_read_meter": False,
         },
+        "household": {
+            "occupants": [
+                {"birth_year": 1948, "age_band": None, "as_of": None, "disabled_or_ill": True},
+                {"birth_year": None, "age_band": "75_or_over", "as_of": "2026-01-05", "disabled_or_ill": None},
+            ],
+            "supported": True,
+            "can_top_up": False,
+            "chronic_or_severe_illness": True,
+            "warm_home_dependency": None,
+            "temporary_circumstances": [{"kind": "recovery", "until": "2099-01-31"}],
+            "owns_home": True,
+            "means_tested_benefit": None,
+        },
         **changed,
     }
 

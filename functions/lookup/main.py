@@ -1,11 +1,13 @@
 """Read registrations. A registration that the caller may not see has the same answer as one that does not exist."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.clock import london_day
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.sharing_periods import sharing_periods
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
@@ -25,7 +27,7 @@ from shared.http.bulk import (
 from shared.http.callers import Caller
 from shared.http.history import HistoryPage, HistoryQuery, SharingHistory, history_entry
 from shared.http.pages import page_token, position_in
-from shared.http.registrations import entity_tag, registration_answer, without_secrets
+from shared.http.registrations import RegistrationAnswer, entity_tag_on, registration_answer, without_secrets
 from shared.model import Model
 from shared.store.registrations import Registrations
 from shared.store.service import service
@@ -50,28 +52,31 @@ class LookupKey(Model):
         return self
 
 
-@api.operation("getRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
+@api.operation("getRegistration", answers=RegistrationAnswer, problems=(NotFound, RegistrationErased))
 async def get_registration(call: Call) -> Answer:
     """Get a registration by id.
 
-    The answer is 304 if If-None-Match has the registration's ETag. One RPC.
+    The answer is 304 if If-None-Match has the registration's ETag, which names the version and the day in London that
+    the protections are for. One RPC.
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
     registration = _seen(await service().part(Registrations).get(registration_id))
-    if call.has_read(tag := entity_tag(registration)):
-        return Answer(304, "", Shown(Shows.VERSION, [registration_id]), {"ETag": tag})
-    return registration_answer(registration, call.caller)
+    today = _today()
+    tag = {"ETag": entity_tag_on(registration, today)}
+    if call.has_read(tag["ETag"]):
+        return Answer(304, "", Shown(Shows.VERSION, [registration_id]), tag)
+    return registration_answer(registration, today, call.caller, headers=tag)
 
 
-@api.operation("lookUpRegistration", answers=Registration, problems=(NotFound, RegistrationErased))
+@api.operation("lookUpRegistration", answers=RegistrationAnswer, problems=(NotFound, RegistrationErased))
 async def look_up_registration(call: Call, body: LookupKey) -> Answer:
     """Look up a registration by account, MPAN or MPRN.
 
     One RPC by account, two by MPAN or MPRN.
     """
     point = body.mpan or body.mprn
-    return registration_answer(_seen(await _look_up(call, body, point)), call.caller)
+    return registration_answer(_seen(await _look_up(call, body, point)), _today(), call.caller)
 
 
 async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
@@ -95,10 +100,10 @@ async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
 
     At most four RPCs for each 500 supply points.
     """
-    points = body.all()
+    points, today = body.all(), _today()
     holders = await service().part(Registrations).find_all(points)
     seen = {
-        point: at_supply_point(call.caller, state.registration, point)
+        point: at_supply_point(call.caller, state.registration, point, today)
         for point in points
         if (state := holders.get(supply_point_key(point)))
     }
@@ -131,10 +136,10 @@ async def search_registrations(call: Call, body: Area) -> Answer:
 async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, count: int) -> list[FoundInArea]:
     """At most `count` registrations that the caller may see, in order of id. It skips those that the caller may not."""
     found: list[FoundInArea] = []
-    limit = count
+    limit, today = count, _today()
     while True:
         states, after_id = await service().part(Registrations).in_area(postcode, after_id=after_id, limit=limit)
-        found += [seen for state in states if (seen := in_area(caller, state.registration))]
+        found += [seen for state in states if (seen := in_area(caller, state.registration, today))]
         if after_id is None or len(found) >= count:
             return found[:count]
         limit = min(2 * limit, _MOST_READ_AT_ONCE)
@@ -180,6 +185,11 @@ async def list_sharing(call: Call) -> Answer:
         changes += page
     history = SharingHistory(periods=sharing_periods(change for change in changes if not change.erased))
     return Answer(200, history.model_dump_json(), Shown(Shows.HISTORY, [registration_id]))
+
+
+def _today() -> date:
+    """The day for which protections are answered."""
+    return london_day(service().clock.now())
 
 
 def _seen(state: RegistrationState | None) -> Registration:

@@ -12,7 +12,6 @@ from shared.domain.decision import Decision, Moment
 from shared.domain.patch import patched
 from shared.domain.registration import (
     Fact,
-    Registration,
     RegistrationId,
     RegistrationInput,
     RegistrationState,
@@ -31,7 +30,13 @@ from shared.errors import (
 )
 from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
-from shared.http.registrations import RegistrationPatch, Withdrawal, entity_tag, registration_answer
+from shared.http.registrations import (
+    RegistrationAnswer,
+    RegistrationPatch,
+    Withdrawal,
+    names_version,
+    registration_answer,
+)
 from shared.store.change_requests import ChangeRequest
 from shared.store.registrations import Decide, Outcome, Registrations
 from shared.store.service import service
@@ -43,7 +48,7 @@ api = Api(__file__)
 
 @api.operation(
     "createRegistration",
-    answers=Registration,
+    answers=RegistrationAnswer,
     status=201,
     problems=(NotFound, AlreadyRegistered, SupplyPointHeld, RegistrationErased, IdempotencyKeyReused),
 )
@@ -68,7 +73,7 @@ async def create_registration(call: Call, body: RegistrationInput) -> Answer:
 
 @api.operation(
     "amendRegistration",
-    answers=Registration,
+    answers=RegistrationAnswer,
     problems=(
         NotFound,
         NotLive,
@@ -104,7 +109,7 @@ async def amend_registration(call: Call, body: RegistrationPatch) -> Answer:
 
 @api.operation(
     "withdrawRegistration",
-    answers=Registration,
+    answers=RegistrationAnswer,
     problems=(NotFound, NotLive, RegistrationErased, VersionNeeded, VersionStale, IdempotencyKeyReused),
 )
 async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
@@ -167,14 +172,17 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
         raise RegistrationErased
     if not known.registration.status.live:
         raise NotLive
-    if entity_tag(known.registration) not in tags:
+    if not names_version(tags, known.registration):
         raise VersionStale
     return known
 
 
 def _answer(call: Call, outcome: Outcome, status: int, headers: dict[str, str] | None = None) -> Answer:
     replayed = {"Idempotent-Replayed": "true"} if outcome.replayed and call.idempotency_key else {}
-    return registration_answer(outcome.change.state.registration, call.caller, status, {**(headers or {}), **replayed})
+    change = outcome.change
+    return registration_answer(
+        change.state.registration, change.day, call.caller, status, {**(headers or {}), **replayed}
+    )
 
 
 main = api.function()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ops.migration.csv_lines import CsvLine, csv_lines
+from ops.migration.household import HOUSEHOLD_COLUMNS, household_of
 from shared.digest import digest
 from shared.domain.needs import YOUNG_CHILDREN, categories
 from shared.messages.legacy import code_of
@@ -26,8 +27,8 @@ LARGEST_BYTES = 9_900_000
 _SURPLUS = "surplus_cells"
 _MISSING = "missing_cells"
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
-#: The columns of a CSV file; those with * may be left out.
-COLUMNS = {
+#: The first columns of a CSV file; those with * may be left out.
+_FIRST = {
     "account_id": "Account",
     "recorded_at": "When the old platform last knew this, RFC 3339; orders this among other facts",
     "mpans": "MPANs, separated by spaces *",
@@ -47,6 +48,9 @@ COLUMNS = {
     "caller_password": "*",
     "communication_format": "As in the API *",
     "language": "ISO 639 code *",
+}
+#: The rest of the sharing record.
+_SHARING = {
     "article_6_basis": "As in the API; left empty, it is not recorded *",
     "schedule_1_paragraph": "As in the API *",
     "cannot_consent_reason": "For vital interests *",
@@ -55,10 +59,9 @@ COLUMNS = {
     "channel": "As in the API *",
     "wording": "Version and language of the wording, such as 2026-1 en *",
 }
-#: Columns that came later. Empty, they are no part of an event's id, so that a file of before makes the same events.
-_STATED_LATER = ("article_6_basis", "schedule_1_paragraph", "cannot_consent_reason")
-_CAPTURED_LATER = ("captured_at", "captured_by", "channel")
-_LATER = frozenset((*_STATED_LATER, *_CAPTURED_LATER, "wording"))
+#: Columns that came after the first. Empty, they change no event's id, so that an earlier file makes the same events.
+_LATER = {**_SHARING, **HOUSEHOLD_COLUMNS}
+COLUMNS = {**_FIRST, **_LATER}
 
 
 class Record(NamedTuple):
@@ -181,11 +184,17 @@ def _event(row: dict[str, str], source: str, unlike: Mapping[str, object]) -> di
         "specversion": "1.0",
         "type": TYPE,
         "source": source,
-        "id": digest(json.dumps([row.get(name, "") for name in COLUMNS if name not in _LATER or row.get(name)])),
+        "id": digest(json.dumps(_identity(row))),
         "subject": row["account_id"],
         "time": row["recorded_at"],
         "data": {**_customer(row), **unlike},
     }
+
+
+def _identity(row: dict[str, str]) -> list[object]:
+    """The cells that a record's id comes from."""
+    later = {name: row[name] for name in _LATER if row.get(name)}
+    return [*(row.get(name, "") for name in _FIRST), *([later] if later else [])]
 
 
 def _customer(row: dict[str, str]) -> dict[str, object]:
@@ -206,20 +215,24 @@ def _customer(row: dict[str, str]) -> dict[str, object]:
             "relationship": row.get("nominee_relationship") or "other",
         }
     services = {name: row[name] for name in ("caller_password", "communication_format", "language") if row.get(name)}
-    return customer | ({"services": services} if services else {})
+    household = household_of(row)
+    return customer | ({"services": services} if services else {}) | ({"household": household} if household else {})
 
 
 def _sharing(row: dict[str, str]) -> dict[str, object]:
     """The sharing record. Nothing is guessed: what the row does not say is not recorded."""
-    capture: dict[str, object] = {name: row[name] for name in _CAPTURED_LATER if row.get(name)}
-    if row.get("wording"):
-        version, _, language = row["wording"].partition(" ")
+    stated = {name: row[name] for name in _SHARING if row.get(name)}
+    capture: dict[str, object] = {
+        name: stated.pop(name) for name in ("captured_at", "captured_by", "channel") if name in stated
+    }
+    if wording := stated.pop("wording", None):
+        version, _, language = wording.partition(" ")
         capture["wording"] = {"version": version, "language": language}
     return {
         "basis": row["basis"],
         "recorded_on": row["basis_recorded_on"],
         "evidence": row["basis_evidence"],
-        **{name: row[name] for name in _STATED_LATER if row.get(name)},
+        **stated,
         **({"capture": capture} if capture else {}),
     }
 

@@ -1,8 +1,8 @@
 """Aspects of a registration, and what a request or message states about them.
 
-The aspects are profile (contacts, needs, services, referral), premises, sharing, status, and the supply points, as a
-whole and each one. Each keeps the fact that it came from. A statement wins the aspects that have an older fact and
-loses the others, so statements end in the same registration in any order (docs/decisions/aspects.md).
+The aspects are profile (contacts, needs, services, referral, household), premises, sharing, status, and the supply
+points, as a whole and each one. Each keeps the fact that it came from. A statement wins the aspects that have an older
+fact and loses the others, so statements end in the same registration in any order (docs/decisions/aspects.md).
 """
 
 from collections.abc import Collection, Mapping
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from shared.clock import day_begins
 from shared.domain.changes import ChangeKind, event_key
 from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.household import Household
 from shared.domain.needs import NeedInput
 from shared.domain.referral import Referral
 from shared.domain.registration import (
@@ -39,6 +40,7 @@ class Profile(NamedTuple):
     needs: list[NeedInput]
     services: Services
     referral: Referral | None = None
+    household: Household | None = None
     lapsed: bool = False
 
 
@@ -71,6 +73,7 @@ def full_statement(submitted: RegistrationInput, *, lapsed: bool = False) -> Sta
             submitted.needs,
             submitted.services,
             submitted.referral,
+            submitted.household,
             lapsed,
         ),
         premises=submitted.premises,

@@ -124,5 +124,6 @@ def _nobody(recorded_on: date) -> dict[str, Any]:
         "needs": [],
         "sharing": Sharing(basis=Article9Condition.NONE, recorded_on=recorded_on, evidence=ERASED),
         "services": Services(),
+        "household": None,
         "warnings": [],
     }

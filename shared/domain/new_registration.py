@@ -44,6 +44,7 @@ def new_registration(
         needs=needs,
         sharing=submitted.sharing,
         services=submitted.services,
+        household=submitted.household,
         created_at=moment.now,
         updated_at=moment.now,
         review_due_on=next_review(submitted.needs, moment.day, policy),

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from shared.domain.household import from_future
 from shared.domain.needs import NeedInput, end_of, holds_on, newly_retired
 from shared.domain.notices import LAPSED
 from shared.domain.registration import RegistrationInput, RegistrationState, Status
@@ -18,7 +19,9 @@ def refuse_impossible_content(
     *,
     from_caller: bool = True,
 ) -> None:
-    """Refuse needs that have ended, births in the future, and sharing that no rule allows. Raises `InvalidContent`.
+    """Refuse needs that have ended, births and ages from the future, and sharing that no rule allows.
+
+    Raises `InvalidContent`.
 
     A repeat of what the registration has `before` is no error.
     """
@@ -29,6 +32,8 @@ def refuse_impossible_content(
     for index, need in enumerate(submitted.needs):
         if need not in repeated:
             errors += _impossible_dates(need, f"/needs/{index}", day, policy)
+    if submitted.household is not None and (before is None or submitted.household != before.household):
+        errors += from_future(submitted.household, day)
     if errors:
         raise InvalidContent(tuple(errors))
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.contacts import Address, AlternateContact, Contact
+from shared.domain.household import Household
 from shared.domain.needs import Need, NeedInput, categories, refuse_repeated
 from shared.domain.networks import NetworkState
 from shared.domain.referral import Referral
@@ -58,6 +59,7 @@ class RegistrationInput(Model):
     sharing: Sharing
     services: Services = Services()
     referral: Referral | None = None
+    household: Household | None = None
 
     @model_validator(mode="after")
     def _is_coherent(self) -> "RegistrationInput":
@@ -104,6 +106,7 @@ class Registration(Model):
     needs: list[Need]
     sharing: Sharing
     services: Services
+    household: Household | None = None
     created_at: datetime
     updated_at: datetime
     review_due_on: date

@@ -86,6 +86,7 @@ def _registration_after(
             "primary_contact": won.profile.primary_contact,
             "alternate_contact": won.profile.alternate_contact,
             "services": won.profile.services,
+            "household": won.profile.household,
         }
     after = before.model_copy(update=update)
     return warned(after, facts, notices_after(statement, won.profile, before, after))

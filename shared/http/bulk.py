@@ -4,6 +4,7 @@ An agent or back end sees every live registration. A network sees the same as th
 area, with a lawful basis, and allowed codes. A customer sees their own account.
 """
 
+from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -12,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.feed import SharedNeed
 from shared.domain.needs import Need, outage_tier
+from shared.domain.protections import Protections, protections_of
 from shared.domain.recipients import UNROUTABLE, allowed_needs, recipients_of, why_withheld
 from shared.domain.registration import Registration, RegistrationId, Status
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint
@@ -59,7 +61,10 @@ class Area(Model):
 
 
 class Summary(Model):
-    """The details that matter in a power cut. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other."""
+    """The details that matter in a power cut. `outage_tier`: 1 life-supporting equipment, 2 serious, 3 other.
+
+    `protections` is null for networks, which get no facts about the household.
+    """
 
     registration_id: RegistrationId
     status: Status
@@ -68,6 +73,7 @@ class Summary(Model):
     contact: Contact
     alternate_contact: AlternateContact | None
     premises: Address
+    protections: Protections | None
 
 
 class FoundAtMpan(Summary):
@@ -103,17 +109,19 @@ class AreaPage(Model):
     next_page_token: str | None
 
 
-def at_supply_point(caller: Caller, registration: Registration, point: SupplyPoint) -> FoundAtMpan | FoundAtMprn | None:
-    """A registration as a caller sees it by one of its supply points; None if the caller may not see it."""
+def at_supply_point(
+    caller: Caller, registration: Registration, point: SupplyPoint, day: date
+) -> FoundAtMpan | FoundAtMprn | None:
+    """A registration as a caller sees it on a day by one of its supply points; None if the caller may not see it."""
     needs = _needs_seen(caller, registration, point)
     if needs is None:
         return None
-    summary = _summary(registration, needs)
+    summary = _summary(caller, registration, needs, day)
     return FoundAtMpan(**summary, mpan=point) if isinstance(point, Mpan) else FoundAtMprn(**summary, mprn=point)
 
 
-def in_area(caller: Caller, registration: Registration) -> FoundInArea | None:
-    """A registration as a caller sees it by its premises; None if the caller may not see it."""
+def in_area(caller: Caller, registration: Registration, day: date) -> FoundInArea | None:
+    """A registration as a caller sees it on a day by its premises; None if the caller may not see it."""
     seen = {
         point: needs
         for point in registration.supply_points.all()
@@ -124,7 +132,7 @@ def in_area(caller: Caller, registration: Registration) -> FoundInArea | None:
         return None
     codes = {need.code: need for needs in seen.values() for need in needs}
     return FoundInArea(
-        **_summary(registration, registration.needs if own else list(codes.values())),
+        **_summary(caller, registration, registration.needs if own else list(codes.values()), day),
         mpans=[point for point in seen if isinstance(point, Mpan)],
         mprns=[point for point in seen if isinstance(point, Mprn)],
     )
@@ -147,7 +155,8 @@ def _needs_seen(caller: Caller, registration: Registration, point: SupplyPoint) 
     return allowed_needs(registration, allowed[0]) if allowed else None
 
 
-def _summary(registration: Registration, needs: list[Need]) -> dict[str, Any]:
+def _summary(caller: Caller, registration: Registration, needs: list[Need], day: date) -> dict[str, Any]:
+    own = _is_own(caller, registration)
     return {
         "registration_id": registration.registration_id,
         "status": registration.status,
@@ -156,4 +165,5 @@ def _summary(registration: Registration, needs: list[Need]) -> dict[str, Any]:
         "contact": registration.primary_contact,
         "alternate_contact": registration.alternate_contact,
         "premises": registration.premises,
+        "protections": protections_of(registration, day, explained=False) if own else None,
     }

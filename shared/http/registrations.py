@@ -1,10 +1,14 @@
 """Registrations, as callers send and see them."""
 
+import re
+from collections.abc import Collection
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from pydantic import Field, JsonValue, RootModel
 
+from shared.domain.protections import Protections, protections_of
 from shared.domain.registration import Registration
 from shared.domain.supply_points import MOST_PER_FUEL, Mpan, Mprn, SupplyPoint
 from shared.domain.text import Note
@@ -31,6 +35,12 @@ class RegistrationPatch(RootModel[dict[str, JsonValue]]):
         return points
 
 
+class RegistrationAnswer(Registration):
+    """A registration, with the protections that its household has on a day. They are not stored."""
+
+    protections: Protections
+
+
 class Withdrawal(Model):
     """The reason for taking an account off the register, as the requester states it. The history keeps the reason."""
 
@@ -43,10 +53,11 @@ def without_secrets(caller: Caller) -> dict[str, Any]:
 
 
 def registration_answer(
-    registration: Registration, caller: Caller, status: int = 200, headers: dict[str, str] | None = None
+    registration: Registration, day: date, caller: Caller, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
-    """The answer with a registration and its entity tag."""
-    body = registration.model_dump_json(exclude=without_secrets(caller))
+    """The answer with a registration, its protections on a day, and its entity tag."""
+    whole = RegistrationAnswer.model_construct(**registration.__dict__, protections=protections_of(registration, day))
+    body = whole.model_dump_json(exclude=without_secrets(caller))
     shows = Shows.REGISTRATION if without_secrets(caller) else Shows.REGISTRATION_AND_PASSWORD
     shown = Shown(shows, [registration.registration_id])
     return Answer(status, body, shown, {"ETag": entity_tag(registration), **(headers or {})})
@@ -55,3 +66,14 @@ def registration_answer(
 def entity_tag(registration: Registration) -> str:
     """The version as an entity tag. It is the same for callers who see different fields, which `Vary` allows."""
     return f'"{registration.version}"'
+
+
+def entity_tag_on(registration: Registration, day: date) -> str:
+    """The entity tag of a read, whose protections depend on the day: `"3.20261125"`."""
+    return f'"{registration.version}.{day:%Y%m%d}"'
+
+
+def names_version(tags: Collection[str], registration: Registration) -> bool:
+    """Whether an entity tag names the version of a registration, on any day or on none."""
+    version = re.compile(rf'"{registration.version}(\.[0-9]{{8}})?"')
+    return any(version.fullmatch(tag) for tag in tags)

@@ -43,6 +43,7 @@ def test_a_merge_patch_changes_what_it_names_and_nothing_else(agent: Caller) -> 
         "version": 2,
         "updated_at": after["updated_at"],
         "review_due_on": after["review_due_on"],
+        "protections": after["protections"],
         "primary_contact": {**before["primary_contact"], "name": "Mrs A Changed", "address": None},
         "alternate_contact": None,
         "services": {**before["services"], "nominee_receives_communications": False, "language": "gd"},
@@ -163,6 +164,7 @@ def test_a_patch_may_release_all_supply_points_and_take_others_later(agent: Call
         "version": 2,
         "updated_at": released.json()["updated_at"],
         "supply_points": {"mpans": [], "mprns": []},
+        "protections": released.json()["protections"],
     }
     assert agent.look_up(mpan=before["supply_points"]["mpans"][0]).status_code == 404
     assert agent.look_up(account_id=before["account_id"]).content == released.content

@@ -49,8 +49,9 @@ def test_a_page_of_a_listed_origin_may_call_and_one_of_another_may_not(stack: St
         {"url": f"{stack.url}/v1/registrations/none", "headers": authorized},
     ]
     assert seen_by_page("http://localhost:3001", calls, tmp_path / "other") == [{"blocked": "TypeError"}] * 3
+    read = Caller(stack).http.get(one).headers["ETag"]
     assert seen_by_page(LISTED, calls, tmp_path / "listed") == [
-        {"status": 200, "etag": '"1"', "type": None},
+        {"status": 200, "etag": read, "type": None},
         {"status": 200, "etag": '"2"', "type": None},
         {"status": 404, "etag": None, "type": "/problems/not-found"},
     ]

@@ -12,6 +12,8 @@ def test_an_entry_has_the_outcome_of_a_request_its_actor_and_the_registration_af
     created = agent.create(registration(), key=str(uuid.uuid4())).json()
     amended = agent.amend(created["registration_id"], '"1"', {"needs": [{"code": "08"}]}).json()
     page = agent.changes(created["registration_id"]).json()
+    for answer in (created, amended):
+        answer.pop("protections")  # computed for a day, never stored
     assert page["next_page_token"] is None
     first, second = page["changes"]
     assert first == {

@@ -35,16 +35,16 @@ def test_an_id_in_another_form_is_404(agent: Caller) -> None:
 
 
 def test_a_read_with_the_current_etag_is_304_without_a_body(agent: Caller) -> None:
-    created = agent.create(registration())
-    registration_id, etag = created.json()["registration_id"], created.headers["ETag"]
+    registration_id = agent.create(registration()).json()["registration_id"]
+    etag = agent.get(registration_id).headers["ETag"]
     for given in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         unchanged = agent.get(registration_id, **{"If-None-Match": given})
         assert (unchanged.status_code, unchanged.content, unchanged.headers["ETag"]) == (304, b"", etag)
         assert unchanged.headers["Cache-Control"] == "no-store"
     amended = agent.amend(registration_id, etag, {"needs": [{"code": "08"}]})
     changed = agent.get(registration_id, **{"If-None-Match": etag})
-    assert (changed.status_code, changed.headers["ETag"]) == (200, amended.headers["ETag"])
-    assert changed.content == amended.content
+    assert (changed.status_code, changed.content) == (200, amended.content)
+    assert changed.headers["ETag"] != etag
     malformed = agent.get(registration_id, **{"If-None-Match": "1"})
     assert (malformed.status_code, malformed.json()["errors"][0]["pointer"]) == (400, "If-None-Match")
 

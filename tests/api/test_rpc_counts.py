@@ -77,7 +77,7 @@ TABLE: dict[str, tuple[str, Call, int, dict[str, int]]] = {
     "get": ("getRegistration", lambda c, t: c.get(t["id"]), 200, {"GetDocument": 1}),
     "get unchanged": (
         "getRegistration",
-        lambda c, t: c.get(t["id"], **{"If-None-Match": '"1"'}),
+        lambda c, t: c.get(t["id"], **{"If-None-Match": "*"}),
         304,
         {"GetDocument": 1},
     ),

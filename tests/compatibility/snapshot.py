@@ -93,6 +93,11 @@ async def write_states(world: World) -> None:
             "language": "cy",
             "nominee_receives_communications": True,
         },
+        household={
+            "occupants": [{"birth_year": 1948}, {"age_band": "6_to_17", "as_of": "2026-11-01"}],
+            "can_top_up": False,
+            "temporary_circumstances": [{"kind": "pregnancy", "until": "2027-03-31"}],
+        },
     )
     await world.submit(2, status="pending", needs=[])
     for number in (3, 4, 5, 6, 7, 8):

@@ -57,11 +57,18 @@ def moved(facts: Facts, before: Facts = FACTS) -> set[str]:
 
 def test_a_full_statement_is_about_every_aspect() -> None:
     submitted = submission(
-        alternate_contact={"name": "Mr B Example", "relationship": "carer"}, services={"language": "cy"}
+        alternate_contact={"name": "Mr B Example", "relationship": "carer"},
+        services={"language": "cy"},
+        household={"can_top_up": False},
     )
     assert full_statement(submitted, lapsed=True) == Statement(
         profile=Profile(
-            submitted.primary_contact, submitted.alternate_contact, submitted.needs, submitted.services, lapsed=True
+            submitted.primary_contact,
+            submitted.alternate_contact,
+            submitted.needs,
+            submitted.services,
+            submitted.household,
+            lapsed=True,
         ),
         premises=submitted.premises,
         sharing=submitted.sharing,
@@ -76,6 +83,7 @@ def test_a_submission_of_a_registration_has_all_that_was_submitted() -> None:
     changes: dict[str, Any] = {
         "alternate_contact": {"name": "Mr B Example", "relationship": "carer"},
         "services": {"language": "cy", "nominee_receives_communications": True},
+        "household": {"occupants": [{"birth_year": 1950}], "can_top_up": False},
         "needs": [{"code": "08", "note": "left eye"}, {"code": "29", "youngest_child_born_on": "2024-05-01"}],
     }
     found = submission_of(registered(**changes).registration)
@@ -89,6 +97,7 @@ def test_a_submission_of_a_registration_has_all_that_was_submitted() -> None:
         pytest.param({"primary_contact": {"name": "B"}}, {"profile"}, id="contact"),
         pytest.param({"needs": [{"code": "02"}]}, {"profile"}, id="needs"),
         pytest.param({"services": {"language": "cy"}}, {"profile"}, id="services"),
+        pytest.param({"household": {"can_top_up": False}}, {"profile"}, id="household"),
         pytest.param({"premises": {"postcode": "M1 1AE"}}, {"premises"}, id="premises"),
         pytest.param({"sharing": {"evidence": "call 2"}}, {"sharing"}, id="lawful basis"),
         pytest.param({"needs": []}, {"profile", "status"}, id="needs not known"),

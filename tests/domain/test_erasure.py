@@ -33,6 +33,7 @@ KNOWN = registered(
     needs=[],
     alternate_contact={"name": "Mr B Example", "relationship": "carer"},
     services={"language": "cy"},
+    household={"occupants": [{"birth_year": 1950}], "chronic_or_severe_illness": True},
 )
 GONE = withdrawn(KNOWN, "2026-11-24")
 
@@ -57,6 +58,7 @@ def shell_of(known: RegistrationState, status: Status) -> Registration:
         needs=[],
         sharing=Sharing(basis=Article9Condition.NONE, recorded_on=before.sharing.recorded_on, evidence="erased"),
         services=Services(),
+        household=None,
         created_at=before.created_at,
         updated_at=before.updated_at,
         review_due_on=before.review_due_on,

@@ -37,6 +37,7 @@ def test_a_new_registration_has_all_that_was_submitted_and_one_fact() -> None:
         alternate_contact={"name": "Mr B Example", "relationship": "carer"},
         needs=[{"code": "29", "youngest_child_born_on": "2024-05-01", "note": "twins"}, {"code": "02"}],
         services={"language": "cy"},
+        household={"can_top_up": False},
     )
     assert new(submitted) == Decision(
         ChangeKind.REGISTERED,
@@ -62,6 +63,7 @@ def test_a_new_registration_has_all_that_was_submitted_and_one_fact() -> None:
                 ],
                 sharing=submitted.sharing,
                 services=submitted.services,
+                household=submitted.household,
                 created_at=moment(DAY).now,
                 updated_at=moment(DAY).now,
                 review_due_on=date(2027, 11, 24),

@@ -57,6 +57,12 @@ def errors(submitted: RegistrationInput, before: RegistrationInput | None = None
             [("/needs/0/youngest_child_born_on", *ENDED)],
             id="a sixth birthday yesterday",
         ),
+        pytest.param({"household": {"occupants": [{"birth_year": 2026}]}}, [], id="an occupant born this year"),
+        pytest.param(
+            {"household": {"occupants": [{"birth_year": 2027}]}},
+            [("/household/occupants/0/birth_year", *IN_FUTURE)],
+            id="an occupant born next year",
+        ),
         pytest.param(
             {
                 "sharing": {"recorded_on": "2026-11-24"},
@@ -71,7 +77,11 @@ def test_dates_that_cannot_be_are_refused(changes: dict[str, Any], expected: lis
     assert errors(submission(**changes)) == expected
 
 
-REPEATED = {"sharing": {"recorded_on": "2026-11-30"}, "needs": [{"code": "33", "ends_on": "2026-11-01"}]}
+REPEATED = {
+    "sharing": {"recorded_on": "2026-11-30"},
+    "needs": [{"code": "33", "ends_on": "2026-11-01"}],
+    "household": {"occupants": [{"birth_year": 2030}]},
+}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +98,7 @@ REPEATED = {"sharing": {"recorded_on": "2026-11-30"}, "needs": [{"code": "33", "
             ["/needs/1/ends_on"],
             id="the need and another that has ended",
         ),
+        pytest.param({"household": {"can_top_up": True}}, ["/household/occupants/0/birth_year"], id="more facts"),
     ],
 )
 def test_a_repeat_of_what_the_registration_has_is_no_error(changes: dict[str, Any], pointers: list[str]) -> None:

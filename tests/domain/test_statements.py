@@ -9,6 +9,7 @@ from shared.domain.aspects import Statement, full_statement
 from shared.domain.changes import ChangeKind
 from shared.domain.contacts import Address
 from shared.domain.decision import Decision
+from shared.domain.household import Household
 from shared.domain.registration import Fact, Notice, RegistrationState, Status
 from shared.domain.services import Services
 from shared.domain.sharing import Article9Condition, Sharing
@@ -102,12 +103,13 @@ def test_a_statement_changes_the_aspects_that_it_wins(statement: Statement, chan
     assert decision.state.day == date(2026, 11, 25)
 
 
-def test_a_profile_that_wins_replaces_people_needs_and_services() -> None:
+def test_a_profile_that_wins_replaces_people_needs_services_and_household() -> None:
     submitted = submission(
         primary_contact={"name": "Mr B Example"},
         alternate_contact={"name": "Ms C Example", "relationship": "carer"},
         needs=[{"code": "02", "note": "at home"}],
         services={"language": "cy"},
+        household={"can_top_up": False},
     )
     decision = apply(Statement(profile=full_statement(submitted).profile))
     assert decision.kind is ChangeKind.AMENDED
@@ -117,6 +119,7 @@ def test_a_profile_that_wins_replaces_people_needs_and_services() -> None:
         "alternate_contact": submitted.alternate_contact,
         "needs": decision.state.registration.needs,
         "services": Services(language="cy"),
+        "household": Household(can_top_up=False),
         "review_due_on": date(2027, 11, 25),
     }
     (need,) = decision.state.registration.needs

@@ -7,9 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.domain.needs import categories
+from shared.domain.protections import protections_of
 from shared.domain.recipients import UNROUTABLE
 from shared.domain.registration import RegistrationInput
+from shared.domain.requests import register
 from shared.domain.supply_points import distributors
+from tests.support.registrations import ID, POLICY, fact, moment
 from tools.local.sample import CUSTOMERS, DUPLICATES, LATE, WRONG, recipient_of, registration, sample
 
 DAY = date(2026, 11, 24)
@@ -49,6 +52,15 @@ def test_has_every_distributor_every_code_and_every_mix_of_fuels() -> None:
     assert {need.code for customer in customers for need in customer.needs} == set(categories())
     assert fuels == {(True, True), (True, False), (False, True)}
     assert len(set(mpans)) == len(mpans)
+
+
+def test_has_households_for_each_answer_about_a_prepayment_meter() -> None:
+    outcomes = {
+        protections_of(registered.state.registration, DAY).prepayment_installation.outcome
+        for customer in registrations()
+        for registered in [register(customer, None, ID, moment=moment(str(DAY)), fact=fact(), policy=POLICY)]
+    }
+    assert outcomes == {"do_not_install", "cannot_determine", "assess_further", "no_bar_known"}
 
 
 def test_has_nobody_real_in_it() -> None:

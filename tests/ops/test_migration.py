@@ -17,6 +17,7 @@ from ops.migration.journal import Journal
 from ops.migration.publishing import Ramp
 from ops.migration.records import COLUMNS, records
 from shared.domain.delivery import Delivery
+from shared.domain.household import Household
 from shared.domain.needs import categories
 from shared.domain.registration import AccountId
 from shared.errors import InvalidContent
@@ -260,7 +261,7 @@ def row(account: str, **changed: str) -> dict[str, str]:
 async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> None:
     file = tmp_path / "old.csv"
     rows = [
-        row("csv-1", nominee_name="Mr B Nominee", nominee_phones="07700900456", language="cy"),
+        row("csv-1", nominee_name="Mr B Nominee", nominee_phones="07700900456", language="cy", can_top_up="no"),
         row("csv-2", needs="back from hospital=2031-01-31|Young children|a-z 9", youngest_child_born_on="2025-05-01"),
         row("csv-3", needs="aching tooth"),
         row("csv-4", needs="Deaf|hearing  impaired|Hearing impairment (inc. Deaf)"),
@@ -294,6 +295,7 @@ async def test_a_row_of_a_csv_file_becomes_a_registration(tmp_path: Path) -> Non
     assert registration.alternate_contact is not None
     assert registration.primary_contact.phones == ["07700900123", "07700900124"]
     assert registration.services.language == "cy"
+    assert registration.household == Household(can_top_up=False)
     assert [(need.code, str(need.ends_on)) for need in second.registration.needs] == [
         ("29", "2031-05-01"),
         ("33", "2031-01-31"),

@@ -27,6 +27,8 @@ class MarkedPerson:
         self.postcode = f"ZE{number // 100} {number % 10}{''.join(random.sample('ABDEFGHJLNPQRSTUWXYZ', 2))}"
         self.born = str(date(2022, 1, 1) + timedelta(days=day % 1000))
         self.ends = str(date(2091, 1, 1) + timedelta(days=day))
+        self.aged_on = str(date(2016, 1, 1) + timedelta(days=day % 1000))
+        self.until = str(date(2081, 1, 1) + timedelta(days=day))
         self.marks: Mapping[str, str] = {
             "text": self.mark,
             "phone": self.phones[0],
@@ -36,6 +38,8 @@ class MarkedPerson:
             "postcode": self.postcode,
             "birth date": self.born,
             "end of a need": self.ends,
+            "day of an age": self.aged_on,
+            "end of a circumstance": self.until,
         }
 
     def registration(self, **changed: Any) -> dict[str, Any]:
@@ -55,6 +59,11 @@ class MarkedPerson:
             ],
             "sharing": self._sharing(),
             "services": {"caller_password": self.mark, "nominee_receives_communications": True},
+            "household": {
+                "occupants": [{"age_band": "18_to_65", "as_of": self.aged_on}],
+                "chronic_or_severe_illness": True,
+                "temporary_circumstances": [{"kind": "pregnancy", "until": self.until}],
+            },
             **changed,
         }
 

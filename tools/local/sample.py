@@ -2,8 +2,9 @@
 
 Nobody in it exists: names are made of syllables, phones are from Ofcom's range for drama, MPANs and MPRNs follow the
 test pattern 999 with right check digits. Among the customers: every distributor and two that the table does not know,
-every needs code, one fuel and both, people without a lawful basis, people whose needs are not yet known. Among the
-messages: duplicates, older versions that arrive late, and records that are wrong in each way of `_WRONG`.
+every needs code, one fuel and both, people without a lawful basis, people whose needs are not yet known, households
+for each answer about a prepayment meter. Among the messages: duplicates, older versions that arrive late, and records
+that are wrong in each way of `_WRONG`.
 """
 
 import json
@@ -143,7 +144,23 @@ def _customer(number: int, day: date, chance: random.Random) -> Record:
         }
     if number % 7 == 0:
         record["services"] = {"communication_format": "large_print", "caller_password": f"PASS{number:04d}"}
+    if number % 3 == 0:
+        record["household"] = _household(number, day)
     return record
+
+
+def _household(number: int, day: date) -> Record:
+    """Facts that decide each protection one way or another, and some that are missing."""
+    ages = ([78, 81], [34, 1], [70, 12], [45])[number // 3 % 4]
+    facts: Record = {
+        "occupants": [{"birth_year": day.year - age} for age in ages],
+        "supported": number % 2 == 0,
+        "can_top_up": number % 5 != 0,
+        "temporary_circumstances": [],
+    }
+    if number % 4:
+        facts |= {"chronic_or_severe_illness": False, "warm_home_dependency": False}
+    return facts
 
 
 def _need(code: str, day: date, chance: random.Random) -> Record:

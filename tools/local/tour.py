@@ -128,6 +128,7 @@ class Tour:
         for step in steps:
             self._console.print(f"   {step.status}  {step.what}")
             self._check(f"answer where {step.what.removeprefix('… ')}", step.expected, step.status)
+        self._show_protections(registered)
         self._registered = [*registered, registration(REGISTERED, self._day)]
         statuses = await registrations_by_status()
         self.figures["registrations"] = {
@@ -135,6 +136,14 @@ class Tour:
             "over_http": len(self._registered),
         }
         self._check("registrations", self._sample.expected.applied + len(self._registered), statuses.total())
+
+    def _show_protections(self, registered: list[Record]) -> None:
+        """Each customer of the API has a ventilator."""
+        answers = [one["protections"]["prepayment_installation"] for one in registered]
+        outcomes = Counter(str(answer["outcome"]) for answer in answers)
+        self._console.print(f"   May a prepayment meter be fitted? {dict(outcomes)}: “{answers[0]['why']['en']}”")
+        self.figures["prepayment_installation"] = dict(outcomes)
+        self._check("homes that no prepayment meter may be fitted in", len(registered), outcomes["do_not_install"])
 
     async def _close_the_day(self) -> None:
         """The clock jumps to the first run of the export after the day has closed; the scheduler does the rest."""

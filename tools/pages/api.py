@@ -46,7 +46,7 @@ OPENAPI = ROOT / "docs" / "openapi.json"
 _JSON = "application/json"
 _PROBLEM_JSON = "application/problem+json"
 _REF = "#/components/schemas/{model}"
-_ENTITY_TAG = '^"[1-9][0-9]{0,9}"$'
+_ENTITY_TAG = r'^"[1-9][0-9]{0,9}(\.[0-9]{8})?"$'
 
 _ALWAYS = (MalformedParameter, MalformedHeader, Unauthenticated, InsufficientScope, InternalError, Unavailable)
 _WITH_BODY = (MalformedJson, PayloadTooLarge, UnsupportedMediaType, InvalidContent)
@@ -248,12 +248,14 @@ def _parameters(route: Route, operation: Operation) -> Iterator[Schema]:
         for name, schema in operation.query.model_json_schema(schema_generator=_Untitled)["properties"].items():
             yield {"name": name, "in": "query", "required": False, "schema": schema}
     if VersionNeeded in operation.problems:
-        yield _header("If-Match", "The ETag that was read", _ENTITY_TAG, '"3"', required=True)
+        yield _header("If-Match", "The ETag that was read", _ENTITY_TAG, '"3.20261125"', required=True)
     if IdempotencyKeyReused in operation.problems:
         meaning = "1 to 255 visible ASCII characters; a repeat with the same key and body gets the first answer"
         yield _header("Idempotency-Key", meaning, "^[!-~]{1,255}$", "6f1f8d5e-4f0e-4c57-9d0c-0d2b0f6f4a10")
     if route.method == "GET" and operation.query is None:
-        yield _header("If-None-Match", "An ETag that was read: 304 if it is still the current one", _ENTITY_TAG, '"3"')
+        yield _header(
+            "If-None-Match", "An ETag that was read: 304 if it is still the current one", _ENTITY_TAG, '"3.20261125"'
+        )
 
 
 def _header(name: str, description: str, pattern: str, example: str, *, required: bool = False) -> Schema:

@@ -31,6 +31,7 @@ _CUSTOMER: Json = {
         {"code": "29", "youngest_child_born_on": "2025-05-01"},
     ],
     "sharing": consent("2026-01-05"),
+    "household": {"occupants": [{"birth_year": 1990}, {"birth_year": 2025}], "can_top_up": True},
 }
 _MOVE: Json = {
     "supply_points": {"mpans": ["1100999001110"]},
