@@ -5,6 +5,7 @@ from datetime import date
 from shared.domain.needs import NeedInput, end_of, holds_on, newly_retired
 from shared.domain.notices import LAPSED
 from shared.domain.registration import RegistrationInput, RegistrationState
+from shared.domain.services import arranged_in_future
 from shared.domain.sharing import recorded_in_future
 from shared.errors import FieldError, InvalidContent
 from shared.policy import Policy
@@ -13,12 +14,13 @@ from shared.policy import Policy
 def refuse_impossible_dates(
     submitted: RegistrationInput, before: RegistrationInput | None, day: date, policy: Policy
 ) -> None:
-    """Refuse needs that have ended, births in the future, and a lawful basis from the future. Raises `InvalidContent`.
+    """Refuse needs that have ended, and births, services and a lawful basis in the future. Raises `InvalidContent`.
 
     A repeat of what the registration has `before` is no error.
     """
     new_basis = before is None or submitted.sharing.recorded_on != before.sharing.recorded_on
     errors = recorded_in_future(submitted.sharing, day) if new_basis else []
+    errors += arranged_in_future(submitted.services, before.services if before else None, day)
     repeated = before.needs if before else []
     for index, need in enumerate(submitted.needs):
         if need not in repeated:

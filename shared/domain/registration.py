@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NewType
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.domain.campaigns import Campaign
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.needs import Need, NeedInput, categories, refuse_repeated
 from shared.domain.networks import NetworkState
@@ -87,7 +88,8 @@ class Notice(Model):
 class Registration(Model):
     """The registration as the API answers it.
 
-    `closes_on` is the account's last day, if it is announced; the registration ends after it.
+    `closes_on` is the account's last day, if it is announced; the registration ends after it. `campaigns` have the
+    newest attempts to contact the customer, by work and due date.
     """
 
     registration_id: RegistrationId
@@ -106,6 +108,7 @@ class Registration(Model):
     review_due_on: date
     follow_up_on: date | None
     closes_on: date | None = None
+    campaigns: list[Campaign] = Field(default_factory=list)
     warnings: list[Notice]
 
     def assigned(self) -> dict[str, SupplyPoint]:
@@ -145,7 +148,8 @@ class Facts(Model):
     """The fact that each aspect comes from.
 
     `supply_points` is the newest statement that named all of them: it decides on every supply point for which `points`
-    (by key) has nothing newer. `closing` is the newest statement about the account's last day; None without one.
+    (by key) has nothing newer. `closing` is the newest statement about the account's last day; `review` is the newest
+    statement that the customer reviewed the registration, or that somebody should. Both are None without one.
     """
 
     profile: Fact
@@ -155,6 +159,7 @@ class Facts(Model):
     supply_points: Fact
     points: dict[str, PointFact]
     closing: Fact | None = None
+    review: Fact | None = None
 
 
 class FormerPeriod(Model):
