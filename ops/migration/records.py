@@ -47,7 +47,10 @@ COLUMNS = {
     "caller_password": "*",
     "communication_format": "As in the API *",
     "language": "ISO 639 code *",
+    "services": "Services given, as in the API, separated by |; `=2026-01-31` after each gives the day of delivery *",
 }
+#: Columns that were added later. A row without them keeps the id of its event.
+_LATER = {"services"}
 
 
 class Record(NamedTuple):
@@ -170,7 +173,7 @@ def _event(row: dict[str, str], source: str, unlike: Mapping[str, object]) -> di
         "specversion": "1.0",
         "type": TYPE,
         "source": source,
-        "id": digest(json.dumps([row.get(name, "") for name in COLUMNS])),
+        "id": digest(json.dumps([row.get(name, "") for name in COLUMNS if name not in _LATER or row.get(name)])),
         "subject": row["account_id"],
         "time": row["recorded_at"],
         "data": {**_customer(row), **unlike},
@@ -198,8 +201,17 @@ def _customer(row: dict[str, str]) -> dict[str, object]:
             "phones": _parts(row.get("nominee_phones", "")),
             "relationship": row.get("nominee_relationship") or "other",
         }
-    services = {name: row[name] for name in ("caller_password", "communication_format", "language") if row.get(name)}
+    names = ("caller_password", "communication_format", "language")
+    services: dict[str, object] = {name: row[name] for name in names if row.get(name)}
+    if row.get("services"):
+        services["arranged"] = [_service(term) for term in _parts(row["services"])]
     return customer | ({"services": services} if services else {})
+
+
+def _service(term: str) -> dict[str, str]:
+    """A service that the customer got."""
+    name, _, day = (part.strip() for part in term.partition("="))
+    return {"service": name, "delivered_on": day}
 
 
 def _need(term: str, born_on: str) -> dict[str, str]:

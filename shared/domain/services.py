@@ -77,8 +77,8 @@ def services() -> dict[Service, ServiceRow]:
     return {Service(name): row for name, row in table.items()}
 
 
-#: The dates of a service in the order in which they can be.
-_STEPS = ("requested_on", "offered_on", "delivered_on", "declined_on")
+#: The days of a service, in the order in which they can be.
+STEPS = ("requested_on", "offered_on", "delivered_on", "declined_on")
 
 
 class ArrangedService(Model):
@@ -97,7 +97,7 @@ class ArrangedService(Model):
     @field_validator("delivered_on", "declined_on")
     @classmethod
     def _is_in_order(cls, day: date | None, info: ValidationInfo) -> date | None:
-        steps = _STEPS[: _STEPS.index(str(info.field_name))]
+        steps = STEPS[: STEPS.index(str(info.field_name))]
         earlier = [info.data[step] for step in steps if step in info.data]
         if day is not None and any(other > day for other in earlier if other):
             raise PydanticCustomError("dates_out_of_order", "is earlier than a step that is before it")
@@ -153,6 +153,6 @@ def arranged_in_future(registered: Services, before: Services | None, day: date)
         FieldError(f"/services/arranged/{index}/{step}", "date_in_future", "is in the future")
         for index, one in enumerate(registered.arranged)
         if one not in known
-        for step in _STEPS
+        for step in STEPS
         if (on := getattr(one, step)) is not None and on > day
     ]

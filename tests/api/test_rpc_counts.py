@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.requests import ATTEMPT, ROUTES
 from tests.support.proxied_stack import ProxiedStack
-from tools.api_client import Caller
+from tools.api_client import ALL_SCOPES, Caller
 from tools.synthetic import new_account, new_mpan, new_mprn, registration
 
 Call = Callable[[Caller, dict[str, Any]], httpx.Response]
@@ -174,7 +174,7 @@ def test_a_batch_of_1000_ids_makes_a_constant_number_of_calls_however_many_are_r
 
 def test_a_request_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, proxied_agent: Caller) -> None:
     other = proxied_agent.create(registration()).json()
-    customer = Caller(proxied.stack, "customer", account_id=new_account(), supply_points=[])
+    customer = Caller(proxied.stack, "customer", account_id=new_account(), supply_points=[], scope=ALL_SCOPES)
     proxied.proxy.calls.clear()
     refused = [
         customer.get(other["registration_id"]),
