@@ -94,13 +94,13 @@ def campaign_rows(*accounts: Account) -> dict[str, tuple[int, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("learnt", "entry", "expected"),
+    ("learned", "entry", "expected"),
     [
         pytest.param("2026-12-01", check(delivered_on="2026-12-01"), (0, 0, 1, 0, 1), id="on the first day"),
         pytest.param("2026-12-31", check(delivered_on="2026-12-31"), (0, 0, 1, 0, 1), id="on the last day"),
         pytest.param("2026-11-30", check(delivered_on="2026-11-30"), (0, 0, 0, 0, 1), id="before"),
-        pytest.param("2027-01-01", check(delivered_on="2026-12-31"), (0, 0, 0, 0, 0), id="learnt after"),
-        pytest.param("2026-12-02", check(delivered_on="2026-11-30"), (0, 0, 1, 0, 1), id="learnt in the period"),
+        pytest.param("2027-01-01", check(delivered_on="2026-12-31"), (0, 0, 0, 0, 0), id="learned after"),
+        pytest.param("2026-12-02", check(delivered_on="2026-11-30"), (0, 0, 1, 0, 1), id="learned in the period"),
         pytest.param("2026-12-02", check(delivered_on="2026-11-22"), (0, 0, 0, 0, 1), id="before it was registered"),
         pytest.param(
             "2026-12-02", check(offered_on="2026-12-01", declined_on="2026-12-02"), (0, 1, 0, 1, 0), id="declined"
@@ -111,10 +111,10 @@ def campaign_rows(*accounts: Account) -> dict[str, tuple[int, ...]]:
     ],
 )
 def test_a_step_of_a_service_counts_on_the_day_on_which_the_register_learns_of_it(
-    learnt: str, entry: dict[str, str], expected: tuple[int, ...]
+    learned: str, entry: dict[str, str], expected: tuple[int, ...]
 ) -> None:
     account = Account()
-    account.arrange(learnt, entry)
+    account.arrange(learned, entry)
     rows = service_rows(account)
     assert rows["gas", "gas_safety_check", "gas_safety_check"] == expected
     assert ("electricity", "gas_safety_check", "gas_safety_check") not in rows
@@ -132,7 +132,7 @@ def test_an_account_counts_once_for_a_step_and_once_for_an_item() -> None:
         assert rows[fuel, "accessible_format", "braille"] == (0, 0, 1, 0, 1)
 
 
-def test_who_is_not_on_the_register_for_a_fuel_does_not_count_for_it() -> None:
+def test_an_account_that_is_not_on_the_register_for_a_fuel_does_not_count_for_it() -> None:
     electric = Account(supply_points={"mprns": []})
     pending, gone = Account(needs=[]), Account()
     for account in (electric, pending, gone):
@@ -150,25 +150,25 @@ def test_services_of_random_histories_are_counted_as_a_plain_recount_counts_them
     accounts, expected = [], Counter[tuple[str, str, str]]()
     for _ in range(40):
         account = Account()
-        told: dict[str, dict[str, str]] = {}
-        learnt: set[tuple[str, str]] = set()
+        arranged: dict[str, dict[str, str]] = {}
+        learned: set[tuple[str, str]] = set()
         for day in sorted(chance.sample(range(60), 5)):
             on = (date(2026, 11, 24) + timedelta(days=day)).isoformat()
             name, step = chance.choice([one.value for one in Service]), chance.choice(STEPS)
-            if f"{step}_on" in told.get(name, {}) or any(
-                f"{later}_on" in told.get(name, {}) for later in STEPS[STEPS.index(step) :]
+            if f"{step}_on" in arranged.get(name, {}) or any(
+                f"{later}_on" in arranged.get(name, {}) for later in STEPS[STEPS.index(step) :]
             ):
                 continue
-            told.setdefault(name, {})[f"{step}_on"] = on
-            account.arrange(on, *({"service": service, **dates} for service, dates in told.items()))
+            arranged.setdefault(name, {})[f"{step}_on"] = on
+            account.arrange(on, *({"service": service, **dates} for service, dates in arranged.items()))
             if "2026-12-01" <= on <= "2026-12-31":
-                learnt.add((name, step))
+                learned.add((name, step))
         given = {
             name
-            for name, dates in told.items()
+            for name, dates in arranged.items()
             if dates.get("delivered_on", "2027") <= "2026-12-31" < dates.get("declined_on", "2027")
         }
-        expected.update((name, services()[Service(name)].item, step) for name, step in learnt)
+        expected.update((name, services()[Service(name)].item, step) for name, step in learned)
         expected.update((name, services()[Service(name)].item, "receiving") for name in given)
         accounts.append(account)
     rows = service_rows(*accounts)
