@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from shared.domain.needs import categories
 from shared.domain.recipients import UNROUTABLE
 from shared.domain.registration import RegistrationInput
+from shared.domain.services import CommunicationFormat, Service
 from shared.domain.supply_points import distributors
 from tools.local.sample import CUSTOMERS, DUPLICATES, LATE, WRONG, recipient_of, registration, sample
 
@@ -49,6 +50,13 @@ def test_has_every_distributor_every_code_and_every_mix_of_fuels() -> None:
     assert {need.code for customer in customers for need in customer.needs} == set(categories())
     assert fuels == {(True, True), (True, False), (False, True)}
     assert len(set(mpans)) == len(mpans)
+
+
+def test_has_every_service_given_or_not_and_every_format() -> None:
+    services = [customer.services for customer in registrations()]
+    assert {one.service for each in services for one in each.arranged} == set(Service)
+    assert {one.given for each in services for one in each.arranged} == {True, False}
+    assert {each.communication_format for each in services} == set(CommunicationFormat)
 
 
 def test_has_nobody_real_in_it() -> None:
