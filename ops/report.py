@@ -1,11 +1,11 @@
-"""`psr report`: the regulator's figures, counted from the change log."""
+"""`psr report`: the regulator's figures, and those of review campaigns, counted from the change log."""
 
 import csv
 import io
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
+from ops.campaign_figures import CampaignFigures, CampaignTally
 from ops.chart import Bar, bar_chart
 from ops.running import run
+from ops.service_figures import ServiceFigures, ServiceTally
 from shared.clock import last_closed_day
 from shared.domain.changes import Change
 from shared.domain.needs import categories, labels
@@ -51,19 +53,27 @@ def report(
 ) -> None:
     """Count the figures for the regulator in a period.
 
-    For each fuel and needs code: accounts on the register at the end of the period, and accounts that were added and
-    removed in it. Writes a CSV file and a chart.
+    Writes a CSV file and a chart of accounts on the register by fuel and needs code, and CSV files of services and of
+    review campaigns.
     """
     first, last = _days(period)
-    rows = run(lambda: _figures(first, last))
+    register, services, campaigns = run(lambda: _counted_in(first, last))
     out.mkdir(parents=True, exist_ok=True)
-    name = f"register-{first}-{last}"
-    (out / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8")
-    (out / f"{name}.svg").write_text(as_chart(rows, first, last), encoding="utf-8")
-    for row in rows:
+    files = {
+        f"register-{first}-{last}.csv": as_csv(register),
+        f"register-{first}-{last}.svg": as_chart(register, first, last),
+        f"services-{first}-{last}.csv": _table(services),
+        f"campaigns-{first}-{last}.csv": _table(campaigns),
+    }
+    for name, text in files.items():
+        (out / name).write_text(text, encoding="utf-8")
+    for row in register:
         if row.code == ANY:
             print(f"{row.fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
-    print(f"{out / name}.csv, {out / name}.svg")
+    for campaign in campaigns:
+        figures = ", ".join(f"{value:,} {name}" for name, value in campaign._asdict().items() if name != "work")
+        print(f"{campaign.work}: {figures}")
+    print(", ".join(str(out / name) for name in files))
     if last > last_closed_day(service().clock.now()):
         print(
             "The last day is not over: these figures will change. A day closes at 02:00 of the next.", file=sys.stderr
@@ -91,10 +101,14 @@ class Tally:
         return [Figures(_FUELS[fuel], code, *(counter[fuel, code] for counter in counters)) for fuel, code in keys]
 
 
-def steps_of(changes: Iterable[Change], first: date, last: date) -> list[Counted]:
+def versions_of(changes: Iterable[Change]) -> list[Change]:
+    """The changes of one account that made versions, in their order."""
+    return sorted((change for change in changes if change.made_a_version), key=lambda change: change.version)
+
+
+def steps_of(versions: Sequence[Change], first: date, last: date) -> list[Counted]:
     """The rows that counted one account at the start of `first` and after each of its changes until `last`."""
     steps: list[Counted] = [frozenset()]
-    versions = sorted((change for change in changes if change.made_a_version), key=lambda change: change.version)
     for change in versions:
         counted = _counted(change.state.registration)
         if change.day < first:
@@ -111,6 +125,15 @@ def as_csv(rows: Iterable[Figures]) -> str:
     writer.writerow(("fuel", "code", "label", "before", "added", "removed", "registered"))
     for row in rows:
         writer.writerow((row.fuel, row.code, _label(row.code), row.before, row.added, row.removed, row.registered))
+    return text.getvalue()
+
+
+def _table(rows: Sequence[ServiceFigures] | Sequence[CampaignFigures]) -> str:
+    """CSV with a line for each row."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0]._fields)
+    writer.writerows(rows)
     return text.getvalue()
 
 
@@ -159,11 +182,15 @@ def _days(period: str) -> tuple[date, date]:
     return first, last
 
 
-async def _figures(first: date, last: date) -> list[Figures]:
-    tally = Tally()
+async def _counted_in(first: date, last: date) -> tuple[list[Figures], list[ServiceFigures], list[CampaignFigures]]:
+    """Every table of the report, in one pass over the change log."""
+    register, services, campaigns = Tally(), ServiceTally(first, last), CampaignTally(first, last)
     async for changes in _by_account():
-        tally.add(steps_of(changes, first, last))
-    return tally.rows()
+        versions = versions_of(changes)
+        register.add(steps_of(versions, first, last))
+        services.add(versions)
+        campaigns.add(changes, versions)
+    return register.rows(), services.rows(), campaigns.rows()
 
 
 async def _by_account() -> AsyncIterator[list[Change]]:

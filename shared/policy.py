@@ -4,6 +4,9 @@ from pydantic import Field
 
 from shared.model import Model
 
+#: The number of contact attempts of each kind of work that a registration keeps: the newest.
+MOST_ATTEMPTS = 10
+
 
 class Policy(Model, strict=False):
     """Choices that the law and the industry leave to the supplier."""
@@ -21,4 +24,8 @@ class Policy(Model, strict=False):
     review_months: int = Field(24, ge=1, description="Months between reviews of a registration")
     review_months_medically_dependent: int = Field(
         12, ge=1, description="Months between reviews for customers who depend on electricity medically"
+    )
+    attempt_days: int = Field(7, ge=1, description="Days until the next attempt to contact a customer")
+    attempts_until_escalation: int = Field(
+        3, ge=1, le=MOST_ATTEMPTS, description="Attempts in a row that reach nobody until a person decides (at most 10)"
     )

@@ -39,6 +39,15 @@ class Caller:
         path = f"/v1/registrations/{registration_id}:withdraw"
         return self.http.post(path, json={"reason": "the customer asked"}, headers=headers)
 
+    def attempt(self, registration_id: str, key: str | None = None, **attempt: Any) -> httpx.Response:
+        """Record an attempt to contact a customer."""
+        path = f"/v1/registrations/{registration_id}/attempts"
+        return self.http.post(path, json=attempt, headers=_key(key))
+
+    def due_work(self, **query: Any) -> httpx.Response:
+        """Read a page of the work that is due."""
+        return self.http.post("/v1/registrations:dueWork", json=query)
+
     def look_up(self, **key: str) -> httpx.Response:
         """Find one registration by account, MPAN or MPRN."""
         return self.http.post("/v1/registrations:lookup", json=key)

@@ -52,6 +52,15 @@ def registration(**changed: Any) -> dict[str, Any]:
             "language": "cy",
             "nominee_receives_communications": True,
             "cannot_read_meter": False,
+            "arranged": [
+                {
+                    "service": "gas_safety_check",
+                    "requested_on": "2020-01-05",
+                    "offered_on": None,
+                    "delivered_on": "2020-01-20",
+                    "declined_on": None,
+                }
+            ],
         },
         "household": {
             "occupants": [

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.clock import london_day
+from shared.domain.campaigns import Work
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.sharing_periods import sharing_periods
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
@@ -28,7 +29,9 @@ from shared.http.callers import Caller
 from shared.http.history import HistoryPage, HistoryQuery, SharingHistory, history_entry
 from shared.http.pages import page_token, position_in
 from shared.http.registrations import RegistrationAnswer, entity_tag_on, registration_answer, without_secrets
+from shared.http.work_lists import DueWorkQuery, WorkPage, work_item
 from shared.model import Model
+from shared.store.due_dates import DueDate, DueDates
 from shared.store.registrations import Registrations
 from shared.store.service import service
 
@@ -36,6 +39,7 @@ api = Api(__file__)
 
 _MOST_READ_AT_ONCE = 500
 _CHANGES_A_PAGE = 100
+_DUE_DATES = {Work.REVIEW: DueDate.REVIEW, Work.NEED_ENDING: DueDate.NEED_ENDS, Work.FOLLOW_UP: DueDate.FOLLOW_UP}
 
 
 class LookupKey(Model):
@@ -185,6 +189,27 @@ async def list_sharing(call: Call) -> Answer:
         changes += page
     history = SharingHistory(periods=sharing_periods(change for change in changes if not change.erased))
     return Answer(200, history.model_dump_json(), Shown(Shows.HISTORY, [registration_id]))
+
+
+@api.operation("listDueWork", answers=WorkPage, problems=(NotFound,))
+async def list_due_work(call: Call, body: DueWorkQuery) -> Answer:
+    """List the customers to contact about reviews, ending needs or follow-ups, page by page, for an agents' desk.
+
+    Only agents and back ends may. To see the longest overdue first, start with an early `until`. One RPC for a page,
+    two for one of them.
+    """
+    call.caller.check_agent()
+    listed = f"{body.work} {body.until} {body.escalated}"
+    after = None
+    if body.page_token is not None:
+        after = _position(call, listed, body.page_token, InvalidContent, "/page_token")
+    found, last = (
+        await service().part(DueDates).page(_DUE_DATES[body.work], body.until, after=after, limit=body.page_size)
+    )
+    items = [item for state in found if (item := work_item(body, state.registration))]
+    page = WorkPage(items=items, next_page_token=page_token(call, listed, list(last)) if last else None)
+    shown = Shown(Shows.SUMMARY, [item.registration_id for item in items])
+    return Answer(200, page.model_dump_json(), shown)
 
 
 def _today() -> date:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from shared.digest import digest
 from shared.domain import requests
 from shared.domain.aspects import submission_of
+from shared.domain.attempts import record_attempt, refuse_impossible_attempt
+from shared.domain.campaigns import ContactAttempt
 from shared.domain.changes import Origin, change_id
 from shared.domain.decision import Decision, Moment
 from shared.domain.patch import patched
@@ -31,6 +33,7 @@ from shared.errors import (
 from shared.flows.outcome_log import log_outcome
 from shared.http.api import Answer, Api, Call
 from shared.http.registrations import (
+    AttemptInput,
     RegistrationAnswer,
     RegistrationPatch,
     Withdrawal,
@@ -131,6 +134,34 @@ async def withdraw_registration(call: Call, body: Withdrawal) -> Answer:
     return _answer(call, outcome, 200)
 
 
+@api.operation(
+    "recordAttempt",
+    answers=RegistrationAnswer,
+    problems=(NotFound, NotLive, RegistrationErased, IdempotencyKeyReused),
+)
+async def record_contact_attempt(call: Call, body: AttemptInput) -> Answer:
+    """Record an attempt to contact the customer about a review, a need that ends or needs that are not known.
+
+    Only agents and back ends may. `due_on` is the date of the work: `review_due_on`, the need's `ends_on` or
+    `follow_up_on`. A confirmed review moves `review_due_on`. If too many attempts in a row reach nobody, the campaign
+    is `escalated`, and the customer stays on the register. Two RPCs.
+    """
+    call.caller.check_agent()
+    registration_id = call.registration_id
+    fact = _fact(call)
+    at = body.at or fact.time
+    attempt = ContactAttempt(**body.model_dump(exclude={"at"}), at=at)
+
+    def decide(known: RegistrationState | None, moment: Moment) -> Decision:
+        live = _live(known)
+        refuse_impossible_attempt(attempt, live.registration, moment.now)
+        stated = fact.model_copy(update={"time": at})
+        return record_attempt(attempt, live, moment=moment, fact=stated, policy=service().settings)
+
+    outcome = await _apply(call, registration_id, fact, body.model_dump_json(), decide)
+    return _answer(call, outcome, 200)
+
+
 def _fact(call: Call) -> Fact:
     """The fact of this request, at the server's time. All requests with one key have the same id."""
     key = call.idempotency_key
@@ -166,14 +197,20 @@ def _as_read(known: RegistrationState | None, tags: frozenset[str]) -> Registrat
     The version is checked last: a precondition applies only if the request could succeed without it (RFC 9110 §13.2.1).
     Raises `NotFound`, `RegistrationErased`, `NotLive`, `VersionStale`.
     """
+    live = _live(known)
+    if not names_version(tags, live.registration):
+        raise VersionStale
+    return live
+
+
+def _live(known: RegistrationState | None) -> RegistrationState:
+    """A live registration. Raises `NotFound`, `RegistrationErased`, `NotLive`."""
     if known is None:
         raise NotFound
     if known.erased_on is not None:
         raise RegistrationErased
     if not known.registration.status.live:
         raise NotLive
-    if not names_version(tags, known.registration):
-        raise VersionStale
     return known
 
 

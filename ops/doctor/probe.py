@@ -112,7 +112,7 @@ async def probe(deployment: Deployment, patience_seconds: float = _MESSAGES_SECO
         if erased is None and not faults:
             faults = await run.gone()
     seconds = time.monotonic() - began
-    steps = "registered, read, found, changed through two topics, amended, withdrawn and erased"
+    steps = "registered, read, found, contacted, changed through two topics, amended, withdrawn and erased"
     return [*faults, *filter(None, [erased])] or [ok(_CHECK, f"{steps} in {seconds:.1f} s")]
 
 
@@ -127,11 +127,14 @@ class _Run:
         self._path = f"/v1/registrations/{self._id}"
 
     async def there(self) -> None:
-        """Register, read, find. Raises `Stopped`."""
+        """Register, read, find, contact. Raises `Stopped`."""
         body = registration().model_dump(mode="json", exclude_defaults=True)
-        await self._ask("register", 201, "POST", "/v1/registrations", json=body)
+        registered = await self._ask("register", 201, "POST", "/v1/registrations", json=body)
         await self._ask("lookup", 200, "GET", self._path)
         await self._find({"mpan": str(MPAN)})
+        attempt = {"work": "follow_up", "due_on": registered.json()["follow_up_on"], "channel": "app"}
+        attempt |= {"outcome": "no_answer", "by": "psr-doctor"}
+        await self._ask("register", 200, "POST", f"{self._path}/attempts", json=attempt)
 
     async def messages(self) -> list[Finding]:
         """One message through each consumer's topic. Raises `Stopped`."""

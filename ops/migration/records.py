@@ -59,8 +59,11 @@ _SHARING = {
     "channel": "As in the API *",
     "wording": "Version and language of the wording, such as 2026-1 en *",
 }
+_SERVICES = {
+    "services": "Services given, as in the API, separated by |; `=2026-01-31` after each gives the day of delivery *",
+}
 #: Columns that came after the first. Empty, they change no event's id, so that an earlier file makes the same events.
-_LATER = {**_SHARING, **HOUSEHOLD_COLUMNS}
+_LATER = {**_SHARING, **_SERVICES, **HOUSEHOLD_COLUMNS}
 COLUMNS = {**_FIRST, **_LATER}
 
 
@@ -214,7 +217,10 @@ def _customer(row: dict[str, str]) -> dict[str, object]:
             "phones": _parts(row.get("nominee_phones", "")),
             "relationship": row.get("nominee_relationship") or "other",
         }
-    services = {name: row[name] for name in ("caller_password", "communication_format", "language") if row.get(name)}
+    names = ("caller_password", "communication_format", "language")
+    services: dict[str, object] = {name: row[name] for name in names if row.get(name)}
+    if row.get("services"):
+        services["arranged"] = [_service(term) for term in _parts(row["services"])]
     household = household_of(row)
     return customer | ({"services": services} if services else {}) | ({"household": household} if household else {})
 
@@ -235,6 +241,12 @@ def _sharing(row: dict[str, str]) -> dict[str, object]:
         **stated,
         **({"capture": capture} if capture else {}),
     }
+
+
+def _service(term: str) -> dict[str, str]:
+    """A service that the customer got."""
+    name, _, day = (part.strip() for part in term.partition("="))
+    return {"service": name, "delivered_on": day}
 
 
 def _need(term: str, born_on: str) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Account events: statements of the supplier's other systems about accounts on the register."""
 
 from shared.clock import london_day
-from shared.domain.aspects import Statement, facts_after
+from shared.domain.aspects import Statement, facts_after, reviewed
+from shared.domain.attempts import record_attempt
 from shared.domain.decision import Decision, Moment
 from shared.domain.registration import Fact, RegistrationState
 from shared.domain.sharing_rules import sharing_errors
@@ -26,8 +27,11 @@ def apply_account_event(
         latest_day = max(moment.day, london_day(fact.time))
         if errors := sharing_errors(statement.sharing, None, latest_day, from_caller=False):
             raise InvalidContent(tuple(errors))
-    review = statement.review and _wins(statement, known, fact)
-    return apply_statement(statement._replace(review=review), known, moment, fact, policy)
+    if statement.attempt:
+        return record_attempt(statement.attempt, known, moment=moment, fact=fact, policy=policy)
+    if statement.review and _wins(statement, known, fact):
+        return apply_statement(statement, reviewed(known, fact), moment, fact, policy)
+    return apply_statement(statement._replace(review=False), known, moment, fact, policy)
 
 
 def _wins(statement: Statement, known: RegistrationState, fact: Fact) -> bool:

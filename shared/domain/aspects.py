@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from shared.clock import day_begins
+from shared.domain.campaigns import ContactAttempt
 from shared.domain.changes import ChangeKind, event_key
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.household import Household
@@ -49,7 +50,8 @@ class Statement(NamedTuple):
 
     `supply_points` are all of them, `served` single ones with whether we serve them. `closes_on` is the account's last
     day if the account stays until then. `confirmed` says that the customer has reviewed the registration with us,
-    `review` that somebody should. `needs` hold whether or not the profile wins.
+    `review` that somebody should. `needs` hold whether or not the profile wins. `attempt` is the only content of its
+    statement.
     """
 
     profile: Profile | None = None
@@ -62,6 +64,7 @@ class Statement(NamedTuple):
     confirmed: bool = False
     review: bool = False
     needs: list[NeedInput] | None = None
+    attempt: ContactAttempt | None = None
 
 
 def full_statement(submitted: RegistrationInput, *, lapsed: bool = False) -> Statement:
@@ -130,6 +133,13 @@ def _point_facts_after(statement: Statement, facts: Facts, fact: Fact, *, all_st
     return points
 
 
+def reviewed(known: RegistrationState, fact: Fact) -> RegistrationState:
+    """A registration once a fact confirms it, or asks for its review."""
+    if not fact.newer_than(known.facts.review):
+        return known
+    return known.model_copy(update={"facts": known.facts.model_copy(update={"review": fact})})
+
+
 def point_fact(fact: Fact, *, served: bool) -> PointFact:
     """The fact that we serve a supply point, or do not."""
     return PointFact(time=fact.time, source=fact.source, id=fact.id, served=served)
@@ -189,6 +199,7 @@ def after_every_known_fact(fact: Fact, known: RegistrationState) -> Fact:
     """The fact of a caller, whose request is about the present registration: no fact in it is newer."""
     facts = known.facts
     known_facts = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points]
+    known_facts += [facts.review] if facts.review else []
     newest = max(other.time for other in [*known_facts, *facts.points.values()])
     return fact.model_copy(update={"time": max(fact.time, newest + TICK)})
 

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from shared.digest import digest
+from shared.domain.campaigns import ContactAttempt
 from shared.domain.registration import RegistrationId, RegistrationState
 from shared.model import Model
 
@@ -12,7 +13,8 @@ class ChangeKind(StrEnum):
     """The outcome of a request or message.
 
     `stale` (a newer fact of the same source was there first), `superseded` (a newer fact of another source was),
-    `no_change` and `resent` (an operator sent the registration to the networks again) leave it as it was.
+    `no_change` and `resent` (an operator sent the registration to the networks again) leave it as it was. `contacted`
+    (an attempt to contact the customer) changes nothing that a network gets.
     """
 
     REGISTERED = "registered"
@@ -23,6 +25,7 @@ class ChangeKind(StrEnum):
     SUPERSEDED = "superseded"
     NO_CHANGE = "no_change"
     RESENT = "resent"
+    CONTACTED = "contacted"
 
 
 class Origin(Model):
@@ -37,8 +40,8 @@ class Origin(Model):
 class Change(Model):
     """One entry of the log: the outcome, and the full state after it. `day` is its London day.
 
-    `reason` is the one given for a withdrawal. The content of an `erased` entry is gone; a repeat of its
-    request is refused.
+    `reason` is the one given for a withdrawal, `attempt` the one that the entry records. The content of an `erased`
+    entry is gone; a repeat of its request is refused.
     """
 
     change_id: str
@@ -50,6 +53,7 @@ class Change(Model):
     day: date
     fingerprint: str
     reason: str | None = None
+    attempt: ContactAttempt | None = None
     state: RegistrationState
     erased: bool = False
 

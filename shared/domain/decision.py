@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
+from shared.domain.campaigns import ContactAttempt
 from shared.domain.changes import ChangeKind
 from shared.domain.registration import Facts, Registration, RegistrationState, Status
 from shared.domain.retention import period_fields
@@ -22,7 +23,8 @@ class Decision(NamedTuple):
     `state` is the whole state after. A `receipt` has nothing to write but its entry in the log. `lost` are the keys of
     supply points that another supplier serves from now on: nothing is sent to their networks. `elsewhere` are those
     that were named, as served or lost, and that the registration has neither before nor after. `waiting` are those that
-    it takes once another registration has released them. `reason` is for the log.
+    it takes once another registration has released them. `reason` and `attempt` are
+    for the log.
     """
 
     kind: ChangeKind
@@ -32,6 +34,7 @@ class Decision(NamedTuple):
     elsewhere: Mapping[str, bool] = {}
     waiting: frozenset[str] = frozenset()
     reason: str | None = None
+    attempt: ContactAttempt | None = None
 
 
 def replacement(known: RegistrationState, registration: Registration, facts: Facts, moment: Moment) -> Decision:

@@ -71,6 +71,7 @@ def erased_change(change: Change, at: datetime) -> Change:
             "origin": change.origin.model_copy(update={"actor": ERASED, "event_id": None}),
             "fingerprint": ERASED,
             "reason": None,
+            "attempt": None,
             "state": change.state if change.state.erased_on else erased_state(change.state, at),
             "erased": True,
         }
@@ -96,8 +97,9 @@ def _facts(time: datetime) -> Facts:
 
 
 def _times(facts: Facts) -> list[datetime]:
-    aspects = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points, facts.closing]
-    return [fact.time for fact in (*aspects, *facts.points.values()) if fact is not None]
+    aspects = [facts.profile, facts.premises, facts.sharing, facts.status, facts.supply_points]
+    single = [*aspects, facts.closing, facts.review, *facts.points.values()]
+    return [fact.time for fact in single if fact is not None]
 
 
 def _erased_registration(registration: Registration) -> Registration:

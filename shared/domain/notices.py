@@ -3,6 +3,7 @@
 from datetime import date
 
 from shared.domain.aspects import Profile, Statement
+from shared.domain.campaigns import Campaign, CampaignState, Work
 from shared.domain.registration import Facts, Notice, Registration
 from shared.domain.supply_points import SupplyPoints
 
@@ -12,14 +13,21 @@ DATE_PASSED = "date_passed"
 LAPSED = "need_already_ended"
 #: Warning: the account states a supply point as its own, and another registration has not released it yet.
 WAITING = "supply_point_waiting"
+#: Warning: too many attempts in a row to contact the customer about work that is due reached nobody.
+NOBODY_REACHED = "nobody_reached"
 NEEDS_LEFT_OUT = Notice(pointer="/needs", code=LAPSED)
 _WAITING_FOR_RELEASE = Notice(pointer="/supply_points", code=WAITING)
 
 
 def warned(registration: Registration, facts: Facts, notices: list[Notice]) -> Registration:
-    """A registration whose warnings are those of its supply points, and `notices`."""
+    """A registration whose warnings are those of its supply points and of its campaigns, and `notices`."""
     waits = registration.status.live and any(point.waiting for point in facts.points.values())
-    warnings = [*_of_supply_points(registration.supply_points), *([_WAITING_FOR_RELEASE] if waits else []), *notices]
+    warnings = [
+        *_of_supply_points(registration.supply_points),
+        *([_WAITING_FOR_RELEASE] if waits else []),
+        *notices,
+        *_of_campaigns(registration),
+    ]
     return registration.model_copy(update={"warnings": warnings})
 
 
@@ -71,6 +79,30 @@ def _dates_still_noted(before: Registration, after: Registration) -> list[Notice
     }
     noted = [notice for notice in before.warnings if notice.code == DATE_PASSED]
     return [notice for notice in noted if after.status.live and unmoved[notice.pointer]]
+
+
+def due_date_of(work: Work, registration: Registration) -> date | None:
+    """When a kind of work is due next; None if it is not, as of a registration that is not live."""
+    if not registration.status.live:
+        return None
+    if work is Work.NEED_ENDING:
+        return min((need.ends_on for need in registration.needs if need.ends_on), default=None)
+    return registration.review_due_on if work is Work.REVIEW else registration.follow_up_on
+
+
+def campaign_of(work: Work, registration: Registration) -> Campaign | None:
+    """The campaign about the date on which a kind of work is due next; None if there is none."""
+    due_on = due_date_of(work, registration)
+    return next((one for one in registration.campaigns if (one.work, one.due_on) == (work, due_on)), None)
+
+
+def _of_campaigns(registration: Registration) -> list[Notice]:
+    present = [campaign_of(work, registration) for work in Work]
+    return [
+        Notice(pointer=f"/campaigns/{index}", code=NOBODY_REACHED)
+        for index, campaign in enumerate(registration.campaigns)
+        if campaign in present and campaign.state is CampaignState.ESCALATED
+    ]
 
 
 def _of_supply_points(points: SupplyPoints) -> list[Notice]:

@@ -6,6 +6,7 @@ from shared.domain.household import from_future
 from shared.domain.needs import NeedInput, end_of, holds_on, newly_retired
 from shared.domain.notices import LAPSED
 from shared.domain.registration import RegistrationInput, RegistrationState, Status
+from shared.domain.services import arranged_in_future
 from shared.domain.sharing_rules import sharing_errors
 from shared.errors import FieldError, InvalidContent
 from shared.policy import Policy
@@ -19,7 +20,7 @@ def refuse_impossible_content(
     *,
     from_caller: bool = True,
 ) -> None:
-    """Refuse needs that have ended, births and ages from the future, and sharing that no rule allows.
+    """Refuse needs that have ended, births, ages and services from the future, and sharing that no rule allows.
 
     Raises `InvalidContent`.
 
@@ -28,6 +29,7 @@ def refuse_impossible_content(
     known_sharing = before.sharing if before else None
     errors = sharing_errors(submitted.sharing, known_sharing, day, from_caller=from_caller)
     errors += _impossible_referral(submitted, before, day)
+    errors += arranged_in_future(submitted.services, before.services if before else None, day)
     repeated = before.needs if before else []
     for index, need in enumerate(submitted.needs):
         if need not in repeated:

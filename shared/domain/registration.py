@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NewType
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.domain.campaigns import Campaign
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.household import Household
 from shared.domain.needs import Need, NeedInput, categories, refuse_repeated
@@ -92,7 +93,8 @@ class Registration(Model):
     """The registration as the API answers it.
 
     `closes_on` is the account's last day, if it is announced; the registration ends after it. `unconfirmed_until`
-    is the last day on which a referral can be confirmed; the registration ends after it, and is erased.
+    is the last day on which a referral can be confirmed; the registration ends after it, and is erased. `campaigns`
+    have the newest attempts to contact the customer, by work and due date.
     """
 
     registration_id: RegistrationId
@@ -114,6 +116,7 @@ class Registration(Model):
     closes_on: date | None = None
     referral: Referral | None = None
     unconfirmed_until: date | None = None
+    campaigns: list[Campaign] = Field(default_factory=list)
     warnings: list[Notice]
 
     def assigned(self) -> dict[str, SupplyPoint]:
@@ -153,7 +156,8 @@ class Facts(Model):
     """The fact that each aspect comes from.
 
     `supply_points` is the newest statement that named all of them: it decides on every supply point for which `points`
-    (by key) has nothing newer. `closing` is the newest statement about the account's last day; None without one.
+    (by key) has nothing newer. `closing` is the newest statement about the account's last day; `review` is the newest
+    statement that the customer reviewed the registration, or that somebody should. Both are None without one.
     """
 
     profile: Fact
@@ -163,6 +167,7 @@ class Facts(Model):
     supply_points: Fact
     points: dict[str, PointFact]
     closing: Fact | None = None
+    review: Fact | None = None
 
 
 class FormerPeriod(Model):

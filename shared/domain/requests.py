@@ -4,7 +4,14 @@ Every request and message becomes a statement about some aspects of a registrati
 caller's request is about the present registration, so its statement wins every aspect that it is about.
 """
 
-from shared.domain.aspects import Statement, after_every_known_fact, changed_aspects, full_statement, submission_of
+from shared.domain.aspects import (
+    Statement,
+    after_every_known_fact,
+    changed_aspects,
+    full_statement,
+    reviewed,
+    submission_of,
+)
 from shared.domain.changes import ChangeKind
 from shared.domain.decision import Decision, Moment
 from shared.domain.new_registration import new_registration, reactivated
@@ -55,7 +62,9 @@ def amend(
     refuse_impossible_content(submitted, before, moment.day, policy)
     refuse_newly_retired(submitted, known)
     statement = changed._replace(confirmed=changed.sharing is not None or submitted.needs != before.needs)
-    return apply_statement(statement, known, moment, after_every_known_fact(fact, known), policy)
+    latest = after_every_known_fact(fact, known)
+    before_it = reviewed(known, latest) if statement.confirmed else known
+    return apply_statement(statement, before_it, moment, latest, policy)
 
 
 def withdraw(reason: str, known: RegistrationState, *, moment: Moment, fact: Fact, policy: Policy) -> Decision:

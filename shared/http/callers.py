@@ -67,6 +67,10 @@ class Caller(NamedTuple):
         """Customers may use the supply points of their claim, networks none. Raises `NotFound`."""
         self._check(own=self.kind == "customer" and self.supply_points.issuperset(points))
 
+    def check_agent(self) -> None:
+        """Only agents and back ends may. Raises `NotFound`, as for something that is absent."""
+        self._check(own=False)
+
     def _check(self, *, own: bool) -> None:
         if self.kind != "agent" and not own:
             raise NotFound

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from shared.domain.campaigns import ContactAttempt
 from shared.domain.changes import Change, ChangeKind
 from shared.domain.registration import Registration
 from shared.domain.sharing_periods import SharingPeriod
@@ -33,6 +34,7 @@ class HistoryEntry(Model):
     recorded_at: datetime
     day: date
     reason: str | None
+    attempt: ContactAttempt | None
     registration: Registration
 
 
@@ -67,5 +69,6 @@ def history_entry(change: Change) -> HistoryEntry:
         recorded_at=change.recorded_at,
         day=change.day,
         reason=change.reason,
+        attempt=change.attempt,
         registration=change.state.registration,
     )

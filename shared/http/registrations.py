@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from pydantic import Field, JsonValue, RootModel
+from pydantic import AwareDatetime, Field, JsonValue, RootModel
 
+from shared.domain.campaigns import Attempt
 from shared.domain.protections import Protections, protections_of
 from shared.domain.registration import Registration
 from shared.domain.supply_points import MOST_PER_FUEL, Mpan, Mprn, SupplyPoint
@@ -45,6 +46,12 @@ class Withdrawal(Model):
     """The reason for taking an account off the register, as the requester states it. The history keeps the reason."""
 
     reason: Note = Field(examples=["The customer asked to be removed"])
+
+
+class AttemptInput(Attempt):
+    """An attempt to contact a customer about work that is due. Without `at`, it was made now."""
+
+    at: AwareDatetime | None = Field(None, examples=["2026-11-23T09:30:00Z"])
 
 
 def without_secrets(caller: Caller) -> dict[str, Any]:

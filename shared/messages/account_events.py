@@ -1,4 +1,6 @@
-"""Events of the account system (moves, closures, bereavement, supply gained or lost), and the statement of each."""
+"""Events of the account system (moves, closures, bereavement, supply gained or lost, attempts to contact a customer),
+and the statement of each.
+"""
 
 from abc import abstractmethod
 from datetime import date
@@ -6,6 +8,7 @@ from typing import Literal
 
 from shared.clock import london_day
 from shared.domain.aspects import Statement
+from shared.domain.campaigns import Attempt, ContactAttempt
 from shared.domain.contacts import Address
 from shared.domain.registration import Status
 from shared.domain.sharing import Article9Condition, Sharing
@@ -116,6 +119,17 @@ class CustomerDeceased(AccountEvent):
     def statement(self) -> Statement:
         """The end, or a review with the people who still live there."""
         return Statement(review=True) if self.data.account_continues else Statement(status=Status.ENDED)
+
+
+class ContactAttempted(AccountEvent):
+    """Somebody tried to contact the customer at `time`. A confirmed review moves the next one."""
+
+    type: Literal["uk.psr.customer.contact_attempted.v1"]
+    data: Attempt
+
+    def statement(self) -> Statement:
+        """The attempt."""
+        return Statement(attempt=ContactAttempt(**dict(self.data), at=self.time))
 
 
 #: Every event of the account system.

@@ -125,7 +125,7 @@ class ChangeWrites:
     ) -> tuple[Change, list[Any]]:
         """The change, and all that is written with it."""
         stated = self._stated_elsewhere(request, snapshot, decision, moment)
-        if decision.receipt or decision.kind is ChangeKind.NO_CHANGE:
+        if decision.receipt or decision.kind in (ChangeKind.NO_CHANGE, ChangeKind.CONTACTED):
             change = _change(request, decision, decision.state, moment)
             registration = [] if decision.receipt else [self._registration(decision.state, snapshot)]
             return change, [*registration, self._change(change), *stated]
@@ -235,6 +235,7 @@ def _change(request: ChangeRequest, decision: Decision, state: RegistrationState
         day=moment.day,
         fingerprint=request.fingerprint,
         reason=decision.reason,
+        attempt=decision.attempt,
         state=state,
     )
     return erased_change(change, moment.now) if state.erased_on else change

@@ -177,6 +177,23 @@ class Documents:
                 return
             last = page[-1]
 
+    async def page_in_ranges(
+        self,
+        collection: str,
+        field: str,
+        ranges: Sequence[tuple[str, str]],
+        *,
+        after: tuple[Value, str] | None,
+        limit: int,
+    ) -> list[Stored]:
+        """At most `limit` documents of which a text field is in one of at most 30 ranges, by value and id; one RPC.
+
+        They come after a value and an id. Raises `Unavailable`.
+        """
+        return await self._run(
+            self._query(collection).where_in_ranges(field, ranges).by_field(field, after).limit(limit)
+        )
+
     async def pages_until(
         self, collection: str, field: str, until: datetime, *, fields: Sequence[str], limit: int
     ) -> AsyncIterator[list[Stored]]:

@@ -13,9 +13,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Self
 
-from shared.domain.notices import DATE_PASSED
-from shared.domain.registration import Registration, RegistrationId
-from shared.store.documents import Collection, Documents
+from shared.domain.campaigns import Work
+from shared.domain.notices import DATE_PASSED, due_date_of
+from shared.domain.registration import Registration, RegistrationId, RegistrationState
+from shared.store.documents import Collection, Documents, Stored
 from shared.store.service import Service
 from shared.store.values import Value
 
@@ -38,6 +39,10 @@ class DueDate(StrEnum):
     FOLLOW_UP = "follow_up_due"
 
 
+#: The dates that are noted when they have passed.
+_NOTABLE = (DueDate.REVIEW, DueDate.FOLLOW_UP)
+
+
 def due_fields(registration: Registration) -> dict[str, Value]:
     """The fields of a registration; one that is not live has no date to act on. Few accounts have announced their
     last day: the others have no such field, and no index entry for it.
@@ -48,7 +53,7 @@ def due_fields(registration: Registration) -> dict[str, Value]:
     noted = {notice.pointer for notice in registration.warnings if notice.code == DATE_PASSED}
     dates = {
         DueDate.CLOSES: (min(last_days, default=None), False),
-        DueDate.NEED_ENDS: (min((need.ends_on for need in registration.needs if need.ends_on), default=None), False),
+        DueDate.NEED_ENDS: (due_date_of(Work.NEED_ENDING, registration), False),
         DueDate.REVIEW: (registration.review_due_on, "/review_due_on" in noted),
         DueDate.FOLLOW_UP: (registration.follow_up_on, "/follow_up_on" in noted),
     }
@@ -91,6 +96,29 @@ class DueDates:
                     page = []
         if page:
             yield page
+
+    async def page(
+        self, name: DueDate, until: date, *, after: tuple[str, str] | None, limit: int
+    ) -> tuple[list[RegistrationState], tuple[str, str] | None]:
+        """Registrations whose date is `until` or earlier, and where to continue. Noted ones come first.
+
+        One RPC a page, two for the page at which the noted ones end. Within both, the order is by the id's first digit,
+        then by date. Raises `Unavailable`.
+        """
+        found: list[Stored] = []
+        past_noted = name not in _NOTABLE or (after is not None and not after[0].startswith(_NOTED))
+        for noted in [False] if past_noted else [True, False]:
+            ranges = [(prefix, f"{prefix}{until.isoformat()}") for prefix in (_range(d, noted) for d in _DIGITS)]
+            start = after if after and after[0].startswith(_NOTED) == noted else None
+            room = limit + 1 - len(found)
+            found += await self._documents.page_in_ranges(
+                Collection.REGISTRATIONS, name, ranges, after=start, limit=room
+            )
+            if len(found) > limit:
+                break
+        states = [RegistrationState.model_validate_json(one.state) for one in found[:limit]]
+        last = found[limit - 1] if len(found) > limit else None
+        return states, (str(last.fields[name]), last.document_id) if last else None
 
     async def count(self, name: DueDate, first: date, last: date, *, noted: bool = False) -> int:
         """How many registrations have a date between two days, both included. Raises `Unavailable`."""

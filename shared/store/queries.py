@@ -15,6 +15,7 @@ AT_LEAST = _Operator.GREATER_THAN_OR_EQUAL.value
 AT_MOST = _Operator.LESS_THAN_OR_EQUAL.value
 _IN = _Operator.IN.value
 _AND = StructuredQuery.CompositeFilter.Operator.AND.value
+_OR = StructuredQuery.CompositeFilter.Operator.OR.value
 
 
 class Query:
@@ -45,12 +46,15 @@ class Query:
 
     def where_between(self, field: str, low: str, high: str) -> "Query":
         """Documents of which a text field is between two values, both included."""
-        for operator, bound in ((AT_LEAST, low), (AT_MOST, high)):
-            condition = self._query.where.composite_filter.filters.add().field_filter
-            condition.field.field_path = field
-            condition.op = operator
-            condition.value.string_value = bound
-        self._query.where.composite_filter.op = _AND
+        _between(self._query.where.composite_filter, field, low, high)
+        return self
+
+    def where_in_ranges(self, field: str, ranges: Sequence[tuple[str, str]]) -> "Query":
+        """Documents of which a text field is in one of at most 30 ranges, both ends included."""
+        any_of = self._query.where.composite_filter
+        any_of.op = _OR
+        for low, high in ranges:
+            _between(any_of.filters.add().composite_filter, field, low, high)
         return self
 
     def by_id(self, *, from_id: str | None, after_id: str | None, before_id: str | None) -> "Query":
@@ -95,3 +99,13 @@ class Query:
         if at_most is not None:
             aggregation.count.up_to.value = at_most
         return request
+
+
+def _between(both: Any, field: str, low: str, high: str) -> None:
+    """Fill a composite filter: a text field is between two values, both included."""
+    both.op = _AND
+    for operator, bound in ((AT_LEAST, low), (AT_MOST, high)):
+        condition = both.filters.add().field_filter
+        condition.field.field_path = field
+        condition.op = operator
+        condition.value.string_value = bound

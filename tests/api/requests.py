@@ -27,6 +27,15 @@ class Target(NamedTuple):
 #: Premises that only the registrations of these tests have.
 PREMISES = {"address_lines": ["1 Test Street"], "postcode": "HU1 2AB"}
 
+#: An attempt about the need with an end of `tools.synthetic.registration`.
+ATTEMPT = {
+    "work": "need_ending",
+    "due_on": "2099-01-31",
+    "channel": "phone",
+    "outcome": "no_answer",
+    "by": "agent-17",
+}
+
 #: A good request of each operation about a target: body and headers.
 REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
     "createRegistration": lambda t: {"json": registration(account_id=t.account_id)},
@@ -37,6 +46,8 @@ REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
     "batchLookUpRegistrations": lambda t: {"json": {"mpans": [t.mpan]}},
     "searchRegistrations": lambda _: {"json": {"postcode": PREMISES["postcode"]}},
     "listChanges": lambda _: {},
+    "recordAttempt": lambda _: {"json": ATTEMPT},
+    "listDueWork": lambda _: {"json": {"work": "need_ending", "until": ATTEMPT["due_on"]}},
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from shared.domain.supply_points import distributors
 from shared.domain.text import sector_or_postcode
+from tests.api.requests import ATTEMPT
 from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
 from tools.synthetic import new_mpan, new_mprn, registration
@@ -98,6 +99,8 @@ def test_a_network_reaches_no_single_registration(stack: Stack, agent: Caller) -
         caller.create(registration()),
         caller.amend(registration_id, '"1"', {}),
         caller.withdraw(registration_id, '"1"'),
+        caller.attempt(registration_id, **ATTEMPT),
+        caller.due_work(work="need_ending", until=ATTEMPT["due_on"]),
     ]
     assert [answer.status_code for answer in answers] == [404] * len(answers)
 

@@ -25,6 +25,10 @@ from tools.synthetic import new_account, new_mpan, registration
 ABOUT_ONE = sorted(set(REQUESTS) - {"batchLookUpRegistrations", "searchRegistrations"})
 
 
+#: Operations that serve agents and back ends only: they answer everybody else as if there was nothing.
+AGENTS_ONLY = {"recordAttempt", "listDueWork"}
+
+
 @pytest.fixture
 def other(agent: Caller) -> Target:
     """A registration that is there."""
@@ -89,7 +93,20 @@ def test_with_its_scope_an_agent_is_served(stack: Stack, other: Target, operatio
     assert send(caller.http, ROUTES[operation], target).status_code in (200, 201)
 
 
-@pytest.mark.parametrize("operation", REQUESTS)
+@pytest.mark.parametrize("operation", sorted(AGENTS_ONLY))
+@pytest.mark.parametrize("kind", ["customer", "network"])
+def test_an_operation_of_agents_serves_nobody_else_not_even_for_their_own(
+    stack: Stack, agent: Caller, operation: str, kind: str
+) -> None:
+    submitted = registration(premises=PREMISES)
+    points = [*submitted["supply_points"]["mpans"], *submitted["supply_points"]["mprns"]]
+    target = Target(agent.create(submitted).json()["registration_id"], submitted["account_id"], points[0])
+    claims = {"account_id": target.account_id, "supply_points": points} if kind == "customer" else {"mpids": ["EELC"]}
+    answer = send(Caller(stack, kind, scope=ALL_SCOPES, **claims).http, ROUTES[operation], target)
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+
+
+@pytest.mark.parametrize("operation", sorted(REQUESTS.keys() - AGENTS_ONLY))
 def test_with_its_scope_a_customer_is_served_for_its_own_account(stack: Stack, agent: Caller, operation: str) -> None:
     submitted = registration(premises=PREMISES)
     points = [*submitted["supply_points"]["mpans"], *submitted["supply_points"]["mprns"]]

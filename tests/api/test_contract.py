@@ -69,6 +69,7 @@ def test_an_answer_keeps_the_published_schema(agent: Caller) -> None:
         "Batch": agent.batch(mpans=submitted["supply_points"]["mpans"]),
         "AreaPage": agent.search(postcode="BS1 4DJ"),
         "HistoryPage": agent.changes(agent.look_up(account_id=submitted["account_id"]).json()["registration_id"]),
+        "WorkPage": agent.due_work(work="need_ending", until="2099-01-31"),
         "StatusReport": agent.http.get("/_status"),
         "Problem": agent.create({}),
     }

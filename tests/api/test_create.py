@@ -19,6 +19,7 @@ def test_create_answers_201_with_location_etag_and_what_the_register_added(agent
         "review_due_on": body["review_due_on"],
         "follow_up_on": None,
         "closes_on": None,
+        "campaigns": [],
         "warnings": [],
     }
     protections = body.pop("protections")
@@ -123,4 +124,5 @@ def test_the_smallest_registration_gets_every_default(agent: Caller) -> None:
         "language": "en",
         "nominee_receives_communications": False,
         "cannot_read_meter": False,
+        "arranged": [],
     }

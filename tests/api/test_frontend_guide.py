@@ -44,7 +44,7 @@ def test_the_shell_commands_register_and_find(registered: str) -> None:
 @pytest.mark.usefixtures("registered")
 def test_the_script_amends_from_a_page(stack: Stack, tmp_path: Path) -> None:
     """Two changes at the same time both count."""
-    functions, example = blocks("js")
+    functions, example, desk = blocks("js")
     script = f"""{functions.replace("http://127.0.0.1:8080", stack.url)}
     (async () => {{
       const token = {json.dumps(stack.token("agent"))};
@@ -52,6 +52,7 @@ def test_the_script_amends_from_a_page(stack: Stack, tmp_path: Path) -> None:
       const both = ["14", "22"].map((code) =>
         amend(token, json.registration_id, (now) => ({{ needs: [...now.needs.map(asTold), {{ code }}] }})));
       await Promise.all(both);
+      {desk}
       const missing = await send(token, "GET", "/v1/registrations/none").catch((problem) => problem);
       const after = await send(token, "GET", `/v1/registrations/${{json.registration_id}}`);
       document.body.textContent = JSON.stringify([after.json.needs.map((need) => need.code), missing.type]);

@@ -27,6 +27,7 @@ def test_an_entry_has_the_outcome_of_a_request_its_actor_and_the_registration_af
         "recorded_at": created["created_at"],
         "day": created["created_at"][:10],
         "reason": None,
+        "attempt": None,
         "registration": created,
     }
     assert (second["kind"], second["version"], second["registration"]) == ("amended", 2, amended)

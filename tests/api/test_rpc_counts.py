@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.requests import ROUTES
+from tests.api.requests import ATTEMPT, ROUTES
 from tests.support.proxied_stack import ProxiedStack
-from tools.api_client import Caller
+from tools.api_client import ALL_SCOPES, Caller
 from tools.synthetic import new_account, new_mpan, new_mprn, registration
 
 Call = Callable[[Caller, dict[str, Any]], httpx.Response]
@@ -110,6 +110,30 @@ TABLE: dict[str, tuple[str, Call, int, dict[str, int]]] = {
     "batch of 1,000 ids": ("batchLookUpRegistrations", batch_of(1000), 200, {"BatchGetDocuments": 3}),
     "search by postcode": ("searchRegistrations", lambda c, _: c.search(postcode="BS1 4DJ"), 200, {"RunQuery": 1}),
     "search by sector": ("searchRegistrations", lambda c, _: c.search(postcode="BS1 4"), 200, {"RunQuery": 1}),
+    "record an attempt": (
+        "recordAttempt",
+        lambda c, t: c.attempt(t["id"], **ATTEMPT),
+        200,
+        {"BatchGetDocuments": 1, "Commit": 1},
+    ),
+    "record an attempt about nothing": (
+        "recordAttempt",
+        lambda c, t: c.attempt(t["id"], **ATTEMPT | {"due_on": "2099-01-30"}),
+        422,
+        {"BatchGetDocuments": 1},
+    ),
+    "page of ending needs": (
+        "listDueWork",
+        lambda c, _: c.due_work(work="need_ending", until="2099-01-31"),
+        200,
+        {"RunQuery": 1},
+    ),
+    "page of reviews, of which none is noted": (
+        "listDueWork",
+        lambda c, _: c.due_work(work="review", until="2099-01-31"),
+        200,
+        {"RunQuery": 2},
+    ),
     "page of a history": ("listChanges", lambda c, t: c.changes(t["id"]), 200, {"RunQuery": 1}),
 }
 
@@ -150,7 +174,7 @@ def test_a_batch_of_1000_ids_makes_a_constant_number_of_calls_however_many_are_r
 
 def test_a_request_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, proxied_agent: Caller) -> None:
     other = proxied_agent.create(registration()).json()
-    customer = Caller(proxied.stack, "customer", account_id=new_account(), supply_points=[])
+    customer = Caller(proxied.stack, "customer", account_id=new_account(), supply_points=[], scope=ALL_SCOPES)
     proxied.proxy.calls.clear()
     refused = [
         customer.get(other["registration_id"]),
@@ -158,6 +182,8 @@ def test_a_request_refused_for_its_caller_costs_no_call(proxied: ProxiedStack, p
         customer.look_up(mpan=other["supply_points"]["mpans"][0]),
         customer.amend(other["registration_id"], '"1"', {}),
         customer.withdraw(other["registration_id"], '"1"'),
+        customer.attempt(other["registration_id"], **ATTEMPT),
+        customer.due_work(work="review", until="2099-01-31"),
         customer.create(registration()),
     ]
     assert [answer.status_code for answer in refused] == [404] * len(refused)

@@ -53,6 +53,14 @@ class Shape(NamedTuple):
     ordered: tuple[str, ...]
 
 
+def field_filters(condition: Any) -> Iterator[Any]:
+    """The conditions on single fields, those within composite ones too."""
+    if condition.HasField("field_filter"):
+        yield condition.field_filter
+    for part in condition.composite_filter.filters:
+        yield from field_filters(part)
+
+
 class Recorder:
     """The queries and writes that the client sent."""
 
@@ -62,8 +70,7 @@ class Recorder:
         self.values: dict[tuple[str, str], list[Any]] = {}
 
     def query(self, query: Any) -> None:
-        filters = [query.where.field_filter] if query.where.HasField("field_filter") else []
-        filters += [part.field_filter for part in query.where.composite_filter.filters]
+        filters = list(field_filters(query.where))
         by_kind: dict[str, set[str]] = {"equal": set(), "ranged": set()}
         for one in filters:
             by_kind[OPERATORS.get(one.op, "ranged")].add(one.field.field_path)
@@ -146,6 +153,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
     for name in DueDate:
         [page async for page in DueDates(world.documents).pages(name, date(2026, 11, 24))]
         await DueDates(world.documents).count(name, date(2026, 11, 24), date(2026, 12, 24))
+        await DueDates(world.documents).page(name, date(2026, 11, 24), after=None, limit=10)
     quarantine = world.service.part(Quarantine)
     for number, problem in enumerate((UnknownEventType(), RegistrationUnknown())):
         await quarantine.put(

@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "glossary.md"
 SOURCES = [path for folder in ("shared", "functions", "ops") for path in sorted((ROOT / folder).rglob("*.py"))]
 #: Enumerations whose values people meet in the API, in files, in logs and at the command line.
 ENUMERATIONS = (
+    "CampaignState",
     "ChangeKind",
     "Disposition",
     "Fuel",

@@ -100,7 +100,8 @@ def test_an_event_asks_for_a_review_only_if_it_wins(stated: str, due_on: str, ki
 def test_an_event_that_only_asks_for_a_review_is_about_the_profile(stated: str, due_on: str) -> None:
     decision = after_event(registered(), Statement(review=True), "2026-11-30", stated=fact(stated, "//accounts"))
     assert decision.state.registration.review_due_on == date.fromisoformat(due_on)
-    assert decision.state.facts == registered().facts
+    asked = fact(stated, "//accounts") if due_on == "2026-11-30" else None
+    assert decision.state.facts == registered().facts.model_copy(update={"review": asked})
 
 
 def test_an_event_that_does_not_ask_for_a_review_causes_none() -> None:

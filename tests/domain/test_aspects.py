@@ -67,6 +67,7 @@ def test_a_full_statement_is_about_every_aspect() -> None:
             submitted.alternate_contact,
             submitted.needs,
             submitted.services,
+            submitted.referral,
             submitted.household,
             lapsed=True,
         ),

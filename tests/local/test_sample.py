@@ -11,6 +11,7 @@ from shared.domain.protections import protections_of
 from shared.domain.recipients import UNROUTABLE
 from shared.domain.registration import RegistrationInput
 from shared.domain.requests import register
+from shared.domain.services import CommunicationFormat, Service
 from shared.domain.supply_points import distributors
 from tests.support.registrations import ID, POLICY, fact, moment
 from tools.local.sample import CUSTOMERS, DUPLICATES, LATE, WRONG, recipient_of, registration, sample
@@ -61,6 +62,13 @@ def test_has_households_for_each_answer_about_a_prepayment_meter() -> None:
         for registered in [register(customer, None, ID, moment=moment(str(DAY)), fact=fact(), policy=POLICY)]
     }
     assert outcomes == {"do_not_install", "cannot_determine", "assess_further", "no_bar_known"}
+
+
+def test_has_every_service_given_or_not_and_every_format() -> None:
+    services = [customer.services for customer in registrations()]
+    assert {one.service for each in services for one in each.arranged} == set(Service)
+    assert {one.given for each in services for one in each.arranged} == {True, False}
+    assert {each.communication_format for each in services} == set(CommunicationFormat)
 
 
 def test_has_nobody_real_in_it() -> None:

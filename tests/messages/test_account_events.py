@@ -135,6 +135,26 @@ async def test_a_move_without_confirmed_sharing_shares_nothing_with_the_new_netw
     assert await moved_in.send(stack) == ["nothing", "nothing", "nothing"]
 
 
+async def test_an_attempt_is_recorded_and_sends_the_networks_nothing_new(moved_in: Customer, stack: Stack) -> None:
+    before = await moved_in.send(stack)
+    due_on = (await moved_in.state()).registration.review_due_on.isoformat()
+    data = {"work": "review", "due_on": due_on, "channel": "phone", "outcome": "confirmed", "by": "agent-17"}
+
+    moved_in.publish("customer.contact_attempted", data)
+
+    state = await moved_in.state()
+    (campaign,) = state.registration.campaigns
+    assert [one.at for one in campaign.attempts] == [AT + timedelta(minutes=1)]
+    assert state.registration.review_due_on.isoformat() == "2027-10-01"  # a year after the attempt: code 02
+    assert await moved_in.changes() == ["registered", "contacted"]
+    assert await moved_in.send(stack) == before
+    point = service().identity.supply_point_id(f"mpan:{moved_in.mpans[0]}")
+    recipient = distributors()[moved_in.mpans[0][:2]].mpid
+    stored = await service().documents.get(Key("export_feed", f"{point}-{recipient}-{london_day(stack.clock.now())}"))
+    assert stored is not None
+    assert FeedEntry.model_validate_json(stored.state).version == 1
+
+
 async def test_an_event_of_the_year_1_is_kept_for_a_person(moved_in: Customer) -> None:
     data = {"supply_points": {"mpans": [moved_in.other]}, "premises": {"address_lines": ["2"], "postcode": "M1 1AE"}}
     for time in ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1899-12-31T23:59:59Z"):

@@ -51,6 +51,7 @@ TURNS = [
     "uk.psr.account.supply_lost.v1",
     "uk.psr.account.moved_home.v1",
     "uk.psr.customer.deceased.v1",
+    "uk.psr.customer.contact_attempted.v1",
     "uk.psr.account.closed.v1",
 ]
 

@@ -27,7 +27,7 @@ from tools.synthetic import consumer_of, event
 ACCOUNTS = range(3)
 POINTS = range(4)
 BEGIN = datetime(2026, 10, 1, 9, tzinfo=UTC)
-KINDS = ("migrated", "moved", "gained", "lost", "closed", "deceased")
+KINDS = ("migrated", "moved", "gained", "lost", "closed", "deceased", "contacted")
 _runs = itertools.count(1)
 
 
@@ -66,7 +66,7 @@ def histories(draw: st.DrawFn) -> list[Step]:
             point = draw(st.sampled_from(free if kind == "gained" else POINTS))
             step = step._replace(points=(point,))
             holds[account] = holds[account] | {point} if kind == "gained" else holds[account] - {point}
-        elif kind == "deceased":
+        elif kind in ("deceased", "contacted"):
             step = step._replace(flag=draw(st.booleans()))
         if kind == "closed" or (kind == "deceased" and not step.flag):
             live.discard(account)
@@ -101,6 +101,16 @@ class Run(NamedTuple):
             "lost": ("account.supply_lost", {"supply_points": {"mpans": mpans}}),
             "closed": ("account.closed", {"closed_on": "2026-10-01"}),
             "deceased": ("customer.deceased", {"account_continues": step.flag}),
+            "contacted": (
+                "customer.contact_attempted",
+                {
+                    "work": "review",
+                    "due_on": "2028-10-01",
+                    "channel": "phone",
+                    "by": "agent-17",
+                    "outcome": "confirmed" if step.flag else "no_answer",
+                },
+            ),
         }[step.kind]
         return event(kind, account, at, self.source, str(number), data)
 
@@ -160,7 +170,7 @@ async def outcome(run: Run) -> dict[str, Any]:
     store = service().part(Registrations)
     own = {run.account(number): number for number in ACCOUNTS} | {mpan: n for n, mpan in enumerate(run.mpans)}
     result: dict[str, Any] = {}
-    shown = {"status", "premises", "primary_contact", "needs", "sharing"}
+    shown = {"status", "premises", "primary_contact", "needs", "sharing", "campaigns"}
     for number in ACCOUNTS:
         state = await store.get(store.registration_id(AccountId(run.account(number))))
         if state is not None:

@@ -52,7 +52,7 @@ ALL_IS_WELL = {
     "subscriptions": f"{with_trigger('pubsub')} push to their functions; dead letters go to psr-dead-letters",
     "dead letters": "none waits for a person; the alert dead_letters_waiting covers those still in Pub/Sub",
     "export": "no day has closed yet; the first is <first day>",
-    "probe": "registered, read, found, changed through two topics, amended, withdrawn and erased in <time>",
+    "probe": "registered, read, found, contacted, changed through two topics, amended, withdrawn and erased in <time>",
 }
 
 

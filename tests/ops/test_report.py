@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ops.chart import Bar, bar_chart
-from ops.report import ANY, Figures, Tally, as_chart, as_csv, report, steps_of
-from ops.report import _figures as figures
+from ops.report import ANY, Figures, Tally, as_chart, as_csv, report, steps_of, versions_of
+from ops.report import _counted_in as counted_in
 from shared.domain.changes import Change, ChangeKind
 from shared.domain.needs import categories
 from shared.store.documents import Documents, Stored
@@ -122,7 +122,7 @@ def test_an_account_is_counted_by_fuel(
 def counted(*accounts: Iterable[Change]) -> dict[tuple[str, str], Figures]:
     tally = Tally()
     for changes in accounts:
-        tally.add(steps_of(changes, FIRST, LAST))
+        tally.add(steps_of(versions_of(changes), FIRST, LAST))
     return {(row.fuel, row.code): row for row in tally.rows()}
 
 
@@ -274,7 +274,7 @@ async def test_random_changes_are_counted_as_a_plain_model_counts_them(
         ("2026-01-01", "2027-12-31"),
         ("2026-11-01", "2026-11-22"),
     ]:
-        rows = await figures(date.fromisoformat(first), date.fromisoformat(last))
+        rows, _, _ = await counted_in(date.fromisoformat(first), date.fromisoformat(last))
         assert rows == model.rows(first, last), (first, last)
 
 
@@ -306,6 +306,12 @@ async def test_the_commands_read_the_register(emulators: Layout, tmp_path: Path)
         ("gas", "02"): "1",
     }
     assert (tmp_path / "register-2026-11-24-2026-12-31.svg").read_text().startswith("<svg")
+    for name, heading, lines in (
+        ("services", "fuel,item,service,label,requested,offered,delivered,declined,receiving", 33),
+        ("campaigns", "work,due,attempted,reached,escalated,attempts", 4),
+    ):
+        table = (tmp_path / f"{name}-2026-11-24-2026-12-31.csv").read_text().splitlines()
+        assert (table[0], len(table)) == (heading, lines)
     assert "The last day is not over" in said
 
 

@@ -70,6 +70,13 @@ class Planted:
         self.keep(agent.create(person.registration()))
         path = f"/v1/registrations/{created.json()['registration_id']}"
         etag = {"If-Match": created.headers["ETag"]}
+        attempt = {
+            "work": "need_ending",
+            "due_on": person.ends,
+            "channel": "visit",
+            "outcome": "reached",
+            "by": person.mark,
+        }
         changed = {"primary_contact": {"name": f"Zo {person.mark}", "phones": person.phones}}
         self.keep(agent.http.request("PATCH", path, json=changed, headers={**etag, "Content-Type": PATCH}))
         for caller in self.callers:
@@ -87,6 +94,11 @@ class Planted:
                 ("POST", "/v1/registrations:batchLookup", {"mpans": [person.mpan], "mprns": [person.mprn]}),
                 ("POST", "/v1/registrations:search", {"postcode": person.postcode}),
                 ("POST", "/v1/registrations:search", {"postcode": person.postcode, "page_token": person.mark}),
+                ("POST", f"{path}/attempts", attempt),
+                ("POST", f"{path}/attempts", {**attempt, "due_on": person.born}),
+                ("POST", f"{path}/attempts", {**attempt, "note": person.mark, "by": person.phones[1]}),
+                ("POST", "/v1/registrations:dueWork", {"work": "need_ending", "until": person.ends}),
+                ("POST", "/v1/registrations:dueWork", {"work": person.mark, "until": person.mark}),
                 ("POST", f"{path}:withdraw", {"reason": person.mark}),
             ):
                 self.keep(caller.http.request(method, place, json=body))

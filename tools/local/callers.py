@@ -95,6 +95,9 @@ def show_the_rules(stack: Stack, day: date, registered: list[Record]) -> list[St
         (customer, "… amends it from a page that is out of date", 412, _amend(first, language="cy")),
         (customer, "… reads another customer's", 404, Ask("GET", _path(other))),
         (agent, "an agent reads what has changed", 200, Ask("GET", f"{_path(first)}/changes")),
+        (agent, "… lists the reviews that are due", 200, _due_reviews(day)),
+        (agent, "… records that a customer did not answer", 200, _attempt(other)),
+        (customer, "a customer records an attempt to contact them", 404, _attempt(first)),
         (network, "a network operator asks for its own supply points", 200, _batch(mpan)),
         (nobody, "somebody without a token reads a registration", 401, Ask("GET", _path(first))),
     ]
@@ -108,6 +111,16 @@ def _register(record: Record, headers: Mapping[str, str] = {}) -> Ask:
 def _amend(registered: Record, **services: str) -> Ask:
     """By who has seen the first version."""
     return Ask("PATCH", _path(registered), {"services": services}, {"If-Match": '"1"'})
+
+
+def _due_reviews(day: date) -> Ask:
+    return Ask("POST", "/v1/registrations:dueWork", {"work": "review", "until": day.isoformat()})
+
+
+def _attempt(registered: Record) -> Ask:
+    """About the review of a registration."""
+    attempt = {"work": "review", "due_on": registered["review_due_on"], "channel": "phone"}
+    return Ask("POST", f"{_path(registered)}/attempts", {**attempt, "outcome": "no_answer", "by": "agent-17"})
 
 
 def _lookup(**key: str) -> Ask:

@@ -2,9 +2,9 @@
 
 Nobody in it exists: names are made of syllables, phones are from Ofcom's range for drama, MPANs and MPRNs follow the
 test pattern 999 with right check digits. Among the customers: every distributor and two that the table does not know,
-every needs code, one fuel and both, people without a lawful basis, people whose needs are not yet known, households
-for each answer about a prepayment meter. Among the messages: duplicates, older versions that arrive late, and records
-that are wrong in each way of `_WRONG`.
+every needs code, every service, one fuel and both, people without a lawful basis, people whose needs are not yet
+known, households for each answer about a prepayment meter.
+Among the messages: duplicates, older versions that arrive late, and records that are wrong in each way of `_WRONG`.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from shared.clock import LONDON, rfc3339
 from shared.domain.needs import YOUNG_CHILDREN, categories, live_codes
 from shared.domain.recipients import UNROUTABLE
+from shared.domain.services import CommunicationFormat, Service
 from shared.domain.supply_points import distributors, mpan_check_digit, mprn_check_digits
 from shared.domain.wordings import wordings
 from tools.synthetic import consent
@@ -143,7 +144,7 @@ def _customer(number: int, day: date, chance: random.Random) -> Record:
             "relationship": chance.choice(["carer", "friend_or_family", "neighbour"]),
         }
     if number % 7 == 0:
-        record["services"] = {"communication_format": "large_print", "caller_password": f"PASS{number:04d}"}
+        record["services"] = _services(number, day)
     if number % 3 == 0:
         record["household"] = _household(number, day)
     return record
@@ -161,6 +162,19 @@ def _household(number: int, day: date) -> Record:
     if number % 4:
         facts |= {"chronic_or_severe_illness": False, "warm_home_dependency": False}
     return facts
+
+
+def _services(number: int, day: date) -> Record:
+    """Each service and each format in turn; every fourth customer still waits for the service."""
+    turn = number // 7
+    arranged = {"service": list(Service)[turn % len(Service)].value, "requested_on": str(day - timedelta(days=40))}
+    if turn % 4:
+        arranged["delivered_on"] = str(day - timedelta(days=30))
+    return {
+        "communication_format": list(CommunicationFormat)[turn % len(CommunicationFormat)].value,
+        "caller_password": f"PASS{number:04d}",
+        "arranged": [arranged],
+    }
 
 
 def _need(code: str, day: date, chance: random.Random) -> Record:

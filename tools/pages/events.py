@@ -45,6 +45,13 @@ _EXAMPLES: dict[str, Json] = {
     "uk.psr.account.supply_gained.v1": {"supply_points": {"mpans": ["1200999001212"]}},
     "uk.psr.account.supply_lost.v1": {"supply_points": {"mpans": ["1200999001212"]}},
     "uk.psr.customer.deceased.v1": {"account_continues": True},
+    "uk.psr.customer.contact_attempted.v1": {
+        "work": "review",
+        "due_on": "2026-10-01",
+        "channel": "phone",
+        "outcome": "no_answer",
+        "by": "agent-17",
+    },
     "uk.psr.export.part.v1": {
         "day": "2026-10-01",
         "revision": 1,
