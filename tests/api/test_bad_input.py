@@ -129,7 +129,7 @@ CASES = {
             ("/household/occupants/3/name", "extra_forbidden"),
             ("/household/can_top_up", "bool_type"),
             ("/household/temporary_circumstances/0/kind", "enum"),
-            ("/household/temporary_circumstances/0/until", "date_from_datetime_parsing"),
+            ("/household/temporary_circumstances/0/until", "date_parsing"),
             ("/household/condition", "extra_forbidden"),
         },
     ),

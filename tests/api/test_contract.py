@@ -65,7 +65,7 @@ def test_an_answer_keeps_the_published_schema(agent: Caller) -> None:
     schemas = published()["components"]
     submitted = registration()
     answers = {
-        "Registration": agent.create(submitted),
+        "RegistrationAnswer": agent.create(submitted),
         "Batch": agent.batch(mpans=submitted["supply_points"]["mpans"]),
         "AreaPage": agent.search(postcode="BS1 4DJ"),
         "HistoryPage": agent.changes(agent.look_up(account_id=submitted["account_id"]).json()["registration_id"]),
