@@ -6,7 +6,7 @@ import httpx
 
 from tools.local.stack import Stack
 
-ALL_SCOPES = "psr:write psr:read psr:history psr:bulk psr:caller_password"
+ALL_SCOPES = "psr:write psr:read psr:history psr:bulk psr:work psr:caller_password"
 PATCH = "application/merge-patch+json"
 
 

@@ -15,7 +15,7 @@ from shared.settings import Settings
 
 _Model = TypeVar("_Model", bound=Model)
 _NAME = "function.yaml"
-SCOPES = frozenset({"psr:write", "psr:read", "psr:history", "psr:bulk", "psr:caller_password"})
+SCOPES = frozenset({"psr:write", "psr:read", "psr:history", "psr:bulk", "psr:work", "psr:caller_password"})
 
 
 def _known_scope(scope: str) -> str:

@@ -307,7 +307,7 @@ async def test_the_commands_read_the_register(emulators: Layout, tmp_path: Path)
     }
     assert (tmp_path / "register-2026-11-24-2026-12-31.svg").read_text().startswith("<svg")
     for name, heading, lines in (
-        ("services", "fuel,item,service,label,requested,offered,delivered,declined,receiving", 33),
+        ("services", "fuel,item,service,label,requested,offered,delivered,declined,receiving", 32),
         ("campaigns", "work,due,attempted,reached,escalated,attempts", 4),
     ):
         table = (tmp_path / f"{name}-2026-11-24-2026-12-31.csv").read_text().splitlines()

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 #: Scopes by kind of caller (`as=`).
 SCOPES = {
-    "agent": "psr:write psr:read psr:history",
+    "agent": "psr:write psr:read psr:history psr:work",
     "network": "psr:bulk",
     "customer": "psr:write psr:read",
 }
