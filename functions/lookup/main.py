@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
-from shared.errors import FieldError, InvalidContent, MalformedParameter, NotFound, RegistrationErased
+from shared.errors import InvalidContent, MalformedParameter, NotFound, RegistrationErased
+from shared.field_errors import field_error, refusal
 from shared.http.access import Shown, Shows
 from shared.http.api import Answer, Api, Call
 from shared.http.bulk import (
@@ -44,7 +44,7 @@ class LookupKey(Model):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self.model_fields_set) != 1 or all(v is None for v in (self.account_id, self.mpan, self.mprn)):
-            raise PydanticCustomError("lookup_key", "give exactly one of account_id, mpan and mprn")
+            raise refusal("lookup_key")
         return self
 
 
@@ -175,7 +175,7 @@ def _position(
     try:
         return position_in(call, query, token)
     except ValueError:
-        raise problem((FieldError(pointer, "page_token", "was not issued for this request"),)) from None
+        raise problem((field_error(pointer, "page_token"),)) from None
 
 
 def _shown(found: Sequence[Summary]) -> Shown:

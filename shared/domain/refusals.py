@@ -7,6 +7,7 @@ from shared.domain.notices import LAPSED
 from shared.domain.registration import RegistrationInput, RegistrationState
 from shared.domain.sharing import recorded_in_future
 from shared.errors import FieldError, InvalidContent
+from shared.field_errors import field_error
 from shared.policy import Policy
 
 
@@ -44,8 +45,8 @@ def _impossible_dates(need: NeedInput, pointer: str, day: date, policy: Policy) 
     errors: list[FieldError] = []
     born = need.youngest_child_born_on
     if born is not None and born > day:
-        errors.append(FieldError(f"{pointer}/youngest_child_born_on", "date_in_future", "is in the future"))
+        errors.append(field_error(f"{pointer}/youngest_child_born_on", "date_in_future"))
     if has_lapsed(need, day, policy):
         field = "ends_on" if born is None else "youngest_child_born_on"
-        errors.append(FieldError(f"{pointer}/{field}", LAPSED, "this need has already ended"))
+        errors.append(field_error(f"{pointer}/{field}", LAPSED))
     return errors

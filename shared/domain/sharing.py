@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from shared.domain.text import Note
 from shared.errors import FieldError
+from shared.field_errors import field_error
 from shared.model import Model
 
 
@@ -29,4 +30,4 @@ def recorded_in_future(sharing: Sharing, day: date) -> list[FieldError]:
     """The error of a lawful basis that is recorded for a day after `day`; empty if there is none."""
     if sharing.recorded_on <= day:
         return []
-    return [FieldError("/sharing/recorded_on", "date_in_future", "is in the future")]
+    return [field_error("/sharing/recorded_on", "date_in_future")]

@@ -22,7 +22,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
-from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
+from shared.errors import MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
+from shared.field_errors import field_error
 from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, Shows, purpose_of, requested_ids
 from shared.http.bodies import read_body, read_query
 from shared.http.callers import Caller, Tokens, reach_issuer
@@ -59,7 +60,7 @@ class Call(NamedTuple):
         """The caller's Idempotency-Key. Raises `MalformedHeader`."""
         key = single_header(self.headers, "Idempotency-Key")
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise MalformedHeader((FieldError("Idempotency-Key", "header_form", "1 to 255 visible ASCII characters"),))
+            raise MalformedHeader((field_error("Idempotency-Key", "header_malformed"),))
         return key
 
     @property
@@ -217,7 +218,7 @@ def single_header(headers: Headers, name: str) -> str | None:
     """The value of a header that may occur once; None without it. Raises `MalformedHeader`."""
     values = headers.getlist(name)
     if len(values) > 1:
-        raise MalformedHeader((FieldError(name, "header_repeated", "may occur once only"),))
+        raise MalformedHeader((field_error(name, "header_repeated"),))
     return values[0] if values else None
 
 
@@ -230,5 +231,5 @@ def _list_header(headers: Headers, name: str) -> str | None:
 def _entity_tags(header: str, given: str) -> list[str]:
     """The tags of a conditional header (RFC 9110 §13.1)."""
     if not _ENTITY_TAGS.fullmatch(given):
-        raise MalformedHeader((FieldError(header, "header_form", "one or more entity tags in double quotes"),))
+        raise MalformedHeader((field_error(header, "header_malformed"),))
     return re.findall(_ENTITY_TAG, given)

@@ -7,7 +7,7 @@ import pytest
 from shared.domain.sharing import LawfulBasis, Sharing, recorded_in_future
 from shared.errors import FieldError
 
-IN_FUTURE = FieldError("/sharing/recorded_on", "date_in_future", "is in the future")
+IN_FUTURE = FieldError("/sharing/recorded_on", "date_in_future", "Enter a date that is not in the future")
 
 
 @pytest.mark.parametrize(
