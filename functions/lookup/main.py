@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import model_validator
+from starlette.datastructures import Headers
+from starlette.responses import Response
 
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
 from shared.errors import InvalidContent, MalformedParameter, NotFound, RegistrationErased
 from shared.field_errors import field_error, refusal
 from shared.http.access import Shown, Shows
-from shared.http.api import Answer, Api, Call
+from shared.http.api import Answer, Api, Call, has_read
 from shared.http.bulk import (
     Area,
     AreaPage,
@@ -24,6 +26,7 @@ from shared.http.bulk import (
 from shared.http.callers import Caller
 from shared.http.history import HistoryPage, HistoryQuery, history_entry
 from shared.http.pages import page_token, position_in
+from shared.http.reference import Reference, reference
 from shared.http.registrations import entity_tag, registration_answer, without_secrets
 from shared.model import Model
 from shared.store.registrations import Registrations
@@ -159,6 +162,20 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     )
     shows = Shows.HISTORY if without_secrets(call.caller) else Shows.HISTORY_AND_PASSWORD
     return Answer(200, page.json_for(call.caller), Shown(shows, [registration_id]))
+
+
+@api.operation("getReference", answers=Reference)
+async def get_reference(headers: Headers) -> Response:
+    """List the codes of the API with labels in English and Welsh.
+
+    It needs no token, and caches may keep it for an hour. `version` and the ETag change when an entry does.
+    """
+    version, text = reference()
+    tag = f'"{version}"'
+    caching = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
+    if has_read(headers, tag):
+        return Response(status_code=304, headers=caching)
+    return Response(text, headers=caching, media_type="application/json")
 
 
 def _seen(state: RegistrationState | None) -> Registration:

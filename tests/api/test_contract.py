@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator
 
+from shared.errors import http_problems
 from shared.runtime.manifest import read_manifests
 from tools.api_client import Caller
 from tools.local.stack import Stack
-from tools.pages.api import OPENAPI, catalogue
+from tools.pages.api import OPENAPI
 from tools.places import FUNCTIONS
 from tools.synthetic import registration
 
@@ -43,7 +44,7 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_the_problems_of_an_operation_are_in_the_catalogue_and_the_catalogue_in_the_document() -> None:
-    known = {problem.code for problem in catalogue()}
+    known = {problem.code for problem in http_problems()}
     documented = set(re.findall(r"`([a-z-]+)`:", json.dumps([one["responses"] for _, one in operations()])))
     assert documented <= known
     # Met only where no operation is: a path, method or page that the document does not have.
@@ -90,7 +91,7 @@ def test_the_type_of_a_problem_leads_to_what_it_means(stack: Stack, agent: Calle
     problem = agent.get("nothing").json()
     page = httpx.get(f"{stack.url}{problem['type']}", follow_redirects=True)
     assert page.url.fragment == "not-found"
-    for known in catalogue():
+    for known in http_problems():
         assert f"id='{known.code}'" in page.text
     assert httpx.get(f"{stack.url}/problems/none").status_code == 404
 

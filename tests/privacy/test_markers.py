@@ -88,6 +88,7 @@ class Planted:
                 ("POST", "/v1/registrations:search", {"postcode": person.postcode}),
                 ("POST", "/v1/registrations:search", {"postcode": person.postcode, "page_token": person.mark}),
                 ("POST", f"{path}:withdraw", {"reason": person.mark}),
+                ("GET", f"/v1/reference?name={person.mark}", None),
             ):
                 self.keep(caller.http.request(method, place, json=body))
             for bad in self._bad_bodies():

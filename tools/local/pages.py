@@ -15,12 +15,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from shared.domain.registration import Status
-from shared.errors import Unavailable
+from shared.errors import Unavailable, http_problems
 from shared.runtime.manifest import Manifest, Trigger, read_manifests
 from shared.store.service import service
 from tools.local.issuer import SCOPES
 from tools.local.layout import BUCKET, Layout
-from tools.pages.api import OPENAPI, about, catalogue
+from tools.pages.api import OPENAPI, about
 from tools.places import FUNCTIONS
 
 _STYLE = """\
@@ -140,7 +140,7 @@ async def _problems(_request: Request) -> Response:
             _code_marks(about(problem)),
             _code_marks(problem.detail),
         )
-        for problem in catalogue()
+        for problem in http_problems()
     ]
     return _page("Problems", _table(("Type", "Status", "Title", "When", "What to do"), rows))
 
@@ -148,7 +148,7 @@ async def _problems(_request: Request) -> Response:
 async def _problem(request: Request) -> Response:
     """Where the type of a problem leads."""
     code = request.path_params["code"]
-    if code not in {problem.code for problem in catalogue()}:
+    if code not in {problem.code for problem in http_problems()}:
         return PlainTextResponse("no such problem\n", 404)
     return RedirectResponse(f"/problems#{code}")
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from shared import errors
 from shared.domain.registration import RegistrationInput
 from shared.errors import (
     ClockOutOfStep,
@@ -25,13 +24,12 @@ from shared.errors import (
     MalformedHeader,
     MalformedJson,
     MalformedParameter,
-    MessageRefused,
     PayloadTooLarge,
-    Problem,
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
     VersionNeeded,
+    http_problems,
 )
 from shared.http.access import PURPOSE_HEADER, Purpose
 from shared.http.api import Api, Operation
@@ -93,7 +91,7 @@ def problems_text() -> str:
     """The catalogue of problems as it is committed, Markdown."""
     rows = [
         f'| <a id="{p.code}"></a>`/problems/{p.code}` | {p.status} | {p.title} | {about(p)} | {p.detail} |'
-        for p in catalogue()
+        for p in http_problems()
     ]
     return "\n".join(
         [
@@ -107,16 +105,6 @@ def problems_text() -> str:
             "",
         ]
     )
-
-
-def catalogue() -> list[type[Problem]]:
-    """Every problem that HTTP answers, by status."""
-    found = [
-        kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, Problem) and kind is not Problem and not issubclass(kind, MessageRefused)
-    ]
-    return sorted(found, key=lambda kind: (kind.status, kind.code))
 
 
 def operations() -> Iterator[tuple[Route, Operation]]:
@@ -204,7 +192,7 @@ def _problem_schema() -> Schema:
         "description": "Problem details (RFC 9457)",
         "required": ["type", "title", "status", "detail", "errors", "trace_id"],
         "properties": {
-            "type": {"type": "string", "enum": [f"/problems/{problem.code}" for problem in catalogue()]},
+            "type": {"type": "string", "enum": [f"/problems/{problem.code}" for problem in http_problems()]},
             "title": text,
             "status": {"type": "integer"},
             "detail": text,
@@ -274,7 +262,7 @@ def _responses(route: Route, operation: Operation) -> Schema:
     problems = {*_ALWAYS, *operation.problems, *(_WITH_BODY if operation.body else ())}
     if IdempotencyKeyReused in operation.problems:
         problems.add(ClockOutOfStep)
-    for problem in catalogue():
+    for problem in http_problems():
         if problem in problems:
             described = answered.setdefault(str(problem.status), _problem_response())
             described["description"] += f"- `{problem.code}`: {about(problem)}\n"
