@@ -9,7 +9,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from shared.errors import http_problems
-from shared.runtime.manifest import read_manifests
+from shared.runtime.manifest import PUBLIC, SCOPES, read_manifests
 from tools.api_client import Caller
 from tools.local.stack import Stack
 from tools.pages.api import OPENAPI
@@ -28,11 +28,14 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
             yield operation["operationId"], operation
 
 
-def test_every_operation_but_the_status_asks_for_exactly_one_scope() -> None:
+def test_every_operation_but_the_public_ones_asks_for_exactly_one_scope() -> None:
     scopes = {name: [scope for rule in one["security"] for scope in rule["token"]] for name, one in operations()}
     assert scopes.pop("getStatus") == []
+    assert scopes.pop("getReference") == []
     routes = [route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []]
-    assert scopes == {route.operation: [route.scope] for route in routes}
+    assert scopes == {route.operation: [route.scope] for route in routes if route.scope != PUBLIC}
+    scheme = published()["components"]["securitySchemes"]["token"]
+    assert set(scheme["flows"]["clientCredentials"]["scopes"]) == SCOPES
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -45,7 +48,7 @@ def test_every_reference_leads_somewhere() -> None:
 
 def test_the_problems_of_an_operation_are_in_the_catalogue_and_the_catalogue_in_the_document() -> None:
     known = {problem.code for problem in http_problems()}
-    documented = set(re.findall(r"`([a-z-]+)`:", json.dumps([one["responses"] for _, one in operations()])))
+    documented = set(re.findall(r"\(/problems/([a-z-]+)\)", json.dumps([one["responses"] for _, one in operations()])))
     assert documented <= known
     # Met only where no operation is: a path, method or page that the document does not have.
     assert known - documented == {"method-not-allowed", "origin-refused"}
@@ -71,6 +74,7 @@ def test_an_answer_keeps_the_published_schema(agent: Caller) -> None:
         "AreaPage": agent.search(postcode="BS1 4DJ"),
         "HistoryPage": agent.changes(agent.look_up(account_id=submitted["account_id"]).json()["registration_id"]),
         "StatusReport": agent.http.get("/_status"),
+        "Reference": agent.http.get("/v1/reference"),
         "Problem": agent.create({}),
     }
     assert answers.keys() == models_answered()

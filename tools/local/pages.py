@@ -20,7 +20,8 @@ from shared.runtime.manifest import Manifest, Trigger, read_manifests
 from shared.store.service import service
 from tools.local.issuer import SCOPES
 from tools.local.layout import BUCKET, Layout
-from tools.pages.api import OPENAPI, about
+from tools.pages.api import OPENAPI
+from tools.pages.text import about
 from tools.places import FUNCTIONS
 
 _STYLE = """\
