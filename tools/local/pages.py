@@ -40,13 +40,6 @@ _LINKS = " · ".join(
         ("/_status", "status"),
     )
 )
-_VIEWER = """\
-<!doctype html><html lang="en"><head><meta charset="utf-8"><title>API · Priority Services Register</title>
-<link rel="stylesheet" href="/docs/viewer/swagger-ui.css"></head><body><div id="viewer"></div>
-<script src="/docs/viewer/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({url: "/openapi.json", dom_id: "#viewer", persistAuthorization: true})</script>
-</body></html>
-"""
 
 
 class Pages:
@@ -129,7 +122,7 @@ async def _openapi(_request: Request) -> Response:
 
 
 async def _docs(_request: Request) -> Response:
-    return HTMLResponse(_VIEWER)
+    return FileResponse(Path(__file__).with_name("api_page.html"))
 
 
 async def _problems(_request: Request) -> Response:
