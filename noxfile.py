@@ -19,11 +19,13 @@ REQUIREMENTS = Path("requirements")
 #: Tests run on every core; those of one file stay together, since they share what a file makes once.
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 #: Lock files that are resolved on their own.
-STANDALONE = ("checkov", "dev", "java", "security", "uv")
+STANDALONE = ("checkov", "clients", "dev", "java", "security", "uv")
 #: Lock files that take their versions from dev.txt: the tested versions are the deployed ones.
 CONSTRAINED = ("functions", "comparison")
 #: Those that have an environment of their own, in .local/tools.
-TOOLS = ("checkov", "java", "comparison", "security")
+TOOLS = ("checkov", "clients", "java", "comparison", "security")
+#: Packages of npm for the tests in tests/clients.
+NPM = Path(".local", "tools", "npm").absolute()
 
 
 @nox.session
@@ -43,7 +45,28 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, on the real emulators. Arguments after `--` go to pytest."""
+    clients(session)
     session.run(PYTHON, "-m", "pytest", "-m", "not soak and not terraform", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Install the generators of clients and the linters of the contract, for the tests in tests/clients.
+
+    Without npm it warns, and the tests that need it are skipped.
+    """
+    _tool(session, "clients")
+    if shutil.which("npm") is None:
+        session.warn("the tests of TypeScript clients and the linters of the contract are skipped: there is no npm")
+        return
+    NPM.mkdir(parents=True, exist_ok=True)
+    installed = NPM / "node_modules" / ".package-lock.json"
+    lock = Path("tests/clients/package-lock.json")
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(lock.with_name(name), NPM)
+        with session.chdir(NPM):
+            session.run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", external=True)
 
 
 @nox.session

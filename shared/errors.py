@@ -241,3 +241,9 @@ class EventFromTheFuture(MessageRefused):
 
     code, title = "event-from-the-future", "The event's time is in the future"
     detail = "Check the producer's clock, and publish the event again with its true time."
+
+
+def http_problems() -> list[type[Problem]]:
+    """Every problem that HTTP answers, by status."""
+    found = [kind for kind in Problem.__subclasses__() if kind.__module__ == __name__ and kind is not MessageRefused]
+    return sorted(found, key=lambda kind: (kind.status, kind.code))

@@ -5,16 +5,18 @@ from datetime import date
 from typing import Any, Self
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
+from starlette.datastructures import Headers
+from starlette.responses import Response
 
 from shared.clock import london_day
 from shared.domain.campaigns import Work
 from shared.domain.registration import AccountIdField, Registration, RegistrationState
 from shared.domain.sharing_periods import sharing_periods
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
-from shared.errors import FieldError, InvalidContent, MalformedParameter, NotFound, RegistrationErased
+from shared.errors import InvalidContent, MalformedParameter, NotFound, RegistrationErased
+from shared.field_errors import field_error, refusal
 from shared.http.access import Shown, Shows
-from shared.http.api import Answer, Api, Call
+from shared.http.api import Answer, Api, Call, has_read
 from shared.http.bulk import (
     Area,
     AreaPage,
@@ -28,6 +30,7 @@ from shared.http.bulk import (
 from shared.http.callers import Caller
 from shared.http.history import HistoryPage, HistoryQuery, SharingHistory, history_entry
 from shared.http.pages import page_token, position_in
+from shared.http.reference import Reference, reference
 from shared.http.registrations import RegistrationAnswer, entity_tag_on, registration_answer, without_secrets
 from shared.http.work_lists import DueWorkQuery, WorkPage, work_item
 from shared.model import Model
@@ -52,7 +55,7 @@ class LookupKey(Model):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self.model_fields_set) != 1 or all(v is None for v in (self.account_id, self.mpan, self.mprn)):
-            raise PydanticCustomError("lookup_key", "give exactly one of account_id, mpan and mprn")
+            raise refusal("lookup_key")
         return self
 
 
@@ -212,6 +215,20 @@ async def list_due_work(call: Call, body: DueWorkQuery) -> Answer:
     return Answer(200, page.model_dump_json(), shown)
 
 
+@api.operation("getReference", answers=Reference)
+async def get_reference(headers: Headers) -> Response:
+    """List the codes of the API with labels in English and Welsh.
+
+    It needs no token, and caches may keep it for an hour. `version` and the ETag change when an entry does.
+    """
+    version, text = reference()
+    tag = f'"{version}"'
+    caching = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
+    if has_read(headers, tag):
+        return Response(status_code=304, headers=caching)
+    return Response(text, headers=caching, media_type="application/json")
+
+
 def _today() -> date:
     """The day for which protections are answered."""
     return london_day(service().clock.now())
@@ -231,7 +248,7 @@ def _position(
     try:
         return position_in(call, query, token)
     except ValueError:
-        raise problem((FieldError(pointer, "page_token", "was not issued for this request"),)) from None
+        raise problem((field_error(pointer, "page_token"),)) from None
 
 
 def _shown(found: Sequence[Summary]) -> Shown:

@@ -10,7 +10,8 @@ from shared.domain.decision import Decision, Moment, replacement
 from shared.domain.notices import notices_after, warned
 from shared.domain.registration import Fact, Registration, RegistrationState
 from shared.domain.reviews import review_due_on
-from shared.errors import FieldError, InvalidContent
+from shared.errors import InvalidContent
+from shared.field_errors import field_error
 from shared.policy import Policy
 
 #: The tolerance for callers whose clocks are ahead of this service's clock.
@@ -45,11 +46,11 @@ def refuse_impossible_attempt(attempt: ContactAttempt, registration: Registratio
     """
     errors = []
     if attempt.at < registration.created_at:
-        errors.append(FieldError("/at", "before_registration", "is before the account was registered"))
+        errors.append(field_error("/at", "before_registration"))
     if attempt.at > now + _AHEAD:
-        errors.append(FieldError("/at", "time_in_future", "is in the future"))
+        errors.append(field_error("/at", "time_in_future"))
     if attempt.due_on not in _due_dates(registration)[attempt.work]:
-        errors.append(FieldError("/due_on", "not_due", "the registration has no such work due on this day"))
+        errors.append(field_error("/due_on", "not_due"))
     if errors:
         raise InvalidContent(tuple(errors))
 

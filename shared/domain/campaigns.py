@@ -11,9 +11,9 @@ from itertools import groupby, takewhile
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from shared.clock import london_day
+from shared.field_errors import refusal
 from shared.model import Model
 from shared.policy import MOST_ATTEMPTS, Policy
 
@@ -26,7 +26,7 @@ class Work(StrEnum):
     FOLLOW_UP = "follow_up"
 
 
-class Channel(StrEnum):
+class ContactChannel(StrEnum):
     """How the supplier tried to contact the customer."""
 
     PHONE = "phone"
@@ -61,7 +61,7 @@ class Attempt(Model):
 
     work: Work
     due_on: date = Field(examples=["2026-11-23"])
-    channel: Channel
+    channel: ContactChannel
     outcome: AttemptOutcome
     by: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,34}$")] = Field(examples=["agent-17"])
 
@@ -69,9 +69,7 @@ class Attempt(Model):
     @classmethod
     def _is_possible(cls, outcome: AttemptOutcome, info: ValidationInfo) -> AttemptOutcome:
         if outcome is AttemptOutcome.CONFIRMED and info.data.get("work") is Work.FOLLOW_UP:
-            raise PydanticCustomError(
-                "outcome_impossible", "a follow-up ends when the needs are known, or by withdrawal"
-            )
+            raise refusal("outcome_impossible")
         return outcome
 
 

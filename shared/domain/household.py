@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from shared.errors import FieldError
+from shared.field_errors import field_error, refusal
 from shared.model import Model
 
 _OLDEST = 130
@@ -57,9 +57,9 @@ class Occupant(Model):
     @model_validator(mode="after")
     def _has_one_age(self) -> "Occupant":
         if (self.birth_year is None) == (self.age_band is None):
-            raise PydanticCustomError("occupant_age", "needs either birth_year or age_band")
+            raise refusal("occupant_age")
         if (self.age_band is None) != (self.as_of is None):
-            raise PydanticCustomError("occupant_as_of", "age_band needs as_of, and birth_year takes none")
+            raise refusal("occupant_as_of")
         return self
 
     def ages_on(self, day: date) -> Ages:
@@ -127,7 +127,7 @@ def from_future(household: Household, day: date) -> list[FieldError]:
     for index, occupant in enumerate(household.occupants or []):
         pointer = f"/household/occupants/{index}"
         if occupant.birth_year is not None and occupant.birth_year > day.year:
-            errors.append(FieldError(f"{pointer}/birth_year", "date_in_future", "is in the future"))
+            errors.append(field_error(f"{pointer}/birth_year", "date_in_future"))
         if occupant.as_of is not None and occupant.as_of > day:
-            errors.append(FieldError(f"{pointer}/as_of", "date_in_future", "is in the future"))
+            errors.append(field_error(f"{pointer}/as_of", "date_in_future"))
     return errors

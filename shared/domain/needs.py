@@ -7,11 +7,12 @@ from functools import cache
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema, model_validator
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from shared.data import TableError, rows
 from shared.domain.text import Note
 from shared.errors import FieldError
+from shared.field_errors import field_error, refusal
 from shared.model import Model
 
 #: The code whose end is computed from a birth date (families with young children).
@@ -89,7 +90,7 @@ class NeedCode(str):
     def parse(cls, text: str) -> "NeedCode":
         """Raises `PydanticCustomError` for code 10 ("Do Not Use"), numbers that are not assigned, and anything else."""
         if text not in categories():
-            raise PydanticCustomError("need_code_unknown", "is not a live Priority Services category (J1699)")
+            raise refusal("need_code_unknown")
         return cls(text)
 
     @property
@@ -119,13 +120,13 @@ class NeedInput(Model):
     def _carries_its_end(self) -> "NeedInput":
         if self.code == YOUNG_CHILDREN:
             if self.youngest_child_born_on is None:
-                raise PydanticCustomError("birth_date_missing", "code 29 needs youngest_child_born_on")
+                raise refusal("birth_date_missing")
             if self.ends_on is not None:
-                raise PydanticCustomError("end_is_computed", "the end of code 29 is computed from the birth date")
+                raise refusal("end_is_computed")
         elif self.youngest_child_born_on is not None:
-            raise PydanticCustomError("birth_date_not_wanted", "only code 29 takes youngest_child_born_on")
+            raise refusal("birth_date_not_wanted")
         elif self.code.category.temporary and self.ends_on is None:
-            raise PydanticCustomError("temporary_psr_does_not_have_end_date", "a temporary need must carry ends_on")
+            raise refusal("temporary_psr_does_not_have_end_date")
         return self
 
 
@@ -154,11 +155,7 @@ def newly_retired(needs: Iterable[NeedInput], before: Iterable[Need]) -> tuple[F
     """An error for each retired code that the registration does not have already."""
     known = {need.code for need in before}
     return tuple(
-        FieldError(
-            f"/needs/{index}/code",
-            "need_code_retired",
-            "is retired: it stays on a registration that has it, and cannot be added",
-        )
+        field_error(f"/needs/{index}/code", "need_code_retired")
         for index, need in enumerate(needs)
         if need.code.category.retired and need.code not in known
     )
@@ -167,7 +164,7 @@ def newly_retired(needs: Iterable[NeedInput], before: Iterable[Need]) -> tuple[F
 def refuse_repeated(needs: list[NeedInput]) -> list[NeedInput]:
     """Each code may occur once. Raises `PydanticCustomError`."""
     if len({need.code for need in needs}) != len(needs):
-        raise PydanticCustomError("need_repeated", "names the same need twice")
+        raise refusal("need_repeated")
     return needs
 
 

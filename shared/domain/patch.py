@@ -7,8 +7,9 @@ from pydantic_core import to_json
 
 from shared.domain.registration import AmendedInput, RegistrationInput
 from shared.errors import FieldError, InvalidContent
+from shared.field_errors import field_error, unknown_field
 from shared.model import Model
-from shared.parsing import UNKNOWN_FIELD, json_pointer, validate
+from shared.parsing import validate
 
 
 def patched(submitted: RegistrationInput, patch: dict[str, Any]) -> RegistrationInput:
@@ -24,7 +25,7 @@ def patched(submitted: RegistrationInput, patch: dict[str, Any]) -> Registration
         whole["status"] = "active"
     after = _judged(before, whole)
     if after.account_id != submitted.account_id:
-        raise InvalidContent((FieldError("/account_id", "immutable", "cannot be changed"),))
+        raise InvalidContent((field_error("/account_id", "immutable"),))
     return after
 
 
@@ -75,8 +76,7 @@ def _removed_but_unknown(
     for name, value in patch.items():
         field = model.model_fields.get(name)
         if field is None and value is None:
-            pointer = json_pointer((*place, name), UNKNOWN_FIELD)
-            yield FieldError(pointer, UNKNOWN_FIELD, "there is no such field")
+            yield unknown_field((*place, name))
         elif field is not None and isinstance(value, dict):
             for part in (field.annotation, *get_args(field.annotation)):
                 if isinstance(part, type) and issubclass(part, Model):

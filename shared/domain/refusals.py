@@ -9,6 +9,7 @@ from shared.domain.registration import RegistrationInput, RegistrationState, Sta
 from shared.domain.services import arranged_in_future
 from shared.domain.sharing_rules import sharing_errors
 from shared.errors import FieldError, InvalidContent
+from shared.field_errors import field_error
 from shared.policy import Policy
 
 
@@ -59,9 +60,9 @@ def _impossible_referral(submitted: RegistrationInput, before: RegistrationInput
         return []
     errors = []
     if submitted.status is not Status.PENDING:
-        errors.append(FieldError("/status", "referral_not_pending", "Register a referral as pending, without needs."))
+        errors.append(field_error("/status", "referral_not_pending"))
     if submitted.referral.referred_on > day:
-        errors.append(FieldError("/referral/referred_on", "date_in_future", "is in the future"))
+        errors.append(field_error("/referral/referred_on", "date_in_future"))
     return errors
 
 
@@ -69,8 +70,8 @@ def _impossible_dates(need: NeedInput, pointer: str, day: date, policy: Policy) 
     errors: list[FieldError] = []
     born = need.youngest_child_born_on
     if born is not None and born > day:
-        errors.append(FieldError(f"{pointer}/youngest_child_born_on", "date_in_future", "is in the future"))
+        errors.append(field_error(f"{pointer}/youngest_child_born_on", "date_in_future"))
     if has_lapsed(need, day, policy):
         field = "ends_on" if born is None else "youngest_child_born_on"
-        errors.append(FieldError(f"{pointer}/{field}", LAPSED, "this need has already ended"))
+        errors.append(field_error(f"{pointer}/{field}", LAPSED))
     return errors

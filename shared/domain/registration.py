@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Annotated, Literal, NewType
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from shared.domain.campaigns import Campaign
 from shared.domain.contacts import Address, AlternateContact, Contact
@@ -16,6 +15,7 @@ from shared.domain.referral import Referral
 from shared.domain.services import Services
 from shared.domain.sharing import Sharing
 from shared.domain.supply_points import SupplyPoint, SupplyPoints, SupplyPointsInput, supply_point_key
+from shared.field_errors import refusal
 from shared.model import Model
 
 AccountId = NewType("AccountId", str)
@@ -65,11 +65,11 @@ class RegistrationInput(Model):
     @model_validator(mode="after")
     def _is_coherent(self) -> "RegistrationInput":
         if self.status is Status.ACTIVE and not self.needs:
-            raise PydanticCustomError("needs_missing", "an active registration needs at least one need")
+            raise refusal("needs_missing")
         if self.status is Status.PENDING and self.needs:
-            raise PydanticCustomError("needs_known", "a registration whose needs are known is active, not pending")
+            raise refusal("needs_known")
         if self.services.nominee_receives_communications and self.alternate_contact is None:
-            raise PydanticCustomError("nominee_missing", "nominee_receives_communications needs an alternate_contact")
+            raise refusal("nominee_missing")
         return self
 
 

@@ -6,11 +6,12 @@ from functools import cache
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, StringConstraints, ValidationInfo, field_validator
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 from shared.data import TableError, rows
 from shared.domain.text import CallerPassword
 from shared.errors import FieldError
+from shared.field_errors import field_error, refusal
 from shared.model import Model
 
 
@@ -100,9 +101,9 @@ class ArrangedService(Model):
         steps = STEPS[: STEPS.index(str(info.field_name))]
         earlier = [info.data[step] for step in steps if step in info.data]
         if day is not None and any(other > day for other in earlier if other):
-            raise PydanticCustomError("dates_out_of_order", "is earlier than a step that is before it")
+            raise refusal("dates_out_of_order")
         if info.field_name == "declined_on" and {day, *earlier} == {None} and len(earlier) == len(steps):
-            raise PydanticCustomError("service_date_missing", "a service needs the day of one step at least")
+            raise refusal("service_date_missing")
         return day
 
     @property
@@ -113,7 +114,7 @@ class ArrangedService(Model):
 
 def _refuse_repeated(arranged: list[ArrangedService]) -> list[ArrangedService]:
     if len({one.service for one in arranged}) != len(arranged):
-        raise PydanticCustomError("service_repeated", "names the same service twice")
+        raise refusal("service_repeated")
     return arranged
 
 
@@ -150,7 +151,7 @@ def arranged_in_future(registered: Services, before: Services | None, day: date)
     """The errors of steps after `day`, except in services that stay as they were `before`."""
     known = before.arranged if before else []
     return [
-        FieldError(f"/services/arranged/{index}/{step}", "date_in_future", "is in the future")
+        field_error(f"/services/arranged/{index}/{step}", "date_in_future")
         for index, one in enumerate(registered.arranged)
         if one not in known
         for step in STEPS

@@ -44,7 +44,7 @@ class Schedule1Paragraph(StrEnum):
     ECONOMIC_WELL_BEING = "economic_well_being"
 
 
-class Channel(StrEnum):
+class CaptureChannel(StrEnum):
     """The channel through which somebody spoke with us."""
 
     PHONE = "phone"
@@ -86,7 +86,7 @@ class Capture(Model):
 
     captured_at: AwareDatetime
     captured_by: StaffOrSystem
-    channel: Channel
+    channel: CaptureChannel
     speaker: Speaker = Speaker()
     wording: WordingReference | None = None
 
@@ -96,7 +96,7 @@ class SharingWithdrawal(Model):
 
     withdrawn_at: AwareDatetime
     captured_by: StaffOrSystem
-    channel: Channel
+    channel: CaptureChannel
     objection: bool = False
 
 

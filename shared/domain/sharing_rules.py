@@ -8,6 +8,7 @@ from shared.clock import london_day
 from shared.domain.sharing import Article6Basis, Article9Condition, Sharing, SpeakerRole
 from shared.domain.wordings import wording
 from shared.errors import FieldError
+from shared.field_errors import field_error
 
 #: The Data (Use and Access) Act 2025 (section 70; SI 2026/82) came into force.
 RECOGNISED_INTERESTS_FROM = date(2026, 2, 5)
@@ -17,11 +18,10 @@ _MAY_CONSENT = (SpeakerRole.SELF, SpeakerRole.ATTORNEY)
 
 
 class Rule(NamedTuple):
-    """A rule: the field that breaks it, what to do, where the rule comes from, and whether a record breaks it."""
+    """A rule: the field that breaks it, where the rule comes from, and whether a record breaks it."""
 
     code: str
     pointer: str
-    detail: str
     source: str
     broken: Callable[[Sharing], bool]
 
@@ -87,77 +87,66 @@ LAWFUL = (
     Rule(
         "sharing_paragraph_unexpected",
         "/schedule_1_paragraph",
-        "Leave the paragraph out: only substantial_public_interest needs one.",
         "Data Protection Act 2018 s.10(3)",
         lambda sharing: sharing.schedule_1_paragraph is not None and not _needs_paragraph(sharing),
     ),
     Rule(
         "sharing_basis_not_in_force",
         "/article_6_basis",
-        "Give another basis: recognised legitimate interests apply from 2026-02-05.",
         "Data (Use and Access) Act 2025 s.70, SI 2026/82",
         _basis_too_new,
     ),
     Rule(
         "sharing_consent_and_vital_interests",
         "/basis",
-        "Choose one: vital interests are for people who cannot consent.",
         "UK GDPR Article 9(2)(c)",
         lambda sharing: _rests_on_consent(sharing) and _rests_on_vital_interests(sharing),
     ),
     Rule(
         "sharing_reason_unexpected",
         "/cannot_consent_reason",
-        "Leave the reason out: only vital interests need it.",
         "UK GDPR Article 9(2)(c)",
         lambda sharing: sharing.cannot_consent_reason is not None and not sharing.rests_on_vital_interests,
     ),
     Rule(
         "sharing_speaker_may_not_consent",
         "/capture/speaker/role",
-        "Ask the customer or an attorney: nobody else can consent for the customer.",
         "UK GDPR Article 4(11)",
         _from_nobody_who_may_consent,
     ),
     Rule(
         "sharing_speaker_unnamed",
         "/capture/speaker/name",
-        "Give the name of the person who spoke for the customer.",
         "UK GDPR Article 5(2)",
         _speaker_unnamed,
     ),
     Rule(
         "sharing_organisation_missing",
         "/capture/speaker/organisation",
-        "Give the referrer's organisation.",
         "UK GDPR Article 5(2)",
         _referrer_without_organisation,
     ),
     Rule(
         "sharing_wording_unknown",
         "/capture/wording",
-        "Give a version and language of the list of wordings (GET /v1/reference).",
         "UK GDPR Article 7(1)",
         _wording_unknown,
     ),
     Rule(
         "sharing_wording_not_valid_yet",
         "/capture/wording",
-        "Give a wording that was valid on the day.",
         "UK GDPR Article 7(1)",
         _wording_too_new,
     ),
     Rule(
         "sharing_captured_later",
         "/capture/captured_at",
-        "Give an instant on the day recorded_on or before.",
         "UK GDPR Article 5(1)(d)",
         _captured_after_recorded,
     ),
     Rule(
         "sharing_withdrawn_earlier",
         "/withdrawn/withdrawn_at",
-        "Give an instant after captured_at.",
         "UK GDPR Article 7(3)",
         _withdrawn_before_captured,
     ),
@@ -169,21 +158,18 @@ PROVEN = (
     Rule(
         "sharing_article_6_missing",
         "/article_6_basis",
-        "Give the Article 6 basis.",
         "UK GDPR Article 6(1)",
         lambda sharing: _shares(sharing) and sharing.article_6_basis is Article6Basis.NOT_RECORDED,
     ),
     Rule(
         "sharing_paragraph_missing",
         "/schedule_1_paragraph",
-        "Give the paragraph of Schedule 1: substantial public interest needs one.",
         "Data Protection Act 2018 s.10(3)",
         lambda sharing: _needs_paragraph(sharing) and sharing.schedule_1_paragraph is None,
     ),
     Rule(
         "sharing_reason_missing",
         "/cannot_consent_reason",
-        "Say why the person cannot consent: vital interests alone are no ground for routine sharing.",
         "UK GDPR Article 9(2)(c)",
         lambda sharing: (
             _rests_on_vital_interests(sharing) and _shares(sharing) and sharing.cannot_consent_reason is None
@@ -192,14 +178,12 @@ PROVEN = (
     Rule(
         "sharing_capture_missing",
         "/capture",
-        "Say when, how and by which staff or system the record was made.",
         "UK GDPR Article 5(2)",
         lambda sharing: _shares(sharing) and sharing.capture is None,
     ),
     Rule(
         "sharing_wording_missing",
         "/capture/wording",
-        "Give the wording that the customer agreed to: consent must be provable.",
         "UK GDPR Article 7(1)",
         lambda sharing: _rests_on_consent(sharing) and sharing.capture is not None and sharing.capture.wording is None,
     ),
@@ -218,15 +202,8 @@ def sharing_errors(sharing: Sharing, before: Sharing | None, day: date, *, from_
     if sharing.withdrawn is None and (from_caller or not _as_old_platforms_say_it(sharing)):
         errors += [_error(rule) for rule in PROVEN if rule.broken(sharing)]
     if before is not None and _other_ground_by_the_same_capture(sharing, before):
-        errors.append(_SAME_CAPTURE)
+        errors.append(field_error("/sharing/capture", "sharing_capture_unchanged"))
     return errors
-
-
-_SAME_CAPTURE = FieldError(
-    "/sharing/capture",
-    "sharing_capture_unchanged",
-    "Record the new basis's capture: this one is of the basis before.",
-)
 
 
 def _in_future(sharing: Sharing, before: Sharing | None, day: date) -> list[FieldError]:
@@ -235,11 +212,11 @@ def _in_future(sharing: Sharing, before: Sharing | None, day: date) -> list[Fiel
     dates = {"/sharing/recorded_on": sharing.recorded_on} if new_date else {}
     if sharing.withdrawn:
         dates["/sharing/withdrawn/withdrawn_at"] = london_day(sharing.withdrawn.withdrawn_at)
-    return [FieldError(pointer, "date_in_future", "is in the future") for pointer, on in dates.items() if on > day]
+    return [field_error(pointer, "date_in_future") for pointer, on in dates.items() if on > day]
 
 
 def _error(rule: Rule) -> FieldError:
-    return FieldError(f"/sharing{rule.pointer}", rule.code, rule.detail)
+    return field_error(f"/sharing{rule.pointer}", rule.code)
 
 
 def _as_old_platforms_say_it(sharing: Sharing) -> bool:

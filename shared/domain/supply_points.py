@@ -11,10 +11,11 @@ from functools import cache
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from shared.data import rows
-from shared.errors import FieldError, InvalidContent
+from shared.errors import InvalidContent
+from shared.field_errors import field_error, refusal
 from shared.model import Model
 
 _MPAN = re.compile(r"[0-9]{13}")
@@ -22,7 +23,7 @@ _MPRN = re.compile(r"[0-9]{6,11}")
 _MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _MPRN_USUAL_DIGITS = 10
 MOST_PER_FUEL = 20
-_TOO_MANY = ("supply_points_too_many", f"at most {MOST_PER_FUEL} of each fuel")
+TOO_MANY = "supply_points_too_many"
 
 #: Warning about an MPAN whose first two digits no distributor of the table has.
 UNKNOWN_DISTRIBUTOR = "distributor_unknown"
@@ -45,9 +46,9 @@ class Mpan(str):
     def parse(cls, text: str) -> "Mpan":
         """Check form and check digit. Raises `PydanticCustomError` (a ValueError) without the value."""
         if not _MPAN.fullmatch(text):
-            raise PydanticCustomError("mpan_form", "is not an MPAN core of 13 digits")
+            raise refusal("mpan_malformed")
         if int(text[12]) != mpan_check_digit(text):
-            raise PydanticCustomError("mpan_check_digit", "has a wrong MPAN check digit")
+            raise refusal("mpan_check_digit")
         return cls(text)
 
     @property
@@ -79,9 +80,9 @@ class Mprn(str):
     def parse(cls, text: str) -> "Mprn":
         """Check the form, and the check digits of a number of 10. Raises `PydanticCustomError` without the value."""
         if not _MPRN.fullmatch(text):
-            raise PydanticCustomError("mprn_form", "is not an MPRN of 6 to 11 digits")
+            raise refusal("mprn_malformed")
         if len(text) == _MPRN_USUAL_DIGITS and text[-2:] != mprn_check_digits(text):
-            raise PydanticCustomError("mprn_check_digit", "has wrong MPRN check digits")
+            raise refusal("mprn_check_digit")
         return cls(text)
 
     @property
@@ -149,7 +150,7 @@ class SupplyPoints(Model):
     def _none_twice(self) -> Self:
         for numbers in (self.mpans, self.mprns):
             if len(set(numbers)) != len(numbers):
-                raise PydanticCustomError("supply_point_repeated", "names the same supply point twice")
+                raise refusal("supply_point_repeated")
         return self
 
     @staticmethod
@@ -171,7 +172,7 @@ _Numbers = TypeVar("_Numbers", list[Mpan], list[Mprn])
 
 def _not_too_many(numbers: _Numbers) -> _Numbers:
     if len(numbers) > MOST_PER_FUEL:
-        raise PydanticCustomError(*_TOO_MANY)
+        raise refusal(TOO_MANY, most=MOST_PER_FUEL)
     return numbers
 
 
@@ -188,14 +189,14 @@ class SupplyPointsInput(SupplyPoints):
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:
         if not self.mpans and not self.mprns:
-            raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
+            raise refusal("supply_point_missing")
         return self
 
 
 def refuse_too_many(before: SupplyPoints, after: SupplyPoints) -> None:
     """Refuse new supply points of a fuel if there are too many; those that it has stay. Raises `InvalidContent`."""
     errors = [
-        FieldError(f"/supply_points/{fuel}", *_TOO_MANY)
+        field_error(f"/supply_points/{fuel}", TOO_MANY, most=MOST_PER_FUEL)
         for fuel, had, has in (("mpans", before.mpans, after.mpans), ("mprns", before.mprns, after.mprns))
         if len(has) > MOST_PER_FUEL and not set(has) <= set(had)
     ]

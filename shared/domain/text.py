@@ -5,8 +5,8 @@ import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
-from pydantic_core import PydanticCustomError
 
+from shared.field_errors import refusal
 from shared.model import SUBMITTED
 
 #: Controls, line and paragraph separators, and the overrides that make text read differently from what it is.
@@ -28,9 +28,9 @@ _PHONE_DIGITS = range(7, 16)
 
 def _printable(text: str, info: ValidationInfo) -> str:
     if _FORBIDDEN_ANYWHERE.search(text):
-        raise PydanticCustomError("control_character", "must not contain control characters")
+        raise refusal("control_character")
     if not text.strip() or (info.context is SUBMITTED and not any(map(_is_visible, text))):
-        raise PydanticCustomError("blank", "must have a visible character")
+        raise refusal("blank")
     return text
 
 
@@ -41,13 +41,13 @@ def _is_visible(character: str) -> bool:
 def _postcode(text: str) -> str:
     compact = text.upper().replace(" ", "")
     if not text.isascii() or not _POSTCODE.fullmatch(compact):
-        raise PydanticCustomError("postcode_invalid", "is not a UK postcode")
+        raise refusal("postcode_malformed")
     return f"{compact[:-3]} {compact[-3:]}"
 
 
 def _phone(text: str) -> str:
     if not _PHONE.fullmatch(text) or sum(c.isdigit() for c in text) not in _PHONE_DIGITS:
-        raise PydanticCustomError("phone_invalid", "is not a phone number of 7 to 15 digits")
+        raise refusal("phone_malformed")
     return text
 
 
@@ -87,9 +87,7 @@ def sector_or_postcode(text: str) -> str:
     """
     text = text.strip(" ")
     if _OUTWARD_CODE.fullmatch(text.upper().replace(" ", "")) and not _SPACED_SECTOR.fullmatch(text):
-        raise PydanticCustomError(
-            "outward_code", "is an outward code: send a postcode (BS1 4DJ), or a sector with its space (BS1 4)"
-        )
+        raise refusal("outward_code")
     return postcode_sector(_postcode(f"{text}AA")) if is_sector(text) else _postcode(text)
 
 

@@ -247,7 +247,7 @@ def _read_contact(record: _Record, needs: list[Need]) -> Details:
     try:
         mpan = Mpan.parse(record.values[0])
     except PydanticCustomError as error:
-        raise BadFile(record.line, f"MPAN core (J0003) {error.message_template}") from None
+        raise BadFile(record.line, f"MPAN core (J0003): {error.message_template}") from None
     details = Details(
         mpan=mpan,
         contact_name=record.text(2, "contact name (J1884)", _NAME, mandatory=True),
@@ -271,7 +271,7 @@ def _read_need(record: _Record) -> Need:
     try:
         code = NeedCode.parse(record.values[0])
     except PydanticCustomError as error:
-        raise BadFile(record.line, f"category (J1699) {error.message_template}") from None
+        raise BadFile(record.line, f"category (J1699): {error.message_template}") from None
     return Need(code, record.day(2, "expiry date (J2209)"), record.text(3, "additional information (J0012)", _NOTE))
 
 

@@ -211,7 +211,7 @@ def _supply_point(line: _Line) -> SupplyPoint:
     try:
         return kind.parse(line.values["supply_point"])
     except PydanticCustomError as error:
-        raise BadFile(line.number, f"supply_point {error.message_template}") from None
+        raise BadFile(line.number, f"supply_point: {error.message_template}") from None
 
 
 def _needs(line: _Line) -> tuple[Need, ...]:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from shared.domain.registration import RegistrationId
-from shared.errors import FieldError, MalformedHeader, Problem
+from shared.errors import MalformedHeader, Problem
+from shared.field_errors import field_error
 from shared.http.callers import Caller
 from shared.log import Event, log
 from shared.store.service import service
@@ -101,7 +102,7 @@ def purpose_of(caller: Caller, header: str | None) -> str:
     if header is None:
         return "not_given"
     if header not in set(Purpose):
-        raise MalformedHeader((FieldError(PURPOSE_HEADER, "header_form", f"one of {', '.join(Purpose)}"),))
+        raise MalformedHeader((field_error(PURPOSE_HEADER, "header_malformed", purposes=", ".join(Purpose)),))
     return header
 
 

@@ -22,14 +22,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.registration import RegistrationId
-from shared.errors import FieldError, MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
+from shared.errors import MalformedHeader, MethodNotAllowed, NotFound, Problem, VersionNeeded
+from shared.field_errors import field_error
 from shared.http.access import PURPOSE_HEADER, REGISTRATION_ID, AccessEntry, Shown, Shows, purpose_of, requested_ids
 from shared.http.bodies import read_body, read_query
 from shared.http.callers import Caller, Tokens, reach_issuer
 from shared.http.cors import allow_reading, is_preflight, preflight
 from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded
-from shared.runtime.manifest import Route, read_manifest
+from shared.runtime.manifest import PUBLIC, Route, read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
 from shared.store.service import reach_firestore, service
 
@@ -59,7 +60,7 @@ class Call(NamedTuple):
         """The caller's Idempotency-Key. Raises `MalformedHeader`."""
         key = single_header(self.headers, "Idempotency-Key")
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise MalformedHeader((FieldError("Idempotency-Key", "header_form", "1 to 255 visible ASCII characters"),))
+            raise MalformedHeader((field_error("Idempotency-Key", "header_malformed"),))
         return key
 
     @property
@@ -72,11 +73,7 @@ class Call(NamedTuple):
 
     def has_read(self, tag: str) -> bool:
         """Whether If-None-Match names this entity tag (weak tags count too). Raises `MalformedHeader`."""
-        given = _list_header(self.headers, "If-None-Match")
-        if given is None:
-            return False
-        tags = _entity_tags("If-None-Match", given) if given.strip() != "*" else ["*"]
-        return bool({tag, f"W/{tag}", "*"}.intersection(tags))
+        return has_read(self.headers, tag)
 
 
 class Answer(NamedTuple):
@@ -88,7 +85,8 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
-Handler = Callable[..., Awaitable[Answer]]
+#: Returns an `Answer`, or a `Response` if the operation is public.
+Handler = Callable[..., Awaitable[Any]]
 
 
 class Operation(NamedTuple):
@@ -164,6 +162,8 @@ class Api:
         chosen = next(((route, match) for route, match in matches if route.method == method), None)
 
         async def handle() -> Response:
+            if chosen is not None and chosen[0].scope == PUBLIC:
+                return await self._public_answer(request, chosen[0])
             if chosen is not None:
                 return await self._answer(request, chosen[0], chosen[1].groupdict())
             if path == STATUS_PATH and method == "GET":
@@ -184,6 +184,13 @@ class Api:
             methods.add("HEAD")
         return MethodNotAllowed(headers={"Allow": ", ".join(sorted(methods))}) if methods else NotFound()
 
+    async def _public_answer(self, request: Request, route: Route) -> Response:
+        """The answer of an operation without a caller: its handler gets the headers only, and returns a response."""
+        operation = self.operations[route.operation]
+        read_query(request, None)
+        response: Response = await operation.handler(request.headers)
+        return response
+
     async def _answer(self, request: Request, route: Route, parameters: dict[str, str]) -> Response:
         operation = self.operations[route.operation]
         arguments: dict[str, Any] = {}
@@ -198,7 +205,8 @@ class Api:
             if operation.body is not None:
                 arguments["body"] = await read_body(request, operation.body)
                 entry.requested = requested_ids(parameters, arguments["body"])
-            answer = await operation.handler(Call(route.operation, caller, parameters, request.headers), **arguments)
+            call = Call(route.operation, caller, parameters, request.headers)
+            answer: Answer = await operation.handler(call, **arguments)
             entry.shown = answer.shown._replace(fields=Shows.VERSION) if request.method == "HEAD" else answer.shown
         return Response(answer.body, answer.status, answer.headers, media_type="application/json")
 
@@ -213,11 +221,20 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(path)))
 
 
+def has_read(headers: Headers, tag: str) -> bool:
+    """Whether If-None-Match names this entity tag (weak tags count too). Raises `MalformedHeader`."""
+    given = _list_header(headers, "If-None-Match")
+    if given is None:
+        return False
+    tags = _entity_tags("If-None-Match", given) if given.strip() != "*" else ["*"]
+    return bool({tag, f"W/{tag}", "*"}.intersection(tags))
+
+
 def single_header(headers: Headers, name: str) -> str | None:
     """The value of a header that may occur once; None without it. Raises `MalformedHeader`."""
     values = headers.getlist(name)
     if len(values) > 1:
-        raise MalformedHeader((FieldError(name, "header_repeated", "may occur once only"),))
+        raise MalformedHeader((field_error(name, "header_repeated"),))
     return values[0] if values else None
 
 
@@ -230,5 +247,5 @@ def _list_header(headers: Headers, name: str) -> str | None:
 def _entity_tags(header: str, given: str) -> list[str]:
     """The tags of a conditional header (RFC 9110 §13.1)."""
     if not _ENTITY_TAGS.fullmatch(given):
-        raise MalformedHeader((FieldError(header, "header_form", "one or more entity tags in double quotes"),))
+        raise MalformedHeader((field_error(header, "header_malformed"),))
     return re.findall(_ENTITY_TAG, given)

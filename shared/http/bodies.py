@@ -5,7 +5,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from shared.errors import FieldError, MalformedParameter, UnsupportedMediaType
+from shared.errors import MalformedParameter, UnsupportedMediaType
+from shared.field_errors import field_error
 from shared.parsing import field_errors, parse
 from shared.runtime.body import read_within
 
@@ -38,10 +39,10 @@ def read_query(request: Request, model: type[_Model] | None) -> _Model | None:
     given = request.query_params
     names = [name for name, _ in given.multi_items()]
     if len(names) != len(set(names)):
-        raise MalformedParameter((FieldError("", "repeated", "each parameter may occur once only"),))
+        raise MalformedParameter((field_error("", "parameter_repeated"),))
     if model is None:
         if names:
-            raise MalformedParameter((FieldError("", "extra_forbidden", "this operation has no parameters"),))
+            raise MalformedParameter((field_error("", "parameter_unknown"),))
         return None
     try:
         return model.model_validate(dict(given))

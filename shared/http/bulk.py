@@ -8,7 +8,6 @@ from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from shared.domain.contacts import Address, AlternateContact, Contact
 from shared.domain.feed import SharedNeed
@@ -16,8 +15,9 @@ from shared.domain.needs import Need, outage_tier
 from shared.domain.protections import Protections, protections_of
 from shared.domain.recipients import UNROUTABLE, allowed_needs, recipients_of, why_withheld
 from shared.domain.registration import Registration, RegistrationId, Status
-from shared.domain.supply_points import Mpan, Mprn, SupplyPoint
+from shared.domain.supply_points import TOO_MANY, Mpan, Mprn, SupplyPoint
 from shared.domain.text import sector_or_postcode
+from shared.field_errors import refusal
 from shared.http.callers import Caller
 from shared.model import Model
 
@@ -35,11 +35,11 @@ class SupplyPointList(Model):
     def _is_within_limits(self) -> Self:
         points = self.all()
         if not points:
-            raise PydanticCustomError("supply_point_missing", "needs at least one MPAN or MPRN")
+            raise refusal("supply_point_missing")
         if len(points) > _MOST_AT_ONCE:
-            raise PydanticCustomError("supply_points_too_many", "may have at most 1,000 supply points")
+            raise refusal(TOO_MANY, most=f"{_MOST_AT_ONCE:,}")
         if len({*self.mpans}) + len({*self.mprns}) != len(points):
-            raise PydanticCustomError("supply_point_repeated", "names the same supply point twice")
+            raise refusal("supply_point_repeated")
         return self
 
     def all(self) -> list[SupplyPoint]:

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, StringConstraints, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from shared.clock import Clock
 from shared.digest import digest
 from shared.domain.delivery import Delivery
 from shared.domain.registration import AccountIdField, Fact, RegistrationInput
 from shared.errors import EventFromTheFuture, InvalidContent, UnknownEventType
+from shared.field_errors import refusal
 from shared.model import SUBMITTED, Model
 from shared.parsing import field_errors, json_value
 
@@ -25,7 +25,7 @@ _FIRST_YEAR = 1900
 
 def _plausible(time: datetime) -> datetime:
     if time.year < _FIRST_YEAR:
-        raise PydanticCustomError("time_implausible", "is before 1900")
+        raise refusal("time_implausible")
     return time
 
 
@@ -76,7 +76,7 @@ class CustomerMigrated(CloudEvent):
     @model_validator(mode="after")
     def _is_about_its_subject(self) -> Self:
         if self.subject != self.data.account_id:
-            raise PydanticCustomError("subject_differs", "subject and data.account_id differ")
+            raise refusal("subject_differs")
         return self
 
 

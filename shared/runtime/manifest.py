@@ -15,11 +15,13 @@ from shared.settings import Settings
 
 _Model = TypeVar("_Model", bound=Model)
 _NAME = "function.yaml"
+#: In place of a scope: the operation answers anybody, without a token. It shows no registration.
+PUBLIC = "public"
 SCOPES = frozenset({"psr:write", "psr:read", "psr:history", "psr:bulk", "psr:work", "psr:caller_password"})
 
 
 def _known_scope(scope: str) -> str:
-    if scope not in SCOPES:
+    if scope not in {*SCOPES, PUBLIC}:
         raise ValueError("is not a scope of this service")
     return scope
 
@@ -35,7 +37,7 @@ PathTemplate = Annotated[str, StringConstraints(pattern=r"^/v1/[a-z/{}_:A-Z]+$")
 
 
 class Route(Model):
-    """One HTTP operation. `path` may have `{names}`; `scope` is the required scope of the access token."""
+    """One HTTP operation. `path` may have `{names}`; `scope` is the required scope of the access token, or `public`."""
 
     operation: Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z]+$")]
     method: Method

@@ -19,7 +19,8 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.errors import FieldError, MalformedHeader
+from shared.errors import MalformedHeader
+from shared.field_errors import field_error
 from shared.runtime.entry_point import entry_point
 from shared.runtime.guard import guarded
 from shared.runtime.manifest import read_manifest
@@ -72,5 +73,5 @@ def _slot(request: Request) -> datetime:
     except ValueError:
         slot = None
     if slot is None or slot.tzinfo is None:
-        raise MalformedHeader((FieldError(_SLOT, "header_form", "the slot's time, RFC 3339"),))
+        raise MalformedHeader((field_error(_SLOT, "header_malformed"),))
     return slot.astimezone(UTC)

@@ -6,13 +6,17 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from shared.runtime.manifest import Route, read_manifests
+from shared.runtime.manifest import PUBLIC, Route, read_manifests
 from tools.api_client import PATCH
 from tools.places import FUNCTIONS
 from tools.synthetic import new_account, new_mpan, registration
 
+#: All operations but the public ones, which have no caller.
 ROUTES = {
-    route.operation: route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []
+    route.operation: route
+    for manifest in read_manifests(FUNCTIONS).values()
+    for route in manifest.trigger.http or []
+    if route.scope != PUBLIC
 }
 
 

@@ -28,11 +28,11 @@ def need(code: str, **fields: Any) -> dict[str, Any]:
 
 
 CASES = {
-    "unknown field": Bad({"colour": "quill-note"}, {("/colour", "extra_forbidden")}),
-    "unknown field that looks like no name": Bad({"Zebediah Quillfeather": 1}, {("", "extra_forbidden")}),
+    "unknown field": Bad({"colour": "quill-note"}, {("/colour", "unknown_field")}),
+    "unknown field that looks like no name": Bad({"Zebediah Quillfeather": 1}, {("", "unknown_field")}),
     "unknown field deep inside": Bad(
         {"premises": {"address_lines": ["9 Plumwort Mews"], "postcode": "BS1 4DJ", "uprn": "1"}},
-        {("/premises/uprn", "extra_forbidden")},
+        {("/premises/uprn", "unknown_field")},
     ),
     "wrong check digit": Bad(
         {"supply_points": {"mpans": ["1000999001018"], "mprns": ["9900000105"]}},
@@ -61,18 +61,18 @@ CASES = {
     ),
     "active without needs": Bad({"needs": []}, {("", "needs_missing")}),
     "pending with needs": Bad({"status": "pending"}, {("", "needs_known")}),
-    "status that callers cannot give": Bad({"status": "withdrawn"}, {("/status", "literal_error")}),
+    "status that callers cannot give": Bad({"status": "withdrawn"}, {("/status", "unknown_value")}),
     "lawful basis from the future": Bad(
         {"sharing": {"basis": "explicit_consent", "recorded_on": "2099-01-31", "evidence": "quill-note"}},
         {("/sharing/recorded_on", "date_in_future")},
     ),
     "no such lawful basis": Bad(
         {"sharing": {"basis": "hearsay", "recorded_on": "2020-01-31", "evidence": "quill-note"}},
-        {("/sharing/basis", "enum")},
+        {("/sharing/basis", "unknown_value")},
     ),
     "control character": Bad(
         {"primary_contact": {"name": "Zebediah Quillfeather\u0000", "phones": ["07700900987 ext 4"]}},
-        {("/primary_contact/name", "control_character"), ("/primary_contact/phones/0", "phone_invalid")},
+        {("/primary_contact/name", "control_character"), ("/primary_contact/phones/0", "phone_malformed")},
     ),
     "nothing that can be seen": Bad(
         {
@@ -98,15 +98,15 @@ CASES = {
     ),
     "name of 51 characters": Bad(
         {"primary_contact": {"name": "Zebediah Quillfeather" + "x" * 30}},
-        {("/primary_contact/name", "string_too_long")},
+        {("/primary_contact/name", "too_long")},
     ),
     "nominee without a nominee": Bad({"alternate_contact": None}, {("", "nominee_missing")}),
     "caller password of 11 characters": Bad(
-        {"services": {"caller_password": "SECRETPWxyz"}}, {("/services/caller_password", "string_too_long")}
+        {"services": {"caller_password": "SECRETPWxyz"}}, {("/services/caller_password", "too_long")}
     ),
     "numbers instead of text": Bad(
         {"account_id": 4711, "supply_points": {"mpans": [1000999001019]}},
-        {("/account_id", "string_type"), ("/supply_points/mpans/0", "string_type")},
+        {("/account_id", "wrong_type"), ("/supply_points/mpans/0", "wrong_type")},
     ),
     "facts of a household that cannot be": Bad(
         {
@@ -138,7 +138,7 @@ CASES = {
         {"household": {"occupants": [{"birth_year": 2100}, {"age_band": "5", "as_of": "2099-01-31"}]}},
         {("/household/occupants/0/birth_year", "date_in_future"), ("/household/occupants/1/as_of", "date_in_future")},
     ),
-    "null for what must be there": Bad({"premises": None}, {("/premises", "model_type")}),
+    "null for what must be there": Bad({"premises": None}, {("/premises", "wrong_type")}),
 }
 
 

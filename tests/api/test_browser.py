@@ -59,6 +59,18 @@ def test_a_page_of_a_listed_origin_may_call_and_one_of_another_may_not(stack: St
 
 def test_the_viewer_shows_every_operation(stack: Stack, tmp_path: Path) -> None:
     dom = shown(f"{stack.url}/docs", tmp_path)
-    for operation in ("createRegistration", "amendRegistration", "searchRegistrations", "listChanges"):
-        assert f"operations-default-{operation}" in dom
+    for operation in (
+        "Changes-createRegistration",
+        "Changes-amendRegistration",
+        "Many_at_once-searchRegistrations",
+        "History-listChanges",
+        "Reference-getReference",
+    ):
+        assert f"operations-{operation}" in dom
     assert "Failed to load" not in dom
+
+
+def test_the_viewer_gets_a_token_and_registers_the_customer_of_the_examples(stack: Stack, tmp_path: Path) -> None:
+    dom = shown(f"{stack.url}/docs?token", tmp_path)
+    found = Caller(stack).look_up(account_id="A-EXAMPLE-1").json()
+    assert f"The examples are about {found['registration_id']}" in dom

@@ -55,7 +55,7 @@ def test_a_batch_answers_in_the_order_asked_and_names_what_is_not_there(agent: C
         pytest.param({"mpans": ["1000999001019"] * 2}, "supply_point_repeated", "", id="one twice"),
         pytest.param({"mpans": ["1000999001018"]}, "mpan_check_digit", "/mpans/0", id="a wrong check digit"),
         pytest.param({"mpans": [new_mpan() for _ in range(1001)]}, "supply_points_too_many", "", id="1,001"),
-        pytest.param({"postcode": "BS1 4DJ"}, "extra_forbidden", "/postcode", id="an unknown field"),
+        pytest.param({"postcode": "BS1 4DJ"}, "unknown_field", "/postcode", id="an unknown field"),
     ],
 )
 def test_a_batch_that_cannot_be_is_422(agent: Caller, points: dict[str, Any], code: str, pointer: str) -> None:
@@ -256,7 +256,7 @@ def test_an_outward_code_is_no_sector_of_another_area(agent: Caller, home: str, 
         {
             "pointer": "/postcode",
             "code": "outward_code",
-            "detail": "is an outward code: send a postcode (BS1 4DJ), or a sector with its space (BS1 4)",
+            "detail": "Enter a postcode such as BS1 4DJ, or a sector with its space such as BS1 4",
         }
     ]
 

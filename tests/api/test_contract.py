@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator
 
-from shared.runtime.manifest import read_manifests
+from shared.errors import http_problems
+from shared.runtime.manifest import PUBLIC, SCOPES, read_manifests
 from tools.api_client import Caller
 from tools.local.stack import Stack
-from tools.pages.api import OPENAPI, catalogue
+from tools.pages.api import OPENAPI
 from tools.places import FUNCTIONS
 from tools.synthetic import registration
 
@@ -27,11 +28,14 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
             yield operation["operationId"], operation
 
 
-def test_every_operation_but_the_status_asks_for_exactly_one_scope() -> None:
+def test_every_operation_but_the_public_ones_asks_for_exactly_one_scope() -> None:
     scopes = {name: [scope for rule in one["security"] for scope in rule["token"]] for name, one in operations()}
     assert scopes.pop("getStatus") == []
+    assert scopes.pop("getReference") == []
     routes = [route for manifest in read_manifests(FUNCTIONS).values() for route in manifest.trigger.http or []]
-    assert scopes == {route.operation: [route.scope] for route in routes}
+    assert scopes == {route.operation: [route.scope] for route in routes if route.scope != PUBLIC}
+    scheme = published()["components"]["securitySchemes"]["token"]
+    assert set(scheme["flows"]["clientCredentials"]["scopes"]) == SCOPES
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -43,8 +47,8 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_the_problems_of_an_operation_are_in_the_catalogue_and_the_catalogue_in_the_document() -> None:
-    known = {problem.code for problem in catalogue()}
-    documented = set(re.findall(r"`([a-z-]+)`:", json.dumps([one["responses"] for _, one in operations()])))
+    known = {problem.code for problem in http_problems()}
+    documented = set(re.findall(r"\(/problems/([a-z-]+)\)", json.dumps([one["responses"] for _, one in operations()])))
     assert documented <= known
     # Met only where no operation is: a path, method or page that the document does not have.
     assert known - documented == {"method-not-allowed", "origin-refused"}
@@ -71,6 +75,7 @@ def test_an_answer_keeps_the_published_schema(agent: Caller) -> None:
         "HistoryPage": agent.changes(agent.look_up(account_id=submitted["account_id"]).json()["registration_id"]),
         "WorkPage": agent.due_work(work="need_ending", until="2099-01-31"),
         "StatusReport": agent.http.get("/_status"),
+        "Reference": agent.http.get("/v1/reference"),
         "Problem": agent.create({}),
     }
     assert answers.keys() == models_answered()
@@ -91,7 +96,7 @@ def test_the_type_of_a_problem_leads_to_what_it_means(stack: Stack, agent: Calle
     problem = agent.get("nothing").json()
     page = httpx.get(f"{stack.url}{problem['type']}", follow_redirects=True)
     assert page.url.fragment == "not-found"
-    for known in catalogue():
+    for known in http_problems():
         assert f"id='{known.code}'" in page.text
     assert httpx.get(f"{stack.url}/problems/none").status_code == 404
 

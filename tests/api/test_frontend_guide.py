@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def registered(stack: Stack) -> str:
     """The output of the shell commands, run twice: the first time, and as a repeat."""
-    (commands,) = blocks("bash")
+    commands, _labels = blocks("bash")
     environment = {"PSR_URL": stack.url, "PATH": "/usr/local/bin:/usr/bin:/bin"}
     runs = [
         subprocess.run(("bash", "-eu", "-c", commands), env=environment, capture_output=True, text=True, check=True)
@@ -50,7 +50,7 @@ def test_the_script_amends_from_a_page(stack: Stack, tmp_path: Path) -> None:
       const token = {json.dumps(stack.token("agent"))};
       {example}
       const both = ["14", "22"].map((code) =>
-        amend(token, json.registration_id, (now) => ({{ needs: [...now.needs.map(asTold), {{ code }}] }})));
+        amend(token, json.registration_id, (now) => ({{ needs: [...now.needs.map(asSubmitted), {{ code }}] }})));
       await Promise.all(both);
       {desk}
       const missing = await send(token, "GET", "/v1/registrations/none").catch((problem) => problem);

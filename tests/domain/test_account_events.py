@@ -66,7 +66,9 @@ def test_an_event_may_not_have_a_lawful_basis_from_the_future(recorded_on: str, 
         )
     except InvalidContent as refused:
         problem = refused.errors
-    assert problem == (None if accepted else (("/sharing/recorded_on", "date_in_future", "is in the future"),))
+    assert problem == (
+        None if accepted else (("/sharing/recorded_on", "date_in_future", "Enter a date that is not in the future"),)
+    )
 
 
 def test_the_day_of_an_older_event_does_not_refuse_a_lawful_basis_of_today() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from shared import data
 from shared.data import TableError
-from shared.domain.needs import categories, labels, live_codes
+from shared.domain.needs import Category, categories, labels, live_codes
 from tools.places import ROOT
 
 LIVE = live_codes()
@@ -58,3 +58,15 @@ def test_a_registration_may_have_as_many_needs_as_there_are_codes(tables: Path) 
         (tables / name).write_text(f"{(tables / name).read_text()}{row}\n")
     done = subprocess.run((sys.executable, "-c", code, tables), cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == f"{len(LIVE) + 1}\n"
+
+
+def test_a_code_is_its_row(tables: Path) -> None:
+    for name, row in {"needs.csv": "10,yes,no,gas,2,yes", "need_labels.csv": "10,DTC 99,Retired"}.items():
+        (tables / name).write_text(f"{(tables / name).read_text()}{row}\n")
+    first = categories()["01"]
+    retired = categories()["10"]
+    assert (first.temporary, first.medically_dependent, first.relevant_to) == (False, True, "electricity")
+    assert (first.outage_tier, first.retired) == (1, False)
+    assert retired == Category(
+        "10", temporary=True, medically_dependent=False, relevant_to="gas", outage_tier=2, retired=True
+    )

@@ -184,9 +184,9 @@ def test_a_code_is_described_to_callers_by_the_live_codes() -> None:
 
 
 def test_a_code_that_is_unknown_or_occurs_twice_is_refused_with_a_reason() -> None:
-    with pytest.raises(PydanticCustomError, match=r"^is not a live Priority Services category \(J1699\)$"):
+    with pytest.raises(PydanticCustomError, match=r"^Choose a need from the Priority Services categories \(J1699\)$"):
         NeedCode.parse("10")
-    with pytest.raises(PydanticCustomError, match=r"^names the same need twice$"):
+    with pytest.raises(PydanticCustomError, match=r"^Choose each need once$"):
         refuse_repeated([need("02"), need("08"), need("02", note="a")])
     assert refuse_repeated([need("02"), need("08")]) == [need("02"), need("08")]
 
@@ -223,7 +223,10 @@ def test_a_retired_code_cannot_be_added(codes: list[str], before: list[str], poi
     errors = newly_retired(submitted, known)
     assert [error.pointer for error in errors] == pointers
     assert {(error.code, error.detail) for error in errors} <= {
-        ("need_code_retired", "is retired: it stays on a registration that has it, and cannot be added")
+        (
+            "need_code_retired",
+            "Choose another need: this code is retired, and only a registration that has it can keep it",
+        )
     }
 
 

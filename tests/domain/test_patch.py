@@ -74,7 +74,7 @@ def test_an_active_registration_without_needs_is_refused() -> None:
 def test_the_account_cannot_be_changed() -> None:
     with pytest.raises(InvalidContent) as refused:
         patched(submission(), {"account_id": "A-2"})
-    assert refused.value.errors == (("/account_id", "immutable", "cannot be changed"),)
+    assert refused.value.errors == (("/account_id", "immutable", "Leave the account as it is: it cannot be changed"),)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,12 @@ def test_the_account_cannot_be_changed() -> None:
 def test_the_removal_of_a_field_that_does_not_exist_is_refused(patch: dict[str, Any], pointers: list[str]) -> None:
     with pytest.raises(InvalidContent) as refused:
         patched(submission(), patch)
-    assert refused.value.errors == tuple((pointer, "extra_forbidden", "there is no such field") for pointer in pointers)
+    detail = "Remove this field: the contract does not have it"
+    assert refused.value.errors == tuple((pointer, "unknown_field", detail) for pointer in pointers)
 
 
 def test_a_field_that_does_not_exist_is_refused_with_a_value_too() -> None:
-    assert errors(submission(), {"phone": "x"}) == [("/phone", "extra_forbidden")]
+    assert errors(submission(), {"phone": "x"}) == [("/phone", "unknown_field")]
 
 
 @pytest.mark.parametrize("patch", [{"alternate_contact": None}, {"primary_contact": {"address": None}}])
@@ -128,7 +129,9 @@ def test_content_that_breaks_newer_rules_cannot_be_submitted_again() -> None:
 
 
 def test_only_the_errors_of_the_changed_parts_are_reported() -> None:
-    assert errors(INVISIBLE, {"primary_contact": {"phones": ["x"]}}) == [("/primary_contact/phones/0", "phone_invalid")]
+    assert errors(INVISIBLE, {"primary_contact": {"phones": ["x"]}}) == [
+        ("/primary_contact/phones/0", "phone_malformed")
+    ]
 
 
 def with_notes(*notes: str) -> RegistrationInput:

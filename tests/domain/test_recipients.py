@@ -132,7 +132,7 @@ def test_a_former_recipient_gets_nothing_and_has_a_name_of_its_own(changes: dict
     [
         pytest.param({"supply_points": "water"}, "'water' is not a valid Fuel", id="fuel"),
         pytest.param({"route": "somewhere"}, "a route is `distributor`", id="route"),
-        pytest.param({"codes": "02 10"}, "is not a live Priority Services category", id="code"),
+        pytest.param({"codes": "02 10"}, "Choose a need from the Priority Services categories", id="code"),
         pytest.param({"lawful_bases": "consent"}, "'consent' is not a valid Article9Condition", id="lawful basis"),
     ],
 )

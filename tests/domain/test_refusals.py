@@ -12,8 +12,8 @@ from shared.errors import FieldError, InvalidContent
 from tests.support.registrations import POLICY, registered, submission
 
 TODAY = date(2026, 11, 23)
-IN_FUTURE = ("date_in_future", "is in the future")
-ENDED = ("need_already_ended", "this need has already ended")
+IN_FUTURE = ("date_in_future", "Enter a date that is not in the future")
+ENDED = ("need_already_ended", "Leave out this need: its last day is over")
 
 
 def errors(submitted: RegistrationInput, before: RegistrationInput | None = None) -> list[FieldError]:
@@ -129,7 +129,7 @@ def test_a_retired_code_is_refused_where_it_is_new(known: RegistrationState | No
         (
             "/needs/1/code",
             "need_code_retired",
-            "is retired: it stays on a registration that has it, and cannot be added",
+            "Choose another need: this code is retired, and only a registration that has it can keep it",
         ),
     )
 

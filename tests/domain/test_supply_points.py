@@ -54,7 +54,7 @@ def test_accepts_an_mpan_with_the_right_check_digit(number: str) -> None:
 @pytest.mark.parametrize("number", [*ONE_OF_EACH_DISTRIBUTOR, REMAINDER_TEN])
 def test_refuses_every_other_check_digit(number: str) -> None:
     for digit in set("0123456789") - {number[12]}:
-        with pytest.raises(ValueError, match="check digit"):
+        with pytest.raises(ValueError, match="Check the MPAN"):
             Mpan.parse(number[:12] + digit)
 
 
@@ -63,12 +63,12 @@ def test_refuses_every_other_check_digit(number: str) -> None:
     [
         pytest.param("1013044353631", "mpan_check_digit", id="published as wrong"),
         pytest.param("1234567890123", "mpan_check_digit", id="counting up"),
-        pytest.param("100099900101", "mpan_form", id="12 digits"),
+        pytest.param("100099900101", "mpan_malformed", id="12 digits"),
         pytest.param("10009990010190", "string_too_long", id="14 digits"),
-        pytest.param("10009990010I9", "mpan_form", id="a letter"),
-        pytest.param("", "mpan_form", id="empty"),
-        pytest.param(" 100099900101", "mpan_form", id="a space"),
-        pytest.param("١٠٠٠٩٩٩٠٠١٠١٩", "mpan_form", id="digits of another script"),
+        pytest.param("10009990010I9", "mpan_malformed", id="a letter"),
+        pytest.param("", "mpan_malformed", id="empty"),
+        pytest.param(" 100099900101", "mpan_malformed", id="a space"),
+        pytest.param("١٠٠٠٩٩٩٠٠١٠١٩", "mpan_malformed", id="digits of another script"),
     ],
 )
 def test_refuses_text_that_is_no_mpan(number: str, code: str) -> None:
@@ -97,9 +97,9 @@ def test_accepts_an_mprn_with_the_right_check_digits(number: str) -> None:
         pytest.param("1234567890", "mprn_check_digit", id="10 digits, wrong check digits"),
         pytest.param("9900000105", "mprn_check_digit", id="10 digits, last digit wrong"),
         pytest.param("9900000114", "mprn_check_digit", id="10 digits, last but one wrong"),
-        pytest.param("12345", "mprn_form", id="5 digits"),
+        pytest.param("12345", "mprn_malformed", id="5 digits"),
         pytest.param("123456789012", "string_too_long", id="12 digits"),
-        pytest.param("99000001O4", "mprn_form", id="a letter"),
+        pytest.param("99000001O4", "mprn_malformed", id="a letter"),
     ],
 )
 def test_refuses_text_that_is_no_mprn(number: str, code: str) -> None:
@@ -209,10 +209,10 @@ def test_numbers_are_read_as_text_of_their_kind(kind: Any, given: Any, code: str
 @pytest.mark.parametrize(
     ("kind", "given", "message"),
     [
-        (Mpan, "100099900101", "is not an MPAN core of 13 digits"),
-        (Mpan, "1000999001010", "has a wrong MPAN check digit"),
-        (Mprn, "12345", "is not an MPRN of 6 to 11 digits"),
-        (Mprn, "9900000105", "has wrong MPRN check digits"),
+        (Mpan, "100099900101", "Enter the 13 digits of the MPAN core"),
+        (Mpan, "1000999001010", "Check the MPAN: its last digit does not match the others"),
+        (Mprn, "12345", "Enter the 6 to 11 digits of the MPRN"),
+        (Mprn, "9900000105", "Check the MPRN: its last two digits do not match the others"),
     ],
 )
 def test_a_number_is_refused_with_a_reason(kind: type[Mpan | Mprn], given: str, message: str) -> None:
@@ -241,7 +241,7 @@ def test_one_supply_point_is_enough(mpans: list[str], mprns: list[str]) -> None:
 
 def test_twenty_of_a_fuel_are_accepted() -> None:
     assert len(SupplyPointsInput.model_validate({"mpans": mpans(20)}).mpans) == 20
-    with pytest.raises(ValidationError, match="at most 20 of each fuel"):
+    with pytest.raises(ValidationError, match="Enter at most 20 supply points"):
         SupplyPointsInput.model_validate({"mpans": mpans(21)})
 
 
@@ -272,5 +272,5 @@ def test_a_registration_with_too_many_supply_points_gains_none(before: range, af
     except InvalidContent as refused:
         problems = list(refused.errors)
     assert problems == [
-        (f"/supply_points/{fuel}", "supply_points_too_many", "at most 20 of each fuel") for fuel in fuels
+        (f"/supply_points/{fuel}", "supply_points_too_many", "Enter at most 20 supply points") for fuel in fuels
     ]

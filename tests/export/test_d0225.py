@@ -173,7 +173,7 @@ def _without(*numbers: int) -> bytes:
         pytest.param(
             _line(2, "1000999001019", "1000999001018"),
             2,
-            "MPAN core (J0003) has a wrong MPAN check digit",
+            "MPAN core (J0003): Check the MPAN: its last digit does not match the others",
             id="check digit",
         ),
         pytest.param(_line(2, "Mrs A Example", ""), 2, "contact name (J1884) is empty", id="no name"),
@@ -186,7 +186,10 @@ def _without(*numbers: int) -> bytes:
             _line(2, "|T|F|", "|T|T|"), 2, "needs, although all needs are deleted (J2210)", id="needs and deletion"
         ),
         pytest.param(
-            _line(3, "02", "10"), 3, "category (J1699) is not a live Priority Services category (J1699)", id="code 10"
+            _line(3, "02", "10"),
+            3,
+            "category (J1699): Choose a need from the Priority Services categories (J1699)",
+            id="code 10",
         ),
         pytest.param(
             _line(4, "20290314", "20290229"), 4, "expiry date (J2209) is not a date (ccyymmdd)", id="29 February"

@@ -157,11 +157,17 @@ def _without(line: int) -> bytes:
         pytest.param(_with(3, "delete", "set"), 3, "a set has needs, a delete has none", id="a set without needs"),
         pytest.param(_with(2, "mprn", "uprn"), 2, "supply_point_type is neither mpan nor mprn", id="type"),
         pytest.param(
-            _with(2, "9900000104", "9900000105"), 2, "supply_point has wrong MPRN check digits", id="check digits"
+            _with(2, "9900000104", "9900000105"),
+            2,
+            "supply_point: Check the MPRN: its last two digits do not match the others",
+            id="check digits",
         ),
         pytest.param(_with(3, "9900000205", "9900000104"), 3, "repeats a supply point", id="twice"),
         pytest.param(
-            _with(2, "02 29", "10 29"), 2, "needs: is not a live Priority Services category (J1699)", id="code 10"
+            _with(2, "02 29", "10 29"),
+            2,
+            "needs: Choose a need from the Priority Services categories (J1699)",
+            id="code 10",
         ),
         pytest.param(_with(2, "2029-03-14", "2029-02-29"), 2, "needs: an end is not a date (ISO 8601)", id="date"),
     ],

@@ -41,7 +41,7 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
         "malformed-json",
         None,
     ),
-    "not an object": (lambda _: b"[1, 2]", "invalid-content", "model_type"),
+    "not an object": (lambda _: b"[1, 2]", "invalid-content", "wrong_type"),
     "no type": (
         lambda name: json.dumps({k: v for k, v in right(name).items() if k != "type"}).encode(),
         "invalid-content",
@@ -50,7 +50,7 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
     "a type that is a list": (
         lambda name: json.dumps(right(name) | {"type": ["uk.psr.customer.migrated.v1"]}).encode(),
         "invalid-content",
-        "literal_error",
+        "unknown_value",
     ),
     "unknown type": (
         lambda name: json.dumps(right(name) | {"type": "uk.psr.x.v1"}).encode(),
@@ -70,7 +70,7 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
     "time without zone": (
         lambda name: json.dumps(right(name) | {"time": "2026-10-01T09:00:00"}).encode(),
         "invalid-content",
-        "timezone_aware",
+        "time_malformed",
     ),
     "fact of next year": (
         lambda name: json.dumps(right(name) | {"time": "2031-10-01T09:00:00Z"}).encode(),
@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Callable[[str], bytes], str, str | None]] = {
         "invalid-content",
         "date_in_future",
     ),
-    "unknown field": (lambda name: with_data(name, colour="blue"), "invalid-content", "extra_forbidden"),
+    "unknown field": (lambda name: with_data(name, colour="blue"), "invalid-content", "unknown_field"),
     "wrong check digit": (
         lambda name: with_data(name, supply_points={"mpans": ["1013044353631"]}),
         "invalid-content",

@@ -88,7 +88,7 @@ def test_every_record_of_a_file_is_accounted_for(tmp_path: Path) -> None:
         "duplicate": 0,
         "stale": 1,
         "failed: invalid-content need_code_unknown": 1,
-        "failed: invalid-content model_type": 1,
+        "failed: invalid-content wrong_type": 1,
         "failed: malformed-json": 1,
         "failed: idempotency-key-reused": 1,
         "accounted for": 5,
@@ -322,7 +322,7 @@ def test_rows_that_are_broken_are_quarantined_and_not_fixed(tmp_path: Path) -> N
         "sent": 4,
         "duplicate": 0,
         "applied": 1,
-        "failed: invalid-content extra_forbidden": 2,
+        "failed: invalid-content unknown_field": 2,
         "failed: malformed-json": 1,
         "accounted for": 4,
     }

@@ -100,6 +100,7 @@ class Planted:
                 ("POST", "/v1/registrations:dueWork", {"work": "need_ending", "until": person.ends}),
                 ("POST", "/v1/registrations:dueWork", {"work": person.mark, "until": person.mark}),
                 ("POST", f"{path}:withdraw", {"reason": person.mark}),
+                ("GET", f"/v1/reference?name={person.mark}", None),
             ):
                 self.keep(caller.http.request(method, place, json=body))
             for bad in self._bad_bodies():

@@ -30,7 +30,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def gateway(layout: Layout) -> Starlette:
     """The application. Requests for neither the issuer, the scheduler nor a page go through the front door."""
-    issuer = Issuer(layout.issuer, AUDIENCE)
+    issuer = Issuer(layout.issuer, AUDIENCE, layout.origins)
     scheduler = Scheduler(layout.clock)
     door = FrontDoor(
         read_manifests(FUNCTIONS),

@@ -3,13 +3,16 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,25 +29,38 @@ _LASTS_SECONDS = 3600
 class Issuer:
     """Signs with a key made at its start, and publishes the public half."""
 
-    def __init__(self, issuer: str, audience: str) -> None:
+    def __init__(self, issuer: str, audience: str, origins: Sequence[str]) -> None:
         self._issuer = issuer
         self._audience = audience
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._key_id = uuid.uuid4().hex
+        self._cross_origin = Middleware(CORSMiddleware, allow_origins=origins, allow_headers=["*"])
 
     def routes(self) -> list[Route]:
-        """`GET /dev/token` and `GET /dev/jwks.json`."""
-        return [Route("/dev/token", self._token), Route("/dev/jwks.json", self._jwks)]
+        """`GET` and `POST /dev/token`, for pages of the listed origins too, and `GET /dev/jwks.json`."""
+        methods = ["GET", "POST", "OPTIONS"]
+        return [
+            Route("/dev/token", self._token, methods=methods, middleware=[self._cross_origin]),
+            Route("/dev/jwks.json", self._jwks),
+        ]
 
     async def _token(self, request: Request) -> Response:
+        """A token for the claims in the query or, as OAuth 2 has it (RFC 6749 §4.4), in the form."""
         try:
+            if request.method == "POST":
+                form = dict(parse_qsl((await request.body()).decode()))
+                token = self._signed(self._claims({"as": "agent", **form}))
+                return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": _LASTS_SECONDS})
             claims = self._claims(request.query_params)
         except (KeyError, ValueError):
             kinds = ", ".join(SCOPES)
             return JSONResponse(
                 {"detail": f"as must be one of {kinds}; customer needs account_id; expires_in is in seconds"}, 400
             )
-        return JSONResponse({"access_token": jwt.encode(claims, self._key, "RS256", {"kid": self._key_id})})
+        return JSONResponse({"access_token": self._signed(claims)})
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        return jwt.encode(claims, self._key, "RS256", {"kid": self._key_id})
 
     def _claims(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         """Raises `KeyError`, `ValueError`."""

@@ -21,6 +21,8 @@ AUDIENCE = "psr-api"
 BUCKET = "exports"
 QUARANTINE_BUCKET = "quarantine"
 SUPPLIER = "SUPP"
+#: Ports of development servers, whose pages on this machine may call the API and get tokens (docs/local.md).
+PAGE_PORTS = (3000, 4200, 5000, 5173, 8000, 8080, 8888)
 #: Not inherited by the stack's processes: settings of another register, credentials of a real project, and the
 #: developer's wishes for Python (with `PYTHONDONTWRITEBYTECODE` each start takes three times as long).
 _NOT_INHERITED = ("PSR_", "K_", "GOOGLE_", "CLOUDSDK_", "FUNCTION_", "GUNICORN_", "PYTHON", "STORAGE_EMULATOR_HOST")
@@ -47,6 +49,12 @@ class Layout(Model):
     def url(self) -> str:
         """The front door."""
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of pages that may call the API: the front door's, and those of development servers."""
+        ports = sorted({self.port, *PAGE_PORTS})
+        return [f"http://{host}:{port}" for host in ("localhost", LOOPBACK) for port in ports]
 
     @property
     def issuer(self) -> str:
@@ -96,7 +104,7 @@ class Layout(Model):
             "PSR_TOKEN_ISSUER": self.issuer,
             "PSR_TOKEN_AUDIENCE": AUDIENCE,
             "PSR_TOKEN_JWKS_URI": f"{self.issuer}/jwks.json",
-            "PSR_CORS_ORIGINS": f"{self.url} http://localhost:3000",
+            "PSR_CORS_ORIGINS": " ".join(self.origins),
             "PSR_EXPORT_BUCKET": BUCKET,
             "PSR_QUARANTINE_BUCKET": QUARANTINE_BUCKET,
             "PSR_EXPORT_FIRST_DAY": self.first_day.isoformat(),

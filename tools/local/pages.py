@@ -15,12 +15,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from shared.domain.registration import Status
-from shared.errors import Unavailable
+from shared.errors import Unavailable, http_problems
 from shared.runtime.manifest import Manifest, Trigger, read_manifests
 from shared.store.service import service
 from tools.local.issuer import SCOPES
 from tools.local.layout import BUCKET, Layout
-from tools.pages.api import OPENAPI, about, catalogue
+from tools.pages.api import OPENAPI
+from tools.pages.text import about
 from tools.places import FUNCTIONS
 
 _STYLE = """\
@@ -39,13 +40,6 @@ _LINKS = " · ".join(
         ("/_status", "status"),
     )
 )
-_VIEWER = """\
-<!doctype html><html lang="en"><head><meta charset="utf-8"><title>API · Priority Services Register</title>
-<link rel="stylesheet" href="/docs/viewer/swagger-ui.css"></head><body><div id="viewer"></div>
-<script src="/docs/viewer/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({url: "/openapi.json", dom_id: "#viewer", persistAuthorization: true})</script>
-</body></html>
-"""
 
 
 class Pages:
@@ -128,7 +122,7 @@ async def _openapi(_request: Request) -> Response:
 
 
 async def _docs(_request: Request) -> Response:
-    return HTMLResponse(_VIEWER)
+    return FileResponse(Path(__file__).with_name("api_page.html"))
 
 
 async def _problems(_request: Request) -> Response:
@@ -140,7 +134,7 @@ async def _problems(_request: Request) -> Response:
             _code_marks(about(problem)),
             _code_marks(problem.detail),
         )
-        for problem in catalogue()
+        for problem in http_problems()
     ]
     return _page("Problems", _table(("Type", "Status", "Title", "When", "What to do"), rows))
 
@@ -148,7 +142,7 @@ async def _problems(_request: Request) -> Response:
 async def _problem(request: Request) -> Response:
     """Where the type of a problem leads."""
     code = request.path_params["code"]
-    if code not in {problem.code for problem in catalogue()}:
+    if code not in {problem.code for problem in http_problems()}:
         return PlainTextResponse("no such problem\n", 404)
     return RedirectResponse(f"/problems#{code}")
 

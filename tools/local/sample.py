@@ -289,7 +289,7 @@ def _points_of_another(event: Record, right: Record) -> Record:
 
 _WRONG = (
     Way("malformed-json", lambda event, _: {"text": json.dumps(event)[:-1]}),
-    Way("invalid-content extra_forbidden", lambda event, _: _with_data(event, favourite_colour="blue")),
+    Way("invalid-content unknown_field", lambda event, _: _with_data(event, favourite_colour="blue")),
     Way("invalid-content mpan_check_digit", _wrong_check_digit),
     Way("invalid-content need_code_unknown", lambda event, _: _with_data(event, needs=[{"code": "10"}])),
     Way(

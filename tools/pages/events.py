@@ -3,12 +3,11 @@
 import json
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema
-
 from shared.export.work import PartDue
 from shared.messages.account_events import ACCOUNT_EVENTS
 from shared.messages.events import CloudEvent, CustomerMigrated
 from shared.settings import Settings
+from tools.pages.schemas import Untitled
 from tools.synthetic import consent
 
 Json = dict[str, Any]
@@ -137,7 +136,7 @@ def example_of(model: type[CloudEvent]) -> Json:
 
 def schema_of(model: type[CloudEvent]) -> Json:
     """JSON Schema 2020-12 of what is taken."""
-    schema = model.model_json_schema(schema_generator=_Untitled)
+    schema = model.model_json_schema(schema_generator=Untitled)
     definitions = schema["$defs"]
     if model is CustomerMigrated:
         need = definitions["NeedInput"]
@@ -148,13 +147,6 @@ def schema_of(model: type[CloudEvent]) -> Json:
         needs = definitions["RegistrationInput"]["properties"]["needs"]
         needs["items"] = {"anyOf": [{"$ref": "#/$defs/NeedInput"}, {"$ref": "#/$defs/LegacyNeed"}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": type_of(model)}
-
-
-class _Untitled(GenerateJsonSchema):
-    """Without the titles that only repeat the fields' names."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
-        return False
 
 
 def _page() -> str:

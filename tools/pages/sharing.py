@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from shared.domain.sharing_rules import LAWFUL, PROVEN, Rule
 from shared.domain.wordings import wordings
+from shared.field_errors import field_error
 
 _HEAD = """\
 # The sharing record
@@ -51,5 +52,8 @@ def sharing_page() -> str:
 
 def _rules(title: str, rules: Iterable[Rule]) -> Iterable[str]:
     yield f"{title}:\n\n| Code | Field | What to do | Source |\n| --- | --- | --- | --- |"
-    yield from (f"| `{rule.code}` | `/sharing{rule.pointer}` | {rule.detail} | {rule.source} |" for rule in rules)
+    yield from (
+        f"| `{rule.code}` | `/sharing{rule.pointer}` | {field_error(rule.pointer, rule.code).detail} | {rule.source} |"
+        for rule in rules
+    )
     yield ""
