@@ -125,7 +125,7 @@ def _errors_of_the_library() -> Iterator[None]:
         raise exceptions.from_grpc_error(error) from None
 
 
-def _connect() -> tuple[grpc.aio.ContactChannel, tuple[tuple[str, str], ...]]:
+def _connect() -> tuple[grpc.aio.Channel, tuple[tuple[str, str], ...]]:
     """A channel, and what each call carries as well: as an owner, the emulator's own rules are not asked each time."""
     host = emulator_host("FIRESTORE")
     if host is None:
