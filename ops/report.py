@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from ops.chart import Bar, bar_chart
+from ops.output import AsJson, print_json
 from ops.running import run
 from shared.clock import last_closed_day
 from shared.domain.changes import Change
@@ -23,7 +24,7 @@ from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
 from shared.store.documents import Collection
 from shared.store.service import service
-from tools.errors import CommandError
+from tools.errors import WrongUsage
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
 _FUELS = {Fuel.ELECTRICITY: "electricity", Fuel.GAS: "gas"}
@@ -47,7 +48,9 @@ class Figures(NamedTuple):
 
 def report(
     period: Annotated[str, typer.Argument(help="London days, both included: 2026-10-01..2026-12-31.")],
-    out: Annotated[Path, typer.Option(help="Folder for the CSV and the chart.")] = Path(),
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the CSV and the chart.")] = Path(),
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Count the figures for the regulator in a period.
 
@@ -55,15 +58,18 @@ def report(
     removed in it. Writes a CSV file and a chart.
     """
     first, last = _days(period)
-    rows = run(lambda: _figures(first, last))
     out.mkdir(parents=True, exist_ok=True)
+    rows = run(lambda: _figures(first, last))
     name = f"register-{first}-{last}"
     (out / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8")
     (out / f"{name}.svg").write_text(as_chart(rows, first, last), encoding="utf-8")
-    for row in rows:
-        if row.code == ANY:
-            print(f"{row.fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
-    print(f"{out / name}.csv, {out / name}.svg")
+    if as_json:
+        print_json([row._asdict() for row in rows])
+    else:
+        for row in rows:
+            if row.code == ANY:
+                print(f"{row.fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
+        print(f"{out / name}.csv, {out / name}.svg")
     if last > last_closed_day(service().clock.now()):
         print(
             "The last day is not over: these figures will change. A day closes at 02:00 of the next.", file=sys.stderr
@@ -155,7 +161,7 @@ def _days(period: str) -> tuple[date, date]:
     except ValueError:
         first, last = date.max, date.min
     if first > last:
-        raise CommandError("give a period as 2026-10-01..2026-12-31, first day first")
+        raise WrongUsage("give a period as 2026-10-01..2026-12-31, first day first")
     return first, last
 
 

@@ -32,7 +32,7 @@ def local() -> None:
 
 @app.command()
 def run(
-    port: Annotated[int, typer.Option(help="Port of the front door; 0 takes a free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port of the front door; 0 takes a free one.", min=0, max=65535)] = 8080,
     home: Annotated[Path, typer.Option(help="Folder for everything that the stack leaves.")] = ROOT / ".local",
     emulators: Annotated[
         Path, typer.Option(envvar="PSR_EMULATORS", help="File that says where the emulators are fetched from.")
