@@ -16,7 +16,7 @@ from ops.output import AsJson, print_json, print_table
 from ops.running import stack_down
 from shared.clock import LONDON
 from shared.runtime.manifest import read_manifests
-from shared.settings import emulator_host
+from shared.settings import emulator_host, settings
 from shared.store.service import service
 from tools.errors import CommandError
 from tools.places import FUNCTIONS
@@ -105,6 +105,7 @@ def _london(at: datetime | None) -> str:
 @contextmanager
 def scheduler() -> Iterator[CloudSchedulerClient]:
     """The client. Raises `CommandError` for the errors of its calls that are particular to it."""
+    settings()
     host = emulator_host("CLOUD_SCHEDULER")
     try:
         yield scheduler_at(host) if host else CloudSchedulerClient()
