@@ -64,9 +64,9 @@ def verify_command(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Verify exported days from their files: manifest, SHA-256, format, counts.
+    """Verify exported days: manifest, SHA-256, format, counts.
 
-    Fails on any fault. The earliest day comes first.
+    Reads only the files, the earliest day first. Fails on any fault.
     """
     public_key = _public_key(key) if key else None
     found = _verified(path, public_key)
@@ -83,7 +83,10 @@ def verify_command(
 def release(
     day: _Day, reason: Annotated[str, typer.Option(help="Why the day is right as it is; kept with the day.")]
 ) -> None:
-    """Release a day that is on hold because it differs too much from the days before."""
+    """Release a day that is on hold.
+
+    It is on hold because it differs too much from the days before. `status` says how.
+    """
     because = need_reason(reason, "a release")
     try:
         state = run(lambda: service().part(ExportDays).release_held(day, because))
@@ -95,9 +98,9 @@ def release(
 
 @app.command()
 def revise(day: _Day) -> None:
-    """Make the next revision of a day at the next run of the schedule.
+    """Make the next revision of a day.
 
-    The current revision stays next to it.
+    The next run of the schedule makes it. The current revision stays next to it.
     """
     try:
         state = run(lambda: service().part(ExportDays).revise(day))
@@ -113,9 +116,9 @@ def resend(
     *,
     everyone: Annotated[bool, typer.Option("--everyone", help="Every live registration, to every recipient.")] = False,
 ) -> None:
-    """Put the current state of the supply points in a day's files into today's feed.
+    """Put a day's supply points into today's feed, as they are now.
 
-    With --everyone, put the current state of every live registration into it.
+    With --everyone, put every live registration into it.
     """
     if (day is None) != everyone or (everyone and recipient):
         raise WrongUsage("give a day (and recipients, if not all), or --everyone")

@@ -55,7 +55,7 @@ def ending(
 
 @app.command()
 def reviews(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False) -> None:
-    """List registrations to review with the customer, the longest due first."""
+    """List registrations to review, the longest due first."""
     _show(lambda: _by_date(DueDate.REVIEW, within), reveal=reveal, reason=reason, as_json=as_json)
 
 
@@ -72,9 +72,9 @@ def follow_ups(
 
 @app.command()
 def retired(*, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False) -> None:
-    """List registrations with a retired needs code, to agree on another.
+    """List registrations with a retired needs code.
 
-    `due_on` is the next review, the earliest first. Reads every registration.
+    Agree on another code with the customer. `due_on` is the next review, the earliest first. Reads every registration.
     """
     _show(_with_retired_codes, reveal=reveal, reason=reason, as_json=as_json)
 

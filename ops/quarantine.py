@@ -65,7 +65,7 @@ def list_records(
     limit: Annotated[int, typer.Option(min=1, help="How many to show; the counts include all.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List quarantined messages, oldest first, and count them by problem."""
+    """List quarantined messages, oldest first, and count them."""
     found = run(lambda: _list(status, problem))
     if as_json:
         print_json([one._asdict() for one in found[:limit]])

@@ -36,7 +36,10 @@ ReleaseName = Annotated[str | None, typer.Option(help="An uploaded release (see 
 
 @app.command()
 def upload(environment: Environment) -> None:
-    """Build a release of this commit, and upload the files that the environment lacks."""
+    """Build a release of this commit, and upload it.
+
+    Uploads only the files that the environment lacks.
+    """
     bucket = _bucket(environment)
     built = build(ROOT)
     write(built, DIST)
@@ -67,7 +70,7 @@ def plan(environment: Environment, release: ReleaseName = None, terraform: Progr
 
 @app.command()
 def save(environment: Environment, name: Annotated[str, typer.Argument(help="Name to save it under.")]) -> None:
-    """Save the plan for approval, and for `apply --saved` on another machine."""
+    """Save the plan, for approval and for `apply --saved`."""
     bucket = _bucket(environment)
     planned = f"psr release plan {environment}"
     bucket.put(f"plans/{environment}/{name}.tfplan", _made(_plan(environment), planned))
@@ -98,7 +101,7 @@ def deploy(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the plan is applied.")] = False,
 ) -> None:
-    """Release this commit, or an earlier release: plan, ask, apply, check."""
+    """Plan, ask, apply and check: this commit or an earlier release."""
     if release is None:
         upload(environment)
     plan(environment, release, terraform)
@@ -109,7 +112,10 @@ def deploy(
 
 @app.command()
 def smoke(environment: Environment, terraform: Program = "terraform") -> None:
-    """Check from outside that the service runs the deployed build and requires a token."""
+    """Check that the service runs the deployed build.
+
+    Checks from outside, and also that the service requires a token.
+    """
     release = json.loads(_made(release_path(environment), f"psr release plan {environment}"))
     check(outputs(environment, terraform)["url"], release["functions"][release["default_function"]]["sha256"])
     print("smoke test passed")

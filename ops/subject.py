@@ -40,7 +40,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     message: _Messages = None,
 ) -> None:
-    """Write everything that the register holds about an account as JSON (UK GDPR, Article 15)."""
+    """Write everything about an account as JSON (UK GDPR, Article 15)."""
     need_reason(reason, "an export of personal data")
     held, unjudged = run(lambda: _export(AccountId(account), reason, message or []))
     if held["registration"] is None:

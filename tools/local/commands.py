@@ -40,7 +40,7 @@ def run(
     *,
     leave: Annotated[bool, typer.Option("--exit", help="End after the tour.")] = False,
 ) -> None:
-    """Start the local stack, show the main job, and stay up until Ctrl-C."""
+    """Start the local stack, show the main job, stay up until Ctrl-C."""
     console = Console()
     for stop in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
         signal.signal(stop, _interrupt)
