@@ -60,7 +60,10 @@ def list_jobs(location: _Location = LOCATION, *, as_json: AsJson = False) -> Non
 
 @app.command()
 def run(name: _Name, location: _Location = LOCATION) -> None:
-    """Run a job now. `list` shows the result."""
+    """Run a job now.
+
+    `list` shows the result.
+    """
     with scheduler() as client:
         client.run_job(name=_job(name, location), timeout=_SECONDS)
     print(f"{name} was started. `psr schedule list` shows the result.")
