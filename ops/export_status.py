@@ -46,7 +46,7 @@ def status_of(day: date, state: ExportDay | None, missing: int, earlier: date | 
 
 
 def waits_for_what(state: ExportDay, missing: int) -> str | None:
-    """What a stored day waits for, and what to do; None if it is released."""
+    """The sentence about a stored day that waits, with the next step; None if it is released."""
     if state.stage is Stage.RELEASED:
         return None
     if state.stopped_because:

@@ -114,7 +114,7 @@ def replay(
     if bool(record_ids) == everything:
         raise WrongUsage("give record ids, or --all")
     if everything and problem is None:
-        confirm(f"Replay every {status} message, whatever its problem?", yes=yes)
+        confirm(f"Replay every {status} message?", yes=yes)
     replayed, failures = run(lambda: _replay(record_ids, status, problem, reason))
     print(f"{replayed:,} published again. `psr quarantine list` shows which came back.")
     for failure in failures:

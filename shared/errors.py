@@ -189,16 +189,14 @@ class InternalError(Problem):
 
 
 class Unavailable(Problem):
-    """A dependency does not respond, or the write kept conflicting with other changes. The outcome is unknown.
-
-    `dependency` names the one that was called, for operators.
-    """
+    """A dependency does not respond, or the write kept conflicting with other changes. The outcome is unknown."""
 
     code, status, title, disposition = "unavailable", 503, "Temporarily unavailable", Disposition.RETRIED
     detail = "Retry after the number of seconds in Retry-After, with the same Idempotency-Key."
 
     def __init__(self, retry_after: int | None = None, *, dependency: str = "Firestore") -> None:
         super().__init__(retry_after=retry_after)
+        #: For operators; callers do not see it.
         self.dependency = dependency
 
 

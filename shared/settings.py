@@ -121,7 +121,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _fault(error: Any) -> str:
-    """What is wrong with a setting."""
+    """The fault of a setting."""
     name = f"{PREFIX}{'.'.join(map(str, error['loc'])).upper()}"
     return f"{name} has no value" if error["type"] == "missing" else f"{name}: {error['msg']}"
 

@@ -36,7 +36,7 @@ VALUES = {
     "record_id": "0" * 40,
     "record_ids": "0" * 40,
 }
-#: What a command needs besides the parameters that are marked as required.
+#: Needed besides the parameters that are marked as required.
 MORE = {("export", "resend"): ["2020-01-01"], ("quarantine", "replay"): ["--all", "--yes"]}
 STARTS_THE_STACK = ("local", "run")
 #: The commands that read or write the register, its export or its jobs.
@@ -57,7 +57,7 @@ def required(words: Words, file: Path) -> list[str]:
 
 
 def fault(done: CompletedProcess[str]) -> str | None:
-    """What is wrong with how a command fails, None if it fails in one line."""
+    """The fault of the way in which a command fails; None if it fails in one line."""
     lines = done.stderr.splitlines()
     is_usage = done.returncode == 2 and lines[:1] and lines[0].startswith("Usage: psr ")
     is_line = done.returncode in (1, 2) and len(lines) == 1 and lines[0].startswith("error: ")

@@ -78,8 +78,8 @@ def test_a_run_that_has_no_result_yet_does_not_show_the_one_before() -> None:
     """The local scheduler forgets the result of the run before when it starts one."""
     at = datetime(2026, 11, 25, 2, 5, tzinfo=UTC)
     ended, failed = (Job(name="jobs/x", last_attempt_time=at, status=Status(code=code)) for code in (0, 13))
-    goes_on, never = Job(name="jobs/x", last_attempt_time=at), Job(name="jobs/x")
-    results = [schedule.listed(job).result for job in (ended, goes_on, failed, never)]
+    unended, never = Job(name="jobs/x", last_attempt_time=at), Job(name="jobs/x")
+    results = [schedule.listed(job).result for job in (ended, unended, failed, never)]
     assert results == ["success", "running", "internal", None]
 
 
