@@ -37,7 +37,7 @@ VALUES = {
     "record_ids": "0" * 40,
 }
 #: Needed besides the parameters that are marked as required.
-MORE = {("export", "resend"): ["2020-01-01"], ("quarantine", "replay"): ["--all", "--yes"]}
+MORE: dict[Words, list[str]] = {("export", "resend"): ["2020-01-01"], ("quarantine", "replay"): ["--all", "--yes"]}
 STARTS_THE_STACK = ("local", "run")
 #: The commands that read or write the register, its export or its jobs.
 ON_THE_REGISTER = ("export", "needs", "quarantine", "report", "schedule", "subject")
