@@ -13,15 +13,22 @@ COMMANDS = {
     "export": ("ops.export:app", "Show, verify, release, revise and resend the daily export."),
     "local": ("tools.local.commands:app", "Run the whole service on this machine, with real emulators."),
     "migrate": ("ops.migrate:app", "Migrate customers from an old platform."),
-    "needs": ("ops.needs:app", "List who to contact: needs that end soon, reviews and follow-ups that are due."),
-    "quarantine": ("ops.quarantine:app", "List, show, replay and discard messages that could not be applied."),
+    "needs": ("ops.needs:app", "List who to contact: ending needs, reviews and follow-ups."),
+    "quarantine": ("ops.quarantine:app", "List, show, replay and discard messages that failed."),
     "release": ("ops.release:app", "Build, upload, plan and apply releases."),
     "report": ("ops.report:report", "Count the figures for the regulator in a period."),
     "schedule": ("ops.schedule:app", "List, run, pause and resume the scheduled jobs."),
     "subject": ("ops.subject:app", "Export or erase what the register holds about one person."),
 }
 
-_app = typer.Typer(name="psr", no_args_is_help=True, pretty_exceptions_enable=False)
+_app = typer.Typer(
+    name="psr",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: options without a value show none, and a pipe gets no boxes
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 1 failed (the last line says why), 2 typed wrong, 130 interrupted.",
+)
 
 
 @_app.callback()
@@ -41,7 +48,7 @@ class LazyCommand(TyperCommand):
         """Import the command."""
         module, _, attribute = self._place.partition(":")
         found = getattr(import_module(module), attribute)
-        parent = typer.Typer()
+        parent = typer.Typer(rich_markup_mode=None)
         if isinstance(found, typer.Typer):
             parent.add_typer(found, name=self._name, help=self.help)
         else:

@@ -1,5 +1,7 @@
 """`psr needs`: who to contact. Needs that end soon, reviews that are due, people whose needs are not known yet.
 
+The earliest date comes first.
+
 Accounts are masked unless they are asked for with a reason. Every use is noted before anything is shown.
 """
 
@@ -12,7 +14,8 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
-from ops.running import operator, run
+from ops.output import AsJson, one_or_many, print_json
+from ops.running import need_reason, operator, run
 from shared.clock import london_day
 from shared.domain.due_dates import ENDING_SOON
 from shared.domain.registration import Registration, RegistrationState
@@ -21,7 +24,6 @@ from shared.store.due_dates import DueDate, DueDates
 from shared.store.operator_actions import Action, OperatorActions
 from shared.store.registrations import Registrations
 from shared.store.service import service
-from tools.errors import CommandError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -41,52 +43,63 @@ class Due(NamedTuple):
 
 
 @app.command()
-def ending(*, within: _Within = ENDING_SOON.days, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """List needs that end soon.
+def ending(
+    *, within: _Within = ENDING_SOON.days, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False
+) -> None:
+    """List needs that end soon, the earliest first.
 
     Contact the customer before the networks delete the need. `due_on` is the last day on which the need holds.
     """
-    _show(lambda: _by_date(DueDate.NEED_ENDS, within), reveal=reveal, reason=reason)
+    _show(lambda: _by_date(DueDate.NEED_ENDS, within), reveal=reveal, reason=reason, as_json=as_json)
 
 
 @app.command()
-def reviews(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """List registrations to review with the customer."""
-    _show(lambda: _by_date(DueDate.REVIEW, within), reveal=reveal, reason=reason)
+def reviews(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False) -> None:
+    """List registrations to review, the longest due first."""
+    _show(lambda: _by_date(DueDate.REVIEW, within), reveal=reveal, reason=reason, as_json=as_json)
 
 
 @app.command()
-def follow_ups(*, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """List people on the register without a current need, to ask about their needs."""
-    _show(lambda: _by_date(DueDate.FOLLOW_UP, within), reveal=reveal, reason=reason)
+def follow_ups(
+    *, within: _Within = 0, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False
+) -> None:
+    """List people without a current need, to ask about their needs.
 
-
-@app.command()
-def retired(*, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """List registrations with a retired needs code, to agree on another code.
-
-    `due_on` is the next review. Reads every registration.
+    The longest due come first.
     """
-    _show(lambda: _with_codes(_retired_codes), reveal=reveal, reason=reason)
+    _show(lambda: _by_date(DueDate.FOLLOW_UP, within), reveal=reveal, reason=reason, as_json=as_json)
 
 
 @app.command()
-def unproven(*, reveal: _Reveal = False, reason: _Reason = None) -> None:
-    """List registrations whose sharing record lacks its basis or its proof, to ask the customer.
+def retired(*, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False) -> None:
+    """List registrations with a retired needs code.
 
-    `due_on` is the next review. Reads every registration.
+    Agree on another code with the customer. `due_on` is the next review, the earliest first. Reads every registration.
     """
-    _show(lambda: _with_codes(_codes_if_unproven), reveal=reveal, reason=reason)
+    _show(lambda: _with_codes(_retired_codes), reveal=reveal, reason=reason, as_json=as_json)
 
 
-def _show(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str | None) -> None:
-    if reveal and not (reason or "").strip():
-        raise CommandError("--reveal shows personal data and needs a --reason")
+@app.command()
+def unproven(*, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False) -> None:
+    """List registrations whose sharing record lacks its basis or its proof.
+
+    Ask the customer. `due_on` is the next review, the earliest first. Reads every registration.
+    """
+    _show(lambda: _with_codes(_codes_if_unproven), reveal=reveal, reason=reason, as_json=as_json)
+
+
+def _show(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str | None, as_json: bool) -> None:
+    if reveal:
+        need_reason(reason, "--reveal shows personal data and")
     listed = run(lambda: _noted(found, reveal=reveal, reason=reason))
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(Due._fields)
-    writer.writerows(due if reveal else due._replace(account_id=_HIDDEN) for due in listed)
-    print(f"{len({due.registration_id for due in listed}):,} registrations", file=sys.stderr)
+    shown = [due if reveal else due._replace(account_id=_HIDDEN) for due in listed]
+    if as_json:
+        print_json([due._asdict() for due in shown])
+    else:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(Due._fields)
+        writer.writerows(shown)
+    print(one_or_many(len({due.registration_id for due in listed}), "registration"), file=sys.stderr)
 
 
 async def _noted(found: Callable[[], AsyncIterator[Due]], *, reveal: bool, reason: str | None) -> list[Due]:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ops.campaign_figures import CampaignFigures, CampaignTally
 from ops.chart import Bar, bar_chart
+from ops.output import AsJson, print_json
 from ops.running import run
 from ops.service_figures import ServiceFigures, ServiceTally
 from shared.clock import last_closed_day
@@ -25,7 +26,7 @@ from shared.domain.registration import Registration, Status
 from shared.domain.supply_points import Fuel
 from shared.store.documents import Collection
 from shared.store.service import service
-from tools.errors import CommandError
+from tools.errors import WrongUsage
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
 _FUELS = {Fuel.ELECTRICITY: "electricity", Fuel.GAS: "gas"}
@@ -49,7 +50,9 @@ class Figures(NamedTuple):
 
 def report(
     period: Annotated[str, typer.Argument(help="London days, both included: 2026-10-01..2026-12-31.")],
-    out: Annotated[Path, typer.Option(help="Folder for the CSV and the chart.")] = Path(),
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the CSV and the chart.")] = Path(),
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Count the figures for the regulator in a period.
 
@@ -57,8 +60,8 @@ def report(
     review campaigns.
     """
     first, last = _days(period)
-    register, services, campaigns = run(lambda: _counted_in(first, last))
     out.mkdir(parents=True, exist_ok=True)
+    register, services, campaigns = run(lambda: _counted_in(first, last))
     files = {
         f"register-{first}-{last}.csv": as_csv(register),
         f"register-{first}-{last}.svg": as_chart(register, first, last),
@@ -67,17 +70,25 @@ def report(
     }
     for name, text in files.items():
         (out / name).write_text(text, encoding="utf-8")
+    if as_json:
+        tables = {"register": register, "services": services, "campaigns": campaigns}
+        print_json({name: [row._asdict() for row in rows] for name, rows in tables.items()})
+    else:
+        _print_summary(register, campaigns)
+        print(", ".join(str(out / name) for name in files))
+    if last > last_closed_day(service().clock.now()):
+        print(
+            "The last day is not over: these figures will change. A day closes at 02:00 of the next.", file=sys.stderr
+        )
+
+
+def _print_summary(register: Iterable[Figures], campaigns: Iterable[CampaignFigures]) -> None:
     for row in register:
         if row.code == ANY:
             print(f"{row.fuel}: {row.registered:,} registered, {row.added:,} added, {row.removed:,} removed")
     for campaign in campaigns:
         figures = ", ".join(f"{value:,} {name}" for name, value in campaign._asdict().items() if name != "work")
         print(f"{campaign.work}: {figures}")
-    print(", ".join(str(out / name) for name in files))
-    if last > last_closed_day(service().clock.now()):
-        print(
-            "The last day is not over: these figures will change. A day closes at 02:00 of the next.", file=sys.stderr
-        )
 
 
 class Tally:
@@ -178,7 +189,7 @@ def _days(period: str) -> tuple[date, date]:
     except ValueError:
         first, last = date.max, date.min
     if first > last:
-        raise CommandError("give a period as 2026-10-01..2026-12-31, first day first")
+        raise WrongUsage("give a period as 2026-10-01..2026-12-31, first day first")
     return first, last
 
 

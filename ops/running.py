@@ -4,42 +4,73 @@ import asyncio
 import os
 import pwd
 import socket
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import google.auth
-from google.auth.exceptions import GoogleAuthError
+import typer
 
-from shared.domain.export_day import ExportStopped
-from shared.errors import Problem
-from shared.settings import emulator_host
-from tools.errors import NO_CREDENTIALS, CommandError
+from shared.log import writes_entries
+from shared.settings import emulator_host, settings
+from tools.errors import CommandError, WrongUsage
 
 _Result = TypeVar("_Result")
+_CONNECT_SECONDS = 2.0
 
 
 def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
-    """Run a coroutine in a new event loop, inside which the clients are made too.
+    """Run a coroutine in a new event loop, inside which the clients are made too. No log entries are written.
 
-    Raises `CommandError`, which says in one line what cannot be done.
+    Raises `CommandError` if an emulator of a local stack does not run, and what the coroutine raises.
     """
+    settings()
+    check_emulators()
+    return run_anyway(work)
+
+
+def run_anyway(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+    """Run a coroutine as `run` does, also if an emulator does not run."""
 
     async def inside() -> _Result:
+        writes_entries.set(False)
         return await work()
 
-    try:
-        return asyncio.run(inside())
-    except ExportStopped as stopped:
-        raise CommandError(stopped.sentence) from None
-    except Problem as problem:
-        raise CommandError(f"{named(problem)}: {problem.detail}") from None
-    except GoogleAuthError:
-        raise CommandError(NO_CREDENTIALS) from None
+    return asyncio.run(inside())
 
 
-def named(problem: Problem) -> str:
-    """A problem's title, and the kind of error that it came from, if from any."""
-    return f"{problem.title} ({type(problem.__cause__).__name__})" if problem.__cause__ else problem.title
+def check_emulators() -> None:
+    """Raises `CommandError` if an emulator of a local stack does not run: a client would wait for it."""
+    for name in ("FIRESTORE", "PUBSUB", "STORAGE"):
+        address = (emulator_host(name) or "").removeprefix("http://")
+        host, _, port = address.rpartition(":")
+        if not address:
+            continue
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+        except (OSError, ValueError):
+            raise CommandError(stack_down(address)) from None
+
+
+def stack_down(address: str) -> str:
+    """What to do if a part of the local stack does not answer."""
+    return f"nothing answers at {address}: start the local stack (`make run`), then `source .local/env` again"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal, unless `--yes` was given. Ends the command if the answer is no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WrongUsage(f"{question} Confirm with --yes: there is no terminal to ask on")
+    typer.confirm(question, abort=True)
+
+
+def need_reason(reason: str | None, what: str) -> str:
+    """The reason that was given. Raises `WrongUsage` if there is none."""
+    if reason is None or not reason.strip():
+        raise WrongUsage(f"{what} needs a --reason")
+    return reason.strip()
 
 
 def operator() -> str:

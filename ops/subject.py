@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.running import operator, run
+from ops.record_ids import find_record
+from ops.running import confirm, need_reason, operator, run
 from shared.domain.registration import AccountId, RegistrationId
 from shared.errors import NotFound
 from shared.flows.erasure import Erasure, ErasureResult
@@ -27,6 +28,7 @@ _Messages = Annotated[
     list[str] | None,
     typer.Option("--message", help="Include this quarantine record: you have checked that it is about the account."),
 ]
+_UNKNOWN = "The register does not know this account. Check the number."
 #: Records that are listed for a person to judge.
 _SHOWN = 50
 
@@ -38,9 +40,11 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     message: _Messages = None,
 ) -> None:
-    """Write everything that the register holds about an account as JSON (UK GDPR, Article 15)."""
-    _need(reason)
+    """Write everything about an account as JSON (UK GDPR, Article 15)."""
+    need_reason(reason, "an export of personal data")
     held, unjudged = run(lambda: _export(AccountId(account), reason, message or []))
+    if held["registration"] is None:
+        print(_UNKNOWN, file=sys.stderr)
     text = json.dumps(held, indent=2, ensure_ascii=False) + "\n"
     if out is None:
         sys.stdout.write(text)
@@ -62,7 +66,7 @@ def erase(
 
     The next export sends deletes to the networks. Everything else is overwritten.
     """
-    _need(reason)
+    need_reason(reason, "an erasure")
     erased, unjudged = run(lambda: _erase(AccountId(account), reason, message or [], yes=yes))
     if erased.ended:
         print("The registration was live and is now ended. The next export sends deletes to the networks.")
@@ -74,11 +78,6 @@ def erase(
         print(f"{erased.pending:,} feed entries stay until networks have the deletes; erase_ended erases them then.")
     print("Backups, point-in-time recovery and exported files expire automatically: see docs/privacy.md.")
     _list(unjudged)
-
-
-def _need(reason: str) -> None:
-    if not reason.strip():
-        raise CommandError("give a --reason")
 
 
 def _list(unjudged: Sequence[str]) -> None:
@@ -97,16 +96,18 @@ def _list(unjudged: Sequence[str]) -> None:
 async def _export(account_id: AccountId, reason: str, judged: list[str]) -> tuple[dict[str, Any], list[str]]:
     """Everything that the register holds about an account, and the records that a person has to judge."""
     registration_id = service().part(Registrations).registration_id(account_id)
-    await service().part(OperatorActions).note(Action.EXPORTED, operator(), [registration_id, *judged], reason)
+    records = [await find_record(start) for start in judged]
+    ids = [record.record_id for record in records]
+    await service().part(OperatorActions).note(Action.EXPORTED, operator(), [registration_id, *ids], reason)
     subject = await Erasure(service()).subject(registration_id)
-    messages = [*subject.messages, *[await _record(record_id) for record_id in judged]]
+    messages = [*subject.messages, *records]
     held = {
         "registration": json.loads(subject.state.model_dump_json()) if subject.state else None,
         "changes": [json.loads(change.model_dump_json()) for change in subject.changes],
         "told_to_networks": [json.loads(entry.model_dump_json()) for entry in subject.feed],
         "messages": [await _message(record) for record in messages],
     }
-    return held, await _unjudged([record.record_id for record in subject.ambiguous], judged)
+    return held, await _unjudged([record.record_id for record in subject.ambiguous], ids)
 
 
 async def _message(record: Record) -> dict[str, Any]:
@@ -138,18 +139,16 @@ async def _erase(
     registration_id = service().part(Registrations).registration_id(account_id)
     known = await service().part(Registrations).get(registration_id) is not None
     if not known:
-        print("The register does not know this account. Check the number.")
-        if not yes:
-            typer.confirm("Erase messages about it, and refuse older messages that would register it?", abort=True)
-    for record_id in judged:
-        await _record(record_id)
+        print(_UNKNOWN)
+        confirm("Erase messages about it, and refuse older messages that would register it?", yes=yes)
+    ids = [(await find_record(start)).record_id for start in judged]
     who = operator()
-    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id, *judged], reason)
+    await service().part(OperatorActions).note(Action.ERASED, who, [registration_id, *ids], reason)
     erased = await Erasure(service()).erase(registration_id, who) if known else await _erase_unknown(registration_id)
-    for record_id in judged:
+    for record_id in ids:
         await service().part(Quarantine).erase(record_id)
-    whole = erased._replace(messages=erased.messages + len(judged))
-    return whole, await _unjudged(erased.ambiguous, judged)
+    whole = erased._replace(messages=erased.messages + len(ids))
+    return whole, await _unjudged(erased.ambiguous, ids)
 
 
 async def _erase_unknown(registration_id: RegistrationId) -> ErasureResult:
@@ -157,13 +156,6 @@ async def _erase_unknown(registration_id: RegistrationId) -> ErasureResult:
     if erased is None:
         raise CommandError("the account was registered in the meantime; nothing is erased. Check the number")
     return erased
-
-
-async def _record(record_id: str) -> Record:
-    try:
-        return await service().part(Quarantine).get(record_id)
-    except NotFound:
-        raise CommandError(f"there is no quarantine record {record_id}") from None
 
 
 async def _unjudged(ambiguous: Sequence[str], judged: Sequence[str]) -> list[str]:

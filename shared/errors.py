@@ -194,6 +194,11 @@ class Unavailable(Problem):
     code, status, title, disposition = "unavailable", 503, "Temporarily unavailable", Disposition.RETRIED
     detail = "Retry after the number of seconds in Retry-After, with the same Idempotency-Key."
 
+    def __init__(self, retry_after: int | None = None, *, dependency: str = "Firestore") -> None:
+        super().__init__(retry_after=retry_after)
+        #: For operators; callers do not see it.
+        self.dependency = dependency
+
 
 class ClockOutOfStep(Problem):
     """The clocks of the instance and of Firestore differ too much, or a stored day is in the future."""

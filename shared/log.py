@@ -20,6 +20,8 @@ from shared.settings import settings
 
 #: The trace of the request being served (W3C trace context, 32 hex digits).
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+#: Whether entries are written. The command line writes none: its output is for the person who runs it.
+writes_entries: ContextVar[bool] = ContextVar("writes_entries", default=True)
 #: The platform's id of this execution. The platform's console groups lines by it.
 execution_id: ContextVar[str] = ContextVar("execution_id", default="")
 
@@ -267,6 +269,8 @@ ACCESS_LOG = (Event.REGISTRATIONS_READ, Event.ACCESS_REFUSED)
 
 def log(event: Event, **fields: Any) -> None:
     """Write one event. A field that the catalogue does not allow is dropped and reported as `FIELD_DROPPED`."""
+    if not writes_entries.get():
+        return
     given = {name: value for name, value in fields.items() if value is not None}
     allowed = {name: value for name, value in given.items() if name in event.fields and has_form(name, value)}
     entry: dict[str, Any] = {"severity": event.severity, "message": event.text, "event": event.name, **allowed}

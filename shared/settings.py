@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -117,10 +117,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        reasons = [
-            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)
-        ]
-        raise SettingsError("; ".join(reasons)) from None
+        raise SettingsError("; ".join(_fault(one) for one in error.errors(include_input=False))) from None
+
+
+def _fault(error: Any) -> str:
+    """The fault of a setting."""
+    name = f"{PREFIX}{'.'.join(map(str, error['loc'])).upper()}"
+    return f"{name} has no value" if error["type"] == "missing" else f"{name}: {error['msg']}"
 
 
 @cache

@@ -1,23 +1,24 @@
 """`psr doctor`: run every check at once, each within its time limit, and show the findings."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from google.api_core.exceptions import Forbidden, GoogleAPIError
+from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from rich.console import Console
 from rich.text import Text
 
 from ops.doctor import serving, wiring, work
 from ops.doctor.deployment import Deployment, environment_of, local_stack
-from ops.doctor.finding import Finding, State, failing, not_checked
+from ops.doctor.finding import Finding, State, failing, line_of, not_checked
 from ops.doctor.probe import probe
+from ops.failures import AGAIN, NO_RIGHT, sentence_of
+from ops.output import AsJson, print_json
 from ops.release import Program
-from ops.running import named, run
+from ops.running import run_anyway
 from shared.errors import Problem
 from shared.store.exports import Exports
 from shared.store.objects import Buckets
@@ -26,6 +27,8 @@ from shared.store.service import service
 from tools.errors import CommandError
 from tools.scheduler import LOCATION
 
+#: For an answer of Cloud Storage, and for all attempts at one: the check ends within its own time.
+_STORAGE_SECONDS = 8.0
 #: For each check. The probe has limits of its own, within this one, since its erasure must not be cut off.
 _SECONDS, _PROBE_SECONDS = 25.0, 120.0
 _STYLES = {State.OK: "green", State.FAILING: "bold red", State.NOT_CHECKED: "yellow"}
@@ -39,7 +42,7 @@ def doctor(
     ] = None,
     *,
     without_probe: Annotated[bool, typer.Option("--without-probe", help="Register nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: AsJson = False,
     token: Annotated[
         str | None,
         typer.Option(
@@ -58,9 +61,9 @@ def doctor(
     """
     examined = environment_of(environment, terraform, token, location) if environment else local_stack(stack, token)
     with Console(stderr=True).status("Examining") as status:
-        found = run(lambda: examine(examined, with_probe=not without_probe, show=status.update))
+        found = run_anyway(lambda: examine(examined, with_probe=not without_probe, show=status.update))
     if as_json:
-        print(json.dumps([finding._asdict() for finding in found], indent=2))
+        print_json([finding._asdict() for finding in found])
     else:
         _show(found)
     if any(finding.state is State.FAILING for finding in found):
@@ -107,7 +110,7 @@ async def _export() -> list[Finding]:
         return [not_checked("export", "PSR_EXPORT_BUCKET is not set here")]
     return await work.last_export(
         service().part(Exports),
-        service().part(Buckets).get(config.export_bucket),
+        service().part(Buckets).get(config.export_bucket, _STORAGE_SECONDS),
         config,
         service().documents.clock.now(),
     )
@@ -119,25 +122,24 @@ async def _within(seconds: float, name: str, check: Check) -> list[Finding]:
         async with asyncio.timeout(seconds):
             return await check()
     except TimeoutError:
-        return [not_checked(name, f"not done in {seconds:.0f} s")]
+        return [failing(name, f"no answer in {seconds:.0f} s", "errors")]
     except GoogleAuthError:
         raise
-    except Problem as problem:
-        return [failing(name, f"cannot be read: {named(problem)}", "errors")]
-    except Forbidden:
-        return [not_checked(name, "your account lacks a role: docs/runbooks/README.md lists them")]
-    except GoogleAPIError as error:
-        return [not_checked(name, f"Google Cloud does not answer: {type(error).__name__}")]
-    except CommandError as error:
-        return [not_checked(name, str(error))]
+    except (CommandError, GoogleAPIError, Problem) as error:
+        says = str(sentence_of(error)).removesuffix(AGAIN)
+        down = isinstance(error, Problem) and says != NO_RIGHT
+        return [failing(name, says, "errors") if down else not_checked(name, says)]
 
 
 def _show(found: list[Finding]) -> None:
     console = Console(soft_wrap=True)
     width = max(len(finding.check) for finding in found)
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in found:
-        state = Text(f"{finding.state:<11} ", _STYLES[finding.state])
-        console.print(state.append(f"{finding.check:<{width}}  {finding.line}", "none"))
+        alike.setdefault((finding.check, finding.state, finding.says), []).append(finding)
+    for (check, state, _), findings in alike.items():
+        line = Text(f"{state:<11} ", _STYLES[State(state)])
+        console.print(line.append(f"{check:<{width}}  {line_of(findings)}", "none"))
     wrong = sum(finding.state is State.FAILING for finding in found)
     unknown = sum(finding.state is State.NOT_CHECKED for finding in found)
     known = f"{wrong} of {len(found)} findings are failing." if wrong else "Nothing is wrong."

@@ -1,5 +1,6 @@
-"""The findings of checks: one line each."""
+"""The findings of checks: one line each, or one for several that are alike."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -15,18 +16,30 @@ class State(StrEnum):
 class Finding(NamedTuple):
     """A sentence that says what is true and, if something is wrong, what to do next.
 
-    `runbook` is a page of docs/runbooks.
+    `runbook` is a page of docs/runbooks. The sentence is about the function `of`, if that is named.
     """
 
     check: str
     state: State
     says: str
     runbook: str | None = None
+    of: str | None = None
 
     @property
     def line(self) -> str:
-        """The sentence, and the runbook."""
-        return f"{self.says} (docs/runbooks/{self.runbook}.md)" if self.runbook else self.says
+        """The sentence with its function, and the runbook."""
+        return line_of([self])
+
+
+def line_of(alike: Sequence[Finding]) -> str:
+    """One line for findings that say the same of several functions."""
+    says, functions = alike[0].says, [finding.of for finding in alike if finding.of]
+    if len(functions) == 1:
+        says = f"{functions[0]} {says}"
+    elif functions:
+        says = f"{len(functions)} functions: each {says}: {', '.join(functions)}"
+    pages = sorted({f"docs/runbooks/{finding.runbook}.md" for finding in alike if finding.runbook})
+    return f"{says} ({', '.join(pages)})" if pages else says
 
 
 def ok(check: str, says: str) -> Finding:
@@ -34,11 +47,11 @@ def ok(check: str, says: str) -> Finding:
     return Finding(check, State.OK, says)
 
 
-def failing(check: str, says: str, runbook: str | None = None) -> Finding:
+def failing(check: str, says: str, runbook: str | None = None, of: str | None = None) -> Finding:
     """Something is wrong."""
-    return Finding(check, State.FAILING, says, runbook)
+    return Finding(check, State.FAILING, says, runbook, of)
 
 
-def not_checked(check: str, says: str) -> Finding:
+def not_checked(check: str, says: str, of: str | None = None) -> Finding:
     """The check could not find out."""
-    return Finding(check, State.NOT_CHECKED, says)
+    return Finding(check, State.NOT_CHECKED, says, of=of)

@@ -50,20 +50,18 @@ async def _status(
     address = deployment.address(name)
     runbook = runbook_of(manifest)
     if address is None:
-        return failing("functions", f"{name} is not deployed: {deployment.fix}", runbook)
+        return failing("functions", f"is not deployed: {deployment.fix}", runbook, name)
     try:
         answer = await client.get(f"{address}{STATUS_PATH}")
     except httpx.TransportError as error:
-        return failing(
-            "functions", f"{name} does not answer at {address} ({type(error).__name__}): look at its log", runbook
-        )
+        return failing("functions", f"does not answer ({type(error).__name__}): look at its log", runbook, name)
     if deployment.environment is not None and answer.status_code in _NOT_FROM_HERE:
         why = "the probe shows whether it serves" if manifest.trigger.schedule is None else "its job shows it"
-        return not_checked("functions", f"{name} accepts no calls from here ({answer.status_code}): {why}")
+        return not_checked("functions", f"accepts no calls from here ({answer.status_code}): {why}", name)
     try:
         report = StatusReport.model_validate_json(answer.content)
     except ValidationError:
-        return failing("functions", f"{name} answers {answer.status_code} and no status: look at its log", runbook)
+        return failing("functions", f"answers {answer.status_code} and no status: look at its log", runbook, name)
     if report.function != name:
         return failing("functions", f"{report.function} answers at {name}'s address: {deployment.fix}", runbook)
     return report
@@ -73,7 +71,7 @@ def _faults(name: str, report: StatusReport, manifest: Manifest, deployment: Dep
     needed = ["firestore", "token_issuer"] if manifest.trigger.http is not None else ["firestore"]
     for dependency in sorted({*needed, *report.dependencies}):
         if report.dependencies.get(dependency) != "ok":
-            yield failing("functions", f"{name} serves, but {dependency} does not answer it", runbook_of(manifest))
+            yield failing("functions", f"serves, but {dependency} does not answer it", runbook_of(manifest), name)
     build = deployment.builds.get(name, report.build)
     if report.build != build:
         yield failing(

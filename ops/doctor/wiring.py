@@ -29,7 +29,7 @@ async def schedules(deployment: Deployment) -> list[Finding]:
     wanted = {name: m.trigger.schedule for name, m in manifests().items() if m.trigger.schedule}
     jobs = await asyncio.to_thread(schedule.jobs, deployment.location)
     faults = [
-        failing("schedules", f"{name} {fault}", "job_missing")
+        failing("schedules", fault, "job_missing", name)
         for name, cron in wanted.items()
         for fault in _job_faults(name, cron, jobs.get(dashed(name)), deployment)
     ]
@@ -107,7 +107,7 @@ def _dead_letter_fault(topic: str, policy: Any, shared: PushSubscriptions, deplo
 
 
 def _fault(name: str, fault: str, runbook: str, deployment: Deployment) -> Finding:
-    return failing("subscriptions", f"{name} {fault}; {deployment.fix}", runbook)
+    return failing("subscriptions", f"{fault}; {deployment.fix}", runbook, name)
 
 
 async def _subscription(client: SubscriberAsyncClient, name: str) -> Any:

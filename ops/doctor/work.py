@@ -82,9 +82,9 @@ async def _released(bucket: Bucket, state: ExportDay) -> Finding:
 
 def _unreleased(day: date, state: ExportDay | None, missing: int, now: datetime) -> Finding:
     if state is not None and state.stopped_because:
-        return failing("export", f"{day} has stopped: {state.stopped_because}", "export_stopped")
+        return failing("export", f"{day} is stopped: {state.stopped_because}", "export_stopped")
     if state is not None and state.stage is Stage.HELD:
-        decide = f"`psr export release {day}` or `revise {day}`"
+        decide = f"if that is right, `psr export release {day} --reason …`"
         return failing("export", f"{day} is on hold: {state.held_because}; {decide}", "export_stopped")
     due = datetime.combine(day + timedelta(days=1), DELIVERED_BY, LONDON)
     waits = f"waits for {missing:,} of {state.parts:,} parts" if state and state.planned else "is not planned"

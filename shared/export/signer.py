@@ -64,10 +64,10 @@ class KmsKey:
         try:
             answer = self._client.asymmetric_sign(request=request, timeout=_SECONDS)
         except exceptions.GoogleAPIError as error:
-            raise Unavailable(retry_after=5) from error
+            raise Unavailable(retry_after=5, dependency="Cloud KMS") from error
         signature: bytes = answer.signature
         if not answer.verified_digest_crc32c or answer.signature_crc32c != google_crc32c.value(signature):
-            raise Unavailable(retry_after=5)
+            raise Unavailable(retry_after=5, dependency="Cloud KMS")
         return signature
 
 

@@ -51,7 +51,7 @@ class Publisher:
                 topic=f"projects/{self._project}/topics/{topic}", messages=messages, timeout=_SECONDS
             )
         except exceptions.GoogleAPIError as error:
-            raise Unavailable(headers={"Retry-After": "5"}) from error
+            raise Unavailable(retry_after=5, dependency="Pub/Sub") from error
         return list(map(str, answer.message_ids))
 
     @cached_property

@@ -15,8 +15,6 @@ from shared.settings import emulator_host
 from shared.store.service import Service
 
 _SECONDS = 60.0
-#: Repeating is safe: an object is created only if there is none.
-_RETRY = DEFAULT_RETRY.with_timeout(_SECONDS)
 #: Objects that are checked at the same time; each is whole in memory.
 _AT_ONCE = 4
 
@@ -30,10 +28,15 @@ class DifferentObject(Exception):
 
 
 class Bucket:
-    """Objects of one bucket. The library blocks, so it works on threads."""
+    """Objects of one bucket. The library blocks, so it works on threads.
 
-    def __init__(self, bucket: Any) -> None:
+    An answer may take `seconds`, and so may all attempts together. Repeating is safe: an object is created only if
+    there is none.
+    """
+
+    def __init__(self, bucket: Any, seconds: float = _SECONDS) -> None:
         self._bucket = bucket
+        self._patience: dict[str, Any] = {"timeout": seconds, "retry": DEFAULT_RETRY.with_timeout(seconds)}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def put(self, path: str, content: bytes, content_type: str) -> None:
@@ -70,7 +73,7 @@ class Bucket:
         try:
             return await asyncio.to_thread(work, *arguments)
         except (exceptions.GoogleAPIError, OSError) as error:
-            raise Unavailable(retry_after=5) from error
+            raise Unavailable(retry_after=5, dependency="Cloud Storage") from error
 
     def _create(self, path: str, content: bytes, content_type: str) -> bool:
         try:
@@ -79,8 +82,7 @@ class Bucket:
                 content_type=content_type,
                 if_generation_match=0,
                 checksum="crc32c",
-                timeout=_SECONDS,
-                retry=_RETRY,
+                **self._patience,
             )
         except exceptions.PreconditionFailed:
             return False
@@ -88,18 +90,19 @@ class Bucket:
 
     def _read(self, path: str) -> bytes | None:
         try:
-            content: bytes = self._bucket.blob(path).download_as_bytes(timeout=_SECONDS, retry=_RETRY)
+            content: bytes = self._bucket.blob(path).download_as_bytes(**self._patience)
         except exceptions.NotFound:
             return None
         return content
 
     def _list(self, prefix: str) -> dict[str, str]:
-        blobs = self._bucket.list_blobs(prefix=prefix, fields="items(name,md5Hash),nextPageToken", timeout=_SECONDS)
+        fields = "items(name,md5Hash),nextPageToken"
+        blobs = self._bucket.list_blobs(prefix=prefix, fields=fields, **self._patience)
         return {blob.name: blob.md5_hash for blob in blobs}
 
     def _delete(self, path: str) -> None:
         with suppress(exceptions.NotFound):
-            self._bucket.blob(path).delete(timeout=_SECONDS, retry=_RETRY)
+            self._bucket.blob(path).delete(**self._patience)
 
 
 class Buckets:
@@ -107,7 +110,7 @@ class Buckets:
 
     def __init__(self, client: storage.Client) -> None:
         self._client = client
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[tuple[str, float], Bucket] = {}
 
     @classmethod
     def of(cls, service: Service) -> Self:
@@ -115,8 +118,8 @@ class Buckets:
         anonymous = AnonymousCredentials() if emulator_host("STORAGE") else None
         return cls(storage.Client(project=service.settings.project, credentials=anonymous))
 
-    def get(self, name: str) -> Bucket:
-        """One bucket by its name."""
-        if name not in self._buckets:
-            self._buckets[name] = Bucket(self._client.bucket(name))
-        return self._buckets[name]
+    def get(self, name: str, seconds: float = _SECONDS) -> Bucket:
+        """One bucket by its name, whose answers may take `seconds`."""
+        if (name, seconds) not in self._buckets:
+            self._buckets[name, seconds] = Bucket(self._client.bucket(name), seconds)
+        return self._buckets[name, seconds]

@@ -181,6 +181,15 @@ class Quarantine:
         """One record. Raises `NotFound`, `Unavailable`."""
         return record_of(await self._get(record_id))
 
+    async def starting_with(self, start: str, limit: int) -> list[Record]:
+        """At most `limit` records whose ids start with hex digits, in the order of their ids; one RPC.
+
+        Raises `Unavailable`.
+        """
+        past_every_digit = f"{start}g"
+        page = await self._documents.page(Collection.QUARANTINE, from_id=start, before_id=past_every_digit, limit=limit)
+        return [record_of(stored) for stored in page]
+
     async def get_all(self, record_ids: Sequence[str]) -> list[Record | None]:
         """At most 500 records, None where there is none; one RPC. Raises `Unavailable`."""
         stored = await self._documents.batch_get([Key(Collection.QUARANTINE, record_id) for record_id in record_ids])

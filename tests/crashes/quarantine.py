@@ -100,7 +100,7 @@ OPERATIONS = [
             migrate(2),
             do(ops("subject", "erase", "A-2", "--reason", "ticket 1")),
             do(_dead_letter(_LARGE_PARKED)),
-            do(ops("quarantine", "replay", "--all")),
+            do(ops("quarantine", "replay", "--all", "--yes")),
         ),
         work=World.take,
         expected=_expect(0, resolved=1),
@@ -109,7 +109,7 @@ OPERATIONS = [
     Operation(
         "an operator publishes messages again",
         before=(send(_FAILED, _LARGE_FAILED),),
-        work=lambda _: ops("quarantine", "replay", "--all"),
+        work=lambda _: ops("quarantine", "replay", "--all", "--yes"),
         expected=_expect(1, failed=2),
     ),
     Operation(

@@ -27,7 +27,7 @@ def test_the_driver_finds_a_message_that_a_repeat_adds(crashes: Crashes) -> None
     operation = Operation(
         "an operator publishes a message again",
         before=(send(wrong(migrated(1))),),
-        work=lambda _: ops("quarantine", "replay", "--all"),
+        work=lambda _: ops("quarantine", "replay", "--all", "--yes"),
         after=(),
     )
     uncut = crashes.uncut(operation)

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from ops.export import _row
+from ops.export_status import DayStatus, status_of
 from ops.verification import verify
 from shared.domain import export_day as plans
 from shared.domain.export_day import Stage
@@ -93,7 +93,8 @@ async def test_a_day_that_is_to_be_revised_waits_for_its_next_revision_and_canno
     await world.run("2026-11-25 02:05")
     revised = await world.days.revise(TUESDAY)
     assert (revised.stage, revised.held_because) == (Stage.REVISED, None)
-    assert _row(TUESDAY, revised, 0, None) == ("2026-11-24", "1", "revised", "", "7", "the next run of the schedule")
+    waits = "waits for the next run of the schedule"
+    assert status_of(TUESDAY, revised, 0, None) == DayStatus(TUESDAY, 1, "revised", None, 0, 7, waits)
     with pytest.raises(NotHeld):
         await world.days.release_held(TUESDAY, "it is right")
     assert await world.stopped(TUESDAY) is None

@@ -1,5 +1,6 @@
 """Verifying a day from its files alone: a good day passes, and any change is found."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from shared.export.day_manifest import Released
 from shared.export.signer import LocalKey
 from tests.export.samples import DAY, deleted, export_day, manifest, sent, withheld
 from tests.support.commands import psr
+from tests.support.register_world import World
+from tools.local.layout import Layout
 
 EELC, SHPR = "D0225/EELC-1.txt", "gas/SHPR-1.csv"
 
@@ -196,6 +199,31 @@ def test_the_command_needs_no_service_and_fails_on_any_fault(folder: Path, key: 
     bad = ops("verify", str(tmp_path))
     assert bad.returncode == 1
     assert bad.stdout == f"FAULT  2026-11-23/r1: {EELC} is not the file of the manifest: size or SHA-256 differ\n"
-    assert bad.stderr == "error: 1 faults: do not send these files\n"
+    assert bad.stderr == "error: 1 fault: do not send these files\n"
     none = ops("verify", str(key.parent))
-    assert (none.returncode, none.stderr) == (1, f"error: there is no revision of a day in {key.parent}\n")
+    where = "they are in folders such as 2026-11-23/r1"
+    assert (none.returncode, none.stderr) == (1, f"error: there is no revision of a day in {key.parent}: {where}\n")
+
+
+async def test_a_bucket_is_verified_like_its_files(emulators: Layout, tmp_path: Path) -> None:  # noqa: ARG001 - they run
+    world = World(tmp_path)
+    await world.submit(1)
+    await world.run("2026-11-24 02:05")
+    key = tmp_path / "key.pub.pem"
+    key.write_bytes(world.public_key)
+
+    def verified(path: str, *more: str | Path) -> subprocess.CompletedProcess[str]:
+        address = f"gs://{world.settings.export_bucket}{path}"
+        return psr("export", "verify", address, *more, environment=world.child_environment())
+
+    good = "ok     2026-11-23/r1: 1 files, 1 supply points, released, signature checked\n"
+    for path in ("", "/", "/2026-11-23", "/2026-11-23/r1/"):
+        done = await asyncio.to_thread(verified, path, "--key", key)
+        assert (done.returncode, done.stdout, done.stderr) == (0, good, "")
+    absent = await asyncio.to_thread(verified, "/2026-11-22")
+    assert (absent.returncode, absent.stdout) == (1, "")
+    world.objects.blob("2026-11-23/r1/added.txt").upload_from_string(b"by somebody else")
+    bad = await asyncio.to_thread(verified, "", "--json")
+    (revision,) = json.loads(bad.stdout)
+    assert (revision["revision"], revision["faults"]) == ("2026-11-23/r1", ["added.txt is not in the manifest"])
+    assert (bad.returncode, bad.stderr) == (1, "error: 1 fault: do not send these files\n")

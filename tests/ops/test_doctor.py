@@ -13,9 +13,9 @@ from google.api_core.exceptions import BadRequest, Forbidden
 
 from ops.doctor import probe as probes
 from ops.doctor import serving
-from ops.doctor.command import _within
+from ops.doctor.command import _show, _within
 from ops.doctor.deployment import Deployment, environment_of
-from ops.doctor.finding import Finding, State
+from ops.doctor.finding import Finding, State, ok
 from ops.doctor.probe import probe
 from shared.domain.feed import FeedEntry
 from shared.domain.networks import Send
@@ -131,10 +131,7 @@ async def test_a_consumer_that_is_down(deployment: Deployment, stack: Stack) -> 
     stack.kill(name)
     try:
         assert faults(await serving.functions(deployment)) == [
-            (
-                f"{name} does not answer at {stack.function_url(name)} (ConnectError): look at its log "
-                "(docs/runbooks/backlog.md)"
-            )
+            (f"{name} does not answer (ConnectError): look at its log (docs/runbooks/backlog.md)")
         ]
         assert faults(await probe(deployment, patience_seconds=1)) == [
             f"a message to {name} has not arrived in 1 s (docs/runbooks/backlog.md)"
@@ -143,7 +140,7 @@ async def test_a_consumer_that_is_down(deployment: Deployment, stack: Stack) -> 
     finally:
         stack.restart(name)
     assert done.returncode == 1
-    assert f"failing     functions      {name} does not answer at" in done.stdout
+    assert f"failing     functions      {name} does not answer (" in done.stdout
     assert done.stdout.splitlines()[-1] == "1 of 8 findings are failing."
 
     async def dropped() -> bool:
@@ -188,6 +185,24 @@ async def test_without_a_token_it_says_what_it_could_not_check(deployment: Deplo
     ]
 
 
+async def test_functions_that_all_fail_alike_share_a_line(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving_at(file_handler(b"")) as gone:
+        pass
+    nowhere = deployment._replace(url=gone, functions=dict.fromkeys(deployment.functions, gone))
+    found = await serving.functions(nowhere)
+    assert len(found) == len(MANIFESTS)
+    _show([*found, ok("export", "is released")])
+    pages = "docs/runbooks/backlog.md, docs/runbooks/errors.md, docs/runbooks/job_missing.md"
+    alike = f"each does not answer (ConnectError): look at its log: {', '.join(MANIFESTS)} ({pages})"
+    assert capsys.readouterr().out.splitlines() == [
+        f"failing     functions  {len(MANIFESTS)} functions: {alike}",
+        "ok          export     is released",
+        f"{len(MANIFESTS)} of {len(MANIFESTS) + 1} findings are failing.",
+    ]
+
+
 @pytest.mark.usefixtures("deployment")
 async def test_an_issuer_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving_at(file_handler(b"")) as gone:
@@ -210,11 +225,11 @@ async def test_the_whole_command_is_red_when_a_day_is_late(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("hindrance", "state", "says"),
     [
-        (Unavailable(), State.FAILING, "cannot be read: Temporarily unavailable"),
+        (Unavailable(), State.FAILING, "the write kept conflicting with other changes"),
         (Forbidden("no"), State.NOT_CHECKED, "your account lacks a role: docs/runbooks/README.md lists them"),
-        (BadRequest("no"), State.NOT_CHECKED, "Google Cloud does not answer: BadRequest"),
+        (BadRequest("no"), State.NOT_CHECKED, "Google Cloud does not answer (BadRequest)"),
         (CommandError("no such job"), State.NOT_CHECKED, "no such job"),
-        (None, State.NOT_CHECKED, "not done in 0 s"),
+        (None, State.FAILING, "no answer in 0 s"),
     ],
     ids=["Firestore down", "no right", "refused", "reported by another command", "too slow"],
 )
@@ -255,7 +270,7 @@ def test_an_environment_is_read_from_its_terraform_outputs(tmp_path: Path) -> No
     behind = found._replace(front_door=True, url="https://psr.example")
     assert behind.api("lookup") == behind.address("lookup") == "https://psr.example"
     assert behind.address("export_daily") == "https://export.example"
-    with pytest.raises(CommandError, match="does not give the addresses of dev"):
+    with pytest.raises(CommandError, match="/no/such/terraform does not start"):
         environment_of("dev", "/no/such/terraform", None, "europe-west2")
 
 

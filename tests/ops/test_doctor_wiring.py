@@ -39,7 +39,7 @@ async def test_functions_that_are_not_what_they_should_be(deployment: Deployment
         [f"lookup runs build {runs}, not 0123456789abcdef like the release: start the local stack again"],
     ]
     (outside,) = await serving.functions(cases[1]._replace(environment="dev"))
-    assert (outside.state, outside.says) == (
+    assert (outside.state, outside.line) == (
         State.NOT_CHECKED,
         "expire_needs accepts no calls from here (404): its job shows it",
     )

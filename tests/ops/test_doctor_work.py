@@ -1,22 +1,31 @@
 """The doctor on messages that wait for a person, and on the last day's export."""
 
+import re
+import socket
+import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
 
 from ops.doctor import work
+from ops.doctor.command import _within
 from ops.doctor.finding import Finding, State
 from shared.domain.delivery import Delivery
 from shared.domain.export_day import Stage
 from shared.errors import GivenUp, InvalidContent, RegistrationUnknown
 from shared.settings import Settings
 from shared.store.documents import Key
+from shared.store.objects import Bucket
 from shared.store.quarantine import Quarantine
 from tests.ops.findings import faults
 from tests.support.register_world import World, london
 from tools.local.layout import Layout
+from tools.local.processes import LOOPBACK
 
 
 @pytest.fixture
@@ -103,7 +112,7 @@ async def test_an_export_that_has_stopped(world: World) -> None:
     assert await world.stopped(date(2026, 11, 23)) is not None
     assert faults([await exported(world)]) == [
         (
-            "2026-11-23 has stopped: a feed entry of EELC-1 was written after the day had closed. Nothing is released. "
+            "2026-11-23 is stopped: a feed entry of EELC-1 was written after the day had closed. Nothing is released. "
             "Find the instance that has a wrong clock or was frozen, then run psr export revise 2026-11-23: the new "
             "revision includes the entry (docs/runbooks/export_stopped.md)"
         )
@@ -122,10 +131,28 @@ async def test_an_export_that_is_held(world: World) -> None:
     assert kept.state.stage is Stage.HELD
     assert faults([await exported(world)]) == [
         (
-            f"2026-11-24 is on hold: {kept.state.held_because}; `psr export release 2026-11-24` or "
-            "`revise 2026-11-24` (docs/runbooks/export_stopped.md)"
+            f"2026-11-24 is on hold: {kept.state.held_because}; if that is right, "
+            "`psr export release 2026-11-24 --reason …` (docs/runbooks/export_stopped.md)"
         )
     ]
+
+
+async def test_a_storage_that_hangs_fails_soon(world: World) -> None:
+    await world.submit(1)
+    await world.run("2026-11-24 02:05")
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        client = storage.Client(
+            project=world.name,
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": f"http://{LOOPBACK}:{silent.getsockname()[1]}"},
+        )
+        hangs = Bucket(client.bucket(world.name), seconds=0.2)
+        check = partial(work.last_export, world.exports, hangs, world.settings, world.clock.now())
+        began = time.monotonic()
+        (found,) = await _within(20, "export", check)
+    assert found.state is State.FAILING
+    assert re.fullmatch(r"Cloud Storage does not answer \(\w+\) \(docs/runbooks/errors.md\)", found.line)
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

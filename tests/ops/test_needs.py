@@ -55,7 +55,7 @@ async def test_accounts_are_shown_for_a_reason_that_is_kept_with_each(world: Wor
     assert shown == (
         0,
         f"due_on,registration_id,account_id,codes\n2026-12-07,{of(world, 4)},A-4,\n",
-        "1 registrations\n",
+        "1 registration\n",
     )
     (noted,) = await OperatorActions(world.documents).on(of(world, 4))
     assert (noted.action, noted.reason) == (Action.REVEALED, "call them")

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import sys
@@ -18,9 +19,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from ops.record_ids import short
 from ops.running import operator
 from shared.digest import digest
 from shared.domain.registration import AccountId
+from shared.store.documents import Collection, Key
 from shared.store.operator_actions import OperatorActions
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantineStatus
@@ -61,8 +64,8 @@ async def test_lists_without_personal_data_and_counts_by_reason(push: Push) -> N
     record_id = kept(push, needs=[{"code": "10"}])
     answer = psr("quarantine", "list", "--problem", "invalid-content need_code_unknown", "--limit", "1000")
     assert answer.returncode == 0, answer.stderr
-    assert record_id in answer.stdout
-    assert "invalid-content need_code_unknown" in answer.stdout
+    line = rf"^{short(record_id)}  \d{{4}}-\d\d-\d\d \d\d:\d\d  1 +invalid-content need_code_unknown$"
+    assert re.search(line, answer.stdout, re.MULTILINE)
     assert SECRET not in answer.stdout
 
 
@@ -76,7 +79,7 @@ async def test_shows_a_message_masked_and_whole_only_with_a_reason(push: Push) -
     assert (await shown(record_id))["id"] not in masked.stdout
 
     refused = psr("quarantine", "show", record_id, "--reveal")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
     assert "needs a --reason" in refused.stderr
 
     whole = psr("quarantine", "show", record_id, "--reveal", "--reason", "customer on the phone")
@@ -143,7 +146,8 @@ async def test_discards_with_a_reason_and_keeps_the_message(push: Push) -> None:
 @pytest.mark.usefixtures("stack")
 def test_an_absent_record_is_reported_in_one_line(command: list[str]) -> None:
     answer = psr("quarantine", command[0], "0" * 40, *command[1:])
-    assert (answer.returncode, answer.stderr) == (1, f"error: there is no quarantine record {'0' * 40}\n")
+    error = f"error: there is no quarantine record {'0' * 40}: see `psr quarantine list`\n"
+    assert (answer.returncode, answer.stderr) == (1, error)
 
 
 @pytest.fixture
@@ -189,7 +193,7 @@ async def test_once_the_mapping_is_fixed_a_replay_empties_the_quarantine_and_a_s
             time.sleep(0.1)  # noqa: ASYNC251 - nothing else runs here
 
     left = psr("quarantine", "list", "--problem", problem, "--limit", "1000").stdout
-    assert not any(one in left for one in ids)
+    assert not any(short(one) in left for one in ids)
     for one in ids:
         record = await service().part(Quarantine).get(one)
         account = AccountId(json.loads(await service().part(Quarantine).data(record.message))["subject"])
@@ -197,3 +201,35 @@ async def test_once_the_mapping_is_fixed_a_replay_empties_the_quarantine_and_a_s
         assert state is not None
         assert [need.code for need in state.registration.needs] == ["08", "25"]
         assert state.registration.version == 1
+
+
+async def test_lists_the_oldest_first_and_every_part_of_a_line_whole(push: Push) -> None:
+    ids = [kept(push, needs=[{"code": "10"}]) for _ in range(3)]
+    narrow = {**os.environ, "COLUMNS": "40"}
+    lines = psr("quarantine", "list", "--limit", "1000", environment=narrow).stdout.splitlines()
+    rows = [line.split(maxsplit=4) for line in lines[1 : lines.index("")]]
+    assert all(row[4] for row in rows)
+    assert [row[1:3] for row in rows] == sorted(row[1:3] for row in rows)
+    assert [row[0] for row in rows if row[0] in map(short, ids)] == list(map(short, ids))
+    listed = json.loads(psr("quarantine", "list", "--limit", "1000", "--json").stdout)
+    assert [short(one["record_id"]) for one in listed] == [row[0] for row in rows]
+    assert SECRET not in json.dumps(listed)
+
+
+async def test_the_first_digits_of_an_id_are_enough_unless_two_records_have_them(push: Push) -> None:
+    stored = await service().documents.get(Key(Collection.QUARANTINE, kept(push, needs=[{"code": "10"}])))
+    assert stored is not None
+    one, other = (f"{start}{uuid.uuid4().hex * 2:.35}" for start in ("abcd0", "abcd1"))
+    puts = [service().documents.put(Key(Collection.QUARANTINE, record_id), stored.fields) for record_id in (one, other)]
+    await service().documents.commit(puts)
+
+    assert psr("quarantine", "show", one[:5]).stdout.startswith(f"{one}: failed, ")
+    assert psr("quarantine", "discard", other[:5], "--reason", "r").stdout == f"{other} discarded\n"
+    ambiguous = psr("quarantine", "discard", "abcd", "--reason", "r")
+    error = f"error: the ids of several records start with abcd: {one}, {other}\n"
+    assert (ambiguous.returncode, ambiguous.stdout, ambiguous.stderr) == (2, "", error)
+    noted = {record_id: await service().part(OperatorActions).on(record_id) for record_id in (one, other)}
+    assert [action.action for action in noted[one]] == ["shown"]
+    assert [action.action for action in noted[other]] == ["discarded"]
+    for record_id in (one, other):
+        await service().part(Quarantine).erase(record_id)

@@ -142,7 +142,7 @@ async def test_an_account_that_the_register_does_not_know_is_erased_only_if_the_
 
     refused = subject("erase", mistyped)
 
-    assert (refused.returncode, await service().part(Registrations).get(registration_id)) == (1, None)
+    assert (refused.returncode, await service().part(Registrations).get(registration_id)) == (2, None)
     assert "The register does not know this account." in refused.stdout
     assert await content(record) is not None
     assert await service().part(OperatorActions).on(registration_id) == []

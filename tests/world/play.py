@@ -464,8 +464,7 @@ class Play:
         """An operator replays one message."""
 
         async def publish() -> None:
-            chosen = ops.quarantine._chosen([self.records[key]], QuarantineStatus.FAILED, None)
-            _, failures = await ops.quarantine._replay(chosen, "fixed")
+            _, failures = await ops.quarantine._replay([self.records[key]], QuarantineStatus.FAILED, None, "fixed")
             if failures:
                 raise TryAgain(str(failures))
 

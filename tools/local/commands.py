@@ -32,7 +32,7 @@ def local() -> None:
 
 @app.command()
 def run(
-    port: Annotated[int, typer.Option(help="Port of the front door; 0 takes a free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port of the front door; 0 takes a free one.", min=0, max=65535)] = 8080,
     home: Annotated[Path, typer.Option(help="Folder for everything that the stack leaves.")] = ROOT / ".local",
     emulators: Annotated[
         Path, typer.Option(envvar="PSR_EMULATORS", help="File that says where the emulators are fetched from.")
@@ -40,7 +40,7 @@ def run(
     *,
     leave: Annotated[bool, typer.Option("--exit", help="End after the tour.")] = False,
 ) -> None:
-    """Start the local stack, show the main job, and stay up until Ctrl-C."""
+    """Start the local stack, show the main job, stay up until Ctrl-C."""
     console = Console()
     for stop in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
         signal.signal(stop, _interrupt)

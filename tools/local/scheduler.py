@@ -84,6 +84,7 @@ class Scheduler:
 
     def _start(self, name: str, job: dict[str, Any], due: datetime) -> None:
         job["lastAttemptTime"] = rfc3339(self._clock.now())
+        job.pop("status", None)  # of the run before
         task = asyncio.create_task(_call(name, job, due))
         self._running[name] = task
         task.add_done_callback(lambda _: self._running.pop(name))

@@ -55,6 +55,7 @@ _TAGS = {
     "psr:read": ("Registrations", "Read one registration. Scope `psr:read`."),
     "psr:bulk": ("Many at once", "Read many registrations, for people who restore the supply. Scope `psr:bulk`."),
     "psr:history": ("History", "Read the changes of a registration. Scope `psr:history`."),
+    "psr:work": ("Work lists", "List the customers to contact, for an agents' desk. Scope `psr:work`."),
     PUBLIC: ("Reference", "Codes and their labels. No token."),
 }
 _STATUS_TAG = ("Status", "The state of the service. No token.")
