@@ -7,13 +7,20 @@ from tools.local.layout import new_layout
 from tools.pages.api import api_pages
 from tools.pages.events import event_pages
 from tools.pages.logs import log_page
+from tools.pages.migration import migration_sample
 from tools.pages.settings import settings_page
 from tools.places import ROOT
 
 
 def pages() -> dict[str, str]:
     """Text by place in docs/."""
-    return {"logs.md": log_page(), "settings.md": settings_page(), **api_pages(), **event_pages()}
+    return {
+        "logs.md": log_page(),
+        "migration-sample.csv": migration_sample(),
+        "settings.md": settings_page(),
+        **api_pages(),
+        **event_pages(),
+    }
 
 
 def main() -> None:
