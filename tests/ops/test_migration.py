@@ -23,7 +23,7 @@ from shared.settings import settings
 from shared.store.quarantine import Quarantine
 from shared.store.registrations import Registrations
 from shared.store.service import Service, service
-from tests.ops.migration_files import SOURCE, ndjson, row, rows_of, settled
+from tests.ops.migration_files import AT, SOURCE, ndjson, row, rows_of, settled
 from tests.support.commands import psr
 from tests.support.push import Push
 from tools.errors import CommandError

@@ -26,7 +26,7 @@ from tools.synthetic import event
 @contextmanager
 def publishing(file: Path, rate: int) -> Iterator[subprocess.Popen[str]]:
     """A run at a steady rate whose output is piped."""
-    command = [COMMANDS / "psr", "migrate", "publish", file, "--rate", str(rate), "--ceiling", str(rate)]
+    command = [str(COMMANDS / "psr"), "migrate", "publish", str(file), "--rate", str(rate), "--ceiling", str(rate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         yield run
         if run.poll() is None:
