@@ -86,7 +86,7 @@ class Shell:
         assert process.stdout is not None
         process.stdin.write(f"{commands}\necho; echo '{_END}'\n")
         process.stdin.flush()
-        lines = []
+        lines: list[str] = []
         for line in process.stdout:
             if line.strip() == _END:
                 return "".join(lines)

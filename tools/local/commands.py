@@ -25,13 +25,14 @@ from tools.places import ROOT
 app = typer.Typer(no_args_is_help=True)
 
 _INTERRUPTED = 130
-_NEXT = """\
+_NEXT = """
+The service runs until Ctrl-C. In a browser:
   {url}/      the register: its figures, and what to try
   {url}/docs  the API: every operation, to call from the page
 In another shell:
-  source {env}    makes the shell part of this stack
-  psr doctor             checks the stack from end to end
-  psr local clock        shows the stack's time; docs/local.md has an example with events and later days"""
+  source {env}  # makes the shell part of this stack
+  psr doctor       # checks the stack from end to end
+  psr local clock  # shows its time; docs/local.md has an example with events and later days"""
 
 
 @app.callback()
@@ -107,8 +108,8 @@ def _show(stack: Stack, console: Console) -> None:
 
 
 def _stay_up(stack: Stack, console: Console) -> None:
-    env = os.path.relpath(stack.layout.home / "env")
-    console.print(f"\nThe service runs until Ctrl-C. Next:\n{_NEXT.format(url=stack.url, env=env)}", soft_wrap=True)
+    env = min(str(stack.layout.home / "env"), os.path.relpath(stack.layout.home / "env"), key=len)
+    console.print(_NEXT.format(url=stack.url, env=env), soft_wrap=True, highlight=False)
     with suppress(KeyboardInterrupt):
         signal.pause()
 
