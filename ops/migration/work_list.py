@@ -26,6 +26,7 @@ _VOCABULARY = re.compile(
     r"/data/(status|needs/\d+/(code|legacy)|alternate_contact/relationship|sharing/basis"
     r"|services/(communication_format|language))"
 )
+_NEED = re.compile(r"/data/needs/\d+/(code|legacy)")
 _PERSONAL = re.compile(r"/data/(account_id|premises|primary_contact|alternate_contact/(name|phones))\b.*")
 #: The rest of a pointer into a list, which makes no difference between words.
 _NUMBERED = re.compile(r"/\d+(/.*)?$")
@@ -106,10 +107,10 @@ def faults(data: bytes, problem: str, errors: Sequence[FieldError]) -> Iterator[
 
 
 def _is_unknown_need(pointer: str, text: str) -> bool:
-    _, _, name = pointer.rpartition("/")
-    if not pointer.startswith("/data/needs/"):
+    place = _NEED.fullmatch(pointer)
+    if place is None:
         return False
-    return (name == "code" and text not in categories()) or (name == "legacy" and code_of(text) is None)
+    return code_of(text) is None if place[1] == "legacy" else text not in categories()
 
 
 def _shown(texts: dict[str, str]) -> dict[str, str]:

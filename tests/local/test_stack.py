@@ -36,12 +36,8 @@ def test_the_front_door_routes_by_method_and_path(stack: Stack) -> None:
 
 
 def test_the_environment_file_puts_psr_and_the_virtual_environment_on_the_path(stack: Stack) -> None:
-    command = (
-        "/bin/sh",
-        "-c",
-        '. "$0" && command -v psr python nox && python -c "import typer"',
-        stack.layout.home / "env",
-    )
+    script = 'source "$0" && command -v psr python nox && python -c "import typer"'
+    command = ("bash", "-c", script, stack.layout.home / "env")
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     environment = Path(sys.executable).parent
     assert found == [str(COMMANDS / "psr"), str(environment / "python"), str(environment / "nox")]

@@ -85,9 +85,10 @@ def test_the_unknown_value_of_a_field_for_terms_is_shown(changed: dict[str, Any]
         {"needs": [{"code": "02", "note": PRIVATE * 300}, {"code": "33", "ends_on": PRIVATE}]},
         {"services": {"caller_password": PRIVATE * 30}},
         {PRIVATE: PRIVATE},
+        {"needs": [{"code": "10", "note": {PRIVATE: {"code": PRIVATE}}}]},
         {"account_id": PRIVATE},
     ],
-    ids=lambda changed: next(iter(changed)),
+    ids=str,
 )
 def test_the_value_of_any_other_field_is_never_shown(changed: dict[str, Any]) -> None:
     assert found(migrated(**changed))

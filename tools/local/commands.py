@@ -25,7 +25,7 @@ from tools.places import ROOT
 app = typer.Typer(no_args_is_help=True)
 
 _INTERRUPTED = 130
-_NEXT = """
+NEXT = """
 The service runs until Ctrl-C. In a browser:
   {url}/      the register: its figures, and what to try
   {url}/docs  the API: every operation, to call from the page
@@ -76,7 +76,10 @@ def run(
 def clock(
     to: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"], help="Move the clock forward to this London time."),
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+            help="Move the clock forward to this London time.",
+        ),
     ] = None,
     stack: Annotated[Path, typer.Option(envvar="PSR_STACK", help="The stack's file, which the stack writes.")] = ROOT
     / ".local"
@@ -109,7 +112,7 @@ def _show(stack: Stack, console: Console) -> None:
 
 def _stay_up(stack: Stack, console: Console) -> None:
     env = min(str(stack.layout.home / "env"), os.path.relpath(stack.layout.home / "env"), key=len)
-    console.print(_NEXT.format(url=stack.url, env=env), soft_wrap=True, highlight=False)
+    console.print(NEXT.format(url=stack.url, env=env), soft_wrap=True, highlight=False)
     with suppress(KeyboardInterrupt):
         signal.pause()
 
