@@ -10,6 +10,7 @@ from typer.main import get_command, get_group
 #: By name: where the command is, and the line that `psr --help` shows.
 COMMANDS = {
     "doctor": ("ops.doctor.command:doctor", "Check a deployment, or the local stack, from end to end."),
+    "events": ("ops.events:app", "Publish an event, once it keeps the contract."),
     "export": ("ops.export:app", "Show, verify, release, revise and resend the daily export."),
     "local": ("tools.local.commands:app", "Run the whole service on this machine, with real emulators."),
     "migrate": ("ops.migrate:app", "Migrate customers from an old platform."),

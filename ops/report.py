@@ -71,7 +71,7 @@ def report(
     for name, text in files.items():
         (out / name).write_text(text, encoding="utf-8")
     if as_json:
-        tables = {"register": register, "services": services, "campaigns": campaigns}
+        tables: dict[str, Sequence[NamedTuple]] = {"register": register, "services": services, "campaigns": campaigns}
         print_json({name: [row._asdict() for row in rows] for name, rows in tables.items()})
     else:
         _print_summary(register, campaigns)

@@ -27,8 +27,7 @@ class CsvLine(NamedTuple):
 
 
 def csv_lines(file: Path) -> Iterator[CsvLine]:
-    """Every line of a file, in flat memory. A byte order mark of UTF-8 is left out; bytes that are not UTF-8 stay, as
-    surrogates.
+    """Every line of a file, in flat memory. A byte order mark of UTF-8 is left out.
 
     Raises `CommandError` if the file is UTF-16.
     """
@@ -46,6 +45,7 @@ def csv_lines(file: Path) -> Iterator[CsvLine]:
             try:
                 _refuse_too_long(line, text)
                 _refuse_unlike_the_first(ending, first_ending)
+                _refuse_not_utf8(content)
                 yield CsvLine(number, _cells(content))
             except ValueError as wrong:
                 yield CsvLine(number, [], str(wrong))
@@ -67,6 +67,21 @@ def _refuse_unlike_the_first(ending: str, first_ending: str) -> None:
             f"the line ends with {_NAMES[ending]} and the first with {_NAMES[first_ending]}: "
             "a line break in a cell, or two files in one"
         )
+
+
+def _refuse_not_utf8(content: str) -> None:
+    """Raises `ValueError` for bytes that are not UTF-8, which are surrogates in the text."""
+    if not content.isascii() and (wrong := not_utf8(content.encode("utf-8", "surrogateescape"))):
+        raise ValueError(wrong)
+
+
+def not_utf8(line: bytes) -> str | None:
+    """The first byte of a line that is not UTF-8, counted from 1. None if the line is UTF-8."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1} of the line is not UTF-8"
+    return None
 
 
 def _cells(content: str) -> list[str]:

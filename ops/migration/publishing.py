@@ -4,7 +4,7 @@ five minutes (the 500/50/5 rule).
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -34,9 +34,14 @@ class Ramp(NamedTuple):
 
 
 async def publish_file(
-    file: Path, source: str, journal: Journal, ramp: Ramp, progress: Callable[[Journal], None]
+    file: Path,
+    source: str,
+    journal: Journal,
+    ramp: Ramp,
+    progress: Callable[[Journal, Sequence[Sequence[Record]]], None],
 ) -> Journal:
-    """Publish the records that the journal does not name as published, and keep the journal; `progress` gets it.
+    """Publish the records that the journal does not name as published, and keep the journal; `progress` gets it, and
+    the requests that Pub/Sub has confirmed since the last time.
 
     Raises `CommandError`, `Unavailable` (run it again: it continues where it stopped).
     """
@@ -52,7 +57,7 @@ async def publish_file(
         answers = await asyncio.gather(*(_publish(request) for request in window))
         journal = _after(journal, window, [message_id for ids in answers for message_id in ids])
         journal.keep(file)
-        progress(journal)
+        progress(journal, window)
         sent = sum(map(len, window))
         allowed_at = max(allowed_at, time.monotonic() - 1.0) + sent / rate()
     return journal

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ops.migration.journal import Journal
 from ops.migration.records import Record, records
 from ops.migration.scratch import scratch_database
+from ops.migration.work_list import TOO_LARGE, Outcome
 from shared.digest import digest
 from shared.domain.changes import Change, event_change_id
 from shared.domain.registration import AccountId
@@ -23,7 +24,7 @@ from shared.messages.legacy import translated
 from shared.store import quarantine_records as quarantined
 from shared.store.documents import Collection, Key, Stored
 from shared.store.quarantine import Quarantine
-from shared.store.quarantine_records import event_record_id
+from shared.store.quarantine_records import QuarantineStatus, event_record_id
 from shared.store.registrations import Registrations
 from shared.store.service import service
 
@@ -31,7 +32,7 @@ from shared.store.service import service
 _RECORDS = 100
 _REQUESTS = 8
 _SUBSCRIPTION = "consume-migration"
-_MISSING = "missing"
+MISSING = "missing"
 _APPLIED = ("registered", "amended", "ended", "no_change")
 
 
@@ -45,17 +46,17 @@ class Reconciliation(NamedTuple):
     @property
     def missing(self) -> int:
         """How many records are neither applied nor quarantined."""
-        return self.outcomes[_MISSING]
+        return self.outcomes[MISSING]
 
 
 async def reconcile(
     file: Path,
     source: str,
     journal: Journal,
-    missing: Callable[[Record], None],
+    each: Callable[[Record, Outcome], None],
     progress: Callable[[int], None],
 ) -> Reconciliation:
-    """Look up every record that the journal names as published; `missing` gets each without an outcome.
+    """Look up every record that the journal names as published; `each` gets every distinct one with its outcome.
 
     Raises `CommandError`, `Unavailable`.
     """
@@ -69,19 +70,17 @@ async def reconcile(
         while window := list(islice(published, _RECORDS * _REQUESTS)):
             distinct = [record for record in window if seen.is_new(record)]
             duplicates += len(window) - len(distinct)
-            fit = [record for record in distinct if record.number not in too_large]
-            outcomes["too large for a message"] += len(distinct) - len(fit)
-            named = [(record, _record_id(record, nameless)) for record in fit]
-            portions = [named[start : start + _RECORDS] for start in range(0, len(named), _RECORDS)]
-            for record, outcome in chain(*await asyncio.gather(*map(_outcomes, portions))):
-                outcomes[outcome] += 1
-                if outcome == _MISSING:
-                    missing(record)
-            progress(len(window))
+            large = [(record, TOO_LARGE) for record in distinct if record.number in too_large]
+            fit = [(record, quarantine_id(record, nameless)) for record in distinct if record.number not in too_large]
+            portions = [fit[start : start + _RECORDS] for start in range(0, len(fit), _RECORDS)]
+            for record, outcome in chain(large, *await asyncio.gather(*map(outcomes_of, portions))):
+                outcomes[outcome.name] += 1
+                each(record, outcome)
+            progress(window[-1].number)
     return Reconciliation(journal.published, duplicates, +outcomes)
 
 
-async def _outcomes(sent: list[tuple[Record, str]]) -> list[tuple[Record, str]]:
+async def outcomes_of(sent: list[tuple[Record, str]]) -> list[tuple[Record, Outcome]]:
     """The outcomes of records, which come with their ids in quarantine; two RPCs."""
     kept, changes = await asyncio.gather(
         service().part(Quarantine).get_all([record_id for _, record_id in sent]),
@@ -91,19 +90,20 @@ async def _outcomes(sent: list[tuple[Record, str]]) -> list[tuple[Record, str]]:
     return [(record, _outcome(record, held, change)) for (record, _), held, change in found]
 
 
-def _outcome(record: Record, held: quarantined.Record | None, change: Stored | None) -> str:
+def _outcome(record: Record, held: quarantined.Record | None, change: Stored | None) -> Outcome:
     """A change of this very content, else its quarantine record; other content under its id is no answer.
 
     Of a record whose account has been erased nothing is left to compare.
     """
     if change is not None and Change.model_validate_json(change.state).erased:
-        return "erased"
+        return Outcome("erased")
     if change is not None and _carries(change, record):
         kind = str(change.fields["kind"])
-        return "applied" if kind in _APPLIED else kind
+        return Outcome("applied" if kind in _APPLIED else kind)
     if held is None:
-        return _MISSING
-    return f"{held.status.value}: {' '.join([held.reason, *(error.code for error in held.errors[:1])])}"
+        return Outcome(MISSING)
+    outcome = Outcome.failure(held.status.value, held.reason, held.errors)
+    return outcome if held.status is QuarantineStatus.FAILED else Outcome(outcome.name)
 
 
 def _carries(change: Stored, record: Record) -> bool:
@@ -122,7 +122,8 @@ def _change_id(record: Record) -> str:
     return event_change_id(registration_id, str(record.source), str(record.event_id))
 
 
-def _record_id(record: Record, nameless: Iterator[str]) -> str:
+def quarantine_id(record: Record, nameless: Iterator[str]) -> str:
+    """The id that a record has in quarantine. `nameless` holds the message ids of those without source and id."""
     if record.named:
         return event_record_id(str(record.source), str(record.event_id), record.data)
     subscription = f"projects/{service().settings.project}/subscriptions/{_SUBSCRIPTION}"

@@ -2,7 +2,7 @@
 
 NDJSON: one CloudEvent `uk.psr.customer.migrated.v1` a line, published unchanged. CSV: one customer a row, which becomes
 an event here. A faulty record is neither fixed nor left out: the consumer quarantines it with the fault. A line that
-cannot be read as CSV is no record: the whole file is refused.
+cannot be read is no record: the whole file is refused.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.migration.csv_lines import CsvLine, csv_lines
+from ops.migration.csv_lines import CsvLine, csv_lines, not_utf8
 from ops.migration.household import HOUSEHOLD_COLUMNS, household_of
 from shared.digest import digest
 from shared.domain.needs import YOUNG_CHILDREN, categories
@@ -26,6 +26,8 @@ LARGEST_BYTES = 9_900_000
 #: Fields of an event whose row has too many or too few cells. The consumer refuses it for them.
 _SURPLUS = "surplus_cells"
 _MISSING = "missing_cells"
+#: The beginnings of their JSON Pointers.
+FAULTY_CELLS = (f"/data/{_SURPLUS}", f"/data/{_MISSING}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 #: The first columns of a CSV file; those with * may be left out.
 _FIRST = {
@@ -84,15 +86,12 @@ class Record(NamedTuple):
 
 
 class Reading:
-    """The counts of one pass over a file. It skips faulty lines and keeps the first few by number.
-
-    Records that are `not_utf8` are published like all others.
-    """
+    """The counts of one pass over a file. It skips faulty lines and keeps the first few by number."""
 
     _KEPT = 5
 
     def __init__(self) -> None:
-        self.lines = self.headers = self.blank = self.records = self.not_utf8 = self.wrong = 0
+        self.lines = self.headers = self.blank = self.records = self.wrong = 0
         self.first_wrong: dict[int, str] = {}
 
     def refuse(self, line: CsvLine) -> None:
@@ -106,24 +105,28 @@ def records(file: Path, source: str, reading: Reading | None = None) -> Iterator
     """Every record of a file, in flat memory. `source` is the CloudEvents source of CSV rows.
 
     Raises `CommandError` if it is neither NDJSON nor CSV with the columns that are needed, each once; and, without a
-    `reading` to note it, for a line that cannot be read as CSV.
+    `reading` to note it, for a line that cannot be read.
     """
     if file.suffix == ".csv":
         return _rows(file, source, reading)
     if file.suffix in (".ndjson", ".jsonl"):
-        return _lines(file, reading or Reading())
+        return _lines(file, reading)
     raise CommandError(f"{file.name}: give a file that ends with .ndjson, .jsonl or .csv")
 
 
-def _lines(file: Path, reading: Reading) -> Iterator[Record]:
+def _lines(file: Path, noted: Reading | None) -> Iterator[Record]:
     """A line that no message can hold is read to its end in pieces, and yielded as its beginning: too large."""
+    reading = noted or Reading()
     with file.open("rb") as lines:
         while line := lines.readline(LARGEST_BYTES + 2):
             begun = line
             while not begun.endswith(b"\n") and (begun := lines.readline(LARGEST_BYTES)):
                 pass
             reading.lines += 1
-            if line.strip():
+            wrong = not_utf8(line) if len(line) <= LARGEST_BYTES else None
+            if wrong:
+                _refuse(file, CsvLine(reading.lines, [], wrong), noted)
+            elif line.strip():
                 reading.records += 1
                 yield _record(reading.records, reading.lines, line.rstrip(b"\r\n"))
             else:
@@ -131,19 +134,15 @@ def _lines(file: Path, reading: Reading) -> Iterator[Record]:
 
 
 def _rows(file: Path, source: str, noted: Reading | None) -> Iterator[Record]:
-    """Cells beyond the last column, how many are missing, and bytes that are not UTF-8 go into the event, which is
-    refused for them.
-    """
+    """Cells beyond the last column, and how many are missing, go into the event, which is refused for them."""
     reading = noted or Reading()
     lines = csv_lines(file)
     names = _columns(file, next(lines, CsvLine(1, [])))
     reading.lines = reading.headers = 1
     for line in lines:
         reading.lines += 1
-        if line.wrong and noted is None:
-            raise CommandError(f"{file.name}, line {line.number}: {line.wrong}")
         if line.wrong:
-            reading.refuse(line)
+            _refuse(file, line, noted)
         elif not line.cells:
             reading.blank += 1
         else:
@@ -152,9 +151,14 @@ def _rows(file: Path, source: str, noted: Reading | None) -> Iterator[Record]:
             unlike = ({_SURPLUS: surplus} if surplus else {}) | ({_MISSING: missing} if missing > 0 else {})
             row = dict.fromkeys(names, "") | dict(zip(names, line.cells, strict=False))
             event = json.dumps(_event(row, source, unlike), ensure_ascii=False)
-            data = event.encode("utf-8", "surrogateescape")
-            reading.not_utf8 += data != event.encode("utf-8", "replace")
-            yield _record(reading.records, line.number, data)
+            yield _record(reading.records, line.number, event.encode())
+
+
+def _refuse(file: Path, line: CsvLine, noted: Reading | None) -> None:
+    """Note a line that cannot be read. Raises `CommandError` if nobody notes it."""
+    if noted is None:
+        raise CommandError(f"{file.name}, line {line.number}: {line.wrong}")
+    noted.refuse(line)
 
 
 def _columns(file: Path, header: CsvLine) -> list[str]:

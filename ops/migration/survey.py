@@ -21,15 +21,13 @@ _DIGEST_BYTES = 16
 class Survey(NamedTuple):
     """A file that can be read: `lines` == `headers` + `records` + `blank`.
 
-    `not_utf8` are records that will fail into quarantine. `repeated` is how many accounts have several records
-    that differ, `complete` whether the last line has a line break.
+    `repeated` is how many accounts have several records that differ, `complete` whether the last line has a line break.
     """
 
     lines: int
     headers: int
     records: int
     blank: int
-    not_utf8: int
     repeated: int
     complete: bool
 
@@ -79,8 +77,7 @@ def survey(
         for accounts, lines in enumerate(_differing(database), 1):
             for line in lines:
                 repeated(accounts, line)
-    counts = (reading.lines, reading.headers, reading.records, reading.blank, reading.not_utf8)
-    return Survey(*counts, accounts, ends.complete)
+    return Survey(reading.lines, reading.headers, reading.records, reading.blank, accounts, ends.complete)
 
 
 def _row(record: Record) -> tuple[bytes | None, bytes, int]:
@@ -107,7 +104,7 @@ def _refuse_wrong(file: Path, reading: Reading) -> None:
     named = "; ".join(f"line {number}: {why}" for number, why in reading.first_wrong.items())
     more = reading.wrong - len(reading.first_wrong)
     raise CommandError(
-        f"{file.name} cannot be read as CSV. {named}{f'; and {more:,} more lines' if more else ''}. "
+        f"{file.name} cannot be read. {named}{f'; and {more:,} more lines' if more else ''}. "
         "Correct these lines where they come from. Nothing was published by this run"
     )
 

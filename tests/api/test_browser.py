@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.api.browser import LISTED, needs_browser, shown, shown_at
+from tests.support.browser import LISTED, needs_browser, shown, shown_at
 from tools.api_client import PATCH, Caller
 from tools.local.stack import Stack
 from tools.synthetic import registration

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Problem
-from tests.api.browser import LISTED, needs_browser, shown_at
+from tests.support.browser import LISTED, needs_browser, shown_at
 from tools.local.stack import Stack
 from tools.places import ROOT
 

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -34,9 +35,12 @@ def test_the_front_door_routes_by_method_and_path(stack: Stack) -> None:
     assert httpx.get(f"{stack.url}/_status").json()["function"] == "lookup"
 
 
-def test_the_environment_file_puts_psr_on_the_path(stack: Stack) -> None:
-    command = ("/bin/sh", "-c", '. "$0" && command -v psr', stack.layout.home / "env")
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{COMMANDS / 'psr'}\n"
+def test_the_environment_file_puts_psr_and_the_virtual_environment_on_the_path(stack: Stack) -> None:
+    script = 'source "$0" && command -v psr python nox && python -c "import typer"'
+    command = ("bash", "-c", script, stack.layout.home / "env")
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    environment = Path(sys.executable).parent
+    assert found == [str(COMMANDS / "psr"), str(environment / "python"), str(environment / "nox")]
 
 
 def test_the_gateway_has_a_status_of_its_own(stack: Stack) -> None:

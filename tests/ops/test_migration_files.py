@@ -12,39 +12,13 @@ from hypothesis import strategies as st
 
 from ops.migration.csv_lines import LONGEST_CELL, csv_lines
 from ops.migration.journal import Journal, journal_path, only_publisher
-from ops.migration.records import records
+from ops.migration.records import LARGEST_BYTES, records
 from ops.migration.survey import Survey, physical_lines, survey
+from tests.ops.migration_files import HEADER, line, lines_file, written
 from tests.support.commands import psr
 from tools.errors import CommandError
 
 SOURCE = "//s"
-NAMES = (
-    "account_id",
-    "recorded_at",
-    "address",
-    "postcode",
-    "basis",
-    "basis_recorded_on",
-    "basis_evidence",
-    "name",
-    "needs",
-)
-HEADER = ",".join(NAMES)
-
-
-def line(number: int, name: str = "Ann", needs: str = "02") -> str:
-    """A row as text."""
-    return f"C-{number},2026-11-01T00:00:00Z,1 Test Street,BS1 4DJ,none,2026-01-01,call {number},{name},{needs}"
-
-
-def written(folder: Path, content: str | bytes, name: str = "c.csv") -> Path:
-    file = folder / name
-    file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return file
-
-
-def lines_file(folder: Path, *lines: str) -> Path:
-    return written(folder, "".join(f"{one}\n" for one in (HEADER, *lines)))
 
 
 def surveyed(file: Path) -> tuple[Survey, list[tuple[int, int]]]:
@@ -77,7 +51,7 @@ def events(file: Path) -> list[bytes]:
 )
 def test_a_line_that_is_no_csv_is_named_before_anything_is_published(tmp_path: Path, wrong: str, why: str) -> None:
     file = lines_file(tmp_path, line(1), wrong, *(line(number) for number in range(3, 40)))
-    with pytest.raises(CommandError, match=rf"c\.csv cannot be read as CSV\. line 3: {why}"):
+    with pytest.raises(CommandError, match=rf"c\.csv cannot be read\. line 3: {why}"):
         surveyed(file)
     with pytest.raises(CommandError, match=rf"c\.csv, line 3: {why}"):
         list(records(file, SOURCE))
@@ -101,7 +75,7 @@ def test_line_endings_marks_and_blank_lines_make_no_difference(tmp_path: Path, e
     assert events(file) == events(usual)
     assert [record.line for record in records(file, SOURCE)] == [2, 4, 6]
     found, _ = surveyed(file)
-    assert found == Survey(lines=6, headers=1, records=3, blank=2, not_utf8=0, repeated=0, complete=last)
+    assert found == Survey(lines=6, headers=1, records=3, blank=2, repeated=0, complete=last)
     assert json.loads(events(file)[1])["data"]["primary_contact"]["name"] == 'Bob, "B" Test'
 
 
@@ -135,17 +109,28 @@ def test_a_row_of_another_length_says_so_in_its_event(tmp_path: Path) -> None:
     assert long["data"]["surplus_cells"] == ["more", "and more"]
 
 
-def test_records_that_are_not_utf_8_are_counted(tmp_path: Path) -> None:
-    file = lines_file(tmp_path, line(1), line(2))
-    file.write_bytes(file.read_bytes() + line(3, "Ren\u00e9e").encode("cp1252"))
-    found, _ = surveyed(file)
-    assert (found.records, found.not_utf8) == (3, 1)
+@pytest.mark.parametrize("name", ["c.csv", "c.ndjson"])
+def test_a_file_that_is_not_utf_8_is_refused_with_line_and_byte(tmp_path: Path, name: str) -> None:
+    lines = [HEADER, line(1, "Ren\u00e9e"), line(2, "Ren\u00e9e"), line(3)] if name == "c.csv" else ["{}"] * 4
+    lines[2] = line(2, "Ren\u00e9e")
+    content = [one.encode("cp1252" if number == 2 else "utf-8") for number, one in enumerate(lines)]
+    file = written(tmp_path, b"\n".join(content), name)
+    byte = line(2, "Ren\u00e9e").index("\u00e9") + 1
+    with pytest.raises(CommandError, match=rf"{name} cannot be read\. line 3: byte {byte} of the line is not UTF-8\. "):
+        surveyed(file)
+    with pytest.raises(CommandError, match=rf"{name}, line 3: byte {byte} of the line is not UTF-8"):
+        events(file)
+
+
+def test_a_line_that_no_message_can_hold_may_be_cut_within_a_character(tmp_path: Path) -> None:
+    file = written(tmp_path, "{}\n" + "x" * (LARGEST_BYTES + 1) + "\u00e9\n", "c.ndjson")
+    assert surveyed(file)[0].records == 2
 
 
 def test_lines_of_ndjson_add_up_too(tmp_path: Path) -> None:
     file = written(tmp_path, '{"a": 1}\r\n\n{not JSON\r{}\n  \n{"a": "\r"}', "c.ndjson")
     found, _ = surveyed(file)
-    assert found == Survey(lines=5, headers=0, records=3, blank=2, not_utf8=0, repeated=0, complete=False)
+    assert found == Survey(lines=5, headers=0, records=3, blank=2, repeated=0, complete=False)
 
 
 def test_a_file_that_grows_while_it_is_read_does_not_add_up(tmp_path: Path) -> None:
@@ -177,7 +162,7 @@ def test_a_stray_quote_anywhere_is_named_by_its_line(
 ) -> None:
     lines = [line(1), line(2, '"Bob, Test"'), line(3, '""'), line(4, '"A ""B"""'), line(5)]
     lines[number - 1] = f'{lines[number - 1][:place]}"{lines[number - 1][place:]}'
-    with pytest.raises(CommandError, match=rf"cannot be read as CSV. line {number + 1}: "):
+    with pytest.raises(CommandError, match=rf"cannot be read. line {number + 1}: "):
         surveyed(lines_file(tmp_path_factory.mktemp("csv"), *lines))
 
 
@@ -198,7 +183,7 @@ def test_a_stray_quote_ends_publish_with_its_line_and_no_journal(tmp_path: Path)
     file = lines_file(tmp_path, *(line(number, names.get(number, "Ann")) for number in range(1, 31)))
     answer = psr("migrate", "publish", file)
     assert answer.returncode == 1
-    assert "error: c.csv cannot be read as CSV. line 3: a quote opens" in answer.stderr
+    assert "error: c.csv cannot be read. line 3: a quote opens" in answer.stderr
     assert "; line 21: there is a quote in a cell" in answer.stderr
     assert not journal_path(file).exists()
     assert "Traceback" not in answer.stderr

@@ -6,16 +6,18 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from shared.clock import LONDON, SimulatedClock
 from shared.settings import emulator_host
 from tools.errors import CommandError
 from tools.local.emulators import SOURCES
-from tools.local.layout import new_layout
+from tools.local.layout import new_layout, running_layout
 from tools.local.stack import Stack
 from tools.local.tour import Tour
 from tools.places import ROOT
@@ -23,6 +25,14 @@ from tools.places import ROOT
 app = typer.Typer(no_args_is_help=True)
 
 _INTERRUPTED = 130
+NEXT = """
+The service runs until Ctrl-C. In a browser:
+  {url}/      the register: its figures, and what to try
+  {url}/docs  the API: every operation, to call from the page
+In another shell:
+  source {env}  # makes the shell part of this stack
+  psr doctor       # checks the stack from end to end
+  psr local clock  # shows its time; docs/local.md has an example with events and later days"""
 
 
 @app.callback()
@@ -62,6 +72,37 @@ def run(
                 stack.stop()
 
 
+@app.command()
+def clock(
+    to: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+            help="Move the clock forward to this London time.",
+        ),
+    ] = None,
+    stack: Annotated[Path, typer.Option(envvar="PSR_STACK", help="The stack's file, which the stack writes.")] = ROOT
+    / ".local"
+    / "stack.json",
+) -> None:
+    """Show the time of the local stack, or move it forward.
+
+    Jobs that are then due run at once, each for its last time. Only a local stack has a clock that can be moved.
+    """
+    simulated = running_layout(stack).clock
+    if to is not None:
+        try:
+            simulated.jump_to(to.replace(tzinfo=LONDON))
+        except ValueError:
+            raise CommandError(f"the stack's clock only moves forward, and shows {_time(simulated)}") from None
+    print(_time(simulated))
+
+
+def _time(simulated: SimulatedClock) -> str:
+    """London time with its offset, as an event can have it."""
+    return simulated.now().astimezone(LONDON).isoformat(timespec="seconds")
+
+
 def _show(stack: Stack, console: Console) -> None:
     """The tour reads Firestore in this process, which so becomes part of the stack."""
     stack.keep_running()
@@ -70,7 +111,8 @@ def _show(stack: Stack, console: Console) -> None:
 
 
 def _stay_up(stack: Stack, console: Console) -> None:
-    console.print(f"The service runs at {stack.url}. Ctrl-C stops it.")
+    env = min(str(stack.layout.home / "env"), os.path.relpath(stack.layout.home / "env"), key=len)
+    console.print(NEXT.format(url=stack.url, env=env), soft_wrap=True, highlight=False)
     with suppress(KeyboardInterrupt):
         signal.pause()
 

@@ -5,16 +5,19 @@ import os
 import secrets
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from pydantic import ValidationError
 
 from shared.clock import LONDON, SimulatedClock, london_day, machine_time
 from shared.model import Model
+from tools.errors import CommandError
 from tools.functions import read_functions
-from tools.local.processes import LOOPBACK, free_ports
+from tools.local.processes import LOOPBACK, free_ports, reports
 from tools.places import FUNCTIONS, ROOT
 
 AUDIENCE = "psr-api"
@@ -136,6 +139,15 @@ def new_layout(home: Path, running: Mapping[str, str | None], port: int | None =
         running=sorted(name for name, host in running.items() if host),
         functions={name: next(free) for name in names},
     )
+
+
+def running_layout(file: Path) -> Layout:
+    """The stack that wrote a file. Raises `CommandError` if it does not run."""
+    with suppress(OSError, ValidationError):
+        layout = Layout.model_validate_json(file.read_text(encoding="utf-8"))
+        if reports(layout.gateway_status, "gateway", layout.project):
+            return layout
+    raise CommandError(f"no local stack runs in {file.parent}. Start one: make run")
 
 
 def start_clock(layout: Layout) -> None:

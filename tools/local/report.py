@@ -1,13 +1,38 @@
 """The tour's tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+
+from shared.domain.needs import labels
+
+#: The groups of a D0225 file, and their values in order.
+_GROUPS = {
+    "ZHV": "header: file id, flow, sender (role, id), receiver (role, id), time, 3 empty values, test data flag",
+    "510": (
+        "supply point: MPAN, contact's name, 2 phones, alternate contact's name, 2 phones, 9 address lines, postcode, "
+        "9 contact address lines, contact postcode, lawful basis, delete all"
+    ),
+    "99C": "need of the supply point above: code, last day, note",
+    "ZPT": "trailer: file id, groups, an empty value, supply points, time",
+}
 
 
 def tables_of(figures: dict[str, Any]) -> list[Table]:
     """Messages and registrations, parts of a sum indented below it; and the supply points of each recipient."""
     return [_counts(figures), _recipients(figures["export"])]
+
+
+def legend_of(lines: Sequence[str]) -> Table:
+    """What the groups of a D0225 file hold, and the labels of the needs codes in these lines."""
+    table = Table("In the file", "Meaning", show_edge=False)
+    for group, values in _GROUPS.items():
+        table.add_row(group, values)
+    table.add_section()
+    for code in sorted({line.split("|")[1] for line in lines if line.startswith("99C|")}):
+        table.add_row(f"99C|{code}", next(iter(labels()[code].values())))
+    return table
 
 
 def _counts(figures: dict[str, Any]) -> Table:

@@ -10,7 +10,7 @@ Among the messages: duplicates, older versions that arrive late, and records tha
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ SOURCE = "//old-platform.example/customers"
 #: The gas shipper of `shared/data/recipients.csv`.
 GAS_SHIPPER = "SHPR"
 
+_SEED = 20_261_123
 _MPAN_DIGITS = 13
 _UNKNOWN_DISTRIBUTORS = ("39", "40")
 _SYLLABLES = ("quill", "brack", "fen", "holm", "thorpe", "wick", "marl", "dray", "sedge", "combe", "lyth", "garth")
@@ -61,14 +62,13 @@ class Sample(NamedTuple):
     expected: Expected
 
 
-def sample(day: date, seed: int = 20_261_123) -> Sample:
+def sample(day: date) -> Sample:
     """The sample as of the morning of a London day."""
-    chance = random.Random(seed)
-    at = datetime.combine(day, time(7), LONDON)
-    customers = [_event(_customer(number, day, chance), at + timedelta(seconds=number)) for number in range(CUSTOMERS)]
-    right = customers[:-WRONG]
+    chance = random.Random(_SEED)
+    everyone = list(customers(day, range(CUSTOMERS), chance))
+    right = everyone[:-WRONG]
     ways = [_WRONG[index % len(_WRONG)] for index in range(WRONG)]
-    wrong = [way.spoil(*pair) for way, *pair in zip(ways, customers[-WRONG:], right, strict=False)]
+    wrong = [way.spoil(*pair) for way, *pair in zip(ways, everyone[-WRONG:], right, strict=False)]
     duplicates = chance.sample(right, DUPLICATES)
     older = [_older(event) for event in chance.sample(right, LATE)]
     first = [*right, *duplicates, *(event for event, way in zip(wrong, ways, strict=True) if not way.late)]
@@ -83,6 +83,13 @@ def sample(day: date, seed: int = 20_261_123) -> Sample:
         withheld=_supply_points(right, sent=False),
     )
     return Sample([_encoded(event) for event in first], [_encoded(event) for event in late], expected)
+
+
+def customers(day: date, numbers: range, chance: random.Random) -> Iterator[Record]:
+    """The event of each customer. `sample` has those with the numbers below `CUSTOMERS`."""
+    at = datetime.combine(day, time(7), LONDON)
+    for number in numbers:
+        yield _event(_customer(number, day, chance), at + timedelta(seconds=number))
 
 
 def registration(number: int, day: date) -> Record:

@@ -161,7 +161,9 @@ class Stack:
         self.layout.file.write_text(self.layout.model_dump_json(indent=2), encoding="utf-8")
         variables = {**self.layout.environment(), "PSR_URL": self.url}
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
-        lines.append(f'export PATH={shlex.quote(str(COMMANDS))}:"$PATH"\n')
+        # `psr`, and the Python and nox of the virtual environment.
+        folders = f"{COMMANDS}:{Path(sys.executable).parent}"
+        lines.append(f'export PATH={shlex.quote(folders)}:"$PATH"\n')
         (home / "env").write_text("".join(lines), encoding="utf-8")
 
     def _refuse_port_in_use(self) -> None:

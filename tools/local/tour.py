@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from google.pubsub_v1.types import PubsubMessage
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.clock import LONDON, day_closes, london_day
@@ -20,7 +21,7 @@ from tools.local import sample as samples
 from tools.local.callers import REGISTERED, register_customers, show_the_rules
 from tools.local.log_lines import faults_in, lines
 from tools.local.outcome import count_outcomes, feed_of, messages_of, registrations_by_status, supply_points_in
-from tools.local.report import tables_of
+from tools.local.report import legend_of, tables_of
 from tools.local.sample import Record, numbers_of, recipient_of, registration, sample
 from tools.local.stack import Stack
 from tools.local.wiring import job_name, publisher, scheduler
@@ -200,11 +201,12 @@ class Tour:
         self._check("supply points withheld by recipient", expected.withheld, withheld)
 
     def _show_file(self, path: Path) -> None:
-        """The first records of a file, and its last."""
+        """The first records of a file and its last, and their legend."""
         self._console.print(f"   {path}")
         lines = path.read_text(encoding="ascii").splitlines()
         for line in [*lines[:_SHOWN_LINES], "…", lines[-1]]:
             self._console.print(f"     {line}", markup=False, highlight=False, overflow="ellipsis", no_wrap=True)
+        self._console.print(Padding(legend_of(lines[:_SHOWN_LINES]), (1, 5)))
 
     def _say(self, number: int, text: str) -> None:
         self._console.print(f"[bold]{number}. {escape(text)}[/bold]")

@@ -7,6 +7,7 @@ from tools.local.layout import new_layout
 from tools.pages.api import api_pages
 from tools.pages.events import event_pages
 from tools.pages.logs import log_page
+from tools.pages.migration import migration_sample
 from tools.pages.protections import protections_page
 from tools.pages.settings import settings_page
 from tools.pages.sharing import sharing_page
@@ -17,6 +18,7 @@ def pages() -> dict[str, str]:
     """Text by place in docs/."""
     return {
         "logs.md": log_page(),
+        "migration-sample.csv": migration_sample(),
         "protections.md": protections_page(),
         "settings.md": settings_page(),
         "sharing.md": sharing_page(),

@@ -25,8 +25,8 @@ def shown(url: str, folder: Path, *options: str) -> str:
     return html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
 
 
-def shown_at(origin: str, page: str, folder: Path) -> str:
+def shown_at(origin: str, page: str, folder: Path, *options: str) -> str:
     """The same for a page of our own, which the browser takes to come from `origin`."""
     with serving(file_handler(page.encode())) as served:
         host = origin.partition("//")[2]
-        return shown(origin, folder, f"--host-resolver-rules=MAP {host} {served.partition('//')[2]}")
+        return shown(origin, folder, f"--host-resolver-rules=MAP {host} {served.partition('//')[2]}", *options)

@@ -1,0 +1,69 @@
+"""docs/migration-sample.csv: a source file of a migration, with customers of the tour and words that are not known."""
+
+import csv
+import io
+from datetime import date
+from random import Random
+from typing import Any
+
+from shared.domain.needs import labels
+from tools.local.sample import customers
+
+_RECORDED_ON = date(2026, 11, 2)
+#: Not those of the tour.
+_NUMBERS = range(2000, 2020)
+_EVERY_OTHER = 2
+#: Cells by row that name no code and no term of the API.
+_UNKNOWN = {
+    3: {"needs": "Uses a stairlift"},
+    11: {"needs": "Uses a stairlift|02"},
+    17: {"nominee_relationship": "cousin"},
+}
+
+Row = dict[str, str]
+
+
+def migration_sample() -> str:
+    """The whole file."""
+    events = customers(_RECORDED_ON, _NUMBERS, Random(0))  # noqa: S311 - made-up people
+    rows = [_row(event) | _UNKNOWN.get(number, {}) for number, event in enumerate(events, 1)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(event: dict[str, Any]) -> Row:
+    """Every other customer has the needs in words."""
+    data = event["data"]
+    nominee = data.get("alternate_contact", {"phones": []})
+    services = data.get("services", {})
+    in_words = int(data["account_id"].rpartition("-")[2]) % _EVERY_OTHER == 1
+    return {
+        "account_id": data["account_id"],
+        "recorded_at": event["time"],
+        "mpans": " ".join(data["supply_points"]["mpans"]),
+        "mprns": " ".join(data["supply_points"]["mprns"]),
+        "address": "|".join(data["premises"]["address_lines"]),
+        "postcode": data["premises"]["postcode"],
+        "name": data["primary_contact"]["name"],
+        "phones": "|".join(data["primary_contact"]["phones"]),
+        "nominee_name": nominee.get("name", ""),
+        "nominee_phones": "|".join(nominee["phones"]),
+        "nominee_relationship": nominee.get("relationship", ""),
+        "needs": "|".join(_term(need, in_words=in_words) for need in data["needs"]),
+        "youngest_child_born_on": "".join(need.get("youngest_child_born_on", "") for need in data["needs"]),
+        "basis": data["sharing"]["basis"],
+        "basis_recorded_on": data["sharing"]["recorded_on"],
+        "basis_evidence": data["sharing"]["evidence"],
+        "caller_password": services.get("caller_password", ""),
+        "communication_format": services.get("communication_format", ""),
+        "language": "cy" if services else "",
+    }
+
+
+def _term(need: dict[str, str], *, in_words: bool) -> str:
+    """The code or its newest label, with the last day of a need that has one."""
+    word = next(iter(labels()[need["code"]].values())) if in_words else need["code"]
+    return f"{word}={need['ends_on']}" if "ends_on" in need else word
