@@ -27,7 +27,7 @@ class _Rule(NamedTuple):
 
 def refusal(code: str, **bounds: object) -> PydanticCustomError:
     """The error that a validator raises for a rule of our own."""
-    return PydanticCustomError(code, _own_rule(code, "").detail.format_map(bounds))  # type: ignore[arg-type]
+    return PydanticCustomError(code, _own_rule(code, "").detail.format_map(bounds))
 
 
 def field_error(pointer: str, code: str, **bounds: object) -> FieldError:
