@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.programs import FOLDER, NPM, OPENAPI, needs_npm, run
+from tests.clients.programs import FOLDER, NPM, needs_npm, run
+from tools.pages.api import OPENAPI
 
 pytestmark = needs_npm
 

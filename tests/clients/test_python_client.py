@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.clients.programs import OPENAPI, PYTHON_GENERATOR, run
+from tests.clients.programs import PYTHON_GENERATOR, needs_generator, run
 from tools.api_client import ALL_SCOPES
 from tools.local.stack import Stack
+from tools.pages.api import OPENAPI
 from tools.synthetic import new_account, new_mpan
+
+pytestmark = needs_generator
 
 _PACKAGE = "generated_psr_client"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.programs import NPM, OPENAPI, needs_npm, run
+from tests.clients.programs import NPM, needs_npm, run
+from tools.pages.api import OPENAPI
 from tools.places import ROOT
 
 pytestmark = needs_npm

@@ -1,8 +1,8 @@
 """The examples of docs/openapi.json: requests that succeed in the order of the document, and an answer of each problem.
 
-The customer of the examples is registered by the example of `createRegistration`. Its id differs from deployment to
-deployment, so whoever sends the other examples replaces `REGISTRATION_ID` with the id in that answer. The keys make
-each request repeatable.
+The example of `createRegistration` registers the customer of the examples. The id differs from deployment to deployment:
+before you send the other examples, replace `REGISTRATION_ID` with the id in that answer. The keys make each request
+repeatable.
 """
 
 from typing import Any
