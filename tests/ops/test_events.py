@@ -25,7 +25,7 @@ def written(folder: Path, value: dict[str, Any] | str) -> Path:
 
 
 def publish(file: Path, value: dict[str, Any]) -> str:
-    """What the command prints."""
+    """Publish an event from a file, and return the output."""
     file.write_text(json.dumps(value), encoding="utf-8")
     answer = psr("events", "publish", file)
     assert answer.returncode == 0, answer.stderr

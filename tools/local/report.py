@@ -25,7 +25,7 @@ def tables_of(figures: dict[str, Any]) -> list[Table]:
 
 
 def legend_of(lines: Sequence[str]) -> Table:
-    """What the groups of a D0225 file hold, and the labels of the needs codes in these lines."""
+    """The values of the groups of a D0225 file, and the labels of the needs codes in these lines."""
     table = Table("In the file", "Meaning", show_edge=False)
     for group, values in _GROUPS.items():
         table.add_row(group, values)
