@@ -34,6 +34,8 @@ never makes an answer weaker. `cannot_determine` never means that something is a
 - Code 29 has the birth date of the youngest child, which decides exactly. If it and `occupants` contradict each other, there is such
   a child.
 - A fact of the household and a needs code can say the same. One yes is enough.
+- Facts stay until somebody sends others. After a move or a death the household is another one: send its facts at the review, or remove
+  `household` until they are known.
 
 ## Facts
 
