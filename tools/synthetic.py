@@ -65,7 +65,7 @@ def registration(**changed: Any) -> dict[str, Any]:
         "household": {
             "occupants": [
                 {"birth_year": 1948, "age_band": None, "as_of": None, "disabled_or_ill": True},
-                {"birth_year": None, "age_band": "75_or_over", "as_of": "2026-01-05", "disabled_or_ill": None},
+                {"birth_year": None, "age_band": "75_or_over", "as_of": "2020-01-05", "disabled_or_ill": None},
             ],
             "supported": True,
             "can_top_up": False,

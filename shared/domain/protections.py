@@ -94,8 +94,14 @@ class Finding(NamedTuple):
     facts: tuple[str, ...] = ()
 
 
+_OCCUPANTS_UNKNOWN = Finding(None, (_OCCUPANTS,))
+
+
 class _Home(NamedTuple):
-    """All that protections depend on. `needs` are those that hold on the day: pointer, code, youngest child's birth."""
+    """All that protections depend on. `needs` are those that hold on the day: pointer, code, youngest child's birth.
+
+    `ages` has the pointer and the ages of each occupant, once they are computed; None if nobody knows the occupants.
+    """
 
     day: date
     status: Status
@@ -103,13 +109,21 @@ class _Home(NamedTuple):
     has_gas: bool
     adapted: tuple[str, ...]
     household: Household
+    ages: list[tuple[str, Ages]] | None = None
+
+    def with_ages(self) -> "_Home":
+        """The same, with the ages."""
+        stated = self.household.occupants
+        if stated is None:
+            return self
+        ages = [(f"{_OCCUPANTS}/{index}", one.ages_on(self.day)) for index, one in enumerate(stated)]
+        return self._replace(ages=ages)
 
     def occupants(self, holds: Callable[[Ages], bool | None]) -> list[Finding]:
         """A finding about each occupant by their ages on the day; one that is not known if the occupants are not."""
-        stated = self.household.occupants
-        if stated is None:
-            return [Finding(None, (_OCCUPANTS,))]
-        return [Finding(holds(one.ages_on(self.day)), (f"{_OCCUPANTS}/{index}",)) for index, one in enumerate(stated)]
+        if self.ages is None:
+            return [_OCCUPANTS_UNKNOWN]
+        return [Finding(holds(ages), (pointer,)) for pointer, ages in self.ages]
 
 
 _Check = Callable[[_Home], Finding]
@@ -145,6 +159,7 @@ def protections_of(registration: Registration, day: date, *, explained: bool = T
 def _protections(home: _Home, *, explained: bool) -> Protections:
     """Kept, because many registrations of a batch share their facts; made without validation, for the others."""
     decided: dict[str, Any] = {}
+    home = home.with_ages()
     for name, (answer, rules) in _in_force(home.day).items():
         outcome, *parts = _decided(answer, rules, home)
         by, facts, missing = (sorted(set(part)) for part in parts)
@@ -163,8 +178,10 @@ def _in_force(day: date) -> Mapping[str, tuple[Answer, list[_RuleInForce]]]:
 
 
 def _ready(rule: Rule, answer: Answer) -> _RuleInForce:
-    lines = [_all_of([_check(line, name) for name in sorted(line.model_fields_set)]) for line in rule.when]
-    return _RuleInForce(rule.id, list(answer.outcomes).index(rule.outcome), _any_of(lines))
+    lines = [
+        _joined([_check(line, name) for name in sorted(line.model_fields_set)], decisive=False) for line in rule.when
+    ]
+    return _RuleInForce(rule.id, list(answer.outcomes).index(rule.outcome), _joined(lines, decisive=True))
 
 
 def _check(conditions: Conditions, name: str) -> _Check:
@@ -172,12 +189,11 @@ def _check(conditions: Conditions, name: str) -> _Check:
     return partial(_CHECKS[name], wanted) if name in _CHECKS else partial(_household_fact, name, wanted)
 
 
-def _all_of(checks: list[_Check]) -> _Check:
-    return lambda home: _combined([check(home) for check in checks], decisive=False)
-
-
-def _any_of(checks: list[_Check]) -> _Check:
-    return lambda home: _combined([check(home) for check in checks], decisive=True)
+def _joined(checks: list[_Check], *, decisive: bool) -> _Check:
+    """One check of several: whether any holds (`decisive`), or whether all do."""
+    if len(checks) == 1:
+        return checks[0]
+    return lambda home: _combined([check(home) for check in checks], decisive=decisive)
 
 
 def _decided(
@@ -287,6 +303,8 @@ def _is_everyone_at_least(age: int, home: _Home) -> Finding:
 
 
 def _are_pensioners_and_children(wanted: PensionersAndChildren, home: _Home) -> Finding:
+    if home.ages is None:
+        return _OCCUPANTS_UNKNOWN
     pensioners = home.occupants(partial(_is_pensioner, wanted.pensioner_from))
     if wanted.or_disabled_or_ill:
         pensioners = [
@@ -306,12 +324,9 @@ def _is_pensioner(pensioner_from: tuple[int, int], ages: Ages) -> bool | None:
 
 
 def _disabled_or_ill(home: _Home) -> list[Finding]:
-    """A finding about each occupant; one that is not known if the occupants are not."""
-    stated = home.household.occupants
-    if stated is None:
-        return [Finding(None, (_OCCUPANTS,))]
     return [
-        Finding(one.disabled_or_ill, (f"{_OCCUPANTS}/{index}/disabled_or_ill",)) for index, one in enumerate(stated)
+        Finding(one.disabled_or_ill, (f"{_OCCUPANTS}/{index}/disabled_or_ill",))
+        for index, one in enumerate(home.household.occupants or [])
     ]
 
 

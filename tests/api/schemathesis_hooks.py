@@ -22,7 +22,7 @@ from tools.pages.api import OPENAPI
 KNOWN = json.loads(os.environ.get("PSR_TEST_REGISTRATIONS", "[]"))
 #: Shorter texts, and those of the contract, can occur in a problem by chance.
 _REVEALING = 6
-ENTITY_TAG = re.compile('"[1-9][0-9]*"')
+ENTITY_TAG = re.compile(r'"[1-9][0-9]*(\.[0-9]{8})?"')
 LINE_BREAK = re.compile(r"[\r\n]")
 FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 CONTRACT = OPENAPI.read_text(encoding="utf-8")
@@ -90,6 +90,7 @@ def map_body(_context: schemathesis.HookContext, body: Any) -> Any:
         "needs": [{"code": "02"}, {"code": "33", "ends_on": "2099-01-31"}],
         "sharing": {**body["sharing"], "recorded_on": "2020-01-05"},
         "services": {**body.get("services", {}), "nominee_receives_communications": False},
+        "household": {**(body.get("household") or {}), "occupants": [{"birth_year": 1950}]},
     }
 
 

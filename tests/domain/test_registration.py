@@ -78,6 +78,13 @@ def test_a_submission_is_active_by_default() -> None:
     assert RegistrationInput.model_validate_json(json.dumps(whole)).status is Status.ACTIVE
 
 
+def test_a_submission_without_a_household_has_the_fingerprint_that_it_had_before_there_were_households() -> None:
+    content = submission().model_dump_json(exclude_defaults=True)
+    assert "household" not in content
+    stated = RegistrationInput.model_validate_json(changed(household=None))
+    assert stated.model_dump_json(exclude_defaults=True) == content
+
+
 FIRST = fact("2026-11-23", "//m", "5")
 
 

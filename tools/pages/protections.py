@@ -30,10 +30,12 @@ never makes an answer weaker. `cannot_determine` never means that something is a
 - A registration that is withdrawn or ended has `cannot_determine` for each answer: nobody keeps its facts up to date.
 - `occupants` is everybody who lives there. A list that leaves somebody out gives wrong answers: leave it out instead.
 - An age is a birth year, or a band with the day on which it was right (`as_of`), so it is an interval later. If a limit of age is
-  inside the interval, the condition is not known until the interval has passed it.
+  inside the interval, the condition is not known, and `missing` names the occupant. Send the age band of today.
 - Code 29 has the birth date of the youngest child, which decides exactly. If it and `occupants` contradict each other, there is such
   a child.
 - A fact of the household and a needs code can say the same. One yes is enough.
+- Facts stay until somebody sends others. After a move or a death the household is another one: send its facts at the review, or remove
+  `household` until they are known.
 
 ## Facts
 
