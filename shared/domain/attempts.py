@@ -20,7 +20,12 @@ _AHEAD = timedelta(minutes=5)
 def record_attempt(
     attempt: ContactAttempt, known: RegistrationState, *, moment: Moment, fact: Fact, policy: Policy
 ) -> Decision:
-    """Add an attempt to a registration. It confirms a review unless a newer fact confirmed it or asked for it."""
+    """Add an attempt to a registration. It confirms a review unless a newer fact confirmed it or asked for it.
+
+    An attempt from before an erasure leaves nothing, also if the account has been registered again.
+    """
+    if any(period.erased_at and attempt.at <= period.erased_at for period in known.former):
+        return Decision(ChangeKind.SUPERSEDED, known, receipt=True)
     before = known.registration
     is_review = attempt.work is Work.REVIEW and attempt.outcome is AttemptOutcome.CONFIRMED
     statement = Statement(confirmed=is_review and fact.newer_than(known.facts.review))

@@ -71,7 +71,12 @@ def test_each_answer_leaves_one_entry(agent: Traced, target: Target, operation: 
     answer = agent.send(operation, absent() if operation == "createRegistration" else target)
     assert answer.status_code in (200, 201)
     shown = answer.json()
-    found = shown.get("found") or shown.get("registrations") or shown.get("items") or [{"registration_id": target.registration_id}]
+    found = (
+        shown.get("found")
+        or shown.get("registrations")
+        or shown.get("items")
+        or [{"registration_id": target.registration_id}]
+    )
     ids = sorted({one["registration_id"] for one in found})
     if operation == "createRegistration":
         ids = [shown["registration_id"]]

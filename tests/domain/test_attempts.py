@@ -12,10 +12,13 @@ from shared.domain.attempts import record_attempt, refuse_impossible_attempt
 from shared.domain.campaigns import ContactAttempt
 from shared.domain.changes import ChangeKind
 from shared.domain.decision import Decision
+from shared.domain.erasure import erased_state
 from shared.domain.notices import campaign_of
 from shared.domain.registration import RegistrationState
+from shared.domain.requests import register
 from shared.errors import InvalidContent, RegistrationErased, RegistrationUnknown
 from tests.support.registrations import (
+    ID,
     POLICY,
     after_event,
     amended,
@@ -23,6 +26,7 @@ from tests.support.registrations import (
     moment,
     on_day,
     registered,
+    submission,
     warnings,
     withdrawn,
 )
@@ -159,6 +163,14 @@ def test_an_attempt_on_an_unknown_or_erased_account_is_an_events_problem() -> No
         event(None, attempt("2028-11-24"))
     with pytest.raises(RegistrationErased):
         event(DUE.model_copy(update={"erased_on": date(2028, 11, 24)}), attempt("2028-11-24"))
+
+
+def test_an_attempt_from_before_an_erasure_leaves_nothing_on_an_account_that_was_registered_again() -> None:
+    shell = erased_state(withdrawn(KNOWN, "2026-12-01"), moment("2026-12-02").now)
+    again = register(submission(), shell, ID, moment=moment("2026-12-03"), fact=fact("2026-12-03"), policy=POLICY).state
+    late, later = event(again, attempt("2026-12-02", "confirmed")), event(again, attempt("2026-12-04"))
+    assert (late.kind, late.receipt, late.attempt, late.state) == (ChangeKind.SUPERSEDED, True, None, again)
+    assert [one.at for one in later.state.registration.campaigns[0].attempts] == [moment("2026-12-04").now]
 
 
 PENDING = registered(needs=[]).registration

@@ -135,6 +135,24 @@ def test_a_row_of_another_length_says_so_in_its_event(tmp_path: Path) -> None:
     assert long["data"]["surplus_cells"] == ["more", "and more"]
 
 
+def test_services_given_go_into_the_event_and_a_file_without_them_keeps_its_ids(tmp_path: Path) -> None:
+    rows = ["password=2026-01-31|gas_safety_check = 2026-02-01", "braille", ""]
+    lines = [f"{HEADER},services", *(f"{line(number)},{services}" for number, services in enumerate(rows))]
+    found = [json.loads(event) for event in events(written(tmp_path, "".join(f"{one}\n" for one in lines)))]
+    assert [event["data"].get("services") for event in found] == [
+        {
+            "arranged": [
+                {"service": "password", "delivered_on": "2026-01-31"},
+                {"service": "gas_safety_check", "delivered_on": "2026-02-01"},
+            ]
+        },
+        {"arranged": [{"service": "braille", "delivered_on": ""}]},  # the consumer refuses it at its place
+        None,
+    ]
+    (without,) = events(lines_file(tmp_path, line(2)))
+    assert json.loads(without)["id"] == found[2]["id"]
+
+
 def test_records_that_are_not_utf_8_are_counted(tmp_path: Path) -> None:
     file = lines_file(tmp_path, line(1), line(2))
     file.write_bytes(file.read_bytes() + line(3, "Ren\u00e9e").encode("cp1252"))
