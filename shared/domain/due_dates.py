@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from shared.domain.aspects import after_last_day, pending_last_day
+from shared.domain.campaigns import attempts_since
 from shared.domain.changes import ChangeKind
 from shared.domain.decision import Decision, Moment, replacement
 from shared.domain.needs import holds_on
@@ -69,16 +70,23 @@ def apply_due_dates(known: RegistrationState | None, *, moment: Moment, policy: 
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     facts = after_last_day(known.facts, before.closes_on, moment.day)
     closed = facts != known.facts
-    after = _closed(before) if closed else _still_live(before, facts, moment.day, policy)
+    after = _closed(before, facts, policy) if closed else _still_live(before, facts, moment.day, policy)
     if after == before:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     return replacement(known, after, facts, moment)
 
 
-def _closed(before: Registration) -> Registration:
+def _closed(before: Registration, facts: Facts, policy: Policy) -> Registration:
     """A registration after its account's last day."""
-    update = {"status": Status.ENDED, "supply_points": SupplyPoints(), "follow_up_on": None, "closes_on": None}
-    return before.model_copy(update=update | {"warnings": []})
+    update = {
+        "status": Status.ENDED,
+        "supply_points": SupplyPoints(),
+        "follow_up_on": None,
+        "closes_on": None,
+        "campaigns": attempts_since(before.campaigns, facts.status.time, policy),
+        "warnings": [],
+    }
+    return before.model_copy(update=update)
 
 
 def _still_live(before: Registration, facts: Facts, day: date, policy: Policy) -> Registration:

@@ -152,10 +152,19 @@ def test_a_repeated_attempt_is_no_attempt_and_one_that_is_too_old_to_keep_is() -
     assert repeated.state == old.state == full
 
 
-def test_a_late_attempt_is_kept_by_a_registration_that_has_ended() -> None:
-    ended = after(withdrawn(DUE, "2028-12-01"), *(attempt(f"2028-11-2{day}") for day in (4, 5, 6)))
-    assert (ended.registration.status, warnings(ended)) == ("withdrawn", [])
-    assert [len(campaign.attempts) for campaign in ended.registration.campaigns] == [3]
+def test_an_attempt_from_before_the_end_stays_in_the_log_only() -> None:
+    ended = withdrawn(after(DUE, attempt("2028-11-24")), "2028-12-01")
+    assert (ended.registration.status, ended.registration.campaigns) == ("withdrawn", [])
+    late = event(ended, attempt("2028-11-25"))
+    assert (late.kind, late.receipt, late.attempt) == (ChangeKind.SUPERSEDED, True, attempt("2028-11-25"))
+    assert late.state == ended
+    closes = after_event(after(DUE, attempt("2028-11-24")), Statement(closes_on=date(2028, 12, 1)), "2028-11-30").state
+    assert on_day(closes, "2028-12-02").state.registration.campaigns == []
+
+
+def test_an_ended_registration_keeps_an_attempt_from_after_its_end() -> None:
+    ended = after(withdrawn(DUE, "2028-12-01"), *(attempt(f"2028-12-0{day}") for day in (2, 3, 4)))
+    assert (warnings(ended), [one.state for one in ended.registration.campaigns]) == ([], ["escalated"])
 
 
 def test_an_attempt_on_an_unknown_or_erased_account_is_an_events_problem() -> None:
