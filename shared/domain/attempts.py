@@ -21,7 +21,14 @@ _AHEAD = timedelta(minutes=5)
 def record_attempt(
     attempt: ContactAttempt, known: RegistrationState, *, moment: Moment, fact: Fact, policy: Policy
 ) -> Decision:
-    """Add an attempt to a registration. It confirms a review unless a newer fact confirmed it or asked for it."""
+    """Add an attempt to a registration. It confirms a review unless a newer fact confirmed it or asked for it.
+
+    An attempt from before the newest fact about the status belongs to an earlier time on the register: only the log has
+    it, and not even the log if that time has been erased.
+    """
+    if attempt.at <= known.facts.status.time:
+        erased = any(period.erased_at and attempt.at <= period.erased_at for period in known.former)
+        return Decision(ChangeKind.SUPERSEDED, known, receipt=True, attempt=None if erased else attempt)
     before = known.registration
     is_review = attempt.work is Work.REVIEW and attempt.outcome is AttemptOutcome.CONFIRMED
     statement = Statement(confirmed=is_review and fact.newer_than(known.facts.review))

@@ -102,11 +102,19 @@ class Campaign(Model):
 
 def with_attempt(campaigns: Iterable[Campaign], attempt: ContactAttempt, policy: Policy) -> list[Campaign]:
     """The campaigns with one more attempt, by work and due date. Of each work the newest attempts stay."""
-    known = {one for campaign in campaigns for one in campaign.attempts} | {attempt}
-    kept = [one for work in Work for one in _newest(one for one in known if one.work is work)]
+    return _campaigns({one for campaign in campaigns for one in campaign.attempts} | {attempt}, policy)
+
+
+def attempts_since(campaigns: Iterable[Campaign], time: datetime, policy: Policy) -> list[Campaign]:
+    """The campaigns without the attempts from before an instant."""
+    return _campaigns({one for campaign in campaigns for one in campaign.attempts if one.at > time}, policy)
+
+
+def _campaigns(attempts: Iterable[ContactAttempt], policy: Policy) -> list[Campaign]:
+    kept = [one for work in Work for one in _newest(one for one in attempts if one.work is work)]
     return [
-        _campaign(work, due_on, list(attempts), policy)
-        for (work, due_on), attempts in groupby(sorted(kept, key=_by_due_date), lambda one: (one.work, one.due_on))
+        _campaign(work, due_on, list(of_date), policy)
+        for (work, due_on), of_date in groupby(sorted(kept, key=_by_due_date), lambda one: (one.work, one.due_on))
     ]
 
 

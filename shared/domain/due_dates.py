@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from shared.clock import day_begins
 from shared.domain.aspects import TICK, after_last_day, pending_last_day
+from shared.domain.campaigns import attempts_since
 from shared.domain.changes import ChangeKind
 from shared.domain.decision import Decision, Moment, replacement
 from shared.domain.needs import holds_on
@@ -74,7 +75,7 @@ def apply_due_dates(known: RegistrationState | None, *, moment: Moment, policy: 
     if before.unconfirmed_until is not None and before.unconfirmed_until < moment.day:
         facts = facts.model_copy(update={"status": _end_of_referral(before.unconfirmed_until, facts)})
     closed = facts != known.facts
-    after = _closed(before) if closed else _still_live(before, facts, moment.day, policy)
+    after = _closed(before, facts, policy) if closed else _still_live(before, facts, moment.day, policy)
     if after == before:
         return Decision(ChangeKind.NO_CHANGE, known, receipt=True)
     return replacement(known, after, facts, moment)
@@ -86,10 +87,17 @@ def _end_of_referral(last_day: date, facts: Facts) -> Fact:
     return Fact(time=max(ended, facts.status.time + TICK), source=SOURCE, id=ended.isoformat())
 
 
-def _closed(before: Registration) -> Registration:
+def _closed(before: Registration, facts: Facts, policy: Policy) -> Registration:
     """A registration after its account's last day, or after the last day of a referral that nobody confirmed."""
-    update = {"status": Status.ENDED, "supply_points": SupplyPoints(), "follow_up_on": None, "closes_on": None}
-    return before.model_copy(update=update | {"warnings": []})
+    update = {
+        "status": Status.ENDED,
+        "supply_points": SupplyPoints(),
+        "follow_up_on": None,
+        "closes_on": None,
+        "campaigns": attempts_since(before.campaigns, facts.status.time, policy),
+        "warnings": [],
+    }
+    return before.model_copy(update=update)
 
 
 def _still_live(before: Registration, facts: Facts, day: date, policy: Policy) -> Registration:

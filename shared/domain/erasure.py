@@ -93,7 +93,8 @@ def erased_entry(entry: FeedEntry) -> FeedEntry:
 
 def _facts(time: datetime) -> Facts:
     fact = Fact(time=time, source=SOURCE, id=ERASED)
-    return Facts(profile=fact, premises=fact, sharing=fact, status=fact, supply_points=fact, points={}, closing=fact)
+    aspects = dict.fromkeys(("profile", "premises", "sharing", "status", "supply_points", "closing", "review"), fact)
+    return Facts(**aspects, points={})
 
 
 def _times(facts: Facts) -> list[datetime]:

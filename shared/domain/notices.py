@@ -97,11 +97,10 @@ def campaign_of(work: Work, registration: Registration) -> Campaign | None:
 
 
 def _of_campaigns(registration: Registration) -> list[Notice]:
-    present = [campaign_of(work, registration) for work in Work]
     return [
         Notice(pointer=f"/campaigns/{index}", code=NOBODY_REACHED)
         for index, campaign in enumerate(registration.campaigns)
-        if campaign in present and campaign.state is CampaignState.ESCALATED
+        if campaign.state is CampaignState.ESCALATED and campaign.due_on == due_date_of(campaign.work, registration)
     ]
 
 

@@ -13,6 +13,7 @@ from shared.domain.aspects import (
     pending_last_day,
     receipt_kind,
 )
+from shared.domain.campaigns import attempts_since
 from shared.domain.contacts import Address
 from shared.domain.decision import Decision, Moment, replacement
 from shared.domain.needs import Need, on_register
@@ -81,6 +82,8 @@ def _registration_after(
         "follow_up_on": follow_up_on(status, before, day, policy, referred=until is not None),
         "closes_on": pending_last_day(won.closes_on, facts, day),
     }
+    if facts.status != known.facts.status:
+        update["campaigns"] = attempts_since(before.campaigns, facts.status.time, policy)
     if won.profile:
         update |= {
             "primary_contact": won.profile.primary_contact,

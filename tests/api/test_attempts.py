@@ -1,11 +1,11 @@
 """Contact attempts and work lists over HTTP: what an agents' desk records and sees."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 
-from shared.clock import london_day
+from shared.clock import london_day, rfc3339
 from tests.api.requests import ATTEMPT
 from tests.support.push import Push
 from tools.api_client import Caller
@@ -113,8 +113,10 @@ def test_a_confirmed_review_moves_the_next_one(stack: Stack, agent: Caller) -> N
     assert [campaign["state"] for campaign in moved.json()["campaigns"]] == ["settled"]
 
 
-async def test_a_message_records_an_attempt_once_and_waits_for_its_account(agent: Caller, push: Push) -> None:
-    account, at = new_account(), datetime(2026, 10, 1, 9, tzinfo=UTC)
+async def test_a_message_records_an_attempt_once_and_waits_for_its_account(
+    stack: Stack, agent: Caller, push: Push
+) -> None:
+    account, at = new_account(), stack.clock.now().astimezone(UTC) + timedelta(minutes=1)
     data = {"work": "review", "due_on": "2028-10-01", "channel": "letter", "outcome": "message_left", "by": "post-room"}
     message = event("customer.contact_attempted", account, at, "//dialler", f"{account}-1", data)
     assert push("consume_account_events", message) == 204
@@ -129,8 +131,8 @@ async def test_a_message_records_an_attempt_once_and_waits_for_its_account(agent
                 "work": "review",
                 "due_on": "2028-10-01",
                 "state": "open",
-                "next_attempt_on": "2026-10-08",
-                "attempts": [{**data, "at": "2026-10-01T09:00:00Z"}],
+                "next_attempt_on": (london_day(at) + timedelta(days=7)).isoformat(),
+                "attempts": [{**data, "at": rfc3339(at)}],
             }
         ],
     )

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from rich.console import Console
 from shared import data
 from shared.domain import account_events, migration
 from shared.domain.aspects import Statement
+from shared.domain.campaigns import AttemptOutcome, Channel, ContactAttempt, Work
 from shared.domain.decision import Decision, Moment
 from shared.domain.delivery import Delivery
 from shared.domain.needs import YOUNG_CHILDREN, categories
@@ -74,6 +75,18 @@ def every_need() -> list[dict[str, Any]]:
     ]
 
 
+def an_attempt() -> ContactAttempt:
+    """An attempt to contact a customer who does not answer."""
+    return ContactAttempt(
+        work=Work.REVIEW,
+        due_on=date(2027, 11, 23),
+        channel=Channel.PHONE,
+        outcome=AttemptOutcome.NO_ANSWER,
+        by="agent-17",
+        at=london("2026-11-24 10:00").astimezone(UTC),
+    )
+
+
 async def write_states(world: World) -> None:
     """Store a document of every kind that the service writes."""
     quarantine = world.service.part(Quarantine)
@@ -92,6 +105,7 @@ async def write_states(world: World) -> None:
             "communication_format": "large_print",
             "language": "cy",
             "nominee_receives_communications": True,
+            "arranged": [{"service": "gas_safety_check", "requested_on": "2026-11-02", "delivered_on": "2026-11-20"}],
         },
         household={
             "occupants": [{"birth_year": 1948}, {"age_band": "6_to_17", "as_of": "2026-11-01"}],
@@ -110,6 +124,7 @@ async def write_states(world: World) -> None:
     await world.run("2026-11-24 02:05")
 
     await world.submit(1, primary_contact={"name": "Person 1", "phones": []}, needs=[{"code": "02"}, {"code": "08"}])
+    await apply_statement(world, 7, Statement(attempt=an_attempt()))
     await migrated(world, 10, "2026-10-01 09:00", needs=[{"code": "08"}])
     await migrated(world, 11, "2026-11-02 09:00", needs=[{"code": "33", "ends_on": "2026-11-24"}])
     await apply_statement(world, 6, Statement(served={supply_point_key(Mpan(mpan("10", 6))): False}))

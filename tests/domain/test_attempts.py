@@ -12,10 +12,13 @@ from shared.domain.attempts import record_attempt, refuse_impossible_attempt
 from shared.domain.campaigns import ContactAttempt
 from shared.domain.changes import ChangeKind
 from shared.domain.decision import Decision
+from shared.domain.erasure import erased_state
 from shared.domain.notices import campaign_of
 from shared.domain.registration import RegistrationState
+from shared.domain.requests import register
 from shared.errors import InvalidContent, RegistrationErased, RegistrationUnknown
 from tests.support.registrations import (
+    ID,
     POLICY,
     after_event,
     amended,
@@ -23,6 +26,7 @@ from tests.support.registrations import (
     moment,
     on_day,
     registered,
+    submission,
     warnings,
     withdrawn,
 )
@@ -148,10 +152,19 @@ def test_a_repeated_attempt_is_no_attempt_and_one_that_is_too_old_to_keep_is() -
     assert repeated.state == old.state == full
 
 
-def test_a_late_attempt_is_kept_by_a_registration_that_has_ended() -> None:
-    ended = after(withdrawn(DUE, "2028-12-01"), *(attempt(f"2028-11-2{day}") for day in (4, 5, 6)))
-    assert (ended.registration.status, warnings(ended)) == ("withdrawn", [])
-    assert [len(campaign.attempts) for campaign in ended.registration.campaigns] == [3]
+def test_an_attempt_from_before_the_end_stays_in_the_log_only() -> None:
+    ended = withdrawn(after(DUE, attempt("2028-11-24")), "2028-12-01")
+    assert (ended.registration.status, ended.registration.campaigns) == ("withdrawn", [])
+    late = event(ended, attempt("2028-11-25"))
+    assert (late.kind, late.receipt, late.attempt) == (ChangeKind.SUPERSEDED, True, attempt("2028-11-25"))
+    assert late.state == ended
+    closes = after_event(after(DUE, attempt("2028-11-24")), Statement(closes_on=date(2028, 12, 1)), "2028-11-30").state
+    assert on_day(closes, "2028-12-02").state.registration.campaigns == []
+
+
+def test_an_ended_registration_keeps_an_attempt_from_after_its_end() -> None:
+    ended = after(withdrawn(DUE, "2028-12-01"), *(attempt(f"2028-12-0{day}") for day in (2, 3, 4)))
+    assert (warnings(ended), [one.state for one in ended.registration.campaigns]) == ([], ["escalated"])
 
 
 def test_an_attempt_on_an_unknown_or_erased_account_is_an_events_problem() -> None:
@@ -159,6 +172,14 @@ def test_an_attempt_on_an_unknown_or_erased_account_is_an_events_problem() -> No
         event(None, attempt("2028-11-24"))
     with pytest.raises(RegistrationErased):
         event(DUE.model_copy(update={"erased_on": date(2028, 11, 24)}), attempt("2028-11-24"))
+
+
+def test_an_attempt_from_before_an_erasure_leaves_nothing_on_an_account_that_was_registered_again() -> None:
+    shell = erased_state(withdrawn(KNOWN, "2026-12-01"), moment("2026-12-02").now)
+    again = register(submission(), shell, ID, moment=moment("2026-12-03"), fact=fact("2026-12-03"), policy=POLICY).state
+    late, later = event(again, attempt("2026-12-02", "confirmed")), event(again, attempt("2026-12-04"))
+    assert (late.kind, late.receipt, late.attempt, late.state) == (ChangeKind.SUPERSEDED, True, None, again)
+    assert [one.at for one in later.state.registration.campaigns[0].attempts] == [moment("2026-12-04").now]
 
 
 PENDING = registered(needs=[]).registration

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shared.domain.aspects import point_fact
+from shared.domain.campaigns import AttemptOutcome, Channel, ContactAttempt, Work, with_attempt
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.contacts import Address, Contact
 from shared.domain.erasure import erased_at, erased_change, erased_entry, erased_state, tombstone
@@ -24,6 +25,7 @@ from shared.domain.registration import (
 from shared.domain.services import Services
 from shared.domain.sharing import Article9Condition, Sharing
 from shared.domain.supply_points import SupplyPoints
+from shared.policy import Policy
 from tests.support.registrations import ID, MPAN_KEY, fact, moment, registered, registration, withdrawn
 
 #: Half an hour after midnight in London.
@@ -40,7 +42,8 @@ GONE = withdrawn(KNOWN, "2026-11-24")
 
 def facts(time: datetime) -> Facts:
     one = Fact(time=time, source="erasure", id="erased")
-    return Facts(profile=one, premises=one, sharing=one, status=one, supply_points=one, points={}, closing=one)
+    aspects = ("profile", "premises", "sharing", "status", "supply_points", "closing", "review")
+    return Facts(**dict.fromkeys(aspects, one), points={})
 
 
 def shell_of(known: RegistrationState, status: Status) -> Registration:
@@ -78,6 +81,9 @@ def test_a_shell_says_that_there_was_a_registration_and_nothing_about_the_person
         update={
             "networks": {MPAN_KEY: {"EELC": NetworkState(day=known.day, had=True, wants=True)}},
             "former": [FormerPeriod(ended_on=known.day, version=1)],
+            "registration": known.registration.model_copy(
+                update={"campaigns": with_attempt([], ATTEMPT, Policy())},
+            ),
         }
     )
     assert erased_state(state, AT) == RegistrationState(
@@ -85,7 +91,9 @@ def test_a_shell_says_that_there_was_a_registration_and_nothing_about_the_person
     )
 
 
-@pytest.mark.parametrize("name", ["profile", "premises", "sharing", "status", "supply_points", "closing", "points"])
+@pytest.mark.parametrize(
+    "name", ["profile", "premises", "sharing", "status", "supply_points", "closing", "review", "points"]
+)
 def test_the_facts_of_a_shell_are_no_older_than_any_fact_before(name: str) -> None:
     later = Fact(time=AT + timedelta(hours=1), source="//old-platform", id="1")
     ahead = {name: {MPAN_KEY: point_fact(later, served=True)} if name == "points" else later}
@@ -125,6 +133,14 @@ def test_a_tombstone_is_the_shell_of_an_account_that_was_not_known() -> None:
     )
 
 
+ATTEMPT = ContactAttempt(
+    work=Work.REVIEW,
+    due_on=date(2028, 11, 23),
+    channel=Channel.VISIT,
+    outcome=AttemptOutcome.NO_ANSWER,
+    by="agent-17",
+    at=moment().now,
+)
 CHANGE = Change(
     change_id="c",
     registration_id=ID,
@@ -135,6 +151,7 @@ CHANGE = Change(
     day=date(2026, 11, 24),
     fingerprint="f",
     reason="moved in with her daughter",
+    attempt=ATTEMPT,
     state=GONE,
 )
 
@@ -150,6 +167,7 @@ def test_the_shell_of_a_change_keeps_its_kind_and_its_times() -> None:
         day=date(2026, 11, 24),
         fingerprint="erased",
         reason=None,
+        attempt=None,
         state=erased_state(GONE, AT),
         erased=True,
     )

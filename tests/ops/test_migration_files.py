@@ -127,6 +127,24 @@ def test_a_line_that_no_message_can_hold_may_be_cut_within_a_character(tmp_path:
     assert surveyed(file)[0].records == 2
 
 
+def test_services_given_go_into_the_event_and_a_file_without_them_keeps_its_ids(tmp_path: Path) -> None:
+    rows = ["password=2026-01-31|gas_safety_check = 2026-02-01", "braille", ""]
+    lines = [f"{HEADER},services", *(f"{line(number)},{services}" for number, services in enumerate(rows))]
+    found = [json.loads(event) for event in events(written(tmp_path, "".join(f"{one}\n" for one in lines)))]
+    assert [event["data"].get("services") for event in found] == [
+        {
+            "arranged": [
+                {"service": "password", "delivered_on": "2026-01-31"},
+                {"service": "gas_safety_check", "delivered_on": "2026-02-01"},
+            ]
+        },
+        {"arranged": [{"service": "braille", "delivered_on": ""}]},  # the consumer refuses it at its place
+        None,
+    ]
+    (without,) = events(lines_file(tmp_path, line(2)))
+    assert json.loads(without)["id"] == found[2]["id"]
+
+
 def test_lines_of_ndjson_add_up_too(tmp_path: Path) -> None:
     file = written(tmp_path, '{"a": 1}\r\n\n{not JSON\r{}\n  \n{"a": "\r"}', "c.ndjson")
     found, _ = surveyed(file)

@@ -90,6 +90,9 @@ the other registration has released the supply point. If the account is not regi
 waits. An event that arrives up to a minute before its registration applies within about a minute of it. The longer an event
 waits, the less often it is retried, at least every six hours.
 
+`contact_attempted` adds an attempt to those that the register knows, in any order. A review that is confirmed moves the next one,
+unless a newer fact confirmed the review or asked for one.
+
 `account.closed` with a `closed_on` after the London day of its `time` announces the account's last day: the registration ends
 after that day. A later announcement replaces it.
 
