@@ -21,7 +21,7 @@ from rich.console import Console
 from shared import data
 from shared.domain import account_events, migration
 from shared.domain.aspects import Statement
-from shared.domain.campaigns import AttemptOutcome, Channel, ContactAttempt, Work
+from shared.domain.campaigns import AttemptOutcome, ContactChannel, ContactAttempt, Work
 from shared.domain.decision import Decision, Moment
 from shared.domain.delivery import Delivery
 from shared.domain.needs import YOUNG_CHILDREN, categories
@@ -80,7 +80,7 @@ def an_attempt() -> ContactAttempt:
     return ContactAttempt(
         work=Work.REVIEW,
         due_on=date(2027, 11, 23),
-        channel=Channel.PHONE,
+        channel=ContactChannel.PHONE,
         outcome=AttemptOutcome.NO_ANSWER,
         by="agent-17",
         at=london("2026-11-24 10:00").astimezone(UTC),

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shared.domain.aspects import point_fact
-from shared.domain.campaigns import AttemptOutcome, Channel, ContactAttempt, Work, with_attempt
+from shared.domain.campaigns import AttemptOutcome, ContactChannel, ContactAttempt, Work, with_attempt
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.contacts import Address, Contact
 from shared.domain.erasure import erased_at, erased_change, erased_entry, erased_state, tombstone
@@ -136,7 +136,7 @@ def test_a_tombstone_is_the_shell_of_an_account_that_was_not_known() -> None:
 ATTEMPT = ContactAttempt(
     work=Work.REVIEW,
     due_on=date(2028, 11, 23),
-    channel=Channel.VISIT,
+    channel=ContactChannel.VISIT,
     outcome=AttemptOutcome.NO_ANSWER,
     by="agent-17",
     at=moment().now,

@@ -157,7 +157,7 @@ def test_ages_from_the_future_are_reported_with_their_places() -> None:
         ]
     )
     assert from_future(stated, date(2026, 11, 25)) == [
-        ("/household/occupants/1/birth_year", "date_in_future", "is in the future"),
-        ("/household/occupants/3/as_of", "date_in_future", "is in the future"),
+        ("/household/occupants/1/birth_year", "date_in_future", "Enter a date that is not in the future"),
+        ("/household/occupants/3/as_of", "date_in_future", "Enter a date that is not in the future"),
     ]
     assert from_future(household(), date(2026, 11, 25)) == []
