@@ -21,7 +21,7 @@ from rich.console import Console
 from shared import data
 from shared.domain import account_events, migration
 from shared.domain.aspects import Statement
-from shared.domain.campaigns import AttemptOutcome, ContactChannel, ContactAttempt, Work
+from shared.domain.campaigns import AttemptOutcome, ContactAttempt, ContactChannel, Work
 from shared.domain.decision import Decision, Moment
 from shared.domain.delivery import Delivery
 from shared.domain.needs import YOUNG_CHILDREN, categories

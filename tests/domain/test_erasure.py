@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shared.domain.aspects import point_fact
-from shared.domain.campaigns import AttemptOutcome, ContactChannel, ContactAttempt, Work, with_attempt
+from shared.domain.campaigns import AttemptOutcome, ContactAttempt, ContactChannel, Work, with_attempt
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.contacts import Address, Contact
 from shared.domain.erasure import erased_at, erased_change, erased_entry, erased_state, tombstone

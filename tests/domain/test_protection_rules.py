@@ -35,7 +35,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         pytest.param(
             'needs: ["22"]',
             'needs: ["10"]',
-            "prepayment_installation.rules.3.when.2.needs.0: Choose a need from the Priority Services categories (J1699)",
+            "prepayment_installation.rules.3.when.2.needs.0: Choose a need from the Priority Services categories",
             id="a code that does not exist",
         ),
         pytest.param(
