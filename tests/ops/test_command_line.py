@@ -76,7 +76,7 @@ def test_help_answers_to_h_and_shows_no_value_for_a_flag(words: tuple[str, ...])
         (("psr", "quarantine", "list", "--status", ""), {"parked", "failed", "resolved", "discarded"}),
         (("psr", "schedule", "list", "--"), {"--location", "--json", "--help"}),
     ],
-    ids=" ".join,
+    ids=["a group", "commands", "values", "options"],
 )
 def test_bash_completes_its_commands_and_their_options(
     typed: tuple[str, ...], offered: set[str], tmp_path: Path
