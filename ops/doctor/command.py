@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from google.api_core.exceptions import GoogleAPIError
+from google.api_core.exceptions import GoogleAPIError, ServerError
 from google.auth.exceptions import GoogleAuthError
 from rich.console import Console
 from rich.text import Text
@@ -127,7 +127,7 @@ async def _within(seconds: float, name: str, check: Check) -> list[Finding]:
         raise
     except (CommandError, GoogleAPIError, Problem) as error:
         says = str(sentence_of(error)).removesuffix(AGAIN)
-        down = isinstance(error, Problem) and says != NO_RIGHT
+        down = isinstance(error, (Problem, ServerError)) and says != NO_RIGHT
         return [failing(name, says, "errors") if down else not_checked(name, says)]
 
 

@@ -1,13 +1,13 @@
 """The deployment that the doctor checks: the local stack by its layout, or an environment by its Terraform outputs."""
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 
 from ops import release
+from ops.running import check_emulators
 from shared.runtime.manifest import Manifest, read_manifests, read_push_subscriptions
 from tools.errors import CommandError
 from tools.local.issuer import token_from
@@ -65,8 +65,12 @@ def local_stack(layout_file: Path | None, token: str | None) -> Deployment:
         raise CommandError("name an environment, or `source .local/env` for the local stack (`make run` starts it)")
     layout = Layout.model_validate_json(layout_file.read_text(encoding="utf-8"))
     if token is None:
-        with suppress(httpx.HTTPError, ValueError):
+        try:
             token = token_from(layout.issuer, "agent")
+        except httpx.ConnectError:
+            check_emulators()  # says so if the whole stack is down
+        except (httpx.HTTPError, ValueError):
+            pass
     return Deployment(
         url=layout.url,
         front_door=True,

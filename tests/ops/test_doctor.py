@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from google.api_core.exceptions import BadRequest, Forbidden
+from google.api_core.exceptions import BadRequest, Forbidden, ServiceUnavailable
 
 from ops.doctor import probe as probes
 from ops.doctor import serving
@@ -228,10 +228,11 @@ async def test_the_whole_command_is_red_when_a_day_is_late(monkeypatch: pytest.M
         (Unavailable(), State.FAILING, "the write kept conflicting with other changes"),
         (Forbidden("no"), State.NOT_CHECKED, "your account lacks a role: docs/runbooks/README.md lists them"),
         (BadRequest("no"), State.NOT_CHECKED, "Google Cloud does not answer (BadRequest)"),
+        (ServiceUnavailable("no"), State.FAILING, "Google Cloud does not answer (ServiceUnavailable)"),
         (CommandError("no such job"), State.NOT_CHECKED, "no such job"),
         (None, State.FAILING, "no answer in 0 s"),
     ],
-    ids=["Firestore down", "no right", "refused", "reported by another command", "too slow"],
+    ids=["Firestore down", "no right", "refused", "Pub/Sub down", "reported by another command", "too slow"],
 )
 async def test_the_reason_why_a_check_finds_nothing_is_a_finding(
     hindrance: Exception | None, state: State, says: str

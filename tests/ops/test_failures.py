@@ -18,8 +18,7 @@ from ops.__main__ import main
 from tests.support.commands import all_commands, psr
 from tests.support.storage_proxy import StorageProxy
 from tools.firestore_proxy import Fault, FirestoreProxy
-from tools.local.layout import Layout
-from tools.local.processes import LOOPBACK, free_ports
+from tools.local.layout import Layout, new_layout
 from tools.synthetic import event, registration
 
 Words = tuple[str, ...]
@@ -41,7 +40,6 @@ MORE: dict[Words, list[str]] = {("export", "resend"): ["2020-01-01"], ("quaranti
 STARTS_THE_STACK = ("local", "run")
 #: The commands that read or write the register, its export or its jobs.
 ON_THE_REGISTER = ("export", "needs", "quarantine", "report", "schedule", "subject")
-EMULATORS = ("FIRESTORE", "PUBSUB", "STORAGE", "CLOUD_SCHEDULER")
 SETTINGS = {"PSR_PROJECT": "psr-nobody", "PSR_IDENTITY_KEY": "A" * 43 + "=", "PSR_EXPORT_FIRST_DAY": "2026-11-01"}
 
 
@@ -143,10 +141,13 @@ def test_no_credentials(nobody: dict[str, str], commands: dict[Words, list[str]]
     assert faults(on_the_register(commands), nobody | SETTINGS, "gcloud auth application-default login") == {}
 
 
-def test_no_stack(nobody: dict[str, str], commands: dict[Words, list[str]]) -> None:
-    hosts = {f"{name}_EMULATOR_HOST": f"{LOOPBACK}:{free_ports(1)[0]}" for name in EMULATORS}
-    assert faults(commands, nobody | SETTINGS | hosts) == {}
-    assert faults(on_the_register(commands), nobody | SETTINGS | hosts, "start the local stack \\(`make run`\\)") == {}
+def test_no_stack(nobody: dict[str, str], commands: dict[Words, list[str]], tmp_path: Path) -> None:
+    stopped = new_layout(tmp_path, {})
+    stopped.file.write_text(stopped.model_dump_json())
+    environment = nobody | stopped.environment()
+    assert faults(commands, environment) == {}
+    need_it = {**on_the_register(commands), ("doctor",): []}
+    assert faults(need_it, environment, r"nothing answers at .* start the local stack \(`make run`\)") == {}
 
 
 @pytest.fixture
