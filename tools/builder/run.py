@@ -1,8 +1,8 @@
 """`python -m tools.builder.run FILE [NAME=VALUE …]`: run a pipeline's steps here, as they are in its file.
 
-The steps run in their order in a clone of this commit, in an environment that has the builder's programs and no others: those
-of packages.txt and of the base image. So a step that needs a program that the image lacks fails here too. No container engine
-is needed. Arguments are the pipeline's substitutions.
+The steps run in their order in a clone of this commit, in an environment that has the builder's programs and no others:
+those of packages.txt and of the base image. So a step that needs a program that the image lacks fails here too. No
+container engine is needed. Arguments are the pipeline's substitutions.
 """
 
 import os
@@ -99,7 +99,7 @@ def programs(folder: Path) -> Path:
 
 
 def passed_on() -> dict[str, str]:
-    """What a machine without the internet needs in place of it: package indexes and caches, a Terraform that works offline."""
+    """What a machine without the internet needs in place of it: package indexes, and a Terraform that works offline."""
     names = ("PIP_", "UV_", "TERRAFORM", "SSL_", "XDG_CACHE_HOME")
     return {name: value for name, value in os.environ.items() if name.startswith(names)}
 
