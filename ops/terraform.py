@@ -8,8 +8,9 @@ its own below .local/, so that one checkout serves all environments.
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import hcl2
 import typer
@@ -40,15 +41,14 @@ class Terraform:
         self._root = root
 
     def init(self) -> None:
-        """Install the providers of the lock file, and connect to the environment's state."""
+        """Install the providers of the lock file, and connect to the environment's state. Prints to standard error."""
         bucket = f"-backend-config=bucket={self.values['project']}-psr-state"
         prefix = f"-backend-config=prefix={'psr' if self._root == TERRAFORM else 'bootstrap'}"
-        self.run("init", "-input=false", "-lockfile=readonly", bucket, prefix)
+        self._call("init", "-input=false", "-lockfile=readonly", bucket, prefix, stdout=sys.stderr)
 
     def run(self, command: str, *arguments: str) -> None:
         """Run a command. Raises `CommandError` if it fails; Terraform has then said why."""
-        if subprocess.run(self._command(command, *arguments), env=self._variables(), check=False).returncode:
-            raise CommandError(f"terraform {command} failed, see above")
+        self._call(command, *arguments)
 
     def read(self, command: str, *arguments: str) -> str:
         """What a command prints. Raises `CommandError` if it fails."""
@@ -74,6 +74,11 @@ class Terraform:
         changes = json.loads(self.read("show", "-json", plan))["resource_changes"]
         fields = [one for one in changes if one["type"] == _ONE_AT_A_TIME and one["change"]["actions"] != ["no-op"]]
         return 1 if len(fields) > 1 else _PARALLEL
+
+    def _call(self, command: str, *arguments: str, stdout: TextIO | None = None) -> None:
+        call = self._command(command, *arguments)
+        if subprocess.run(call, env=self._variables(), stdout=stdout, check=False).returncode:
+            raise CommandError(f"terraform {command} failed, see above")
 
     def _command(self, *arguments: str) -> tuple[str, ...]:
         return (self._program, f"-chdir={self._root}", *arguments)

@@ -83,7 +83,7 @@ variable "build_pool" {
 # Data.
 
 variable "database" {
-  description = "Firestore database id. A restored database has another id (docs/runbooks/restore.md)."
+  description = "Firestore database id. A restored database has another id (docs/restore.md)."
   type        = string
   default     = "psr-register"
 

@@ -20,42 +20,8 @@ from tools.errors import CommandError, run_command
 from tools.places import ROOT
 
 _PACKAGES = Path(__file__).with_name("packages.txt")
-#: What Google's image and every Debian have, by their programs.
-_BASE = (
-    "apt-get",
-    "awk",
-    "basename",
-    "cat",
-    "chmod",
-    "cp",
-    "cut",
-    "dirname",
-    "env",
-    "find",
-    "gcloud",
-    "grep",
-    "head",
-    "hostname",
-)
-_BASE += (
-    "java",
-    "ldd",
-    "ls",
-    "mkdir",
-    "mktemp",
-    "mv",
-    "nice",
-    "ps",
-    "readlink",
-    "realpath",
-    "rm",
-    "sed",
-    "sh",
-    "sleep",
-    "sort",
-    "stat",
-)
-_BASE += ("tail", "terraform", "touch", "tr", "uname", "wc", "which", "xargs")
+#: What the base image adds to every Debian.
+_BASE = {"gcloud", "java", "terraform", "ps"}
 
 
 def main() -> None:
@@ -89,13 +55,26 @@ def run_steps(workspace: Path, folder: Path, name: str, given: Mapping[str, str]
 def programs(folder: Path) -> Path:
     """A folder with the builder's programs. Raises `CommandError` if one is not installed here."""
     folder.mkdir()
+    for path in essential():
+        (folder / path.name).symlink_to(path)
     packaged = {line.split()[1] for line in _PACKAGES.read_text(encoding="utf-8").splitlines()}
-    for program in sorted(packaged | set(_BASE)):
+    for program in sorted(packaged | _BASE):
         found = shutil.which(program)
         if found is None:
             raise CommandError(f"the builder has {program}, this machine does not: install it to run the steps")
+        (folder / program).unlink(missing_ok=True)
         (folder / program).symlink_to(found)
     return folder
+
+
+def essential() -> list[Path]:
+    """The programs that every Debian has: those of its essential packages."""
+    query = ("dpkg-query", "--show", "--showformat", "${Essential} ${Package}\n")
+    lines = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
+    packages = [line.split()[1] for line in lines if line.startswith("yes ")]
+    files = subprocess.run(("dpkg", "--listfiles", *packages), capture_output=True, text=True, check=True).stdout
+    found = {path.name: path for path in map(Path, files.split()) if path.parent.name in ("bin", "sbin")}
+    return [path for path in found.values() if path.is_file()]
 
 
 def passed_on() -> dict[str, str]:
