@@ -314,6 +314,22 @@ run "data" {
   }
 }
 
+run "logs" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      strcontains(google_logging_project_sink.logs["psr-audit"].filter, "cloudaudit.googleapis.com/data_access"),
+      strcontains(google_logging_project_sink.logs["psr-front-door"].filter, "http_load_balancer"),
+      google_logging_project_bucket_config.logs["psr-audit"].retention_days == 400,
+      google_logging_project_bucket_config.logs["psr-front-door"].location == "europe-west2",
+      strcontains(google_logging_project_exclusion.default.filter, "cloudaudit.googleapis.com/data_access"),
+      strcontains(google_logging_project_exclusion.default.filter, "http_load_balancer"),
+    ])
+    error_message = "Audit logs of data and the load balancer's logs are kept in the region, as long as documented, and not in _Default."
+  }
+}
+
 run "front_door" {
   command = plan
 

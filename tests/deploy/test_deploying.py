@@ -69,6 +69,7 @@ def script(*sections: str) -> str:
     )
 
 
+DEPLOYER = "psr-deployer@a-project.iam.gserviceaccount.com"
 DEV = ("1", "2", "3", "4", "5", "6")
 
 
@@ -85,8 +86,7 @@ def test_every_step_of_dev_is_a_command_in_the_right_order(run: Callable[..., li
         "openssl rand -base64 32",
         "gcloud secrets versions add psr-identity-key",
         "shred -u identity-key",
-        "gcloud auth application-default login --impersonate-service-account="
-        "psr-deployer@a-project.iam.gserviceaccount.com",
+        f"gcloud auth application-default login --impersonate-service-account={DEPLOYER}",
         "python -m nox -s deploy",
         "psr terraform dev -- output",
         "curl -s /_status",

@@ -1,5 +1,6 @@
 """The planned resources of every topology, and the checks of tools/plan_check: each finds the fault that it is for."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,26 @@ def test_each_trigger_runs_as_the_account_for_its_steps(planned: Resources) -> N
     assert apply.get("approval_config.approval_required") is True
     assert apply.get("filename") is None
     assert apply.get("build.step.script") == (ROOT / "terraform/bootstrap/apply.sh").read_text()
+
+
+def test_a_restored_database_takes_the_place_of_the_old_one_and_nothing_is_destroyed(tmp_path: Path) -> None:
+    """The Terraform part of docs/restore.md, with its addresses."""
+    page = (ROOT / "docs/restore.md").read_text()
+    (forgotten,) = re.findall(r"state rm (.*)$", page, re.MULTILINE)
+    database, index = re.findall(r"-- import '?([^' ]+(?: [^']+)?)'? \S+$", page, re.MULTILINE)
+    terraform = Planned(TOPOLOGIES["dev"], tmp_path)
+    terraform.apply()
+    new = [*terraform.values(), "-var=database=psr-register-2"]
+    terraform.run("state", "rm", *forgotten.split())
+    terraform.run("import", *new, database, "projects/example-psr-dev/databases/psr-register-2")
+    terraform.run(
+        "import", *new, index, "projects/example-psr-dev/databases/psr-register-2/collectionGroups/changes/indexes/1"
+    )
+    plan = terraform.run("plan", "-input=false", *new)
+    assert re.findall(r"^  # (.*) (?:will be destroyed|must be replaced)", plan, re.MULTILINE) == []
+    made = set(re.findall(r"^  # (\w+\.\w+)\S* .*will be created", plan, re.MULTILINE))
+    made |= set(re.findall(r"^  # (\w+\.\w+)\[.*\] will be created", plan, re.MULTILINE))
+    assert made == {"google_firestore_field.field", "google_firestore_backup_schedule.backup"}
 
 
 # Faults, put back one at a time.

@@ -151,17 +151,36 @@ def test_what_replaces_itself_before_it_goes_has_a_name_that_changes_with_it() -
     assert fixed == []
 
 
-def test_the_pipeline_is_one_that_cloud_build_takes() -> None:
-    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", "cloudbuild.yaml")
+PIPELINES = ("cloudbuild.yaml", "cloudbuild.release.yaml")
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_pipeline_is_one_that_cloud_build_takes(name: str) -> None:
+    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", name)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_pipeline_runs_sessions_that_exist_in_images_of_one_version() -> None:
-    steps = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())["steps"]
+def steps(name: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = yaml.safe_load((ROOT / name).read_text())["steps"]
+    return found
+
+
+def test_the_pipelines_run_sessions_that_exist() -> None:
     sessions = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
-    scripts = "\n".join(step["script"] for step in steps)
-    run = set(" ".join(re.findall(r"nox -s ([a-z ]+?)(?: --|$)", scripts, re.MULTILINE)).split())
-    assert run <= sessions
-    assert {"lint", "types", "tests", "terraform", "upload", "plan", "save", "apply", "smoke"} <= run
-    assert all(re.search(r":\d+\.\d+\.\d+", step["name"]) for step in steps)
+    scripts = {name: "\n".join(step["script"] for step in steps(name)) for name in PIPELINES}
+    run = {
+        name: set(" ".join(re.findall(r"nox -s ([a-z ]+?)(?: --|$)", text, re.MULTILINE)).split())
+        for name, text in scripts.items()
+    }
+    assert run == {
+        "cloudbuild.yaml": {"lint", "types", "tests", "terraform", "security"},
+        "cloudbuild.release.yaml": {"upload", "promote", "plan", "save"},
+    }
+    assert set().union(*run.values()) <= sessions
+
+
+def test_the_pipelines_run_in_one_image_whose_parts_have_versions() -> None:
+    assert {step["name"] for name in PIPELINES for step in steps(name)} == {"${_BUILDER}"}
+    images = re.findall(r"^FROM (\S+)", (ROOT / "tools/builder/Dockerfile").read_text(), re.MULTILINE)
+    assert [image for image in images if not re.search(r":\d+\.\d+\.\d+", image)] == []
