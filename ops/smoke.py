@@ -1,4 +1,4 @@
-"""What `psr release smoke` checks of a deployment, from outside."""
+"""The checks of `psr release smoke`, of a deployment from outside."""
 
 from collections.abc import Mapping
 from typing import Any

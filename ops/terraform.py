@@ -51,7 +51,7 @@ class Terraform:
         self._call(command, *arguments)
 
     def read(self, command: str, *arguments: str) -> str:
-        """What a command prints. Raises `CommandError` if it fails."""
+        """The output of a command. Raises `CommandError` if it fails."""
         call = self._command(command, *arguments)
         try:
             return subprocess.run(call, env=self._variables(), capture_output=True, text=True, check=True).stdout

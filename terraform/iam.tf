@@ -131,7 +131,7 @@ resource "google_cloud_run_service_iam_member" "invoker" {
   }
 }
 
-# Whoever makes a function, a subscription or a job must be allowed to attach its account. The deployer may attach these.
+# To make a function, a subscription or a job, an account needs the right to attach its account. The deployer may attach these.
 resource "google_service_account_iam_member" "attach" {
   for_each = local.accounts
 
@@ -187,7 +187,7 @@ resource "google_artifact_registry_repository_iam_member" "builder" {
   member     = local.members["builder"]
 }
 
-# People who operate the service. What they may do is what the commands of `psr` need.
+# People who operate the service, with the rights that the commands of `psr` need.
 resource "google_project_iam_custom_role" "operator" {
   project     = var.project
   role_id     = "psrOperator"

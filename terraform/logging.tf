@@ -12,7 +12,7 @@ locals {
     {
       # The access log: who read which registrations.
       psr-access = { days = var.access_log_days, filter = "${local.function_logs} AND ${local.access_logs}" }
-      # Who read data, keys included, through Google's APIs instead.
+      # Reads of data, keys included, through Google's APIs instead.
       psr-audit   = { days = var.access_log_days, filter = local.audit_logs }
       psr-service = { days = var.log_days, filter = "${local.function_logs} AND NOT ${local.access_logs}" }
     },
@@ -51,7 +51,7 @@ resource "google_logging_project_sink" "logs" {
   unique_writer_identity = true
 }
 
-# What a bucket above has is not in _Default as well, except uses of keys: the alert keys_used is on single entries, which Cloud
+# Entries of the buckets above are not in _Default as well, except uses of keys: the alert keys_used is on single entries, which Cloud
 # Monitoring does not see if they are excluded.
 resource "google_logging_project_exclusion" "default" {
   project     = var.project

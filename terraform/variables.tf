@@ -1,4 +1,4 @@
-# Who and where.
+# Names and people.
 
 variable "project" {
   description = "Google Cloud project id."
@@ -45,7 +45,7 @@ variable "export_readers" {
   }
 }
 
-# What is deployed, and how.
+# Deployment.
 
 variable "release" {
   description = "Path of the release file (`nox -s bundle` writes dist/release.json)."

@@ -21,7 +21,7 @@ resource "google_service_account" "pipeline" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
-# What Terraform reads to compare the resources with its state.
+# The rights with which Terraform compares the resources with its state.
 resource "google_project_iam_custom_role" "reader" {
   project     = var.project
   role_id     = "psrPlanner"
@@ -65,7 +65,7 @@ resource "google_project_iam_custom_role" "reader" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
-# What the predefined roles of administrators have only together with the right to read data.
+# Rights that the predefined roles of administrators have only together with the right to read data.
 resource "google_project_iam_custom_role" "deployer" {
   project     = var.project
   role_id     = "psrDeployer"

@@ -125,7 +125,7 @@ def test_nobody_impersonates_twice() -> None:
     ] == []
 
 
-# What the commands do with Terraform.
+# The commands and Terraform.
 
 
 @pytest.fixture

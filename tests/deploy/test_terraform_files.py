@@ -137,7 +137,7 @@ def test_the_providers_are_locked_in_both_roots_to_the_same_versions() -> None:
     assert ignored.returncode == 1, "a lock file that is ignored is not committed"
 
 
-def test_what_replaces_itself_before_it_goes_has_a_name_that_changes_with_it() -> None:
+def test_a_resource_that_is_replaced_before_it_is_destroyed_has_a_name_that_changes() -> None:
     """Two resources cannot have one name at a time. Firestore names indexes itself."""
     fixed = [
         f"{kind}.{name}"

@@ -69,7 +69,7 @@ def logged(event: str, values: str, function: str = "register", problem: str = "
 
 
 def uptime(metric: str, values: str, place: str = "eur") -> Series:
-    """What the uptime check found."""
+    """Results of the uptime check."""
     labels = {"monitored_resource": "uptime_url", "host": DOMAIN, "checker_location": place}
     return {selection(f"monitoring_googleapis_com:uptime_check_{metric}", **labels): values}
 

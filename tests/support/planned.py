@@ -77,7 +77,7 @@ class Planned:
         self._cache = prepared(cache)
 
     def run(self, command: str, *arguments: str, status: int = 0) -> str:
-        """What a command prints; asserts its status."""
+        """The output of a command; asserts its status."""
         done = subprocess.run(
             (PROGRAM, f"-chdir={self._topology.root}", command, *arguments, "-no-color"),
             cwd=ROOT,

@@ -20,7 +20,7 @@ from tools.errors import CommandError, run_command
 from tools.places import ROOT
 
 _PACKAGES = Path(__file__).with_name("packages.txt")
-#: What the base image adds to every Debian.
+#: The programs that the base image adds to every Debian.
 _BASE = {"gcloud", "java", "terraform", "ps"}
 
 
@@ -78,7 +78,7 @@ def essential() -> list[Path]:
 
 
 def passed_on() -> dict[str, str]:
-    """What a machine without the internet needs in place of it: package indexes, and a Terraform that works offline."""
+    """The variables that a machine without the internet needs: package indexes, and a Terraform that works offline."""
     names = ("PIP_", "UV_", "TERRAFORM", "SSL_", "XDG_CACHE_HOME")
     return {name: value for name, value in os.environ.items() if name.startswith(names)}
 

@@ -17,14 +17,14 @@ _TYPE = "application/vnd.in-toto+json"
 
 
 class Builder(Model):
-    """Who builds: the address of the pipeline, and the id of its run."""
+    """A builder: the address of the pipeline, and the id of its run."""
 
     id: str
     run: str
 
 
 def statement(release: Release, builder: Builder) -> dict[str, Any]:
-    """What a pipeline's run made from a commit: the release file and every bundle, by their SHA-256."""
+    """The results of a pipeline's run from a commit: the release file and every bundle, by their SHA-256."""
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": _subjects(release),

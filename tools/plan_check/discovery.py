@@ -32,7 +32,7 @@ def document(name: str) -> Json:
 
 
 def findings(resources: Iterable[Resource]) -> Iterator[str]:
-    """What the APIs would not take, by address and attribute."""
+    """Values that the APIs would not take, by address and attribute."""
     for resource in resources:
         if resource.type in _TABLE["types"]:
             yield from _Checked(resource).findings()

@@ -37,7 +37,7 @@ def table() -> list[Limit]:
 
 
 def findings(resources: Iterable[Resource]) -> Iterator[str]:
-    """What is past a limit, by address and attribute, with the limit's source."""
+    """Values past a limit, by address and attribute, with the limit's source."""
     known = list(resources)
     for limit in table():
         of_type = [resource for resource in known if resource.type == limit.type]
