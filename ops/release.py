@@ -24,6 +24,8 @@ from tools.bundle.release import Release, build, release_text, write
 from tools.bundle.resources import addresses, table
 from tools.errors import CommandError
 from tools.places import ROOT
+from tools.plan_check.__main__ import findings
+from tools.plan_check.resources import read
 
 DIST = ROOT / "dist"
 
@@ -90,6 +92,8 @@ def plan(environment: Environment, release: ReleaseName = None, terraform: Progr
     root.init()
     file = f"-var=release=../dist/{release_path(environment).name}"
     root.run("plan", "-input=false", *root.with_values(), file, f"-out={_plan(environment)}")
+    for finding in findings(read(json.loads(root.read("show", "-json", str(_plan(environment)))))):
+        print(f"warning: {finding}")
 
 
 @app.command()

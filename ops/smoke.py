@@ -1,6 +1,6 @@
 """The checks of `psr release smoke`, of a deployment from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import google.auth
@@ -24,7 +24,7 @@ def check_functions(project: str, region: str, release: Release) -> None:
         raise CommandError("; ".join(wrong))
 
 
-def differences(found: list[Mapping[str, Any]], release: Release) -> list[str]:
+def differences(found: Iterable[Mapping[str, Any]], release: Release) -> list[str]:
     """How the platform's functions differ from a release."""
     by_name = {function["name"].rpartition("/")[2].replace("-", "_"): function for function in found}
     wrong = []

@@ -189,7 +189,8 @@ resource "google_project_iam_member" "grants" {
 
 resource "google_storage_bucket_iam_member" "pipeline" {
   for_each = {
-    "planner state objectViewer"      = { account = "planner", bucket = "state", role = "roles/storage.objectViewer" }
+    # To plan is to lock the state, and the first plan makes it.
+    "planner state objectUser"        = { account = "planner", bucket = "state", role = "roles/storage.objectUser" }
     "deployer state objectUser"       = { account = "deployer", bucket = "state", role = "roles/storage.objectUser" }
     "planner releases objectCreator"  = { account = "planner", bucket = "releases", role = "roles/storage.objectCreator" }
     "planner releases objectViewer"   = { account = "planner", bucket = "releases", role = "roles/storage.objectViewer" }

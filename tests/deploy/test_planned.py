@@ -113,7 +113,7 @@ def test_a_restored_database_takes_the_place_of_the_old_one_and_nothing_is_destr
     """The Terraform part of docs/restore.md, with its addresses."""
     page = (ROOT / "docs/restore.md").read_text()
     (forgotten,) = re.findall(r"state rm (.*)$", page, re.MULTILINE)
-    database, index = re.findall(r"-- import '?([^' ]+(?: [^']+)?)'? \S+$", page, re.MULTILINE)
+    database, index = (found.strip("'") for found in re.findall(r"-- import ('[^']+'|\S+) \S+$", page, re.MULTILINE))
     terraform = Planned(TOPOLOGIES["dev"], tmp_path)
     terraform.apply()
     new = [*terraform.values(), "-var=database=psr-register-2"]

@@ -141,7 +141,7 @@ def test_releasing_and_going_back_are_commands_and_bring_back_exactly_what_was(c
     def release() -> str:
         copy.commit()
         name = ops("upload", "dev").split()[-1]
-        ops("plan", "dev")
+        assert "warning:" not in ops("plan", "dev")
         ops("apply", "dev")
         return name
 
@@ -192,7 +192,9 @@ def test_a_new_folder_is_a_new_function_with_all_that_belongs_to_it_and_no_other
             'google_pubsub_subscription.push["example"]',
             'google_pubsub_subscription_iam_member.dead_letters["example"]',
             'google_pubsub_topic.topic["psr-examples"]',
+            'google_pubsub_topic_iam_member.operator["psr-examples group:psr-team@example.org"]',
             'google_service_account.function["example"]',
+            'google_service_account_iam_member.attach["example"]',
         },
     )
 

@@ -104,7 +104,7 @@ def _of_trigger(resource: Resource) -> Iterator[Need]:
             ("roles/artifactregistry.writer", "repository psr-pipeline"),
             ("roles/storage.objectCreator", f"bucket {project}-psr-releases"),
             ("roles/storage.objectViewer", f"bucket {project}-psr-releases"),
-            ("roles/storage.objectViewer", f"bucket {project}-psr-state"),
+            ("roles/storage.objectUser", f"bucket {project}-psr-state"),
         ],
         "apply": [
             ("roles/artifactregistry.reader", "repository psr-pipeline"),
