@@ -222,7 +222,7 @@ resource "google_project_iam_custom_role" "operator" {
 locals {
   register_only = {
     title      = "Only the register's database"
-    expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.register.name}\""
+    expression = "resource.name == \"projects/${var.project}/databases/${var.database}\""
   }
   operator_roles = {
     jobs     = { role = "projects/${var.project}/roles/${google_project_iam_custom_role.operator.role_id}", condition = null }

@@ -13,13 +13,11 @@ from typing import Any
 
 import yaml
 
-from tools.plan_check.resources import Resource, only
+from tools.plan_check.resources import Resource, is_unknown, only
 
 _TABLE: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("apis.yaml").read_text(encoding="utf-8"))
 _DOCUMENTS = files("googleapiclient.discovery_cache.documents")
 _FORMATS = {"google-duration": r"-?\d+(\.\d{1,9})?s", "int64": r"-?\d+", "int32": r"-?\d+", "uint32": r"\d+"}
-#: Values that a check without a cloud makes up.
-_MADE_UP = "offline"
 
 Json = Mapping[str, Any]
 
@@ -79,7 +77,7 @@ class _Checked:
         if isinstance(plain, Mapping):
             if "additionalProperties" not in schema:
                 yield from self._object(plain, schema, f"{path}.")
-        elif not isinstance(plain, list) and not str(plain).startswith(_MADE_UP):
+        elif not isinstance(plain, list) and not is_unknown(plain):
             yield from _scalar(plain, schema, path)
 
 

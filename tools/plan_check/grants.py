@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tools.plan_check.resources import Resource
+from tools.plan_check.resources import Resource, is_unknown
 
 #: Google's own accounts, whose names a plan does not know.
 AGENT = "a service agent"
+
+_AGENTS = re.compile(r"serviceAccount:.*(offline|@gcp-sa-|-robot|gs-project-acc)")
 
 #: By type of the grant: what it is on, and the attribute that names it.
 _TARGETS = {
@@ -43,8 +45,5 @@ def grants(resources: Iterable[Resource]) -> Iterator[Grant]:
 
 def _member(resource: Resource) -> str:
     member = str(resource.get("member") or "")
-    return (
-        AGENT
-        if not member or re.match(r"serviceAccount:.*(offline|@gcp-sa-|-robot|gs-project-acc)", member)
-        else member
-    )
+    agent = not member or is_unknown(member) or _AGENTS.match(member)
+    return AGENT if agent else member

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from shared.model import Model
-from tools.plan_check.resources import Resource
+from tools.plan_check.resources import Resource, is_unknown
 
 
 class Limit(Model):
@@ -57,7 +57,7 @@ def _faults(limit: Limit, resources: list[Resource]) -> Iterator[tuple[str, str]
         return
     for resource in resources:
         value = values[resource.address]
-        fault = _fault(limit, value) if value is not None else _missing(limit, resource)
+        fault = _missing(limit, resource) if value is None else None if is_unknown(value) else _fault(limit, value)
         if fault:
             yield resource.address, fault
 

@@ -1,7 +1,9 @@
 """The resources of a plan or of a state, as `terraform show -json` prints them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+_UNKNOWN = "offline"
 
 
 class Resource(NamedTuple):
@@ -37,20 +39,35 @@ def only(value: Any) -> Any:
     return value
 
 
+def is_unknown(value: Any) -> bool:
+    """Whether a value is known only after the apply, or made up by a check without a cloud."""
+    return str(value).startswith(_UNKNOWN)
+
+
 def read(document: Mapping[str, Any]) -> list[Resource]:
     """The resources of a plan's or a state's JSON."""
+    later = {one["address"]: one["change"].get("after_unknown", {}) for one in document.get("resource_changes", [])}
     values = document.get("planned_values") or document.get("values") or {}
-    return list(_resources(values.get("root_module", {})))
+    return [
+        Resource(
+            one["type"],
+            one["name"],
+            str(one.get("index", "")),
+            _completed(one["values"], later.get(one["address"], {})),
+            frozenset(one["depends_on"]) if "depends_on" in one else (None if later else frozenset()),
+        )
+        for one in values.get("root_module", {}).get("resources", [])
+        if one["mode"] == "managed"
+    ]
 
 
-def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:
-    for one in module.get("resources", []):
-        if one["mode"] == "managed":
-            before = one.get("depends_on")
-            yield Resource(
-                one["type"],
-                one["name"],
-                str(one.get("index", "")),
-                one["values"],
-                None if before is None else frozenset(before),
-            )
+def _completed(value: Any, later: Any) -> Any:
+    """A planned value with a mark wherever the plan does not know it yet."""
+    if later is True:
+        return _UNKNOWN
+    if isinstance(later, Mapping):
+        known = value or {}
+        return {**known, **{name: _completed(known.get(name), inner) for name, inner in later.items() if inner}}
+    if isinstance(later, list) and isinstance(value, list) and len(later) == len(value):
+        return [_completed(*pair) for pair in zip(value, later, strict=True)]
+    return value
