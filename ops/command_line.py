@@ -21,7 +21,7 @@ COMMANDS = {
     "subject": ("ops.subject:app", "Export or erase what the register holds about one person."),
     "terraform": (
         "ops.terraform:terraform",
-        "Run Terraform with an environment's values and state: `psr terraform dev -- output`.",
+        "Run Terraform with an environment's values and state.",
     ),
 }
 

@@ -39,7 +39,10 @@ Sign = Annotated[str | None, typer.Option(help="Sign as the pipeline, whose run 
 
 @app.command()
 def bootstrap(environment: Environment, terraform: Program = "terraform") -> None:
-    """Make what releases need: buckets, the secret, the pipeline. Once, by the project's owner; repeating is safe."""
+    """Make the buckets, the secret and the pipeline.
+
+    The project's owner runs it once. Repeating is safe.
+    """
     root = Terraform(environment, terraform, BOOTSTRAP)
     root.init()
     root.run("apply", "-input=false", *root.with_values())
@@ -68,7 +71,10 @@ def list_releases(environment: Environment) -> None:
 
 @app.command()
 def promote(source: Environment, environment: Environment, name: str) -> None:
-    """Take over a release that has run in another environment: the same files, nothing is built."""
+    """Take over a release that has run elsewhere.
+
+    The files are the same: nothing is built.
+    """
     theirs, ours = _bucket(source), _bucket(environment)
     release = ours.take_over(name, theirs)
     if _is_protected(environment):
@@ -80,7 +86,10 @@ def promote(source: Environment, environment: Environment, name: str) -> None:
 
 @app.command()
 def plan(environment: Environment, release: ReleaseName = None, terraform: Program = "terraform") -> None:
-    """Plan a release, into dist/ENVIRONMENT.tfplan. Where data is real, the pipeline must have signed the release."""
+    """Plan a release and save the plan as dist/ENVIRONMENT.tfplan.
+
+    Where data is real, the pipeline must have signed the release.
+    """
     bucket = _bucket(environment)
     chosen = bucket.release(release) if release else _read(DIST / "release.json")
     if _is_protected(environment):
@@ -122,7 +131,10 @@ def save(
 
 @app.command()
 def apply(environment: Environment, terraform: Program = "terraform") -> None:
-    """Apply the plan in dist/. Terraform refuses it if the environment has changed since. Repeating is safe."""
+    """Apply the plan in dist/.
+
+    Terraform refuses it if the environment has changed since. Repeating is safe.
+    """
     root = Terraform(environment, terraform)
     root.run(
         "apply", "-input=false", f"-parallelism={root.parallelism(str(_plan(environment)))}", str(_plan(environment))
@@ -143,7 +155,10 @@ def deploy(environment: Environment, release: ReleaseName = None, terraform: Pro
 
 @app.command()
 def smoke(environment: Environment, terraform: Program = "terraform") -> None:
-    """Check from outside that every function runs the deployed build, and that the service requires a token."""
+    """Check from outside that every function runs its build.
+
+    It also checks that the service requires a token.
+    """
     release = _read(release_path(environment))
     given = values(environment)
     checks.check_functions(given["project"], given["region"], release)

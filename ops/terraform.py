@@ -97,7 +97,10 @@ def terraform(
     *,
     bootstrap: Annotated[bool, typer.Option(help="In terraform/bootstrap.")] = False,
 ) -> None:
-    """Run Terraform with an environment's values and state: `psr terraform dev -- output -json`."""
+    """Run Terraform with an environment's values and state.
+
+    For example, `psr terraform dev -- output -json`.
+    """
     root = Terraform(environment, program, BOOTSTRAP if bootstrap else TERRAFORM)
     root.init()
     command, *rest = arguments

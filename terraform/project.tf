@@ -63,6 +63,7 @@ resource "google_project_service_identity" "agent" {
 }
 
 resource "google_project_iam_member" "agent" {
+  # checkov:skip=CKV_GCP_49:These are the default roles of Google's own agents.
   for_each = local.agent_roles
 
   project = var.project
