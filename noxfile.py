@@ -108,7 +108,7 @@ def terraform(session: nox.Session) -> None:
     """
     program = os.environ.get("TERRAFORM", "terraform")
     session.run(PYTHON, "-m", "tools.bundle")
-    folders = ["terraform", "terraform/bootstrap", *sorted(map(str, Path("terraform/environments").iterdir()))]
+    folders = ["terraform", "terraform/bootstrap"]
     if shutil.which(program) is None:
         session.warn(f"fmt, validate, test and plan were skipped: there is no program {program}")
     else:
@@ -129,7 +129,9 @@ def terraform(session: nox.Session) -> None:
 def _terraform_is_ready(session: nox.Session, program: str, folder: str) -> bool:
     """Whether the providers that a folder needs could be installed. It does not use the real backend."""
     try:
-        session.run(program, f"-chdir={folder}", "init", "-backend=false", "-input=false", external=True)
+        session.run(
+            program, f"-chdir={folder}", "init", "-backend=false", "-input=false", "-lockfile=readonly", external=True
+        )
     except nox.command.CommandFailed:
         return False
     return True
@@ -179,8 +181,26 @@ def resources(session: nox.Session) -> None:
 
 
 @nox.session
+def providers(session: nox.Session) -> None:
+    """Rewrite Terraform's lock files: the newest allowed providers, with their checksums for Linux and macOS."""
+    program = os.environ.get("TERRAFORM", "terraform")
+    platforms = [
+        f"-platform={system}_{processor}" for system in ("linux", "darwin") for processor in ("amd64", "arm64")
+    ]
+    for folder in ("terraform", "terraform/bootstrap"):
+        Path(folder, ".terraform.lock.hcl").unlink(missing_ok=True)
+        session.run(program, f"-chdir={folder}", "providers", "lock", *platforms, external=True)
+
+
+@nox.session
+def bootstrap(session: nox.Session) -> None:
+    """Make what releases need, once: `nox -s bootstrap -- ENVIRONMENT`."""
+    _psr(session, "release", "bootstrap", *session.posargs)
+
+
+@nox.session
 def upload(session: nox.Session) -> None:
-    """Bundle this commit and upload it: `nox -s upload -- ENVIRONMENT`."""
+    """Bundle this commit and upload it: `nox -s upload -- ENVIRONMENT [--sign RUN]`."""
     _psr(session, "release", "upload", *session.posargs)
 
 
@@ -191,14 +211,20 @@ def plan(session: nox.Session) -> None:
 
 
 @nox.session
+def promote(session: nox.Session) -> None:
+    """Take over a release of another environment: `nox -s promote -- FROM ENVIRONMENT NAME`."""
+    _psr(session, "release", "promote", *session.posargs)
+
+
+@nox.session
 def save(session: nox.Session) -> None:
-    """Save the plan for another machine to apply: `nox -s save -- ENVIRONMENT NAME`."""
+    """Save the plan for the approved trigger to apply: `nox -s save -- ENVIRONMENT NAME [--sign RUN]`."""
     _psr(session, "release", "save", *session.posargs)
 
 
 @nox.session
 def apply(session: nox.Session) -> None:
-    """Apply the saved plan: `nox -s apply -- ENVIRONMENT [--saved NAME]`."""
+    """Apply the saved plan: `nox -s apply -- ENVIRONMENT`."""
     _psr(session, "release", "apply", *session.posargs)
 
 

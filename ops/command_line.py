@@ -20,6 +20,10 @@ COMMANDS = {
     "report": ("ops.report:report", "Count the figures for the regulator in a period."),
     "schedule": ("ops.schedule:app", "List, run, pause and resume the scheduled jobs."),
     "subject": ("ops.subject:app", "Export or erase what the register holds about one person."),
+    "terraform": (
+        "ops.terraform:terraform",
+        "Run Terraform with an environment's values and state.",
+    ),
 }
 
 _app = typer.Typer(

@@ -1,49 +1,70 @@
-"""`psr release …`: build, upload, plan, apply and check releases. Release and rollback are one command each.
+"""`psr release …`: build, sign, upload, plan, apply, promote and check releases. Release and rollback are one command.
 
 People and the build pipeline run the same commands (as nox sessions). `plan` saves its plan, and `apply` applies only a
 saved plan.
 """
 
+import asyncio
+import io
 import json
-import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tarfile
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
+from google.cloud import kms
 
+from ops import smoke as checks
 from ops.output import AsJson, print_json
 from ops.running import check_emulators, confirm
+from ops.terraform import BOOTSTRAP, TERRAFORM, Terraform, environments, values
+from shared.export.signer import signer
 from tools.bundle.bucket import ReleaseBucket
-from tools.bundle.release import build, write
+from tools.bundle.provenance import Builder, signed, statement, verify
+from tools.bundle.release import Release, build, release_text, write
 from tools.bundle.resources import addresses, table
-from tools.errors import CommandError, WrongUsage
+from tools.errors import CommandError
 from tools.places import ROOT
+from tools.plan_check.__main__ import findings
+from tools.plan_check.resources import read
 
 DIST = ROOT / "dist"
-TERRAFORM = ROOT / "terraform"
 
 app = typer.Typer(no_args_is_help=True)
 
-Environment = Annotated[str, typer.Argument(help="A folder of terraform/environments.")]
+Environment = Annotated[str, typer.Argument(help="A file of terraform/environments.")]
 Program = Annotated[str, typer.Option("--terraform", envvar="TERRAFORM", help="The Terraform program.")]
-SavedPlan = Annotated[str | None, typer.Option(help="The name of a plan that `save` saved.")]
 ReleaseName = Annotated[str | None, typer.Option(help="An uploaded release (see `list`); default: dist/.")]
+Sign = Annotated[str | None, typer.Option(help="Sign as the pipeline, whose run has this id.")]
 
 
 @app.command()
-def upload(environment: Environment) -> None:
+def bootstrap(environment: Environment, terraform: Program = "terraform") -> None:
+    """Make the buckets, the secret and the pipeline.
+
+    The project's owner runs it once. Repeating is safe.
+    """
+    root = Terraform(environment, terraform, BOOTSTRAP)
+    root.init()
+    root.run("apply", "-input=false", *root.with_values())
+
+
+@app.command()
+def upload(environment: Environment, sign: Sign = None) -> None:
     """Build a release of this commit, and upload it.
 
     Uploads only the files that the environment lacks.
     """
-    bucket = _bucket(environment)
     built = build(ROOT)
     write(built, DIST)
-    print(f"uploaded {bucket.upload(built)}")
+    bucket = _bucket(environment)
+    name = bucket.upload(built)
+    if sign is not None:
+        builder = Builder(id=f"https://cloudbuild.googleapis.com/v1/{_key(environment)}", run=sign)
+        envelope = asyncio.run(signed(statement(built.release, builder), signer(_key(environment))))
+        bucket.attest(built.release, envelope)
+    print(f"uploaded {name}")
 
 
 @app.command("list")
@@ -57,40 +78,76 @@ def list_releases(environment: Environment, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def plan(environment: Environment, release: ReleaseName = None, terraform: Program = "terraform") -> None:
-    """Plan a release and save the plan as dist/ENVIRONMENT.tfplan."""
-    release_file = release_path(environment)
-    if release is not None:
-        _bucket(environment).fetch_release(release, release_file)
-    else:
-        release_file.write_bytes(_made(DIST / "release.json", f"psr release upload {environment}"))
-    _run(terraform, environment, "init", "-input=false")
-    _run(terraform, environment, "plan", "-input=false", f"-var=release={release_file}", f"-out={_plan(environment)}")
+def promote(source: Environment, environment: Environment, name: str) -> None:
+    """Take over a release that has run elsewhere.
+
+    The files are the same: nothing is built.
+    """
+    theirs, ours = _bucket(source), _bucket(environment)
+    release = ours.take_over(name, theirs)
+    if _is_protected(environment):
+        envelope = theirs.provenance(name)
+        verify(envelope, _public_key(source), release)
+        ours.attest(release, envelope)
+    print(f"promoted {name}")
 
 
 @app.command()
-def save(environment: Environment, name: Annotated[str, typer.Argument(help="Name to save it under.")]) -> None:
-    """Save the plan, for approval and for `apply --saved`."""
+def plan(environment: Environment, release: ReleaseName = None, terraform: Program = "terraform") -> None:
+    """Plan a release and save the plan as dist/ENVIRONMENT.tfplan.
+
+    Where data is real, the pipeline must have signed the release.
+    """
     bucket = _bucket(environment)
-    planned = f"psr release plan {environment}"
-    bucket.put(f"plans/{environment}/{name}.tfplan", _made(_plan(environment), planned))
-    bucket.put(f"plans/{environment}/{name}.json", _made(release_path(environment), planned))
+    chosen = bucket.release(release) if release else _read(DIST / "release.json")
+    if _is_protected(environment):
+        source = values(environment).get("promoted_from", environment)
+        verify(bucket.provenance(str(chosen.name)), _public_key(source), chosen)
+        bucket.check(chosen)
+    release_path(environment).write_text(release_text(chosen), encoding="utf-8")
+    root = Terraform(environment, terraform)
+    root.init()
+    file = f"-var=release=../dist/{release_path(environment).name}"
+    root.run("plan", "-input=false", *root.with_values(), file, f"-out={_plan(environment)}")
+    for finding in findings(read(json.loads(root.read("show", "-json", str(_plan(environment)))))):
+        print(f"warning: {finding}")
+
+
+@app.command()
+def save(
+    environment: Environment,
+    name: Annotated[str, typer.Argument(help="Name to save it under.")],
+    sign: Sign = None,
+    terraform: Program = "terraform",
+) -> None:
+    """Save the plan with the files that it needs, for terraform/bootstrap/apply.sh."""
+    release = release_path(environment)
+    content = _archive(
+        {
+            f"dist/{release.name}": release.read_bytes(),
+            f"dist/{_plan(environment).name}": _plan(environment).read_bytes(),
+            "dist/name": str(_read(release).name).encode(),
+            "dist/parallelism": str(Terraform(environment, terraform).parallelism(str(_plan(environment)))).encode(),
+        }
+    )
+    bucket = _bucket(environment)
+    bucket.put(f"plans/{name}.tar.gz", content)
+    if sign is not None:
+        bucket.put(f"plans/{name}.tar.gz.sig", asyncio.run(signer(_key(environment)).sign(content)))
     print(f"saved plan {name}")
 
 
 @app.command()
-def apply(environment: Environment, saved: SavedPlan = None, terraform: Program = "terraform") -> None:
-    """Apply the plan in dist/, or a plan that `save` saved.
+def apply(environment: Environment, terraform: Program = "terraform") -> None:
+    """Apply the plan in dist/.
 
-    Terraform refuses the plan if the environment has changed since.
+    Terraform refuses it if the environment has changed since. Repeating is safe.
     """
-    if saved is not None:
-        bucket = _bucket(environment)
-        bucket.fetch(f"plans/{environment}/{saved}.tfplan", _plan(environment))
-        bucket.fetch(f"plans/{environment}/{saved}.json", release_path(environment))
-        _run(terraform, environment, "init", "-input=false")
-    _made(_plan(environment), f"psr release plan {environment}")
-    _run(terraform, environment, "apply", "-input=false", str(_plan(environment)))
+    root = Terraform(environment, terraform)
+    root.run(
+        "apply", "-input=false", f"-parallelism={root.parallelism(str(_plan(environment)))}", str(_plan(environment))
+    )
+    _bucket(environment).note_applied(_read(release_path(environment)))
 
 
 @app.command()
@@ -99,102 +156,44 @@ def deploy(
     release: ReleaseName = None,
     terraform: Program = "terraform",
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the plan is applied.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
 ) -> None:
-    """Plan, ask, apply and check: this commit or an earlier release."""
+    """Release this commit, or an earlier release: plan, ask, apply, check."""
     if release is None:
         upload(environment)
     plan(environment, release, terraform)
     confirm(f"Apply this plan to {environment}?", yes=yes)
-    apply(environment, None, terraform)
+    apply(environment, terraform)
     smoke(environment, terraform)
 
 
 @app.command()
 def smoke(environment: Environment, terraform: Program = "terraform") -> None:
-    """Check that the service runs the deployed build.
+    """Check from outside that every function runs its build.
 
-    Checks from outside, and also that the service requires a token.
+    It also checks that the service requires a token.
     """
-    release = json.loads(_made(release_path(environment), f"psr release plan {environment}"))
-    check(outputs(environment, terraform)["url"], release["functions"][release["default_function"]]["sha256"])
-    print("smoke test passed")
+    release = _read(release_path(environment))
+    given = values(environment)
+    checks.check_functions(given["project"], given["region"], release)
+    checks.check_service(outputs(environment, terraform)["url"], release.functions[release.default_function].sha256)
+    print(f"smoke test passed: {len(release.functions)} functions")
 
 
 def outputs(environment: str, terraform: str) -> dict[str, Any]:
     """The outputs of an environment (terraform/outputs.tf). Raises `CommandError`."""
-    command = (terraform, f"-chdir={_folder(environment)}", "output", "-json", "psr")
-    try:
-        with _program(terraform):
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except subprocess.CalledProcessError:
-        init = f"`terraform -chdir=terraform/environments/{environment} init`"
-        raise CommandError(f"Terraform does not give the addresses of {environment}: run {init} first") from None
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def check(url: str, build: str) -> None:
-    """Raises `CommandError` unless a service runs a build and refuses a lookup without a token."""
-    try:
-        status = httpx.get(f"{url}/_status", timeout=30).raise_for_status().json()
-        refused = httpx.post(f"{url}/v1/registrations:lookup", json={"account_id": "A-0"}, timeout=30)
-    except httpx.HTTPError as error:
-        raise CommandError(f"{url} does not answer properly: {type(error).__name__}") from None
-    if status["build"] != build:
-        raise CommandError(f"{url} serves the build {status['build']}, not the one that was deployed")
-    if refused.status_code != httpx.codes.UNAUTHORIZED:
-        raise CommandError(f"{url} answers {refused.status_code} to a lookup without a token")
+    found = json.loads(Terraform(environment, terraform).read("output", "-json"))
+    return {name: output["value"] for name, output in found.items()}
 
 
 @app.command()
 def resources(terraform: Program = "terraform") -> None:
     """Write docs/resources.md from the plans of the environments."""
     planned = {}
-    for folder in sorted((TERRAFORM / "environments").iterdir()):
-        command = (terraform, f"-chdir={folder}", "plan", "-input=false", "-no-color")
-        with _program(terraform):
-            planned[folder.name] = addresses(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    for name in environments():
+        root = Terraform(name, terraform)
+        planned[name] = addresses(root.read("plan", "-input=false", "-no-color", *root.with_values()))
     (ROOT / "docs" / "resources.md").write_text(table(TERRAFORM, planned), encoding="utf-8")
-
-
-def _run(terraform: str, environment: str, *arguments: str) -> None:
-    command = (terraform, f"-chdir={_folder(environment)}", *arguments)
-    with _program(terraform):
-        done = subprocess.run(command, check=False)
-    if done.returncode:
-        raise CommandError(f"terraform {arguments[0]} failed, see above")
-
-
-@contextmanager
-def _program(terraform: str) -> Iterator[None]:
-    """Raises `CommandError` if the program does not start."""
-    try:
-        yield
-    except OSError:
-        raise CommandError(f"{terraform} does not start: install Terraform, or name it with --terraform") from None
-
-
-def _made(path: Path, command: str) -> bytes:
-    """The content of a file that an earlier command makes. Raises `CommandError` if it is not there."""
-    if not path.exists():
-        raise CommandError(f"there is no {path.relative_to(ROOT)}: run `{command}` first")
-    return path.read_bytes()
-
-
-def _folder(environment: str) -> Path:
-    folders = {main.parent.name: main.parent for main in sorted(TERRAFORM.glob("environments/*/main.tf"))}
-    if environment not in folders:
-        raise WrongUsage(f"there is no environment {environment}. Known: {', '.join(folders)}")
-    return folders[environment]
-
-
-def _bucket(environment: str) -> ReleaseBucket:
-    project = re.search(r'^  project\s*= "(.*)"$', (_folder(environment) / "main.tf").read_text(), re.MULTILINE)
-    if project is None:
-        raise CommandError(f"the environment {environment} names no project")
-    check_emulators()
-    return ReleaseBucket(project[1])
 
 
 def release_path(environment: str) -> Path:
@@ -204,3 +203,46 @@ def release_path(environment: str) -> Path:
 
 def _plan(environment: str) -> Path:
     return DIST / f"{environment}.tfplan"
+
+
+def _read(path: Path) -> Release:
+    if not path.exists():
+        raise CommandError(f"there is no {path.relative_to(ROOT)}: run `psr release upload` or `plan` first")
+    return Release.model_validate_json(path.read_bytes())
+
+
+def _bucket(environment: str) -> ReleaseBucket:
+    project = values(environment)["project"]
+    check_emulators()
+    return ReleaseBucket(project)
+
+
+def _is_protected(environment: str) -> bool:
+    return bool(values(environment)["protected"])
+
+
+def _key(environment: str) -> str:
+    """The key version that signs the environment's releases (terraform/bootstrap/main.tf)."""
+    given = values(environment)
+    ring = f"projects/{given['project']}/locations/{given['region']}/keyRings/psr-pipeline"
+    return f"{ring}/cryptoKeys/releases/cryptoKeyVersions/1"
+
+
+def _public_key(environment: str) -> bytes:
+    return str(kms.KeyManagementServiceClient().get_public_key(name=_key(environment)).pem).encode()
+
+
+def _archive(files: dict[str, bytes]) -> bytes:
+    """A tar.gz of the commit's terraform/ and of more files."""
+    committed = subprocess.run(
+        ("git", "archive", "HEAD", "terraform"), cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(committed)) as source, tarfile.open(fileobj=stream, mode="w:gz") as target:
+        for member in source:
+            target.addfile(member, source.extractfile(member))
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            target.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()

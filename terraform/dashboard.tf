@@ -26,25 +26,32 @@ resource "google_monitoring_dashboard" "service" {
     mosaicLayout = {
       columns = local.dashboard_columns
       tiles = [
-        for index, chart in local.charts : {
-          xPos   = index * local.chart_width % local.dashboard_columns
-          yPos   = floor(index * local.chart_width / local.dashboard_columns) * local.chart_height
-          width  = local.chart_width
-          height = local.chart_height
-          widget = {
-            title = chart.title
-            xyChart = {
-              dataSets = [
-                for legend, query in chart.lines : {
-                  legendTemplate  = legend
-                  plotType        = "LINE"
-                  timeSeriesQuery = { prometheusQuery = query }
-                }
-              ]
-              thresholds = [for limit in chart.limits : { value = limit }]
+        # The server leaves zeros and empty lists out, so a plan would show them as a change each time.
+        for index, chart in local.charts : merge(
+          { for axis, place in {
+            xPos = index * local.chart_width % local.dashboard_columns
+            yPos = floor(index * local.chart_width / local.dashboard_columns) * local.chart_height
+          } : axis => place if place > 0 },
+          {
+            width  = local.chart_width
+            height = local.chart_height
+            widget = {
+              title = chart.title
+              xyChart = merge(
+                {
+                  dataSets = [
+                    for legend, query in chart.lines : {
+                      legendTemplate  = legend
+                      plotType        = "LINE"
+                      timeSeriesQuery = { prometheusQuery = query }
+                    }
+                  ]
+                },
+                { for name, limits in { thresholds = chart.limits } : name => [for limit in limits : { value = limit }] if length(limits) > 0 },
+              )
             }
-          }
-        }
+          },
+        )
       ]
     }
   })

@@ -43,7 +43,7 @@ resource "google_firestore_database" "register" {
     }
   }
 
-  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.agents_use_the_key, time_sleep.apis_are_usable]
 }
 
 resource "google_firestore_backup_schedule" "backup" {
@@ -72,6 +72,8 @@ resource "google_firestore_backup_schedule" "backup" {
 }
 
 # Every field of every collection. A field that no query uses has no index; the others have one index, not three.
+# Firestore refuses changes of several fields at once (ABORTED), and the provider does not retry that: the command that
+# applies a plan with several of these applies one resource at a time (ops/terraform.py).
 resource "google_firestore_field" "field" {
   for_each = local.fields
 

@@ -1,9 +1,16 @@
-# The public HTTPS entry: a global external load balancer with Cloud Armor, whose URL map is the release's front door
-# rules (method and path, by tools/routing.py from the manifests' routes). If var.front_door is null, none of it exists.
+# The HTTPS entry: a global external load balancer with Cloud Armor or, with front_door.internal, a cross-region internal one.
+# Its URL map is the release's front door rules (method and path, by tools/routing.py from the manifests' routes). If
+# var.front_door is null, none of it exists.
 # Port 80 stays closed: before a redirect, the token would already have crossed the network in clear.
 
 locals {
-  doors = var.front_door == null ? {} : { public = var.front_door }
+  doors = var.front_door == null ? {} : { (var.front_door.internal == null ? "public" : "internal") = var.front_door }
+  # Those that the internet reaches.
+  public_doors = { for key, door in local.doors : key => door if door.internal == null }
+  balancing    = length(local.public_doors) > 0 ? "EXTERNAL_MANAGED" : "INTERNAL_MANAGED"
+  # Certificate Manager's have one argument, the others another.
+  managed      = [for name in try(var.front_door.certificates, []) : name if strcontains(name, "/certificates/")]
+  self_managed = [for name in try(var.front_door.certificates, []) : name if !strcontains(name, "/certificates/")]
   # Behind the front door: every HTTP function.
   backends        = var.front_door == null ? {} : local.http
   default_backend = replace(local.release.default_function, "_", "-")
@@ -12,9 +19,10 @@ locals {
 resource "google_compute_region_network_endpoint_group" "function" {
   for_each = local.backends
 
-  project               = var.project
-  region                = var.region
-  name                  = each.key
+  project = var.project
+  region  = var.region
+  # A new one exists before the old one is gone, so the name has a part of what replaces it.
+  name                  = "${each.key}-${substr(sha256("${var.region} ${each.key}"), 0, 6)}"
   network_endpoint_type = "SERVERLESS"
 
   cloud_run {
@@ -31,9 +39,9 @@ resource "google_compute_backend_service" "function" {
 
   project               = var.project
   name                  = each.key
-  load_balancing_scheme = "EXTERNAL_MANAGED"
+  load_balancing_scheme = local.balancing
   protocol              = "HTTPS"
-  security_policy       = google_compute_security_policy.front_door["public"].id
+  security_policy       = one(values(google_compute_security_policy.front_door)[*].id)
 
   backend {
     group = google_compute_region_network_endpoint_group.function[each.key].id
@@ -84,7 +92,7 @@ resource "google_compute_url_map" "front_door" {
 
 resource "google_compute_security_policy" "front_door" {
   # checkov:skip=CKV_GCP_73:The rule exists (priority 100); checkov does not see it next to a dynamic block.
-  for_each = local.doors
+  for_each = local.public_doors
 
   project     = var.project
   name        = "psr-front-door"
@@ -171,7 +179,7 @@ resource "google_compute_security_policy" "front_door" {
 }
 
 resource "google_compute_managed_ssl_certificate" "front_door" {
-  for_each = local.doors
+  for_each = { for key, door in local.doors : key => door if length(door.certificates) == 0 }
 
   project = var.project
   name    = "psr-${substr(sha256(each.value.domain), 0, 8)}"
@@ -201,15 +209,16 @@ resource "google_compute_ssl_policy" "front_door" {
 resource "google_compute_target_https_proxy" "front_door" {
   for_each = local.doors
 
-  project          = var.project
-  name             = "psr-front-door"
-  url_map          = google_compute_url_map.front_door[each.key].id
-  ssl_certificates = [google_compute_managed_ssl_certificate.front_door[each.key].id]
-  ssl_policy       = google_compute_ssl_policy.front_door[each.key].id
+  project                          = var.project
+  name                             = "psr-front-door"
+  url_map                          = google_compute_url_map.front_door[each.key].id
+  ssl_certificates                 = concat([for certificate in google_compute_managed_ssl_certificate.front_door : certificate.id], local.self_managed)
+  certificate_manager_certificates = length(local.managed) > 0 ? local.managed : null
+  ssl_policy                       = google_compute_ssl_policy.front_door[each.key].id
 }
 
 resource "google_compute_global_address" "front_door" {
-  for_each = local.doors
+  for_each = local.public_doors
 
   project = var.project
   name    = "psr-front-door"
@@ -222,8 +231,10 @@ resource "google_compute_global_forwarding_rule" "front_door" {
 
   project               = var.project
   name                  = "psr-front-door"
-  load_balancing_scheme = "EXTERNAL_MANAGED"
-  ip_address            = google_compute_global_address.front_door[each.key].id
+  load_balancing_scheme = local.balancing
+  ip_address            = try(google_compute_global_address.front_door[each.key].id, null)
+  network               = try(each.value.internal.network, null)
+  subnetwork            = try(each.value.internal.subnetwork, null)
   port_range            = "443"
   target                = google_compute_target_https_proxy.front_door[each.key].id
 }

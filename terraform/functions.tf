@@ -9,6 +9,11 @@ locals {
   }
   settings = setunion(keys(var.settings), keys(local.known_settings))
 
+  http_ingress = (
+    var.front_door == null ? "ALLOW_ALL" :
+    var.front_door.internal == null ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_INTERNAL_ONLY"
+  )
+
   # The settings of every function.
   common_environment = {
     FUNCTION_USE_ASGI = "true"
@@ -22,15 +27,17 @@ locals {
 resource "google_cloudfunctions2_function" "function" {
   for_each = local.functions
 
-  project     = var.project
-  location    = var.region
-  name        = each.key
-  description = each.value.manifest.description
+  project      = var.project
+  location     = var.region
+  name         = each.key
+  description  = each.value.manifest.description
+  kms_key_name = var.encryption_key
 
   build_config {
     runtime           = local.release.runtime
     entry_point       = each.value.manifest.entry_point
-    service_account   = google_service_account.builder.id
+    service_account   = "projects/${var.project}/serviceAccounts/${local.accounts["builder"]}"
+    worker_pool       = var.build_pool
     docker_repository = google_artifact_registry_repository.images.id
 
     source {
@@ -50,13 +57,22 @@ resource "google_cloudfunctions2_function" "function" {
     min_instance_count               = var.warm ? each.value.manifest.resources.min_instances : 0
     max_instance_count               = each.value.manifest.resources.max_instances
     all_traffic_on_latest_revision   = true
-    service_account_email            = google_service_account.function[each.key].email
+    service_account_email            = local.accounts[each.key]
 
     # Pub/Sub and Scheduler of the same project count as internal. No request can bypass the front door's firewall.
-    ingress_settings = (
-      !contains(keys(local.http), each.key) ? "ALLOW_INTERNAL_ONLY" :
-      var.front_door != null ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
-    )
+    ingress_settings = !contains(keys(local.http), each.key) ? "ALLOW_INTERNAL_ONLY" : local.http_ingress
+
+    # Every call leaves through the subnetwork, so that its rules hold for all of them.
+    direct_vpc_egress = var.egress == null ? null : "VPC_EGRESS_ALL_TRAFFIC"
+
+    dynamic "direct_vpc_network_interface" {
+      for_each = var.egress[*]
+
+      content {
+        network    = direct_vpc_network_interface.value.network
+        subnetwork = direct_vpc_network_interface.value.subnetwork
+      }
+    }
 
     environment_variables = merge(
       local.common_environment,
@@ -84,23 +100,19 @@ resource "google_cloudfunctions2_function" "function" {
     }
   }
 
-  # Building and starting fail without these.
-  depends_on = [
-    google_artifact_registry_repository_iam_member.builder,
-    google_project_iam_member.builder,
-    google_secret_manager_secret_iam_member.function,
-    google_storage_bucket_iam_member.builder,
-  ]
+  # Building and starting fail without the grants.
+  depends_on = [time_sleep.grants_are_effective]
 }
 
 # The images that the platform builds from the bundles.
 resource "google_artifact_registry_repository" "images" {
-  # checkov:skip=CKV_GCP_84:Images hold the published code and no data; a key of our own would protect nothing.
+  # checkov:skip=CKV_GCP_84:A key of our own is an option (var.encryption_key).
   project       = var.project
   location      = var.region
   repository_id = "psr-functions"
   description   = "Images of the functions"
   format        = "DOCKER"
+  kms_key_name  = var.encryption_key
 
   cleanup_policies {
     id     = "old"
@@ -120,5 +132,5 @@ resource "google_artifact_registry_repository" "images" {
     }
   }
 
-  depends_on = [time_sleep.apis_are_usable]
+  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.agents_use_the_key, time_sleep.apis_are_usable]
 }

@@ -1,4 +1,4 @@
-# One account per function, with only the permissions in its manifest; invokers; the account that builds.
+# One account per function, with only the permissions in its manifest; invokers; the account that builds; people.
 
 locals {
   # Every permission that a manifest can have. A permission that ends in ":" needs the name of a topic or a secret.
@@ -17,8 +17,14 @@ locals {
     "quarantine.erase" = { name = google_storage_bucket.quarantine.name, roles = ["roles/storage.objectUser"] }
     "quarantine.write" = { name = google_storage_bucket.quarantine.name, roles = local.create_and_read }
   }
-}
 
+  # The accounts by their parts, which a plan knows: it shows who gets what.
+  accounts = {
+    for key, account in merge(google_service_account.function, google_service_account.invoker, { builder = google_service_account.builder }) :
+    key => "${account.account_id}@${account.project}.iam.gserviceaccount.com"
+  }
+  members = { for key, email in local.accounts : key => "serviceAccount:${email}" }
+}
 
 resource "google_service_account" "function" {
   for_each = local.functions
@@ -47,11 +53,11 @@ resource "google_project_iam_member" "firestore" {
 
   project = var.project
   role    = local.firestore_roles[each.value.permission]
-  member  = google_service_account.function[each.value.function].member
+  member  = local.members[each.value.function]
 
   condition {
-    title      = "Only the register's database"
-    expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.register.name}\""
+    title      = local.register_only.title
+    expression = local.register_only.expression
   }
 }
 
@@ -64,7 +70,7 @@ resource "google_storage_bucket_iam_member" "function" {
 
   bucket = local.buckets[each.value.permission].name
   role   = each.value.role
-  member = google_service_account.function[each.value.function].member
+  member = local.members[each.value.function]
 }
 
 resource "google_pubsub_topic_iam_member" "publisher" {
@@ -73,7 +79,7 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   project = var.project
   topic   = google_pubsub_topic.topic[trimprefix(each.value.permission, "pubsub.publish:")].name
   role    = "roles/pubsub.publisher"
-  member  = google_service_account.function[each.value.function].member
+  member  = local.members[each.value.function]
 }
 
 resource "google_kms_crypto_key_iam_member" "signer" {
@@ -81,7 +87,7 @@ resource "google_kms_crypto_key_iam_member" "signer" {
 
   crypto_key_id = google_kms_crypto_key.signing.id
   role          = "roles/cloudkms.signerVerifier"
-  member        = google_service_account.function[each.value.function].member
+  member        = local.members[each.value.function]
 }
 
 # Invokers. The right to call a function is a right on its Cloud Run service; the function's own policy has no effect.
@@ -103,8 +109,8 @@ locals {
   # ingress may call HTTP functions.
   invokers = {
     for key, function in local.functions : key => (
-      contains(keys(local.pubsub), key) ? google_service_account.invoker["push"].member :
-      contains(keys(local.scheduled), key) ? google_service_account.invoker["scheduler"].member : "allUsers"
+      contains(keys(local.pubsub), key) ? local.members["push"] :
+      contains(keys(local.scheduled), key) ? local.members["scheduler"] : "allUsers"
     )
   }
 }
@@ -123,6 +129,15 @@ resource "google_cloud_run_service_iam_member" "invoker" {
     # A replaced function loses its policy.
     replace_triggered_by = [google_cloudfunctions2_function.function[each.key].id]
   }
+}
+
+# To make a function, a subscription or a job, an account needs the right to attach its account. The deployer may attach these.
+resource "google_service_account_iam_member" "attach" {
+  for_each = local.accounts
+
+  service_account_id = "projects/${var.project}/serviceAccounts/${each.value}"
+  role               = "roles/iam.serviceAccountUser"
+  member             = "serviceAccount:psr-deployer@${var.project}.iam.gserviceaccount.com"
 }
 
 # Builds images. The default compute account has almost all rights or, in new organisations, none.
@@ -146,7 +161,7 @@ resource "google_project_iam_member" "builder" {
 
   project = var.project
   role    = each.value.role
-  member  = google_service_account.builder.member
+  member  = local.members["builder"]
 
   dynamic "condition" {
     for_each = each.value.condition[*]
@@ -161,13 +176,126 @@ resource "google_project_iam_member" "builder" {
 resource "google_storage_bucket_iam_member" "builder" {
   bucket = local.releases_bucket
   role   = "roles/storage.objectViewer"
-  member = google_service_account.builder.member
+  member = local.members["builder"]
 }
 
 resource "google_artifact_registry_repository_iam_member" "builder" {
   project    = var.project
   location   = google_artifact_registry_repository.images.location
-  repository = google_artifact_registry_repository.images.name
+  repository = google_artifact_registry_repository.images.repository_id
   role       = "roles/artifactregistry.writer"
-  member     = google_service_account.builder.member
+  member     = local.members["builder"]
+}
+
+# People who operate the service, with the rights that the commands of `psr` need.
+resource "google_project_iam_custom_role" "operator" {
+  project     = var.project
+  role_id     = "psrOperator"
+  title       = "PSR operator"
+  description = "Run, pause and resume jobs; see functions, subscriptions, metrics and logs. No data"
+
+  permissions = [
+    "cloudfunctions.functions.get",
+    "cloudfunctions.functions.list",
+    "cloudscheduler.jobs.enable",
+    "cloudscheduler.jobs.get",
+    "cloudscheduler.jobs.list",
+    "cloudscheduler.jobs.pause",
+    "cloudscheduler.jobs.run",
+    "logging.logEntries.list",
+    "logging.views.access",
+    "logging.views.list",
+    "monitoring.dashboards.get",
+    "monitoring.dashboards.list",
+    "monitoring.timeSeries.list",
+    "pubsub.subscriptions.get",
+    "pubsub.subscriptions.list",
+    "pubsub.topics.get",
+    "pubsub.topics.list",
+    "run.services.get",
+    "run.services.list",
+  ]
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+locals {
+  register_only = {
+    title      = "Only the register's database"
+    expression = "resource.name == \"projects/${var.project}/databases/${var.database}\""
+  }
+  operator_roles = {
+    jobs     = { role = "projects/${var.project}/roles/${google_project_iam_custom_role.operator.role_id}", condition = null }
+    register = { role = "roles/datastore.user", condition = local.register_only }
+  }
+}
+
+resource "google_project_iam_member" "operator" {
+  for_each = merge([
+    for member in var.operators : { for name, grant in local.operator_roles : "${name} ${member}" => merge(grant, { member = member }) }
+  ]...)
+
+  project = var.project
+  role    = each.value.role
+  member  = each.value.member
+
+  dynamic "condition" {
+    for_each = each.value.condition[*]
+
+    content {
+      title      = condition.value.title
+      expression = condition.value.expression
+    }
+  }
+}
+
+resource "google_storage_bucket_iam_member" "operator" {
+  for_each = merge([
+    for member in var.operators : {
+      "exports ${member}"    = { bucket = google_storage_bucket.exports.name, role = "roles/storage.objectViewer", member = member }
+      "quarantine ${member}" = { bucket = google_storage_bucket.quarantine.name, role = "roles/storage.objectUser", member = member }
+    }
+  ]...)
+
+  bucket = each.value.bucket
+  role   = each.value.role
+  member = each.value.member
+}
+
+resource "google_pubsub_topic_iam_member" "operator" {
+  for_each = { for pair in setproduct(local.topics, var.operators) : join(" ", pair) => { topic = pair[0], member = pair[1] } }
+
+  project = var.project
+  topic   = google_pubsub_topic.topic[each.value.topic].name
+  role    = "roles/pubsub.publisher"
+  member  = each.value.member
+}
+
+# Systems that collect the exported files: a recipient's own files, and the files that say whether a day is complete, which
+# hold no personal data. Names of objects hold none either.
+resource "google_storage_bucket_iam_member" "export_reader" {
+  for_each = merge([
+    for recipient, members in var.export_readers : {
+      for member in members : "${recipient} ${member}" => { recipient = recipient, member = member }
+    }
+  ]...)
+
+  bucket = google_storage_bucket.exports.name
+  role   = "roles/storage.objectViewer"
+  member = each.value.member
+
+  dynamic "condition" {
+    for_each = each.value.recipient == "all" ? [] : [split("/", each.value.recipient)]
+
+    content {
+      title = "Only the files of ${each.value.recipient}"
+      expression = join(" || ", [
+        "resource.type == \"storage.googleapis.com/Bucket\"",
+        "resource.name.extract(\"/${condition.value[0]}/{recipient}-\") == \"${condition.value[1]}\"",
+        "resource.name.endsWith(\"/released\")",
+        "resource.name.endsWith(\"/manifest.json\")",
+        "resource.name.endsWith(\"/manifest.json.sig\")",
+      ])
+    }
+  }
 }

@@ -25,14 +25,30 @@ resource "google_kms_crypto_key" "signing" {
   }
 }
 
+# The buckets' and the secret's agents get the key in terraform/bootstrap, which makes the first of them.
 resource "google_kms_crypto_key_iam_member" "agent" {
-  for_each = var.encryption_key == null ? {} : {
-    firestore = google_project_service_identity.agent["firestore.googleapis.com"].member
-    pubsub    = google_project_service_identity.agent["pubsub.googleapis.com"].member
-    storage   = data.google_storage_project_service_account.agent.member
-  }
+  for_each = var.encryption_key == null ? {} : merge(local.agents, {
+    logging = "serviceAccount:${data.google_logging_project_cmek_settings.agent["key"].service_account_id}"
+  })
 
   crypto_key_id = var.encryption_key
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = each.value
+}
+
+data "google_logging_project_cmek_settings" "agent" {
+  for_each = toset(var.encryption_key == null ? [] : ["key"])
+
+  project = var.project
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+# The grants above are effective after some minutes (project.tf says why).
+resource "time_sleep" "agents_use_the_key" {
+  for_each = toset(var.encryption_key[*])
+
+  create_duration = "120s"
+
+  depends_on = [google_kms_crypto_key_iam_member.agent]
 }

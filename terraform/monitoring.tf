@@ -10,18 +10,22 @@ locals {
     http         = keys(local.http)
     schedule     = keys(local.scheduled)
     service      = ["the service"]
+    front_door   = var.front_door == null ? [] : ["the service"]
   }
 
   # The values of names with a dollar in these tables, by function.
   words = {
     for key in concat(keys(local.functions), ["the service"]) : key => merge(
       {
-        accounts  = join(" OR ", [for account in google_service_account.function : "\"${account.email}\""])
+        accounts  = join(" OR ", [for name in keys(local.functions) : "\"${local.accounts[name]}\""])
+        domain    = try(var.front_door.domain, "")
         function  = key
         functions = join("|", keys(local.functions))
         jobs      = join("|", keys(local.scheduled))
-        topic     = try(local.pubsub[key].topic, "")
-        window    = try(startswith(local.scheduled[key].cron, "*"), false) ? "30m" : "25h"
+        # As a number, 20261203: the morning after the first exported day's night. Before it, "absent" means nothing.
+        started = formatdate("YYYYMMDD", timeadd("${var.settings.export_first_day}T00:00:00Z", "48h"))
+        topic   = try(local.pubsub[key].topic, "")
+        window  = try(startswith(local.scheduled[key].cron, "*"), false) ? "30m" : "25h"
       },
       [
         for name, objective in local.monitoring.objectives : {
@@ -108,6 +112,19 @@ resource "google_logging_metric" "metric" {
     }
   }
 
+  # The server's own buckets. Left out, every plan would remove them.
+  dynamic "bucket_options" {
+    for_each = each.value.value == null ? [] : [{ growth_factor = 2, num_finite_buckets = 64, scale = 0.01 }]
+
+    content {
+      exponential_buckets {
+        growth_factor      = bucket_options.value.growth_factor
+        num_finite_buckets = bucket_options.value.num_finite_buckets
+        scale              = bucket_options.value.scale
+      }
+    }
+  }
+
   depends_on = [time_sleep.apis_are_usable]
 }
 
@@ -129,7 +146,7 @@ resource "google_monitoring_alert_policy" "alert" {
   display_name          = "PSR ${var.environment}: ${each.value.summary}"
   combiner              = "OR"
   severity              = each.value.severity
-  notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+  notification_channels = concat([for channel in google_monitoring_notification_channel.email : channel.id], tolist(var.notification_channels))
 
   conditions {
     display_name = each.key
@@ -175,4 +192,28 @@ resource "google_monitoring_alert_policy" "alert" {
   }
 
   depends_on = [google_logging_metric.metric]
+}
+
+# The whole way of a caller, from outside: DNS, certificate, load balancer, function, Firestore. From three continents.
+resource "google_monitoring_uptime_check_config" "front_door" {
+  for_each = { for key, door in local.doors : key => door if door.internal == null }
+
+  project      = var.project
+  display_name = "PSR ${var.environment}: ${each.value.domain}"
+  period       = "60s"
+  timeout      = "10s"
+
+  http_check {
+    path         = "/_status"
+    port         = 443
+    use_ssl      = true
+    validate_ssl = true
+  }
+
+  monitored_resource {
+    type   = "uptime_url"
+    labels = { host = each.value.domain, project_id = var.project }
+  }
+
+  depends_on = [time_sleep.apis_are_usable]
 }

@@ -1,6 +1,6 @@
 output "address" {
   description = "The address for the domain's A record; null without a front door."
-  value       = try(google_compute_global_address.front_door["public"].address, null)
+  value       = var.front_door == null ? null : try(google_compute_global_address.front_door["public"].address, google_compute_global_forwarding_rule.front_door["internal"].ip_address)
 }
 
 output "exports_bucket" {

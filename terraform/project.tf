@@ -35,9 +35,25 @@ resource "time_sleep" "apis_are_usable" {
   depends_on = [google_project_service.api]
 }
 
-# Service agents are created at their API's first use. These must exist before they get grants.
+# Google's own accounts of these services. A service makes its agent at its first use; these must exist before that, because
+# grants name them. An agent that is made on request has no role until it gets one.
+locals {
+  agent_roles = merge(
+    {
+      "firestore.googleapis.com" = "roles/firestore.serviceAgent"
+      "pubsub.googleapis.com"    = "roles/pubsub.serviceAgent"
+    },
+    var.encryption_key == null ? {} : {
+      "artifactregistry.googleapis.com" = "roles/artifactregistry.serviceAgent"
+      "cloudfunctions.googleapis.com"   = "roles/cloudfunctions.serviceAgent"
+      "run.googleapis.com"              = "roles/run.serviceAgent"
+    },
+  )
+  agents = { for service, agent in google_project_service_identity.agent : service => agent.member }
+}
+
 resource "google_project_service_identity" "agent" {
-  for_each = toset(["firestore.googleapis.com", "pubsub.googleapis.com"])
+  for_each = local.agent_roles
   provider = google-beta
 
   project = var.project
@@ -46,10 +62,35 @@ resource "google_project_service_identity" "agent" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
-data "google_storage_project_service_account" "agent" {
-  project = var.project
+resource "google_project_iam_member" "agent" {
+  # checkov:skip=CKV_GCP_49:These are the default roles of Google's own agents.
+  for_each = local.agent_roles
 
-  depends_on = [time_sleep.apis_are_usable]
+  project = var.project
+  role    = each.value
+  member  = local.agents[each.key]
+}
+
+# A grant is effective some minutes after it was made (cloud.google.com/iam/docs/access-change-propagation). Builds, starts
+# and deliveries that come earlier fail. Most grants are effective after two minutes; if one is not, apply again.
+resource "time_sleep" "grants_are_effective" {
+  create_duration = "120s"
+  triggers        = { grants = sha256(join(" ", sort(keys(local.grants)))) }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.builder,
+    google_kms_crypto_key_iam_member.agent,
+    google_kms_crypto_key_iam_member.signer,
+    google_project_iam_member.agent,
+    google_project_iam_member.builder,
+    google_project_iam_member.firestore,
+    google_pubsub_topic_iam_member.publisher,
+    google_secret_manager_secret_iam_member.function,
+    google_service_account_iam_member.attach,
+    google_service_account_iam_member.push_tokens,
+    google_storage_bucket_iam_member.builder,
+    google_storage_bucket_iam_member.function,
+  ]
 }
 
 # Reads and writes of data through Google's APIs, by service account. The functions' access log has the callers.

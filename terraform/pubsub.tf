@@ -14,7 +14,7 @@ locals {
   # Dead-lettering. The consumer of the dead letters has none: Pub/Sub retries its messages until their retention ends.
   with_dead_letters = { for key, trigger in local.pubsub : key => trigger if trigger.topic != local.dead_letter_topic }
 
-  pubsub_agent = google_project_service_identity.agent["pubsub.googleapis.com"].member
+  pubsub_agent = local.agents["pubsub.googleapis.com"]
 }
 
 resource "google_pubsub_topic" "topic" {
@@ -37,7 +37,7 @@ resource "google_pubsub_topic" "topic" {
     }
   }
 
-  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.agents_use_the_key, time_sleep.apis_are_usable]
 }
 
 resource "google_pubsub_subscription" "push" {
@@ -45,7 +45,7 @@ resource "google_pubsub_subscription" "push" {
 
   project                    = var.project
   name                       = each.key
-  topic                      = google_pubsub_topic.topic[each.value.topic].id
+  topic                      = google_pubsub_topic.topic[each.value.topic].name
   ack_deadline_seconds       = local.push.ack_deadline_seconds
   message_retention_duration = "${local.push.message_retention_days * 86400}s"
 
@@ -53,7 +53,7 @@ resource "google_pubsub_subscription" "push" {
     push_endpoint = google_cloudfunctions2_function.function[each.key].service_config[0].uri
 
     oidc_token {
-      service_account_email = google_service_account.invoker["push"].email
+      service_account_email = local.accounts["push"]
       audience              = google_cloudfunctions2_function.function[each.key].service_config[0].uri
     }
   }
@@ -73,7 +73,7 @@ resource "google_pubsub_subscription" "push" {
     for_each = contains(keys(local.with_dead_letters), each.key) ? [local.dead_letter_topic] : []
 
     content {
-      dead_letter_topic     = google_pubsub_topic.topic[dead_letter_policy.value].id
+      dead_letter_topic     = "projects/${var.project}/topics/${google_pubsub_topic.topic[dead_letter_policy.value].name}"
       max_delivery_attempts = local.push.max_delivery_attempts
     }
   }
@@ -85,7 +85,26 @@ resource "google_pubsub_subscription" "push" {
     }
   }
 
-  depends_on = [google_cloud_run_service_iam_member.invoker]
+  depends_on = [google_cloud_run_service_iam_member.invoker, time_sleep.grants_are_effective]
+}
+
+# Pub/Sub's agent signs the token of each delivery as the invoker. Without this right no message is delivered.
+resource "google_service_account_iam_member" "push_tokens" {
+  service_account_id = "projects/${var.project}/serviceAccounts/${local.accounts["push"]}"
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.pubsub_agent
+}
+
+# Senders outside this Terraform: the migration, the account system.
+resource "google_pubsub_topic_iam_member" "sender" {
+  for_each = merge([
+    for topic, members in var.publishers : { for member in members : "${topic} ${member}" => { topic = topic, member = member } }
+  ]...)
+
+  project = var.project
+  topic   = google_pubsub_topic.topic[each.value.topic].name
+  role    = "roles/pubsub.publisher"
+  member  = each.value.member
 }
 
 # Dead-lettering needs both grants. Without them it fails silently.

@@ -21,7 +21,7 @@ resource "google_cloud_scheduler_job" "job" {
     uri         = google_cloudfunctions2_function.function[each.key].service_config[0].uri
 
     oidc_token {
-      service_account_email = google_service_account.invoker["scheduler"].email
+      service_account_email = local.accounts["scheduler"]
       audience              = google_cloudfunctions2_function.function[each.key].service_config[0].uri
     }
   }

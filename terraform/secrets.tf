@@ -14,5 +14,5 @@ resource "google_secret_manager_secret_iam_member" "function" {
   project   = var.project
   secret_id = "psr-${trimprefix(each.value.permission, "secret:")}"
   role      = "roles/secretmanager.secretAccessor"
-  member    = google_service_account.function[each.value.function].member
+  member    = local.members[each.value.function]
 }

@@ -18,6 +18,7 @@ resource "google_storage_bucket" "exports" {
 
     content {
       retention_period = tostring(retention_policy.value * 86400)
+      is_locked        = var.lock_retention
     }
   }
 
@@ -43,7 +44,7 @@ resource "google_storage_bucket" "exports" {
     }
   }
 
-  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+  depends_on = [time_sleep.apis_are_usable]
 }
 
 # Data of quarantined messages that are too large for a document. Erasing a customer deletes it at once. The lifecycle rule
@@ -80,5 +81,5 @@ resource "google_storage_bucket" "quarantine" {
     }
   }
 
-  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+  depends_on = [time_sleep.apis_are_usable]
 }

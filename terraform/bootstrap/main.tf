@@ -1,13 +1,20 @@
-# The resources that the first release needs and that outlive every release: the bucket of Terraform's state, the bucket
-# of releases, the identity key's secret, and the account that deploys. A person applies this once per project.
+# The resources that the first release needs and that outlive every release: the buckets of Terraform's state and of releases,
+# the identity key's secret. A person who owns the project applies this. accounts.tf has the rights, pipeline.tf the triggers.
 
 terraform {
   required_version = ">= 1.11"
 
+  # As in ../versions.tf.
+  backend "gcs" {}
+
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 7.0"
+      version = "~> 7.12"
+    }
+    google-beta = {
+      source  = "hashicorp/google-beta"
+      version = "~> 7.12"
     }
     time = {
       source  = "hashicorp/time"
@@ -16,48 +23,30 @@ terraform {
   }
 }
 
-variable "deployers" {
-  description = "Members that may act as the deployer account: `group:…`, `user:…`."
-  type        = set(string)
-  default     = []
-}
-
-variable "environment" {
-  description = "Name of the environment's folder, `dev` or `prod`."
-  type        = string
-}
-
-variable "project" {
-  description = "Google Cloud project id."
-  type        = string
-}
-
-variable "region" {
-  description = "Region of the buckets, the secret and the builds."
-  type        = string
-  default     = "europe-west2"
-}
-
-variable "repository" {
-  description = "Cloud Build repository (2nd gen), projects/…/locations/…/connections/…/repositories/…, whose commits are built. Null: people make releases."
-  type        = string
-  default     = null
-}
-
 provider "google" {
-  project = var.project
-  region  = var.region
+  project        = var.project
+  region         = var.region
+  default_labels = var.labels
+}
+
+provider "google-beta" {
+  project        = var.project
+  region         = var.region
+  default_labels = var.labels
 }
 
 resource "google_project_service" "api" {
   for_each = toset([
+    "artifactregistry.googleapis.com",
     "cloudbuild.googleapis.com",
+    "cloudkms.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "iam.googleapis.com",
     "iamcredentials.googleapis.com",
     "secretmanager.googleapis.com",
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
+    "sts.googleapis.com",
   ])
 
   project            = var.project
@@ -70,6 +59,12 @@ resource "time_sleep" "apis_are_usable" {
   create_duration = "60s"
 
   depends_on = [google_project_service.api]
+}
+
+# Terraform's state is in this bucket from the first command on, so gcloud makes it (docs/deploy.md) and Terraform adopts it.
+import {
+  to = google_storage_bucket.bucket["state"]
+  id = "${var.project}-psr-state"
 }
 
 resource "google_storage_bucket" "bucket" {
@@ -96,6 +91,15 @@ resource "google_storage_bucket" "bucket" {
 
     content {
       retention_period = tostring(retention_policy.value)
+      is_locked        = var.lock_retention
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.encryption_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
     }
   }
 
@@ -103,7 +107,7 @@ resource "google_storage_bucket" "bucket" {
     prevent_destroy = true
   }
 
-  depends_on = [time_sleep.apis_are_usable]
+  depends_on = [time_sleep.agents_use_the_key]
 }
 
 # Every document id depends on this key. People make its value and escrow it; Terraform never does.
@@ -116,119 +120,94 @@ resource "google_secret_manager_secret" "identity_key" {
     user_managed {
       replicas {
         location = var.region
+
+        dynamic "customer_managed_encryption" {
+          for_each = var.encryption_key[*]
+
+          content {
+            kms_key_name = customer_managed_encryption.value
+          }
+        }
       }
     }
   }
 
-  depends_on = [time_sleep.apis_are_usable]
+  depends_on = [time_sleep.agents_use_the_key]
 }
 
-resource "google_service_account" "deployer" {
-  project      = var.project
-  account_id   = "psr-deployer"
-  display_name = "PSR: deploys releases"
-
-  depends_on = [time_sleep.apis_are_usable]
-}
-
-locals {
-  # The roles that terraform/ needs. No basic role, but it can grant roles, so guard it like an owner.
-  deployer_roles = toset([
-    "roles/artifactregistry.admin",
-    "roles/cloudfunctions.admin",
-    "roles/cloudkms.admin",
-    "roles/cloudscheduler.admin",
-    "roles/compute.loadBalancerAdmin",
-    "roles/compute.securityAdmin",
-    "roles/datastore.owner",
-    "roles/iam.serviceAccountAdmin",
-    "roles/iam.serviceAccountUser",
-    "roles/logging.admin",
-    "roles/monitoring.admin",
-    "roles/pubsub.admin",
-    "roles/resourcemanager.projectIamAdmin",
-    "roles/run.admin",
-    "roles/secretmanager.admin",
-    "roles/serviceusage.serviceUsageAdmin",
-    "roles/storage.admin",
-  ])
-}
-
-resource "google_project_iam_member" "deployer" {
-  # checkov:skip=CKV_GCP_41:Functions, subscriptions and jobs run as accounts that the deployer makes in this project.
-  # checkov:skip=CKV_GCP_42:The deployer makes these accounts and their grants; nobody else has these roles.
-  # checkov:skip=CKV_GCP_49:It must be able to attach the functions' accounts to the functions.
-  for_each = local.deployer_roles
+# A key of your own: these agents use it. Those of terraform/ get it there.
+data "google_storage_project_service_account" "agent" {
+  for_each = toset(var.encryption_key[*])
 
   project = var.project
-  role    = each.key
-  member  = google_service_account.deployer.member
+
+  depends_on = [time_sleep.apis_are_usable]
 }
 
-resource "google_service_account_iam_member" "deployers" {
-  for_each = var.deployers
+resource "google_project_service_identity" "secrets" {
+  for_each = toset(var.encryption_key[*])
+  provider = google-beta
 
-  service_account_id = google_service_account.deployer.name
-  role               = "roles/iam.serviceAccountTokenCreator"
-  member             = each.key
+  project = var.project
+  service = "secretmanager.googleapis.com"
+
+  depends_on = [time_sleep.apis_are_usable]
 }
 
-# Two triggers of one pipeline (cloudbuild.yaml). The first runs for every commit on main and ends with a plan; in dev it
-# also applies the plan. The second applies a plan that a person has read and approved.
-resource "google_cloudbuild_trigger" "release" {
-  for_each = var.repository == null ? {} : { release = true }
-
-  project         = var.project
-  location        = var.region
-  name            = "psr-release"
-  description     = "Check, bundle, upload and plan${var.environment == "prod" ? "" : "; then apply"}"
-  filename        = "cloudbuild.yaml"
-  service_account = google_service_account.deployer.id
-
-  substitutions = {
-    _APPLY       = var.environment == "prod" ? "later" : "now"
-    _ENVIRONMENT = var.environment
+resource "google_kms_crypto_key_iam_member" "agent" {
+  for_each = var.encryption_key == null ? {} : {
+    secrets = google_project_service_identity.secrets[var.encryption_key].member
+    storage = data.google_storage_project_service_account.agent[var.encryption_key].member
   }
 
-  repository_event_config {
-    repository = var.repository
+  crypto_key_id = var.encryption_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = each.value
+}
 
-    push {
-      branch = "^main$"
-    }
+# Grants are effective some minutes after they were made; without a key of your own there is nothing to wait for.
+resource "time_sleep" "agents_use_the_key" {
+  create_duration = var.encryption_key == null ? "0s" : "120s"
+
+  depends_on = [google_kms_crypto_key_iam_member.agent, time_sleep.apis_are_usable]
+}
+
+# Signs release files and plans. Only the planner may use it (accounts.tf), so a signature says: the pipeline made this.
+resource "google_kms_key_ring" "pipeline" {
+  project  = var.project
+  name     = "psr-pipeline"
+  location = var.region
+
+  depends_on = [time_sleep.apis_are_usable]
+}
+
+resource "google_kms_crypto_key" "releases" {
+  # checkov:skip=CKV_GCP_43:Asymmetric keys cannot be rotated by Cloud KMS; a new version is a decision.
+  name                       = "releases"
+  key_ring                   = google_kms_key_ring.pipeline.id
+  purpose                    = "ASYMMETRIC_SIGN"
+  destroy_scheduled_duration = "2592000s"
+
+  version_template {
+    algorithm        = "RSA_SIGN_PKCS1_3072_SHA256"
+    protection_level = "SOFTWARE"
+  }
+
+  lifecycle {
+    prevent_destroy = true
   }
 }
 
-resource "google_cloudbuild_trigger" "apply" {
-  for_each = var.repository == null ? {} : { apply = true }
+# The image in which the pipeline's steps run.
+resource "google_artifact_registry_repository" "pipeline" {
+  # checkov:skip=CKV_GCP_84:The image holds published programs and no data.
+  project       = var.project
+  location      = var.region
+  repository_id = "psr-pipeline"
+  description   = "The builder of the pipeline"
+  format        = "DOCKER"
 
-  project         = var.project
-  location        = var.region
-  name            = "psr-apply"
-  description     = "Apply the saved plan _PLAN, after approval"
-  service_account = google_service_account.deployer.id
-
-  substitutions = {
-    _APPLY       = "saved"
-    _ENVIRONMENT = var.environment
-  }
-
-  approval_config {
-    approval_required = true
-  }
-
-  source_to_build {
-    repository = var.repository
-    ref        = "refs/heads/main"
-    repo_type  = "UNKNOWN"
-  }
-
-  git_file_source {
-    path       = "cloudbuild.yaml"
-    repository = var.repository
-    revision   = "refs/heads/main"
-    repo_type  = "UNKNOWN"
-  }
+  depends_on = [time_sleep.apis_are_usable]
 }
 
 output "buckets" {
@@ -236,7 +215,7 @@ output "buckets" {
   value       = { for key, bucket in google_storage_bucket.bucket : key => bucket.name }
 }
 
-output "deployer" {
-  description = "The account that deploys."
-  value       = google_service_account.deployer.email
+output "accounts" {
+  description = "The pipeline's accounts."
+  value       = local.emails
 }

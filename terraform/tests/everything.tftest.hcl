@@ -15,14 +15,6 @@ mock_provider "google" {
       id = "projects/psr-test/locations/europe-west2/keyRings/psr/cryptoKeys/export-manifests"
     }
   }
-
-  mock_resource "google_service_account" {
-    defaults = {
-      email  = "account@example.iam.gserviceaccount.com"
-      member = "serviceAccount:account@example.iam.gserviceaccount.com"
-      name   = "projects/p/serviceAccounts/account@example.iam.gserviceaccount.com"
-    }
-  }
 }
 
 mock_provider "google-beta" {
@@ -43,6 +35,8 @@ variables {
   protected   = true
   release     = "../dist/release.json"
   warm        = true
+
+  lock_retention = true
 
   front_door = {
     domain           = "psr.example.org"
@@ -101,7 +95,7 @@ run "functions" {
           FUNCTION_USE_ASGI = "true"
           LOG_EXECUTION_ID  = "true"
           PSR_BUILD         = local.functions[key].sha256
-          PSR_DATABASE      = "psr"
+          PSR_DATABASE      = "psr-register"
           PSR_FUNCTION      = local.functions[key].name
           PSR_PROJECT       = "psr-test"
         } : function.service_config[0].environment_variables[name] == value
@@ -176,7 +170,7 @@ run "grants" {
   assert {
     condition = alltrue([
       for grant in google_project_iam_member.firestore :
-      contains(["roles/datastore.user", "roles/datastore.viewer"], grant.role) && strcontains(grant.condition[0].expression, "databases/psr")
+      contains(["roles/datastore.user", "roles/datastore.viewer"], grant.role) && strcontains(grant.condition[0].expression, "databases/psr-register")
     ])
     error_message = "The only project-wide right of a function is to the register's database."
   }
@@ -220,7 +214,7 @@ run "messages" {
       for subscription in google_pubsub_subscription.push :
       subscription.push_config[0].push_endpoint == "https://function.example" &&
       subscription.push_config[0].oidc_token[0].audience == subscription.push_config[0].push_endpoint &&
-      subscription.push_config[0].oidc_token[0].service_account_email == "account@example.iam.gserviceaccount.com"
+      subscription.push_config[0].oidc_token[0].service_account_email == "psr-push-invoker@psr-test.iam.gserviceaccount.com"
     ])
     error_message = "Pushes carry a token for the function's own address."
   }
@@ -309,14 +303,30 @@ run "data" {
     condition = (
       google_storage_bucket.exports.uniform_bucket_level_access && google_storage_bucket.exports.public_access_prevention == "enforced" &&
       length(google_storage_bucket.exports.versioning) == 0 && google_storage_bucket.exports.retention_policy[0].retention_period == "2592000" &&
-      !google_storage_bucket.exports.force_destroy
+      google_storage_bucket.exports.retention_policy[0].is_locked && !google_storage_bucket.exports.force_destroy
     )
-    error_message = "Exported files are private, cannot be overwritten for 30 days, and have no second copy."
+    error_message = "Exported files are private, cannot be overwritten for 30 days, which nobody can shorten, and have no second copy."
   }
 
   assert {
     condition     = alltrue([for bucket in google_logging_project_bucket_config.logs : bucket.locked && bucket.location == "europe-west2"])
-    error_message = "Logs stay in the region, and where data is real nobody can shorten their retention."
+    error_message = "Logs stay in the region, and once locked nobody can shorten their retention."
+  }
+}
+
+run "logs" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      strcontains(google_logging_project_sink.logs["psr-audit"].filter, "cloudaudit.googleapis.com/data_access"),
+      strcontains(google_logging_project_sink.logs["psr-front-door"].filter, "http_load_balancer"),
+      google_logging_project_bucket_config.logs["psr-audit"].retention_days == 400,
+      google_logging_project_bucket_config.logs["psr-front-door"].location == "europe-west2",
+      strcontains(google_logging_project_exclusion.default.filter, "cloudaudit.googleapis.com/data_access"),
+      strcontains(google_logging_project_exclusion.default.filter, "http_load_balancer"),
+    ])
+    error_message = "Audit logs of data and the load balancer's logs are kept in the region, as long as documented, and not in _Default."
   }
 }
 
@@ -384,7 +394,7 @@ run "alerts" {
   }
 
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.alert["keys_used"].conditions[0].condition_matched_log[0].filter, "\"account@example.iam.gserviceaccount.com\"")
+    condition     = strcontains(google_monitoring_alert_policy.alert["keys_used"].conditions[0].condition_matched_log[0].filter, "\"psr-lookup@psr-test.iam.gserviceaccount.com\"")
     error_message = "Only the functions' accounts may use keys unnoticed."
   }
 
@@ -404,7 +414,7 @@ run "alerts" {
 
   assert {
     condition = length(distinct([
-      for tile in jsondecode(google_monitoring_dashboard.service.dashboard_json).mosaicLayout.tiles : "${tile.xPos} ${tile.yPos}"
+      for tile in jsondecode(google_monitoring_dashboard.service.dashboard_json).mosaicLayout.tiles : "${try(tile.xPos, 0)} ${try(tile.yPos, 0)}"
     ])) == length(local.charts)
     error_message = "No chart overlaps another."
   }
@@ -421,6 +431,7 @@ run "development" {
   variables {
     audit_data_access = false
     front_door        = null
+    lock_retention    = false
     protected         = false
     warm              = false
   }
@@ -446,7 +457,7 @@ run "development" {
 
   assert {
     condition     = alltrue([for bucket in google_logging_project_bucket_config.logs : !bucket.locked])
-    error_message = "Locks, which cannot be undone, exist only where data is real."
+    error_message = "Locks, which cannot be undone, exist only where a value asks for them."
   }
 
   assert {
@@ -467,8 +478,79 @@ run "own_encryption_key" {
       google_firestore_database.register.cmek_config[0].kms_key_name == var.encryption_key &&
       google_storage_bucket.exports.encryption[0].default_kms_key_name == var.encryption_key &&
       alltrue([for topic in google_pubsub_topic.topic : topic.kms_key_name == var.encryption_key]) &&
-      length(google_kms_crypto_key_iam_member.agent) == 3
+      alltrue([for function in google_cloudfunctions2_function.function : function.kms_key_name == var.encryption_key]) &&
+      alltrue([for bucket in google_logging_project_bucket_config.logs : bucket.cmek_settings[0].kms_key_name == var.encryption_key]) &&
+      google_artifact_registry_repository.images.kms_key_name == var.encryption_key &&
+      toset(keys(google_kms_crypto_key_iam_member.agent)) == setunion(keys(local.agent_roles), ["logging"])
     )
-    error_message = "Database, exports and topics are encrypted with the key, and their agents may use it."
+    error_message = "Everything that can be encrypted with the key is, and the agents may use it."
+  }
+}
+
+run "a_database_id_that_firestore_refuses" {
+  command = plan
+
+  variables {
+    database = "psr"
+  }
+
+  expect_failures = [var.database]
+}
+
+run "private" {
+  command = plan
+
+  variables {
+    build_pool = "projects/psr-test/locations/europe-west2/workerPools/psr"
+    egress     = { network = "projects/psr-test/global/networks/psr", subnetwork = "projects/psr-test/regions/europe-west2/subnetworks/psr" }
+    front_door = {
+      domain       = "psr.example.org"
+      certificates = ["projects/psr-test/locations/global/certificates/psr"]
+      internal     = { network = "projects/psr-test/global/networks/psr", subnetwork = "projects/psr-test/regions/europe-west2/subnetworks/psr" }
+    }
+    labels = { cost-centre = "psr" }
+  }
+
+  assert {
+    condition = alltrue([
+      for function in google_cloudfunctions2_function.function :
+      function.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY" && function.service_config[0].direct_vpc_egress == "VPC_EGRESS_ALL_TRAFFIC" &&
+      function.build_config[0].worker_pool == var.build_pool
+    ])
+    error_message = "No function takes calls from the internet, calls out past the network's rules, or is built outside the pool."
+  }
+
+  assert {
+    condition = (
+      google_compute_global_forwarding_rule.front_door["internal"].load_balancing_scheme == "INTERNAL_MANAGED" &&
+      length(google_compute_security_policy.front_door) + length(google_compute_global_address.front_door) + length(google_compute_managed_ssl_certificate.front_door) == 0
+    )
+    error_message = "The front door is internal, with the certificate that exists."
+  }
+}
+
+run "people" {
+  command = plan
+
+  variables {
+    export_readers = { "D0225/EELC" = ["serviceAccount:eelc@example.iam.gserviceaccount.com"], all = ["group:forwarding@example.org"] }
+    operators      = ["group:psr-operators@example.org"]
+    publishers     = { psr-account-events = ["serviceAccount:accounts@example.iam.gserviceaccount.com"] }
+  }
+
+  assert {
+    condition = (
+      length(google_pubsub_topic_iam_member.sender) == 1 &&
+      alltrue([for grant in google_pubsub_topic_iam_member.sender : grant.topic == "psr-account-events" && grant.role == "roles/pubsub.publisher"])
+    )
+    error_message = "A sender may publish on its topic and do nothing else."
+  }
+
+  assert {
+    condition = (
+      strcontains(google_storage_bucket_iam_member.export_reader["D0225/EELC serviceAccount:eelc@example.iam.gserviceaccount.com"].condition[0].expression, "== \"EELC\"") &&
+      length(google_storage_bucket_iam_member.export_reader["all group:forwarding@example.org"].condition) == 0
+    )
+    error_message = "A recipient reads its own files; only `all` reads every file."
   }
 }

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
-from ops.release import check
+from ops.smoke import check_service
 from tools.bundle.release import Built, build
 from tools.errors import CommandError
 from tools.local.layout import new_layout
@@ -96,11 +96,11 @@ def test_the_smoke_test_passes_on_what_was_deployed_and_names_what_was_not(
     children.append(start(built, function, unpack(built, function, tmp_path), Path(sys.executable), port))
     builds(children)
     url, sha256 = f"http://{LOOPBACK}:{port}", built.release.functions[function].sha256
-    check(url, sha256)
+    check_service(url, sha256)
     with pytest.raises(CommandError, match="not the one that was deployed"):
-        check(url, "0" * 64)
+        check_service(url, "0" * 64)
     with pytest.raises(CommandError, match="does not answer properly: ConnectError"):
-        check(f"http://{LOOPBACK}:1", sha256)
+        check_service(f"http://{LOOPBACK}:1", sha256)
 
 
 @pytest.mark.soak

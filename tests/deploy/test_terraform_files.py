@@ -10,12 +10,14 @@ import hcl2
 import pytest
 import yaml
 
+from ops import terraform
+from ops.terraform import BOOTSTRAP, TERRAFORM, environments, values
 from shared.runtime.manifest import Permission, read_manifests
 from shared.settings import Settings, read_settings
+from tools.errors import CommandError
 from tools.places import ROOT
 
-TERRAFORM = ROOT / "terraform"
-ENVIRONMENTS = sorted(path.name for path in (TERRAFORM / "environments").iterdir())
+ENVIRONMENTS = environments()
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -31,23 +33,36 @@ def plain(value: Any) -> Any:
     return value.strip('"') if isinstance(value, str) else value
 
 
-def values(environment: str) -> dict[str, Any]:
-    """The arguments of the module in an environment's folder."""
-    (module,) = read(TERRAFORM / "environments" / environment / "main.tf")["module"]
-    arguments: dict[str, Any] = plain(module)["psr"]
-    return arguments
+def test_an_environment_may_leave_out_only_what_has_a_default() -> None:
+    required = {
+        name
+        for root in (TERRAFORM, BOOTSTRAP)
+        for block in read(root / "variables.tf")["variable"]
+        for name, body in plain(block).items()
+        if "default" not in body
+    }
+    for environment in environments():
+        assert required <= set(values(environment)), environment
 
 
-def test_environments_differ_in_values_only() -> None:
-    def rest(environment: str) -> str:
-        content = read(TERRAFORM / "environments" / environment / "main.tf")
-        return str(content | {"module": None}).replace(values(environment)["project"], "PROJECT")
+def test_each_project_is_named_once() -> None:
+    for environment in environments():
+        project = values(environment)["project"]
+        command = ("git", "grep", "--fixed-strings", "--count", project, "--", "terraform", "ops", "tools", "*.yaml")
+        files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert files.stdout.split() == [f"terraform/environments/{environment}.tfvars:1"]
 
-    first, *others = ENVIRONMENTS
-    for other in others:
-        assert set(values(other)) == set(values(first))
-        assert set(values(other)["settings"]) == set(values(first)["settings"])
-        assert rest(other) == rest(first)
+
+def test_a_value_that_nothing_declares_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test.tfvars").write_text('project = "p"\nwram = true\n')
+    monkeypatch.setattr(terraform, "ENVIRONMENTS", tmp_path)
+    with pytest.raises(CommandError, match="values that nothing declares: wram"):
+        values("test")
+
+
+def test_an_unknown_environment_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(CommandError, match="no environment live: terraform/environments has dev, prod"):
+        values("live")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -88,7 +103,7 @@ def test_terraform_grants_every_permission_that_a_manifest_may_ask_for() -> None
 def resources() -> set[str]:
     return {
         f"{kind}.{name}"
-        for path in [*TERRAFORM.glob("*.tf"), TERRAFORM / "bootstrap/main.tf"]
+        for path in [*TERRAFORM.glob("*.tf"), *BOOTSTRAP.glob("*.tf")]
         for block in read(path).get("resource", [])
         for kind, named in plain(block).items()
         for name in named
@@ -114,17 +129,58 @@ def test_functions_are_not_repeated_by_hand() -> None:
         assert not [name for name in names if f'"{name}"' in path.read_text()], path
 
 
-def test_the_pipeline_is_one_that_cloud_build_takes() -> None:
-    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", "cloudbuild.yaml")
+def test_the_providers_are_locked_in_both_roots_to_the_same_versions() -> None:
+    locked = (TERRAFORM / ".terraform.lock.hcl").read_text()
+    assert (BOOTSTRAP / ".terraform.lock.hcl").read_text() == locked
+    assert set(re.findall(r'"registry\.terraform\.io/hashicorp/([\w-]+)"', locked)) == {"google", "google-beta", "time"}
+    ignored = subprocess.run(["git", "check-ignore", "terraform/.terraform.lock.hcl"], cwd=ROOT, check=False)
+    assert ignored.returncode == 1, "a lock file that is ignored is not committed"
+
+
+def test_a_resource_that_is_replaced_before_it_is_destroyed_has_a_name_that_changes() -> None:
+    """Two resources cannot have one name at a time. Firestore names indexes itself."""
+    fixed = [
+        f"{kind}.{name}"
+        for path in [*TERRAFORM.glob("*.tf"), *BOOTSTRAP.glob("*.tf")]
+        for block in read(path).get("resource", [])
+        for kind, named in plain(block).items()
+        for name, body in named.items()
+        if any(one.get("create_before_destroy") is True for one in body.get("lifecycle", []))
+        if "sha256(" not in str(body.get("name", "sha256("))
+    ]
+    assert fixed == []
+
+
+PIPELINES = ("cloudbuild.yaml", "cloudbuild.release.yaml")
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_pipeline_is_one_that_cloud_build_takes(name: str) -> None:
+    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", name)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_pipeline_runs_sessions_that_exist_in_images_of_one_version() -> None:
-    steps = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())["steps"]
+def steps(name: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = yaml.safe_load((ROOT / name).read_text())["steps"]
+    return found
+
+
+def test_the_pipelines_run_sessions_that_exist() -> None:
     sessions = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
-    scripts = "\n".join(step["script"] for step in steps)
-    run = set(" ".join(re.findall(r"nox -s ([a-z ]+?)(?: --|$)", scripts, re.MULTILINE)).split())
-    assert run <= sessions
-    assert {"lint", "types", "tests", "terraform", "upload", "plan", "save", "apply", "smoke"} <= run
-    assert all(re.search(r":\d+\.\d+\.\d+", step["name"]) for step in steps)
+    scripts = {name: "\n".join(step["script"] for step in steps(name)) for name in PIPELINES}
+    run = {
+        name: set(" ".join(re.findall(r"nox -s ([a-z ]+?)(?: --|$)", text, re.MULTILINE)).split())
+        for name, text in scripts.items()
+    }
+    assert run == {
+        "cloudbuild.yaml": {"lint", "types", "tests", "terraform", "security"},
+        "cloudbuild.release.yaml": {"upload", "promote", "plan", "save"},
+    }
+    assert set().union(*run.values()) <= sessions
+
+
+def test_the_pipelines_run_in_one_image_whose_parts_have_versions() -> None:
+    assert {step["name"] for name in PIPELINES for step in steps(name)} == {"${_BUILDER}"}
+    images = re.findall(r"^FROM (\S+)", (ROOT / "tools/builder/Dockerfile").read_text(), re.MULTILINE)
+    assert [image for image in images if not re.search(r":\d+\.\d+\.\d+", image)] == []

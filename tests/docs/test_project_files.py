@@ -29,6 +29,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z]+|\$\(VENV\)/ready):", MAKEFILE, re.MULTILINE))
 SESSIONS = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE))
 PIPELINE = (ROOT / "cloudbuild.yaml").read_text(encoding="utf-8")
+BUILDER = (ROOT / "tools/builder/Dockerfile").read_text(encoding="utf-8")
 
 
 def sessions_of(target: str) -> set[str]:
@@ -119,7 +120,7 @@ def test_the_devcontainer_has_the_versions_that_the_project_needs() -> None:
     (emulators,) = [path for folder in ("ops", "tools") for path in (ROOT / folder).rglob("emulators.yaml")]
     needed = max(emulator["needs_java"] for emulator in yaml.safe_load(emulators.read_text(encoding="utf-8")).values())
     assert int(option("java", "version")) == needed
-    assert f"hashicorp/terraform:{option('terraform', 'version')}\n" in PIPELINE
+    assert f"hashicorp/terraform:{option('terraform', 'version')} " in BUILDER
     python = re.search(r"/python:3\.(\d+)-", devcontainer()["image"])
     least = re.search(r"sys\.version_info < \(3, (\d+)\)", MAKEFILE)
     assert python is not None

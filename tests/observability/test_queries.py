@@ -18,15 +18,23 @@ from tools.places import FUNCTIONS, ROOT
 #: Google's metrics in use, and which labels they or their resource have.
 #: cloud.google.com/monitoring/api/metrics_gcp_p_z and cloud.google.com/monitoring/api/resources
 GOOGLES: Mapping[str, set[str]] = {
+    "loadbalancing_googleapis_com:https_request_count": {"url_map_name", "response_code_class"},
+    "monitoring_googleapis_com:uptime_check_check_passed": {"host"},
+    "monitoring_googleapis_com:uptime_check_time_until_ssl_cert_expires": {"host"},
     "pubsub_googleapis_com:subscription_dead_letter_message_count": {"subscription_id"},
     "pubsub_googleapis_com:subscription_num_undelivered_messages": {"subscription_id"},
     "pubsub_googleapis_com:subscription_oldest_unacked_message_age": {"subscription_id"},
     "pubsub_googleapis_com:topic_send_request_count": {"topic_id", "response_class"},
     "run_googleapis_com:container_instance_count": {"service_name"},
-    "run_googleapis_com:request_count": {"service_name", "response_code_class"},
+    "run_googleapis_com:request_count": {"service_name", "response_code", "response_code_class"},
     "run_googleapis_com:request_latencies_bucket": {"service_name", "le"},
 }
-RESOURCES = {"pubsub_googleapis_com:subscription": "pubsub_subscription", "pubsub_googleapis_com:topic": "pubsub_topic"}
+RESOURCES = {
+    "pubsub_googleapis_com:subscription": "pubsub_subscription",
+    "pubsub_googleapis_com:topic": "pubsub_topic",
+    "loadbalancing_googleapis_com:": "https_lb_rule",
+    "monitoring_googleapis_com:uptime": "uptime_url",
+}
 EVENTS = "logging_googleapis_com:user_psr_events"
 FUNCTION_NAMES = {name.replace("_", "-"): name for name in read_manifests(FUNCTIONS)}
 
@@ -134,7 +142,7 @@ def test_every_alert_says_what_it_must(name: str) -> None:
     assert row["severity"] in {"CRITICAL", "ERROR", "WARNING"}
     assert len(row["because"].split()) > 10
     assert row["summary"].endswith(".")
-    assert ("${function}" in row["summary"] + row.get("query", "")) == (row["per"] != "service")
+    assert ("${function}" in row["summary"] + row.get("query", "")) == (row["per"] not in ("service", "front_door"))
 
 
 def test_burn_rates_are_those_of_the_workbook() -> None:

@@ -4,12 +4,14 @@ tests/deploy/test_plans.py holds that what Terraform makes is the same.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from string import Template
 from typing import Any, NamedTuple
 
 import promql_parser
 import yaml
 
+from ops.terraform import values
 from shared.runtime.manifest import read_manifests
 from tools.places import FUNCTIONS, ROOT
 
@@ -27,7 +29,9 @@ FUNCTIONS_BY_KIND: Mapping[str, list[str]] = {
     "http": [name for name, trigger in _TRIGGERS.items() if trigger.http],
     "schedule": list(_CRONS),
     "service": [SERVICE],
+    "front_door": [SERVICE],
 }
+_PROD = values("prod")
 
 
 class Alert(NamedTuple):
@@ -47,15 +51,20 @@ class Query(NamedTuple):
     text: str
 
 
-def alerts() -> Iterator[Alert]:
-    """Every alert that is deployed."""
+def started() -> str:
+    """The day from which missing successes count, as terraform/monitoring.tf computes it for prod."""
+    return f"{date.fromisoformat(_PROD['settings']['export_first_day']) + timedelta(days=2):%Y%m%d}"
+
+
+def alerts(since: str | None = None) -> Iterator[Alert]:
+    """Every alert that is deployed in prod; `since` replaces the day from which missing successes count."""
     for row, alert in TABLE["alerts"].items():
         for function in FUNCTIONS_BY_KIND[alert["per"]]:
             yield Alert(
                 name=f"{row} {function}".removesuffix(f" {SERVICE}"),
                 row=row,
                 duration=alert.get("for", "0s"),
-                query=None if "log" in alert else _filled(_query_of(alert), function).strip(),
+                query=None if "log" in alert else _filled(_query_of(alert), function, since).strip(),
                 log=_filled(alert["log"], function).strip() if "log" in alert else None,
             )
 
@@ -93,12 +102,14 @@ def _query_of(alert: Mapping[str, Any]) -> str:
     return "or ".join(Template(TABLE["burn"]).safe_substitute({**objective, **window}) for window in windows)
 
 
-def _filled(text: str, function: str) -> str:
+def _filled(text: str, function: str, since: str | None = None) -> str:
     words: dict[str, object] = {
         "accounts": '"psr-a-function@a-project.iam.gserviceaccount.com"',
+        "domain": _PROD["front_door"]["domain"],
         "function": function,
         "functions": "|".join(_TRIGGERS),
         "jobs": "|".join(_CRONS),
+        "started": since or started(),
         "topic": _TOPICS.get(function, ""),
         "window": "30m" if _CRONS.get(function, "").startswith("*") else "25h",
     }

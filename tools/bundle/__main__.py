@@ -14,7 +14,8 @@ def main() -> None:
     for name, function in built.release.functions.items():
         size = len(built.objects[function.object])
         print(f"{name:<24} {function.sha256} {size:>8,} bytes")
-    print(f"{manifest.relative_to(root)}: {built.release.name or 'not from a clean commit, can only be tried out'}")
+    name = built.release.name or f"not a clean commit, can only be tried out: {', '.join(built.uncommitted[:5])}"
+    print(f"{manifest.relative_to(root)}: {name}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ and triggers included. Everything is named by its content, so that an unchanged 
 """
 
 import json
+import os
 import shutil
 import subprocess
 from hashlib import sha256
@@ -16,6 +17,7 @@ from shared.runtime.manifest import Manifest, PushSubscriptions, read_push_subsc
 from tools.bundle.archive import archive
 from tools.bundle.contents import ImportGraph, bundle_files
 from tools.bundle.sbom import bill_of_materials
+from tools.errors import CommandError
 from tools.functions import read_functions
 from tools.routing import DEFAULT_FUNCTION, Rule, front_door_rules
 
@@ -50,10 +52,14 @@ class Release(Model):
 
 
 class Built(NamedTuple):
-    """A release with the bytes of its files, by their names in the bucket of releases."""
+    """A release with the bytes of its files, by their names in the bucket of releases.
+
+    `uncommitted` names the files that keep the working tree from being a commit.
+    """
 
     release: Release
     objects: dict[str, bytes]
+    uncommitted: list[str]
 
 
 def build(root: Path) -> Built:
@@ -71,7 +77,7 @@ def build(root: Path) -> Built:
         objects[f"{place}.zip"] = content
         requirements = files["requirements.txt"].decode()
         objects[f"{place}.cdx.json"] = bill_of_materials(name, digest, requirements, runtime=RUNTIME).encode()
-    commit, committed_at = _commit(root)
+    uncommitted, commit, committed_at = _commit(root)
     release = Release(
         commit=commit,
         committed_at=committed_at,
@@ -81,7 +87,7 @@ def build(root: Path) -> Built:
         default_function=DEFAULT_FUNCTION,
         functions=functions,
     )
-    return Built(release, objects)
+    return Built(release, objects, uncommitted)
 
 
 def write(built: Built, folder: Path) -> Path:
@@ -102,19 +108,23 @@ def release_text(release: Release) -> str:
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
-def _commit(root: Path) -> tuple[str | None, str | None]:
-    """The commit that a working tree is, and its time; nothing if it differs from it or is no work tree."""
+def _commit(root: Path) -> tuple[list[str], str | None, str | None]:
+    """The commit that a working tree is, and its time; or the files that differ from it. Raises `CommandError`."""
+    if not (root / ".git").exists():
+        return ["everything: this is no git repository"], None, None
+    if changed := _git(root, "status", "--porcelain").splitlines():
+        return [line[3:] for line in changed], None, None
+    commit, committed_at = _git(root, "log", "-1", "--format=%H %cd", "--date=format-local:%Y%m%dT%H%M%SZ").split()
+    return [], commit, committed_at
 
-    def git(*arguments: str) -> str:
-        environment = {"TZ": "UTC", "PATH": "/usr/local/bin:/usr/bin:/bin"}
-        return subprocess.run(
-            ("git", *arguments), cwd=root, env=environment, capture_output=True, text=True, check=True
-        ).stdout.strip()
 
+def _git(root: Path, *arguments: str) -> str:
     try:
-        if git("status", "--porcelain"):
-            return None, None
-        commit, committed_at = git("log", "-1", "--format=%H %cd", "--date=format-local:%Y%m%dT%H%M%SZ").split()
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
-    return commit, committed_at
+        done = subprocess.run(
+            ("git", *arguments), cwd=root, env={**os.environ, "TZ": "UTC"}, capture_output=True, text=True, check=True
+        )
+    except OSError as error:
+        raise CommandError(f"git does not start: {error.strerror}") from None
+    except subprocess.CalledProcessError as error:
+        raise CommandError(f"git {arguments[0]} failed: {error.stderr.strip()}") from None
+    return done.stdout

@@ -12,7 +12,8 @@ _FOR_EACH = {
     "local.backends": "HTTP function",
     "local.collections": "collection",
     "local.composite_indexes": "index",
-    "local.deployer_roles": "role",
+    "local.accounts": "account",
+    "local.agent_roles": "service agent",
     "local.fields": "field",
     "local.functions": "function",
     "local.http": "HTTP function",
@@ -23,6 +24,9 @@ _FOR_EACH = {
     "local.topics": "topic",
     "local.with_dead_letters": "consumer that can give up",
     "var.alert_emails": "address",
+    "local.project_roles": "role",
+    "local.repository": "repository",
+    "local.repository_with_image": "repository",
     "var.deployers": "deployer",
 }
 _MARKS = {True: "yes", False: "-"}
@@ -46,15 +50,16 @@ def table(terraform: Path, planned: Mapping[str, set[str]]) -> str:
         for address, each in _resources(path.read_text(encoding="utf-8"))
     ]
     rows += [
-        f"| `{address}` | bootstrap/main.tf | {each} | {' | '.join('once' for _ in planned)} |"
-        for address, each in _resources((terraform / "bootstrap/main.tf").read_text(encoding="utf-8"))
+        f"| `{address}` | bootstrap/{path.name} | {each} | {' | '.join('once' for _ in planned)} |"
+        for path in sorted((terraform / "bootstrap").glob("*.tf"))
+        for address, each in _resources(path.read_text(encoding="utf-8"))
     ]
     return head + "\n".join(rows) + "\n"
 
 
 def addresses(plan: str) -> set[str]:
-    """`type.name` of everything that a plan, as shown by Terraform, creates in the module."""
-    return set(re.findall(r"^  # module\.psr\.(\w+\.\w+)(?:\[.*\])? will be created$", plan, re.MULTILINE))
+    """`type.name` of everything that a plan, as shown by Terraform, creates."""
+    return set(re.findall(r"^  # (\w+\.\w+)(?:\[.*\])? will be created$", plan, re.MULTILINE))
 
 
 def _resources(text: str) -> list[tuple[str, str]]:
