@@ -23,8 +23,9 @@ _UNKNOWN_NEED = "need_code_unknown"
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,34}")
 #: The fields whose values are codes and terms. The values of all others may be about the person.
 _VOCABULARY = re.compile(
-    r"/data/(status|needs/\d+/(code|legacy)|alternate_contact/relationship|sharing/basis"
-    r"|services/(communication_format|language))"
+    r"/data/(status|needs/\d+/(code|legacy)|alternate_contact/relationship"
+    r"|sharing/(basis|article_6_basis|schedule_1_paragraph|capture/channel)"
+    r"|services/(communication_format|language|arranged/\d+/service))"
 )
 _NEED = re.compile(r"/data/needs/\d+/(code|legacy)")
 _PERSONAL = re.compile(r"/data/(account_id|premises|primary_contact|alternate_contact/(name|phones))\b.*")

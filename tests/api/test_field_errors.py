@@ -17,7 +17,8 @@ from shared.errors import FieldError
 from shared.field_errors import field_error_codes, field_error_of, refusal
 from shared.http.bulk import Area, SupplyPointList
 from shared.http.history import HistoryQuery
-from shared.http.registrations import RegistrationPatch, Withdrawal
+from shared.http.registrations import AttemptInput, RegistrationPatch, Withdrawal
+from shared.http.work_lists import DueWorkQuery
 from shared.messages.account_events import ACCOUNT_EVENTS
 from shared.messages.events import CustomerMigrated
 from shared.model import SUBMITTED
@@ -34,6 +35,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     SupplyPointList,
     Area,
     HistoryQuery,
+    AttemptInput,
+    DueWorkQuery,
     CustomerMigrated,
     *ACCOUNT_EVENTS,
 )

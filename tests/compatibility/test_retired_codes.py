@@ -138,7 +138,7 @@ async def test_operators_list_registrations_with_a_retired_code(world: World, ne
         "due_on,registration_id,account_id,codes",
         f"2027-11-23,{about},•••,08",
     ]
-    assert listed.stderr.splitlines()[-1] == "1 registrations"
+    assert listed.stderr.splitlines()[-1] == "1 registration"
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ KEYS = {
     "need_labels.csv": ("code", "catalogue"),
     "needs.csv": ("code",),
     "recipients.csv": ("profile", "recipient_id"),
+    "services.csv": ("service",),
+    "wordings.csv": ("version", "language"),
 }
 #: Tables of texts for callers: no stored data depends on them.
 TEXTS = {"field_errors.csv", "field_prompts.csv", "labels.csv"}
@@ -51,12 +53,12 @@ def broken_rules(before: Path, now: Path) -> list[str]:
     found = []
     for name, columns in KEYS.items():
         rows = table(now, name)
-        old, new = by_key(table(before, name), columns), by_key(rows, columns)
+        old, new = by_key(table(before, name) if (before / name).exists() else [], columns), by_key(rows, columns)
         counts = Counter(" ".join(row[column].casefold() for column in columns) for row in rows)
         found += [f"{name}: {key} has more than one row" for key, count in counts.items() if count > 1]
         if name != "recipients.csv":
             found += [f"{name}: {key} is gone" for key in old if key not in new and (name, key) not in GONE]
-        if name in ("legacy_needs.csv", "need_labels.csv"):
+        if name in ("legacy_needs.csv", "need_labels.csv", "wordings.csv"):
             found += [f"{name}: {key} has changed" for key in old if key in new and new[key] != old[key]]
         if name == "needs.csv":
             found += [

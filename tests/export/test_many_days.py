@@ -15,6 +15,7 @@ from shared.errors import SupplyPointHeld
 from tests.support.register_world import Held, World, apply_file
 from tools.local.layout import Layout
 from tools.local.sample import mpan, mprn
+from tools.synthetic import consent
 
 FIRST_DAY = date(2026, 11, 23)
 ACCOUNTS = 12
@@ -40,7 +41,7 @@ async def change_something(world: World, chance: random.Random) -> None:
     basis = chance.choices(["explicit_consent", "none"], [4, 1])[0]
     changes: dict[str, Any] = {
         "needs": some_needs(chance),
-        "sharing": {"basis": basis, "recorded_on": "2026-01-01", "evidence": "call 1"},
+        "sharing": consent("2026-01-01", "call 1") | {"basis": basis},
         "primary_contact": {"name": f"Person {number} {chance.randrange(100)}", "phones": []},
         "supply_points": home(chance.randrange(_HOMES)),
     }

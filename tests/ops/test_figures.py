@@ -23,6 +23,8 @@ from tests.support.registrations import FIRST_DAY, after_event, amended, fact, m
 FIRST, LAST = date(2026, 12, 1), date(2026, 12, 31)
 STEPS = ("requested", "offered", "delivered", "declined")
 
+NOTHING_SHARED = {"basis": "none", "recorded_on": "2024-01-01", "capture": None}
+
 
 class Account:
     """One account, changed by the register's own rules, and its change log."""
@@ -30,7 +32,11 @@ class Account:
     def __init__(self, day: str = FIRST_DAY, **submitted: Any) -> None:
         self.changes: list[Change] = []
         self.keep(
-            Decision(ChangeKind.REGISTERED, registered(day, sharing={"recorded_on": "2024-01-01"}, **submitted)), day
+            Decision(
+                ChangeKind.REGISTERED,
+                registered(day, sharing=NOTHING_SHARED, **submitted),
+            ),
+            day,
         )
 
     @property

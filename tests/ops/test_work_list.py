@@ -53,20 +53,20 @@ def test_each_unknown_word_is_a_fault_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"status": "lively"}, Fault("/data/status", "literal_error", "lively")),
+        ({"status": "lively"}, Fault("/data/status", "unknown_value", "lively")),
         (
             {"sharing": {"basis": "consent", "recorded_on": "2026-01-05", "evidence": "call"}},
-            Fault("/data/sharing/basis", "enum", "consent"),
+            Fault("/data/sharing/basis", "unknown_value", "consent"),
         ),
         (
             {"alternate_contact": {"name": "Mr B Nominee", "relationship": "cousin"}},
-            Fault("/data/alternate_contact/relationship", "enum", "cousin"),
+            Fault("/data/alternate_contact/relationship", "unknown_value", "cousin"),
         ),
         (
             {"services": {"communication_format": "fax"}},
-            Fault("/data/services/communication_format", "enum", "fax"),
+            Fault("/data/services/communication_format", "unknown_value", "fax"),
         ),
-        ({"services": {"language": "Welsh"}}, Fault("/data/services/language", "string_pattern_mismatch", "Welsh")),
+        ({"services": {"language": "Welsh"}}, Fault("/data/services/language", "language_malformed", "Welsh")),
     ],
 )
 def test_the_unknown_value_of_a_field_for_terms_is_shown(changed: dict[str, Any], expected: Fault) -> None:
@@ -128,7 +128,7 @@ def test_an_account_that_has_not_the_form_of_one_is_not_shown(tmp_path: Path) ->
     wrong = line(1).replace("C-1", PRIVATE)
     answer = check(lines_file(tmp_path, wrong), tmp_path / "work.csv")
     assert answer.returncode == 1
-    assert "2,,/data/account_id,string_pattern_mismatch," in (tmp_path / "work.csv").read_text().splitlines()
+    assert "2,,/data/account_id,account_id_malformed," in (tmp_path / "work.csv").read_text().splitlines()
     assert "Zebedee" not in (tmp_path / "work.csv").read_text() + answer.stdout + answer.stderr
 
 

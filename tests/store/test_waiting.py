@@ -15,6 +15,7 @@ from shared.store.registrations import Outcome
 from tests.support.messages import event, migrated
 from tests.support.register_world import World, account
 from tools.local.sample import mpan
+from tools.synthetic import consent
 
 CLOSED = Statement(status=Status.ENDED)
 NEW_HOME = Address(address_lines=["2 New Street"], postcode="BS1 4DJ")
@@ -122,7 +123,7 @@ async def test_a_finished_review_is_not_due_again_when_the_supply_point_is_taken
     world.at("2026-11-23 10:00")
     assert (await move(world, 1, 2, event_id="move")).waiting
     assert (await registration(world, 1)).review_due_on == london_day(world.clock.now())
-    basis = {"basis": "explicit_consent", "recorded_on": "2026-11-23", "evidence": "call 2"}
+    basis = consent("2026-11-23", "call 2")
     await world.submit(1, supply_points={"mpans": [], "mprns": ["9900000104"]}, sharing=basis, premises=dict(NEW_HOME))
     reviewed = (await registration(world, 1)).review_due_on
     await world.withdraw(2)

@@ -19,6 +19,14 @@ _UNKNOWN = {
     11: {"needs": "Uses a stairlift|02"},
     17: {"nominee_relationship": "cousin"},
 }
+_FACTS = (
+    "supported",
+    "can_top_up",
+    "chronic_or_severe_illness",
+    "warm_home_dependency",
+    "owns_home",
+    "means_tested_benefit",
+)
 
 Row = dict[str, str]
 
@@ -60,7 +68,38 @@ def _row(event: dict[str, Any]) -> Row:
         "caller_password": services.get("caller_password", ""),
         "communication_format": services.get("communication_format", ""),
         "language": "cy" if services else "",
+        **_sharing(data["sharing"]),
+        "services": "|".join(_service(one) for one in services.get("arranged", [])),
+        **_household(data.get("household", {})),
     }
+
+
+def _sharing(sharing: dict[str, Any]) -> Row:
+    """The columns of the sharing record. An old platform knows them of some customers."""
+    capture = sharing.get("capture", {})
+    wording = capture.get("wording", {})
+    names = ("captured_at", "captured_by", "channel")
+    return {
+        **{
+            name: sharing.get(name, "") for name in ("article_6_basis", "schedule_1_paragraph", "cannot_consent_reason")
+        },
+        **{name: capture.get(name, "") for name in names},
+        "wording": " ".join((wording["version"], wording["language"])) if wording else "",
+    }
+
+
+def _service(arranged: dict[str, str]) -> str:
+    return f"{arranged['service']}={arranged['delivered_on']}" if "delivered_on" in arranged else ""
+
+
+def _household(facts: dict[str, Any]) -> Row:
+    """The columns of the household; an empty cell is not known."""
+    row = dict.fromkeys(("occupants", *_FACTS, "temporary_circumstances"), "")
+    if facts:
+        row["occupants"] = "|".join(str(one["birth_year"]) for one in facts["occupants"])
+        row["temporary_circumstances"] = "none"
+        row |= {name: "yes" if facts[name] else "no" for name in _FACTS if name in facts}
+    return row
 
 
 def _term(need: dict[str, str], *, in_words: bool) -> str:
