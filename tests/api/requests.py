@@ -50,6 +50,7 @@ REQUESTS: dict[str, Callable[[Target], dict[str, Any]]] = {
     "batchLookUpRegistrations": lambda t: {"json": {"mpans": [t.mpan]}},
     "searchRegistrations": lambda _: {"json": {"postcode": PREMISES["postcode"]}},
     "listChanges": lambda _: {},
+    "listSharing": lambda _: {},
     "recordAttempt": lambda _: {"json": ATTEMPT},
     "listDueWork": lambda _: {"json": {"work": "need_ending", "until": ATTEMPT["due_on"]}},
 }

@@ -61,6 +61,7 @@ SHOWN = {
     "batchLookUpRegistrations": "summary",
     "searchRegistrations": "summary",
     "listChanges": "history_and_password",
+    "listSharing": "history",
     "recordAttempt": "registration_and_password",
     "listDueWork": "summary",
 }

@@ -19,6 +19,8 @@ def test_create_answers_201_with_location_etag_and_what_the_register_added(agent
         "review_due_on": body["review_due_on"],
         "follow_up_on": None,
         "closes_on": None,
+        "referral": None,
+        "unconfirmed_until": None,
         "campaigns": [],
         "warnings": [],
     }
@@ -26,7 +28,10 @@ def test_create_answers_201_with_location_etag_and_what_the_register_added(agent
     assert protections["prepayment_installation"]["outcome"] == "do_not_install"
     today = body["created_at"][:10]
     needs = [{**need, "starts_on": today} for need in submitted["needs"]]
-    assert body == {**submitted, **added, "needs": needs}
+    unstated = {"schedule_1_paragraph": None, "cannot_consent_reason": None, "withdrawn": None}
+    speaker = {"role": "self", "name": None, "organisation": None}
+    sharing = {**unstated, **submitted["sharing"], "capture": {"speaker": speaker, **submitted["sharing"]["capture"]}}
+    assert body == {**submitted, **added, "needs": needs, "sharing": sharing}
     assert created.headers["Location"] == f"/v1/registrations/{body['registration_id']}"
     assert created.headers["ETag"] == '"1"'
     assert created.headers["Cache-Control"] == "no-store"

@@ -134,6 +134,12 @@ TABLE: dict[str, tuple[str, Call, int, dict[str, int]]] = {
         200,
         {"RunQuery": 2},
     ),
+    "sharing records": (
+        "listSharing",
+        lambda c, t: c.sharing(t["id"]),
+        200,
+        {"GetDocument": 1, "RunQuery": 1},
+    ),
     "page of a history": ("listChanges", lambda c, t: c.changes(t["id"]), 200, {"RunQuery": 1}),
 }
 

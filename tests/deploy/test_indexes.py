@@ -162,6 +162,7 @@ async def recorded(recorder: Recorder, emulators: Layout, tmp_path_factory: pyte
         )
     [page async for page in quarantine.records(QuarantineStatus.FAILED)]
     await quarantine.waiting(QuarantineStatus.FAILED)
+    await quarantine.starting_with("0", 10)
     [page async for page in quarantine.unreadable()]
     [page async for page in quarantine.due(world.clock.now(), limit=10)]
     await world.withdraw(2)

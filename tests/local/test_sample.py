@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.domain.migration import migrate
 from shared.domain.needs import categories
 from shared.domain.protections import protections_of
 from shared.domain.recipients import UNROUTABLE
 from shared.domain.registration import RegistrationInput
-from shared.domain.requests import register
 from shared.domain.services import CommunicationFormat, Service
 from shared.domain.supply_points import distributors
 from tests.support.registrations import ID, POLICY, fact, moment
@@ -59,7 +59,7 @@ def test_has_households_for_each_answer_about_a_prepayment_meter() -> None:
     outcomes = {
         protections_of(registered.state.registration, DAY).prepayment_installation.outcome
         for customer in registrations()
-        for registered in [register(customer, None, ID, moment=moment(str(DAY)), fact=fact(), policy=POLICY)]
+        for registered in [migrate(customer, None, ID, moment=moment(str(DAY)), fact=fact(), policy=POLICY)]
     }
     assert outcomes == {"do_not_install", "cannot_determine", "assess_further", "no_bar_known"}
 

@@ -214,4 +214,6 @@ def _descriptions(name: str) -> Mapping[str, str]:
 
 
 def _member_name(text: str) -> str:
-    return re.sub(r"[^A-Z0-9]+", "_", text.removeprefix("/problems/").upper()).strip("_")
+    """A name for generators: none of their languages lets it begin with a digit."""
+    name = re.sub(r"[^A-Z0-9]+", "_", text.removeprefix("/problems/").upper()).strip("_")
+    return f"VALUE_{name}" if name[0].isdigit() else name
