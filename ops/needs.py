@@ -81,9 +81,9 @@ def retired(*, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson 
 
 @app.command()
 def unproven(*, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False) -> None:
-    """List registrations whose sharing record lacks its basis or its proof.
+    """List registrations without a proven lawful basis.
 
-    Ask the customer. `due_on` is the next review, the earliest first. Reads every registration.
+    Their sharing record lacks the basis or its proof: ask the customer. `due_on` is the next review, the earliest first. Reads every registration.
     """
     _show(lambda: _with_codes(_codes_if_unproven), reveal=reveal, reason=reason, as_json=as_json)
 

@@ -120,7 +120,10 @@ def save(
     sign: Sign = None,
     terraform: Program = "terraform",
 ) -> None:
-    """Save the plan with the files that it needs, for terraform/bootstrap/apply.sh."""
+    """Save the plan for the pipeline.
+
+    Saves it with the files that terraform/bootstrap/apply.sh needs.
+    """
     release = release_path(environment)
     content = _archive(
         {
@@ -158,7 +161,10 @@ def deploy(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
 ) -> None:
-    """Release this commit, or an earlier release: plan, ask, apply, check."""
+    """Plan, ask, apply and check a release.
+
+    Releases this commit, or an earlier release.
+    """
     if release is None:
         upload(environment)
     plan(environment, release, terraform)

@@ -102,7 +102,7 @@ def terraform(
         str, typer.Option("--terraform", envvar="TERRAFORM", help="The Terraform program.")
     ] = "terraform",
     *,
-    bootstrap: Annotated[bool, typer.Option(help="In terraform/bootstrap.")] = False,
+    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="In terraform/bootstrap.")] = False,
 ) -> None:
     """Run Terraform with an environment's values and state.
 

@@ -190,7 +190,8 @@ async def list_sharing(call: Call) -> Answer:
     while last is not None:
         page, last = await store.history(registration_id, after=last, limit=_CHANGES_A_PAGE)
         changes += page
-    history = SharingHistory(periods=sharing_periods(change for change in changes if not change.erased))
+    periods = sharing_periods(change for change in changes if not change.erased)
+    history = SharingHistory(registration_id=registration_id, periods=periods)
     return Answer(200, history.model_dump_json(), Shown(Shows.HISTORY, [registration_id]))
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from shared.domain.campaigns import ContactAttempt
 from shared.domain.changes import Change, ChangeKind
-from shared.domain.registration import Registration
+from shared.domain.registration import Registration, RegistrationId
 from shared.domain.sharing_periods import SharingPeriod
 from shared.http.callers import Caller
 from shared.http.registrations import without_secrets
@@ -53,6 +53,7 @@ class HistoryPage(Model):
 class SharingHistory(Model):
     """The sharing records of a registration, oldest first, with the recipients that each allowed."""
 
+    registration_id: RegistrationId
     periods: list[SharingPeriod]
 
 

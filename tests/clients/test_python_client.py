@@ -5,7 +5,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +74,23 @@ def test_the_client_registers_reads_amends_and_finds(stack: Stack) -> None:
         primary_contact=models.Contact(name="Mrs A Example"),
         needs=[models.NeedInput(code=models.NeedCode.BLIND)],
         sharing=models.Sharing(
-            basis=models.LawfulBasis.EXPLICIT_CONSENT, recorded_on=date(2026, 1, 5), evidence="call 4711"
+            basis=models.Article9Condition.EXPLICIT_CONSENT,
+            article_6_basis=models.Article6Basis.CONSENT,
+            recorded_on=date(2026, 1, 5),
+            evidence="call 4711",
+            capture=models.Capture(
+                captured_at=datetime(2026, 1, 5, 9, tzinfo=UTC),
+                captured_by="agent-117",
+                channel=models.CaptureChannel.PHONE,
+                wording=models.WordingReference(version="2026-1", language="en"),
+            ),
         ),
     )
     created = changes.create_registration.sync_detailed(
         client=client, body=submitted, idempotency_key=f"client-{account}"
     )
     assert created.status_code == 201
-    assert isinstance(created.parsed, models.Registration)
+    assert isinstance(created.parsed, models.RegistrationAnswer)
     assert created.parsed.needs[0].code is models.NeedCode.BLIND
     registration_id = uuid.UUID(created.parsed.registration_id)
 

@@ -65,7 +65,11 @@ def compiled(types: Path, *requests: tuple[str, str, str]) -> None:
 
 def test_every_body_of_the_guide_compiles(types: Path) -> None:
     found = bodies()
-    assert [path for _, path, _ in found] == ["/v1/registrations", *["/v1/registrations:lookup"] * 2]
+    assert [path for _, path, _ in found] == [
+        "/v1/registrations",
+        "/v1/registrations:dueWork",
+        *["/v1/registrations:lookup"] * 2,
+    ]
     compiled(types, *found)
 
 
@@ -79,7 +83,8 @@ def test_bodies_that_the_api_refuses_do_not_compile(types: Path) -> None:
 
 
 def test_the_scripts_of_the_guide_compile(types: Path) -> None:
-    functions, example = blocks("js")
+    functions, *examples = blocks("js")
+    example = "\n".join(examples)
     (types / "bodies.ts").unlink(missing_ok=True)
     script = f"{functions}\nexport async function example(/** @type {{string}} */ token) {{\n{example}\n}}\n"
     (types / "guide.js").write_text(script, encoding="utf-8")

@@ -71,7 +71,7 @@ CLOSED = {
         ({**CLOSED, "data": {}}, "/data/closed_on Enter the last day of the account such as 2026-11-23"),
         (
             {**CLOSED, "subject": "Mrs A Example", "id": ""},
-            "/id Publish the event with an id of 1 to 255 characters; /subject ",
+            "/id Publish the event with an id of 1 to 255 characters; ",
         ),
         ({**CLOSED, "type": "uk.psr.export.part.v1"}, "The event type is not known on this topic. "),
         ({**CLOSED, "time": "2999-10-01T09:00:00Z"}, "The event's time is in the future. "),

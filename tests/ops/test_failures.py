@@ -26,14 +26,17 @@ Words = tuple[str, ...]
 #: Values of required parameters that are right, but of nothing that is there.
 VALUES = {
     "account": "A-NOBODY",
+    "arguments": "plan",
     "day": "2020-01-01",
     "environment": "dev",
+    "file": "/no/such/file.json",
     "name": "export_daily",
     "path": "gs://exports",
     "period": "2026-10-01..2026-12-31",
     "reason": "ticket 1",
     "record_id": "0" * 40,
     "record_ids": "0" * 40,
+    "source": "dev",
 }
 #: Needed besides the parameters that are marked as required.
 MORE: dict[Words, list[str]] = {("export", "resend"): ["2020-01-01"], ("quarantine", "replay"): ["--all", "--yes"]}

@@ -83,6 +83,7 @@ class Planted:
             for method, place, body in (
                 ("GET", path, None),
                 ("GET", f"{path}/changes", None),
+                ("GET", f"{path}/sharing", None),
                 ("GET", f"/v1/registrations/{person.account_id}", None),
                 ("GET", f"/{person.mark}/{person.phones[0]}", None),
                 ("DELETE", f"{path}?name={person.mark}", None),

@@ -13,6 +13,7 @@ import httpx
 from tools.errors import CommandError
 from tools.local.sample import Record, recipient_of, registration
 from tools.local.stack import Stack
+from tools.synthetic import consent
 
 REGISTERED = 10
 #: Answers that mean: the same request can be sent again (with the same Idempotency-Key).
@@ -63,7 +64,7 @@ class Caller:
 def register_customers(stack: Stack, day: date) -> list[Record]:
     """Register customers who are not in the migration; the answers. Raises `CommandError` if one is refused."""
     agent = Caller(stack.url, stack.token("agent"))
-    answers = [agent.call(_register(registration(number, day))) for number in range(REGISTERED)]
+    answers = [agent.call(_register(_customer(number, day))) for number in range(REGISTERED)]
     if refused := [answer.status_code for answer in answers if answer.status_code != httpx.codes.CREATED]:
         raise CommandError(f"{len(refused)} registrations were refused, the first with status {refused[0]}")
     return [answer.json() for answer in answers]
@@ -77,8 +78,8 @@ def show_the_rules(stack: Stack, day: date, registered: list[Record]) -> list[St
     customer = Caller(stack.url, stack.token("customer", account_id=first["account_id"]))
     network = Caller(stack.url, stack.token("network", mpids=[recipient_of(mpan)]))
     nobody = Caller(stack.url)
-    new = registration(REGISTERED, day)
-    taken = {**registration(REGISTERED + 1, day), "supply_points": first["supply_points"]}
+    new = _customer(REGISTERED, day)
+    taken = {**_customer(REGISTERED + 1, day), "supply_points": first["supply_points"]}
     mistyped = {**new, "supply_points": {"mpans": [mpan[:-1] + "x"]}}
     key = {"Idempotency-Key": str(uuid4())}
     steps = [
@@ -102,6 +103,11 @@ def show_the_rules(stack: Stack, day: date, registered: list[Record]) -> list[St
         (nobody, "somebody without a token reads a registration", 401, Ask("GET", _path(first))),
     ]
     return [Step(what, expected, caller.call(ask).status_code) for caller, what, expected, ask in steps]
+
+
+def _customer(number: int, day: date) -> Record:
+    """A customer who consents by phone, as the API asks for it."""
+    return {**registration(number, day), "sharing": consent(day.isoformat())}
 
 
 def _register(record: Record, headers: Mapping[str, str] = {}) -> Ask:

@@ -80,6 +80,7 @@ _SCOPES = {
     "psr:write": "Create, amend and withdraw registrations",
     "psr:history": "Read the changes of a registration",
     "psr:bulk": "Read many registrations at once",
+    "psr:work": "List the customers to contact",
     "psr:caller_password": "See `services.caller_password` in answers",
 }
 _TOO_MANY_REQUESTS = "The front door limits the requests of one address. Wait, then retry."

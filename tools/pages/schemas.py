@@ -28,9 +28,14 @@ _SUBMITTED_STATUSES = ("active", "pending")
 #: The list of labels.csv that has the labels of an enum.
 _LABELS = {
     "CommunicationFormat": "communication_formats",
-    "LawfulBasis": "lawful_bases",
+    "Article6Basis": "article_6_bases",
+    "Article9Condition": "lawful_bases",
+    "CaptureChannel": "capture_channels",
     "Purpose": "purposes",
+    "Referrer": "referrers",
     "Relationship": "relationships",
+    "Schedule1Paragraph": "schedule_1_paragraphs",
+    "SpeakerRole": "speakers",
     "Status": "statuses",
     "SubmittedStatus": "statuses",
     "WarningCode": "warnings",
@@ -216,4 +221,4 @@ def _descriptions(name: str) -> Mapping[str, str]:
 def _member_name(text: str) -> str:
     """A name for generators: none of their languages lets it begin with a digit."""
     name = re.sub(r"[^A-Z0-9]+", "_", text.removeprefix("/problems/").upper()).strip("_")
-    return f"VALUE_{name}" if name[0].isdigit() else name
+    return f"FROM_{name}" if name[0].isdigit() else name
