@@ -67,8 +67,8 @@ def test_every_body_of_the_guide_compiles(types: Path) -> None:
     found = bodies()
     assert [path for _, path, _ in found] == [
         "/v1/registrations",
-        "/v1/registrations:dueWork",
         *["/v1/registrations:lookup"] * 2,
+        "/v1/registrations:dueWork",
     ]
     compiled(types, *found)
 
