@@ -85,20 +85,29 @@ def faults(commands: str) -> Iterator[str]:
 
 
 def wrong_usage(line: str) -> list[str]:
-    """What `psr` refuses before it does anything: an unknown command or option, a value of another form."""
+    """What `psr` refuses before it does anything: an unknown command or option, a value of another form.
+
+    A sentence may name a command without what it takes.
+    """
+    words = shlex.split(line, comments=True)[1:]
+    if any(name[: len(words)] == tuple(words) for name in all_commands()):
+        return []
+    return refusals(line)
+
+
+def refusals(line: str) -> list[str]:
+    """Why `psr` would not run this, as it is."""
     words = shlex.split(line, comments=True)[1:]
     commands: Mapping[tuple[str, ...], Any] = all_commands()
-    for length in range(len(words), 0, -1):
-        if command := commands.get(tuple(words[:length])):
-            arguments = [_EXAMPLES.get(word, word) for word in words[length:]]
-            if not arguments:  # a sentence may name a command without what it takes
-                return []
-            try:
-                command.make_context(words[length - 1], arguments)
-            except TyperException as error:
-                return [f"{line}: {error}"]
-            return []
-    return [] if any(name[: len(words)] == tuple(words) for name in commands) else [f"{line}: no such command"]
+    found = [length for length in range(1, len(words) + 1) if tuple(words[:length]) in commands]
+    if not found:
+        return [f"{line}: no such command"]
+    name, arguments = words[: found[0]], [_EXAMPLES.get(word, word) for word in words[found[0] :]]
+    try:
+        commands[tuple(name)].make_context(name[-1], arguments)
+    except TyperException as error:
+        return [f"{line}: {error}"]
+    return []
 
 
 #: Values for the words of the pages that have a form of their own.
