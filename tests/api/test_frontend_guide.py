@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def registered(stack: Stack) -> str:
     """The output of the shell commands, run twice: the first time, and as a repeat."""
-    commands, _labels = blocks("bash")
+    commands, _labels = blocks("sh")
     environment = {"PSR_URL": stack.url, "PATH": "/usr/local/bin:/usr/bin:/bin"}
     runs = [
         subprocess.run(("bash", "-eu", "-c", commands), env=environment, capture_output=True, text=True, check=True)

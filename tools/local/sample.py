@@ -95,7 +95,13 @@ def customers(day: date, numbers: range, chance: random.Random) -> Iterator[Reco
 def registration(number: int, day: date) -> Record:
     """A registration that is not part of the migration, for the HTTP API."""
     chance = random.Random(number)
-    return {**_customer(CUSTOMERS + number, day, chance), "status": "active", "needs": [_need("02", day, chance)]}
+    return {
+        **_customer(CUSTOMERS + number, day, chance),
+        "status": "active",
+        "needs": [_need("02", day, chance)],
+        # Callers submit the whole sharing record, which an old platform may not know.
+        "sharing": consent(str(day - timedelta(days=1))),
+    }
 
 
 def recipient_of(number: str) -> str:

@@ -13,8 +13,10 @@ Functions write one JSON object a line on stdout, as Cloud Logging reads it: `se
 The trace is that of the caller's `traceparent` header, else a new one. Every published message carries it
 (attribute `traceparent`), so one query shows a request and all its results:
 
-    gcloud logging read 'trace="projects/PROJECT/traces/TRACE_ID"' --project PROJECT --location europe-west2 \\
-      --bucket psr-service --view _AllLogs
+```sh cloud
+gcloud logging read 'trace="projects/PROJECT/traces/TRACE_ID"' --project PROJECT --location europe-west2 \\
+  --bucket psr-service --view _AllLogs
+```
 
 Problem details carry the trace id as `trace_id`. No line holds personal data: a field or value that the catalogue does
 not allow is left out and logged as `FIELD_DROPPED`, and an unexpected exception is logged with its type and its places in
