@@ -83,8 +83,8 @@ def retired(*, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson 
 def unproven(*, reveal: _Reveal = False, reason: _Reason = None, as_json: AsJson = False) -> None:
     """List registrations without a proven lawful basis.
 
-    Their sharing record lacks the basis or its proof: ask the customer. `due_on` is the next review, the earliest first.
-    Reads every registration.
+    Their sharing record lacks the basis or its proof: ask the customer. `due_on` is the next review, the earliest
+    first. Reads every registration.
     """
     _show(lambda: _with_codes(_codes_if_unproven), reveal=reveal, reason=reason, as_json=as_json)
 

@@ -212,7 +212,7 @@ async def list_due_work(call: Call, body: DueWorkQuery) -> Answer:
     )
     items = [item for state in found if (item := work_item(body, state.registration))]
     page = WorkPage(items=items, next_page_token=page_token(call, listed, list(last)) if last else None)
-    shown = Shown(Shows.SUMMARY, [item.registration_id for item in items])
+    shown = Shown(Shows.SUMMARY, sorted(item.registration_id for item in items))
     return Answer(200, page.model_dump_json(), shown)
 
 

@@ -61,7 +61,7 @@ def test_a_value_that_nothing_declares_is_named(tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_unknown_environment_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(CommandError, match="no environment live: terraform/environments has dev, prod"):
+    with pytest.raises(CommandError, match=r"there is no environment live\. Known: dev, prod"):
         values("live")
 
 

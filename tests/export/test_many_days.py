@@ -39,9 +39,11 @@ async def change_something(world: World, chance: random.Random) -> None:
     number = chance.randrange(ACCOUNTS)
     known = await world.store.get(world.store.registration_id(world.account_id(number)))
     basis = chance.choices(["explicit_consent", "none"], [4, 1])[0]
+    consented = consent("2026-01-01", "call 1")
+    consented["capture"]["captured_at"] = f"2026-01-01T09:00:00.{chance.randrange(10**6):06}Z"
     changes: dict[str, Any] = {
         "needs": some_needs(chance),
-        "sharing": consent("2026-01-01", "call 1") | {"basis": basis},
+        "sharing": consented | {"basis": basis},
         "primary_contact": {"name": f"Person {number} {chance.randrange(100)}", "phones": []},
         "supply_points": home(chance.randrange(_HOMES)),
     }

@@ -82,7 +82,8 @@ def test_bash_completes_its_commands_and_their_options(
     typed: tuple[str, ...], offered: set[str], tmp_path: Path
 ) -> None:
     environment = {**os.environ, "HOME": str(tmp_path), "PATH": f"{FOLDER}:{os.environ['PATH']}"}
-    subprocess.run(("psr", "--install-completion", "bash"), env=environment, check=True)
+    install = ("bash", "-c", "psr --install-completion bash && true")  # it looks for the shell that starts it
+    subprocess.run(install, env=environment, check=True)
     words = " ".join(f"'{word}'" for word in typed)
     script = f"source ~/.bashrc; COMP_WORDS=({words}) COMP_CWORD={len(typed) - 1}; _psr_completion psr"
     done = subprocess.run(

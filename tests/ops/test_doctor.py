@@ -254,7 +254,9 @@ def test_an_environment_is_read_from_its_terraform_outputs(tmp_path: Path) -> No
         "functions": {"lookup": "https://lookup.example", "export-daily": "https://export.example"},
     }
     program = tmp_path / "terraform"
-    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(outputs)}\nEND\n")
+    program.write_text(
+        f"#!/bin/sh\ncat <<'END'\n{json.dumps({name: {'value': value} for name, value in outputs.items()})}\nEND\n"
+    )
     program.chmod(0o755)
     found = environment_of("dev", str(program), "token", "europe-west1")
     assert found == Deployment(
