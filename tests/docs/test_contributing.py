@@ -21,7 +21,7 @@ def rows(recipe: str) -> list[tuple[str, str, str]]:
 
 def blocks() -> str:
     """The commands in blocks, as the page's text has them in backticks."""
-    lines = "".join(re.findall(r"^```\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)).splitlines()
+    lines = "".join(re.findall(r"^```(?:sh[a-z ]*)?\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)).splitlines()
     return "\n".join(f"`{line.partition('#')[0].strip()}`" for line in lines)
 
 

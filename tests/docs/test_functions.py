@@ -31,8 +31,6 @@ def test_the_architecture_page_draws_every_function(name: str) -> None:
     assert f'["{name}"]' in page("docs/architecture.md"), f"add {name} to the diagram"
 
 
-def test_the_example_of_the_doctor_counts_functions_and_jobs() -> None:
+def test_the_example_of_the_doctor_counts_functions() -> None:
     example = page("docs/runbooks/README.md")
-    jobs = [name for name, manifest in MANIFESTS.items() if manifest.trigger.schedule]
     assert f" {len(MANIFESTS)} serve, " in example
-    assert f" {len(jobs)} jobs run " in example

@@ -95,7 +95,7 @@ def until(done: Callable[[], bool], seconds: float = _PATIENCE) -> None:
 
 
 def run(shell: Shell, block: Block) -> None:
-    """Run a block. What it shows may take a moment: messages and jobs are on their way."""
+    """Run a block. Its output may take a moment: messages and jobs are on their way."""
     end = time.monotonic() + _PATIENCE
     output = shell(block.commands, fails=block.mark == "fails")
     while (missing := missing_line(block.shown, output)) is not None:
@@ -122,8 +122,8 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, walk: Walk) -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, *RUNBOOKS], ids=name)
 def test_commands_that_do_not_run_here_have_the_right_form(page: Path) -> None:
-    here = [block for block in blocks(page) if block.mark in ("cloud", "dry")]
-    assert [fault for block in here for fault in faults(block.commands)] == []
+    unrun = [block for block in blocks(page) if block.mark in ("cloud", "dry")]
+    assert [fault for block in unrun for fault in faults(block.commands)] == []
     assert [fault for line in inline_commands(page) for fault in wrong_usage(line)] == []
     assert name(page) in CLOUD_PAGES or unmarked(page) == []
 
@@ -164,7 +164,7 @@ def hold_a_day(_walk: Walk, shell: Shell) -> str:
     return day
 
 
-#: What has to be wrong before the steps of a page can be followed.
+#: The faults that must exist before the steps of a page can be followed.
 WRONG = {"change_stored_late": stop_a_day, "export_stopped": hold_a_day}
 
 

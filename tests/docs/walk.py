@@ -1,4 +1,4 @@
-"""The commands that stand in a page, and a shell that runs them as a stranger does.
+"""The commands of a page, and a shell that runs them as a stranger does.
 
 A block that begins with ```` ```sh ```` runs, in the order of the page and after `source .local/env`. A block
 ```` ```text ```` right after it is what it prints; `…` is any text, a line of `…` any lines. Marks after `sh`:
@@ -69,7 +69,7 @@ def inline_commands(page: Path) -> list[str]:
 
 
 def faults(commands: str) -> Iterator[str]:
-    """What is wrong with the form of commands that do not run here."""
+    """The faults in the form of commands that do not run here."""
     checked = subprocess.run(("bash", "-n"), input=commands, capture_output=True, text=True, check=False)
     if checked.returncode:
         yield checked.stderr
@@ -85,7 +85,7 @@ def faults(commands: str) -> Iterator[str]:
 
 
 def wrong_usage(line: str) -> list[str]:
-    """What `psr` refuses before it does anything: an unknown command or option, a value of another form.
+    """The faults that `psr` refuses before it does anything: an unknown command or option, a value of another form.
 
     A sentence may name a command without what it takes.
     """
