@@ -26,7 +26,7 @@ from tests.support.commands import all_commands
 
 MARKS = {"", "cloud", "dry", "fails"}
 #: These are about deployments as a whole.
-CLOUD_PAGES = {"docs/deploy.md", "docs/rollback.md"}
+CLOUD_PAGES = {"docs/deploy.md", "docs/restore.md", "docs/rollback.md"}
 _PROGRAMS = r"(?:psr|make|nox|gcloud|terraform|curl|openssl|git|npx|python3?|\.venv/bin/\S+|source|export)"
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\S*) *(?P<mark>.*?)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
