@@ -49,7 +49,7 @@ def blocks(language: str) -> list[str]:
 
 def bodies() -> list[tuple[str, str, str]]:
     """Method, path and body of each request of the guide that has its body in place."""
-    shell = re.findall(r'\$PSR_URL(/v1/[\w:/]+)"(?:(?!curl).)*?-d \'(.*?)\'', "\n".join(blocks("bash")), re.DOTALL)
+    shell = re.findall(r'\$PSR_URL(/v1/[\w:/]+)"(?:(?!curl).)*?-d \'(.*?)\'', "\n".join(blocks("sh")), re.DOTALL)
     script = re.findall(r'send\(token, "(\w+)", "([^"]+)", \{ body: (\{.*?\}) \}\)', "\n".join(blocks("js")))
     return [*(("POST", path, body) for path, body in shell), *script]
 
