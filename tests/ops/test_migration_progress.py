@@ -8,7 +8,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -25,9 +27,10 @@ from tools.synthetic import event
 
 @contextmanager
 def publishing(file: Path, rate: int) -> Iterator[subprocess.Popen[str]]:
-    """A run at a steady rate whose output is piped."""
+    """A run at a steady rate whose output is piped. It hears Ctrl-C, also where the tests run in the background."""
     command = [str(COMMANDS / "psr"), "migrate", "publish", str(file), "--rate", str(rate), "--ceiling", str(rate)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=hear) as run:  # noqa: PLW1509
         yield run
         if run.poll() is None:
             run.kill()
