@@ -27,10 +27,10 @@ from tools.synthetic import event
 
 @contextmanager
 def publishing(file: Path, rate: int) -> Iterator[subprocess.Popen[str]]:
-    """A run at a steady rate whose output is piped. It hears Ctrl-C, also where the tests run in the background."""
+    """A run at a steady rate whose output is piped. Ctrl-C stops it, also where the tests run in the background."""
     command = [str(COMMANDS / "psr"), "migrate", "publish", str(file), "--rate", str(rate), "--ceiling", str(rate)]
-    hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=hear) as run:  # noqa: PLW1509
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=default) as run:  # noqa: PLW1509
         yield run
         if run.poll() is None:
             run.kill()
