@@ -25,7 +25,7 @@ from shared.domain.feed import FeedEntry
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.domain.requests import withdraw
 from shared.domain.retention import erase_due_on, erase_period_on, erase_registration_on
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, NotLive, Unavailable
 from shared.store.change_requests import ChangeRequest, registration_fields
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
 from shared.store.documents import Collection, Key, Stored
@@ -192,7 +192,10 @@ class Erasure:
                 raise NotFound
             return withdraw(SOURCE, known, moment=moment, fact=fact, policy=self._settings)
 
-        await self._registrations.apply(request, decide, expect_new=False)
+        try:
+            await self._registrations.apply(request, decide, expect_new=False)
+        except NotLive:  # it has ended meanwhile
+            return False
         return True
 
     async def _make_shell(self, registration_id: RegistrationId) -> bool:

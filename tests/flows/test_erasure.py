@@ -17,7 +17,7 @@ from shared.domain.delivery import Delivery
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import RegistrationState, Status
 from shared.domain.supply_points import Mpan
-from shared.errors import InvalidContent, RegistrationErased, SupplyPointHeld
+from shared.errors import InvalidContent, NotLive, RegistrationErased, SupplyPointHeld
 from shared.flows.erasure import Erasure
 from shared.flows.erasure import ErasureResult as Overwritten
 from shared.flows.resend import Resend
@@ -470,13 +470,18 @@ async def _event_of_now(world: World, number: int) -> None:
         await event(world, number, Statement(review=True), world.clock.now())
 
 
-@pytest.mark.parametrize("one_in", [4, pytest.param(1, marks=pytest.mark.soak)])
+async def _withdrawn(world: World, number: int) -> None:
+    with contextlib.suppress(NotLive, RegistrationErased):
+        await world.withdraw(number)
+
+
+@pytest.mark.parametrize("one_in", [5, pytest.param(1, marks=pytest.mark.soak)])
 async def test_another_change_between_two_calls_of_an_erasure(world: World, erasing: Erasing, one_in: int) -> None:
     """No old data is left. An account that is registered again meanwhile is on the register completely, or not at all.
 
-    With `one_in` 4, one of the four changes happens before each call.
+    With `one_in` 5, one of the five changes happens before each call.
     """
-    everything = (_registered_again, _record_of_before, _record_of_now, _event_of_now)
+    everything = (_registered_again, _withdrawn, _record_of_before, _record_of_now, _event_of_now)
     calls = await _calls_of_an_erasure(world)
     pairs = ((happens, call) for call in range(calls) for happens in everything[call % one_in :: one_in])
     cases = dict(enumerate(pairs, start=1))
