@@ -30,7 +30,7 @@ from tests.docs.walk import (
     unmarked,
     wrong_usage,
 )
-from tools.local.layout import Layout
+from tools.local.layout import BUCKET, Layout
 from tools.places import ROOT
 
 RUNBOOKS = sorted(path for path in (ROOT / "docs" / "runbooks").glob("*.md") if path.name != "README.md")
@@ -146,9 +146,8 @@ def next_day(shell: Shell) -> str:
 def stop_a_day(walk: Walk, shell: Shell) -> str:
     """Somebody puts an object of another content where a file of the day belongs."""
     day = shell("psr local clock").strip()[:10]
-    place = walk.folder / ".local" / "exports" / day / "r1" / "D0225" / "EELC-1.txt"
-    place.parent.mkdir(parents=True)
-    place.write_text("not a file of this service")
+    place = f"$STORAGE_EMULATOR_HOST/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={day}/r1/D0225/EELC-1.txt"
+    shell(f'curl --fail --silent --data "not a file of this service" "{place}"')
     shell(f"psr export resend {walk.days[0]} --recipient EELC")
     next_day(shell)
     until(lambda: "stopped" in shell("psr export status"))
