@@ -71,7 +71,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Tour:
 
 
 def kill_each_once(home: Path, killed: set[str], ended: threading.Event) -> None:
-    """Kill each function, with all its workers, as soon as it has written of work: of more than a request it served."""
+    """Kill each function, with all its workers, as soon as its log has a line of its work."""
     while not ended.wait(0.02):
         for name in read_manifests(FUNCTIONS).keys() - killed:
             log = home / "logs" / f"{name}.log"
@@ -83,7 +83,9 @@ def kill_each_once(home: Path, killed: set[str], ended: threading.Event) -> None
 
 
 def _of_work(line: str) -> bool:
-    """Its first lines are of its status page, which is asked for while the stack still starts."""
+    """Whether a line of a log is more than a served request. The first ones are of the status page, asked for while the
+    stack still starts.
+    """
     return '"event":' in line and '"event":"REQUEST_SERVED"' not in line
 
 
