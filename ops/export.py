@@ -12,7 +12,7 @@ from ops.export_status import newest_days, print_days
 from ops.exported_objects import SCHEME, verify_objects
 from ops.output import AsJson, one_or_many, print_json
 from ops.running import need_reason, operator, run
-from ops.verification import Verified, revisions, verify
+from ops.verification import Verified, revisions, verify, with_replaced
 from shared.domain.export_day import Stage
 from shared.domain.recipients import recipients
 from shared.export.days import AlreadyReleased, ExportDays, NotHeld
@@ -166,7 +166,7 @@ def _verified(path: str, public_key: bytes | None) -> list[Verified]:
         raise CommandError(f"there is no folder {path}")
     if not found:
         raise CommandError(f"there is no revision of a day in {path}: they are in folders such as 2026-11-23/r1")
-    return found
+    return with_replaced(found)
 
 
 def _described(verified: Verified, *, signed: bool) -> dict[str, Any]:
@@ -176,6 +176,7 @@ def _described(verified: Verified, *, signed: bool) -> dict[str, Any]:
         "files": sum(len(row.files) for row in manifest.recipients) if manifest else None,
         "supply_points": manifest.written if manifest else None,
         "released": verified.released,
+        "replaced_by": verified.replaced_by,
         "signature_checked": signed,
         "faults": verified.faults,
     }
@@ -187,7 +188,9 @@ def _name(verified: Verified) -> str:
 
 def _show(verified: Verified, *, signed: bool) -> None:
     described = _described(verified, signed=signed)
-    if not verified.faults:
+    if verified.replaced_by:
+        print(f"old    {_name(verified)}: replaced by {verified.replaced_by} before it was released; do not send it")
+    elif not verified.faults:
         how = "signature checked" if signed else "signature not checked (no --key)"
         state = "released" if verified.released else "not released"
         counts = f"{described['files']} files, {described['supply_points']:,} supply points"

@@ -1,7 +1,7 @@
 """Verify an exported day from its files alone: no database, no network, only the folder and a public key."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -32,12 +32,16 @@ class Content(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """The result for one revision's folder. `faults` are sentences; none means that everything agrees."""
+    """The result for one revision's folder. `faults` are sentences; none means that everything agrees.
+
+    `replaced_by` is the day's latest revision, for an earlier one that was never released: nobody sends its files.
+    """
 
     folder: Path
     manifest: DayManifest | None
     released: bool
     faults: list[str]
+    replaced_by: str | None = None
 
 
 def revisions(path: Path) -> list[Path]:
@@ -49,12 +53,13 @@ def revisions(path: Path) -> list[Path]:
 def verify(folder: Path, public_key: bytes | None) -> Verified:
     """Check a revision: manifest, signature (with a key), each file's bytes, format and counts, surplus files."""
     content = _read(folder / DAY_MANIFEST)
+    released = (folder / RELEASED).exists()
     if content is None:
-        return Verified(folder, None, released=False, faults=["there is no manifest.json: the day is not complete"])
+        return Verified(folder, None, released, ["there is no manifest.json: the day is not complete"])
     try:
         manifest = DayManifest.model_validate_json(content)
     except ValidationError:
-        return Verified(folder, None, released=False, faults=["manifest.json is not a manifest"])
+        return Verified(folder, None, released, ["manifest.json is not a manifest"])
     faults = [
         *_signature_faults(folder, content, public_key),
         *_sum_faults(manifest),
@@ -63,7 +68,24 @@ def verify(folder: Path, public_key: bytes | None) -> Verified:
         *_left_over(folder, manifest),
         *_release_faults(folder, manifest, content),
     ]
-    return Verified(folder, manifest, (folder / RELEASED).exists(), faults)
+    return Verified(folder, manifest, released, faults)
+
+
+def with_replaced(found: Sequence[Verified]) -> list[Verified]:
+    """The results, without faults in revisions that were replaced before their release."""
+    latest: dict[Path, str] = {}
+    for one in sorted(found, key=_number):
+        latest[one.folder.parent] = one.folder.name
+    return [
+        one
+        if one.released or one.folder.name == latest[one.folder.parent]
+        else one._replace(faults=[], replaced_by=latest[one.folder.parent])
+        for one in found
+    ]
+
+
+def _number(verified: Verified) -> int:
+    return int(verified.folder.name[1:])
 
 
 def _signature_faults(folder: Path, content: bytes, public_key: bytes | None) -> Iterator[str]:

@@ -205,6 +205,26 @@ def test_the_command_needs_no_service_and_fails_on_any_fault(folder: Path, key: 
     assert (none.returncode, none.stderr) == (1, f"error: there is no revision of a day in {key.parent}: {where}\n")
 
 
+def test_only_an_unreleased_revision_is_replaced(folder: Path, tmp_path: Path) -> None:
+    """r1 stopped without a manifest, r2 stopped with a release, r10 is the day."""
+    day = folder.parent
+    folder.rename(day / "r10")
+    for stopped in (day / "r1", day / "r2"):
+        stopped.mkdir()
+        (stopped / "other.txt").write_bytes(b"by somebody else")
+    good = "ok     2026-11-23/r10: 2 files, 4 supply points, released, signature not checked (no --key)\n"
+    old = "old    2026-11-23/{}: replaced by r10 before it was released; do not send it\n"
+    seen = ops("verify", str(tmp_path))
+    assert (seen.returncode, seen.stdout) == (0, old.format("r1") + good + old.format("r2"))
+    (day / "r2" / "released").write_bytes((day / "r10" / "released").read_bytes())
+    seen = ops("verify", str(day), "--json")
+    rows = {row["revision"][-2:]: (row["replaced_by"], row["faults"]) for row in json.loads(seen.stdout)}
+    no_manifest = ["there is no manifest.json: the day is not complete"]
+    assert rows == {"r1": ("r10", []), "10": (None, []), "r2": (None, no_manifest)}
+    assert (seen.returncode, seen.stderr) == (1, "error: 1 fault: do not send these files\n")
+    assert ops("verify", str(day / "r1")).returncode == 1, "alone, nothing shows that it was replaced"
+
+
 async def test_a_bucket_is_verified_like_its_files(emulators: Layout, tmp_path: Path) -> None:  # noqa: ARG001 - they run
     world = World(tmp_path)
     await world.submit(1)
