@@ -41,7 +41,7 @@ async def _verify_copy(bucket: Bucket, revision: str, paths: list[str], public_k
     with TemporaryDirectory() as temporary:
         root = Path(temporary)
         await asyncio.gather(*(_copy(bucket, path, root) for path in paths))
-        return verify(root / revision, public_key)
+        return verify(root / revision, public_key)._replace(folder=Path(revision))
 
 
 async def _copy(bucket: Bucket, path: str, root: Path) -> None:

@@ -242,6 +242,11 @@ async def test_a_bucket_is_verified_like_its_files(emulators: Layout, tmp_path: 
         assert (done.returncode, done.stdout, done.stderr) == (0, good, "")
     absent = await asyncio.to_thread(verified, "/2026-11-22")
     assert (absent.returncode, absent.stdout) == (1, "")
+    world.objects.blob("2026-11-23/r0/other.txt").upload_from_string(b"by somebody else")
+    replaced = await asyncio.to_thread(verified, "", "--key", key)
+    old = "old    2026-11-23/r0: replaced by r1 before it was released; do not send it\n"
+    assert (replaced.returncode, replaced.stdout) == (0, old + good)
+    world.objects.blob("2026-11-23/r0/other.txt").delete()
     world.objects.blob("2026-11-23/r1/added.txt").upload_from_string(b"by somebody else")
     bad = await asyncio.to_thread(verified, "", "--json")
     (revision,) = json.loads(bad.stdout)
