@@ -5,13 +5,25 @@ from typing import Any
 
 import pytest
 
+from shared.domain.aspects import Statement
 from shared.domain.feed import effects_of
 from shared.domain.networks import Send
 from shared.domain.registration import RegistrationState, Status
 from shared.domain.retention import erase_due_on
 from shared.errors import InvalidContent
 from shared.store.due_dates import DueDate, due_fields
-from tests.support.registrations import FIRST_DAY, POLICY, amended, fact, migrated, on_day, registered, withdrawn
+from tests.support.registrations import (
+    FIRST_DAY,
+    POLICY,
+    after_event,
+    amended,
+    fact,
+    migrated,
+    on_day,
+    registered,
+    submission,
+    withdrawn,
+)
 
 REFERRAL = {"referrer": "health_service", "name": "Dr D Doctor", "organisation": "Test Ward", "referred_on": FIRST_DAY}
 NOTHING_SHARED = {"basis": "none", "article_6_basis": None, "capture": None}
@@ -56,6 +68,16 @@ def test_a_referral_that_cannot_be_is_refused(changes: dict[str, Any], errors: l
     with pytest.raises(InvalidContent) as refused:
         registered(sharing=NOTHING_SHARED, **whole)
     assert [(error.pointer, error.code) for error in refused.value.errors] == errors
+
+
+def test_an_amended_referral_is_not_from_the_future() -> None:
+    with pytest.raises(InvalidContent) as refused:
+        amended(referred(), "2026-11-24", referral={"referred_on": "2026-11-25"})
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [
+        ("/referral/referred_on", "date_in_future")
+    ]
+    confirmed = amended(referred(), "2026-11-24", **CONFIRMED).state
+    assert amended(confirmed, "2026-11-25", referral={"phone": "07700900123"}).state.registration.status == "active"
 
 
 def test_a_confirmed_referral_stays_on_the_register() -> None:
