@@ -108,6 +108,15 @@ def test_a_referral_that_ended_is_erased_at_once_and_is_a_closing_due_date_befor
     assert erase_due_on(declined, KEPT) == date(2026, 12, 1) + KEPT
 
 
+@pytest.mark.parametrize(
+    "statement", [Statement(status=Status.ENDED), Statement(premises=submission().premises)], ids=["closed", "moved"]
+)
+def test_a_later_statement_about_a_referral_that_ended_does_not_keep_it_longer(statement: Statement) -> None:
+    ended = on_day(referred(), after(1)).state
+    known = after_event(ended, statement, after(1), stated=fact(after(2), "//accounts")).state
+    assert erase_due_on(known, KEPT) == ended.ended_on
+
+
 def test_a_record_from_before_the_end_does_not_bring_a_referral_back_and_a_later_one_does() -> None:
     ended = on_day(referred(), after(1)).state
     assert migrated(ended, fact("2026-12-01", "old")).state.registration.status is Status.ENDED
