@@ -33,6 +33,12 @@ from tools.local.sample import mpan
 
 COLLECTIONS = ("registrations", "changes", "export_feed", "supply_points", "quarantine", "exports")
 OLD, NEW = "Olivia Former", "Nora Present"
+REFERRED: dict[str, Any] = {
+    "status": "pending",
+    "needs": [],
+    "sharing": {"basis": "none", "recorded_on": "2026-11-23", "evidence": "referral 1"},
+    "referral": {"referrer": "charity", "name": "Ms R Referrer", "referred_on": "2026-11-23"},
+}
 
 
 def named(name: str, **changes: Any) -> dict[str, Any]:
@@ -218,6 +224,56 @@ async def test_a_former_registration_is_erased_when_its_retention_is_over(world:
     held = {document.partition("/")[0] for document in await erasing.holding(NEW)}
     assert held == {"registrations", "changes", "export_feed", "quarantine"}
     assert [one.overwritten for one in await erasing.run("2028-11-23 07:15")] == [0]
+    assert ((await erasing.state(1)).former, await erasing.next_look(1)) == ([], None)
+
+
+async def test_a_referral_that_ended_is_erased_before_the_history_of_a_former_period(
+    world: World, erasing: Erasing
+) -> None:
+    """The proof of what was shared in the former period is kept as long as that of any other."""
+    await world.submit(1, **named(OLD))
+    await world.withdraw(1)
+    world.at("2026-12-03 09:00")
+    await world.submit(1, **named(NEW), **REFERRED)
+    world.at("2027-03-04 09:00")
+    await world.apply_due_dates(1)
+
+    assert [one.changes for one in await erasing.run("2027-03-04 10:00")] == [2]
+    assert await erasing.holding(NEW) == []
+    assert {name.partition("/")[0] for name in await erasing.holding(OLD)} == {"changes"}
+    assert [one.overwritten for one in await erasing.run("2027-03-05 10:00")] == [0]
+    assert await erasing.next_look(1) == "2028-11-22"
+
+    await world.submit(1, **named(NEW))
+    assert [one.overwritten for one in await erasing.run("2027-03-06 10:00")] == [0]
+    assert await erasing.next_look(1) == "2028-11-22"
+    assert await erasing.run("2028-11-21 07:15") == []
+    await erasing.run("2028-11-22 07:15")
+    assert await erasing.holding(OLD) == []
+    assert (await erasing.state(1)).registration.status is Status.ACTIVE
+
+
+async def test_a_shell_that_keeps_a_former_period_is_erased_at_its_end_or_on_request(
+    world: World, erasing: Erasing
+) -> None:
+    for number in (1, 2):
+        await world.submit(number, **named(f"{OLD} {number}"))
+        await world.withdraw(number)
+    world.at("2026-12-03 09:00")
+    for number in (1, 2):
+        await world.submit(number, **named(NEW), **REFERRED)
+    world.at("2027-03-04 09:00")
+    for number in (1, 2):
+        await world.apply_due_dates(number)
+    await erasing.run("2027-03-04 10:00")
+    assert await erasing.holding(f"{OLD} 2")
+    await erasing.erase(2)
+    assert await erasing.holding(f"{OLD} 2") == []
+
+    await erasing.run("2027-03-05 10:00")
+    await erasing.run("2028-11-22 07:15")
+    assert await erasing.holding(OLD) == []
+    await erasing.run("2028-11-23 07:15")
     assert ((await erasing.state(1)).former, await erasing.next_look(1)) == ([], None)
 
 
