@@ -202,8 +202,7 @@ class Erasure:
         """Replace a registration that has ended by a shell that is due today, and say whether it is one.
 
         It is none if it is live, or has changed meanwhile. A shell is replaced, too: erasing again covers what was
-        stated since. `with_former`: the shell keeps former periods until their own retention is over.
-        Raises `NotFound`, `Unavailable`.
+        stated since. `with_former` it keeps former periods for their retention. Raises `NotFound`, `Unavailable`.
         """
         stored = await self._documents.get(registration_key(registration_id))
         if stored is None:
