@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.domain.aspects import Statement
+from shared.domain.campaigns import AttemptOutcome, ContactAttempt, ContactChannel, Work
 from shared.domain.changes import ChangeKind
 from shared.domain.delivery import Delivery
 from shared.domain.feed import FeedEntry
@@ -133,6 +134,33 @@ async def test_only_a_shell_is_left_and_the_network_gets_a_delete(world: World, 
     assert await erasing.holding(OLD) == []
     await world.run("2026-11-25 02:05")
     assert world.at_networks() == {}
+
+
+async def test_no_staff_referrer_speaker_or_attempt_is_left(world: World, erasing: Erasing) -> None:
+    speaker = {"role": "carer", "name": OLD, "organisation": OLD}
+    capture = {"captured_at": "2026-11-23T08:00:00Z", "captured_by": "staff-4711", "channel": "visit"}
+    withdrawn = {"withdrawn_at": "2026-11-23T08:30:00Z", "captured_by": "staff-4711", "channel": "visit"}
+    sharing = REFERRED["sharing"] | {"evidence": OLD, "capture": capture | {"speaker": speaker}, "withdrawn": withdrawn}
+    referral = REFERRED["referral"] | {"name": OLD, "organisation": OLD, "phone": "07700900999"}
+    household = {"occupants": [{"age_band": "75_or_over", "as_of": "2001-02-03"}]}
+    services = {"arranged": [{"service": "meter_move", "requested_on": "2001-02-03"}]}
+    changes = {"referral": referral, "sharing": sharing, "household": household, "services": services}
+    await world.submit(1, **named(OLD, **REFERRED | changes))
+    world.at("2026-11-24 09:00")
+    attempt = ContactAttempt(
+        work=Work.FOLLOW_UP,
+        due_on=date(2026, 11, 30),
+        channel=ContactChannel.VISIT,
+        outcome=AttemptOutcome.REACHED,
+        by="staff-4711",
+        at=world.clock.now(),
+    )
+    await event(world, 1, Statement(attempt=attempt), world.clock.now())
+    texts = [OLD, "staff-4711", "07700900999", "2001-02-03", "meter_move", "charity"]
+    assert all([await erasing.holding(text) for text in texts])
+
+    await erasing.erase(1)
+    assert [text for text in texts if await erasing.holding(text)] == []
 
 
 async def test_a_state_in_an_unreleased_file_is_erased_after_the_release(world: World, erasing: Erasing) -> None:
