@@ -117,6 +117,22 @@ def test_a_later_statement_about_a_referral_that_ended_does_not_keep_it_longer(s
     assert erase_due_on(known, KEPT) == ended.ended_on
 
 
+@pytest.mark.parametrize("needs", [[], [{"code": "02"}]], ids=["pending", "active"])
+def test_an_account_that_was_there_before_its_referral_stays_in_any_order(needs: list[dict[str, str]]) -> None:
+    own: dict[str, Any] = {"needs": needs}
+    referral: dict[str, Any] = {"needs": [], "referral": REFERRAL, "sharing": NOTHING_SHARED}
+    records = [(fact("2026-11-01", "old"), own), (fact("2026-11-02", "old"), referral)]
+    ends = []
+    for order in (records, records[::-1]):
+        known: RegistrationState | None = None
+        for recorded, changes in order:
+            known = migrated(known, recorded, **changes).state
+        assert known is not None
+        assert known.registration.unconfirmed_until is None
+        ends.append(on_day(known, after(30)).state.registration)
+    assert [(end.status, end.referral is not None) for end in ends] == [(Status.PENDING, True)] * 2
+
+
 def test_a_record_from_before_the_end_does_not_bring_a_referral_back_and_a_later_one_does() -> None:
     ended = on_day(referred(), after(1)).state
     assert migrated(ended, fact("2026-12-01", "old")).state.registration.status is Status.ENDED
