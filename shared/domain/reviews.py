@@ -53,8 +53,8 @@ def unconfirmed_until(
 ) -> date | None:
     """The last day on which a referral can be confirmed; None once it is, and without one.
 
-    A registration that was active has been confirmed, even if its needs end. A referral that ended without stays
-    unconfirmed, whatever is stated about it later.
+    A registration that was active has been confirmed, even if its needs end. A referral that ended without it stays
+    unconfirmed: a later statement about it changes nothing.
     """
     if before is not None and not before.status.live and not status.live:
         return before.unconfirmed_until
