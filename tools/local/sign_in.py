@@ -29,11 +29,16 @@ _LEAD = (
 
 
 class Client(NamedTuple):
-    """The one client. Its redirect URIs are those of its origin."""
+    """The one client. After a sign-out its people may return to any address of its origin."""
 
     id: str
     secret: str
     origin: str
+
+    @property
+    def redirect_uri(self) -> str:
+        """The only address that codes are sent to."""
+        return f"{self.origin}/sign-in/back"
 
 
 class _Asked(BaseModel):
@@ -182,8 +187,8 @@ class SignIn:
         asked = _Asked.model_validate(dict(parameters))
         if asked.client_id != self._client.id:
             raise ValueError("client_id is not a client of this issuer")
-        if not self._is_own(asked.redirect_uri):
-            raise ValueError(f"redirect_uri must begin with {self._client.origin}/")
+        if asked.redirect_uri != self._client.redirect_uri:
+            raise ValueError(f"redirect_uri must be {self._client.redirect_uri}")
         return asked
 
     async def _sign_out(self, request: Request) -> Response:
@@ -191,12 +196,9 @@ class SignIn:
         form = dict(parse_qsl((await request.body()).decode()))
         parameters = {**request.query_params, **form}
         back = parameters.get("post_logout_redirect_uri", "")
-        if self._is_own(back):
+        if back.startswith(f"{self._client.origin}/"):
             return _redirect(back, {"state": parameters["state"]} if "state" in parameters else {})
         return page("Signed out", "<p class='lead'>You have signed out.</p>")
-
-    def _is_own(self, uri: str) -> bool:
-        return uri.startswith(f"{self._client.origin}/")
 
 
 def _redirect(uri: str, parameters: Mapping[str, str]) -> Response:
