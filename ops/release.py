@@ -41,7 +41,7 @@ Sign = Annotated[str | None, typer.Option(help="Sign as the pipeline, whose run 
 
 @app.command()
 def bootstrap(environment: Environment, terraform: Program = "terraform") -> None:
-    """Make the buckets, the secret and the pipeline.
+    """Make the buckets, the secrets and the pipeline.
 
     The project's owner runs it once. Repeating is safe.
     """
