@@ -124,7 +124,8 @@ class Journey:
         except ApiProblem as problem:
             if problem.status == UNAUTHENTICATED:
                 raise
-            return mistakes_of_api(problem.errors, question.fields(self.asked), self.visit.words)
+            errors = [error for error in problem.errors if error.pointer != "/sharing"]
+            return mistakes_of_api(errors, question.fields(self.asked), self.visit.words)
         return []
 
     async def send(self, etag: str) -> None:

@@ -107,19 +107,18 @@ def _situations(asked: Asked) -> list[Field]:
     return [field(words, "situations", "choices", options=options, required=True)]
 
 
-def _needs_in(situation: str) -> Question:
-    def fields(asked: Asked) -> list[Field]:
-        words = asked.words
-        codes = asked.situations()[situation]
-        options = [Option(code, asked.need(code)) for code in codes]
-        label = Label(words(f"situation.{situation}.question"))
-        pointers = [asked.pointer(code, "code") for code in codes if code in asked.needs]
-        return [Field(f"needs_{situation}", "choices", label, words("hint.needs"), options, True, pointers)]
-
-    def applies(asked: Asked) -> bool:
-        return situation in (asked.values.get("situations") or [])
-
-    return Question(f"needs_{situation}", fields, applies, "needs")
+def _needs(asked: Asked) -> list[Field]:
+    """A choice for each situation. The page's address is the same for all of them, and so says nothing about health."""
+    words = asked.words
+    chosen = asked.values.get("situations") or []
+    fields = []
+    for situation, codes in asked.situations().items():
+        if situation in chosen:
+            options = [Option(code, asked.need(code)) for code in codes]
+            pointers = [asked.pointer(code, "code") for code in codes if code in asked.needs]
+            label = Label(words(f"situation.{situation}.question"))
+            fields.append(Field(f"needs_{situation}", "choices", label, "", options, True, pointers))
+    return fields
 
 
 def _dates(asked: Asked) -> list[Field]:
@@ -167,7 +166,7 @@ def _yes_or_no(name: str) -> Callable[[Asked], list[Field]]:
 
 _NEEDS = [
     Question("situations", _situations, chain="needs"),
-    *map(_needs_in, SITUATIONS),
+    Question("needs", _needs, lambda asked: bool(asked.values.get("situations")), "needs"),
     Question("dates", _dates, lambda asked: any(map(asked.ends, asked.needs)), "needs"),
     Question("notes", _notes, lambda asked: bool(asked.needs), "needs"),
 ]
