@@ -36,7 +36,7 @@ class Cookies:
 
     def read(self, name: str, *, seconds: int | None = None) -> Any:
         """The value of a cookie that was written in the last `seconds`; None if there is no such cookie."""
-        pieces = []
+        pieces: list[str] = []
         while (piece := self._given.get(_piece_name(name, len(pieces)))) and len(pieces) < _MOST_PIECES:
             pieces.append(piece)
         token = "".join(pieces)

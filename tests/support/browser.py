@@ -3,9 +3,12 @@
 import html
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from tests.support.servers import file_handler, serving
 
@@ -30,3 +33,14 @@ def shown_at(origin: str, page: str, folder: Path, *options: str) -> str:
     with serving(file_handler(page.encode())) as served:
         host = origin.partition("//")[2]
         return shown(origin, folder, f"--host-resolver-rules=MAP {host} {served.partition('//')[2]}", *options)
+
+
+@asynccontextmanager
+async def driven() -> AsyncIterator[Browser]:
+    """The browser, driven by Playwright. It is the machine's own: Playwright downloads none."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            await browser.close()
