@@ -1,5 +1,6 @@
 """Somebody who uses the pages without a browser, to send what a browser would not."""
 
+import html
 import re
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
@@ -7,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+from starlette.responses import Response
 
 from functions.pages.session import Cookies, Session
 from tools.local.layout import PAGES
@@ -22,8 +24,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "situations": {"situations": ["equipment", "age", "for_now"]},
     "needs": {"needs_equipment": ["02", "25"], "needs_age": ["29"], "needs_for_now": ["33"]},
     "dates": {
-        **{"born-day": "1", "born-month": "5", "born-year": "2024"},
-        **{"ends_33-day": "31", "ends_33-month": "1", "ends_33-year": "2099"},
+        "born-day": "1",
+        "born-month": "5",
+        "born-year": "2024",
+        "ends_33-day": "31",
+        "ends_33-month": "1",
+        "ends_33-year": "2099",
     },
     "notes": {"note_02": "upstairs", "note_25": "", "note_29": "", "note_33": ""},
     "services": {"services": ["gas_safety_check"], "cannot_read_meter": "yes"},
@@ -31,7 +37,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "language": {"language": "cy"},
     "nominee": {"nominee": "yes"},
     "nominee_details": {
-        **{"nominee_name": "Mr B Nominee", "nominee_phone": "07700900456", "relationship": "neighbour"},
+        "nominee_name": "Mr B Nominee",
+        "nominee_phone": "07700900456",
+        "relationship": "neighbour",
         "nominee_receives": "yes",
     },
     "password": {"password": "BLUEBIRD"},
@@ -48,7 +56,6 @@ class Person:
         self._http = httpx.Client(base_url=self.origin, timeout=60, follow_redirects=False)
         self.cookies: dict[str, str] = {}
         self.account_id, self.points = new_account(), [new_mpan(), new_mprn()]
-        self.last = httpx.Response(204)
 
     def get(self, path: str) -> httpx.Response:
         return self._kept(self._http.get(path, headers=self._cookie()))
@@ -81,12 +88,16 @@ class Person:
 
     def replace_session(self, **changed: Any) -> None:
         """Make the session another one, with the stack's own key."""
-        self._write("session", self.session._replace(**changed))
+        self.write("session", self.session._replace(**changed))
 
-    def _write(self, name: str, value: Any) -> None:
+    def write(self, name: str, value: Any) -> None:
+        """Set a cookie as the pages do, with the stack's own key."""
         cookies = Cookies(self.cookies)
         cookies.write(name, value)
-        self.cookies |= cookies._written
+        response = Response()
+        cookies.apply(response)
+        for line in response.headers.getlist("set-cookie"):
+            self._keep(line)
 
     def answer_all(self, journey: str = "join", answers: Mapping[str, Mapping[str, Any]] = ANSWERS) -> httpx.Response:
         """Answer each question that is asked; the page with all answers."""
@@ -114,18 +125,17 @@ class Person:
 
     def _kept(self, answer: httpx.Response) -> httpx.Response:
         for line in answer.headers.get_list("set-cookie"):
-            for name, morsel in SimpleCookie(line).items():
-                self.cookies[name] = morsel.value
-                if not morsel.value:
-                    del self.cookies[name]
+            self._keep(line)
         return answer
+
+    def _keep(self, set_cookie: str) -> None:
+        for name, morsel in SimpleCookie(set_cookie).items():
+            self.cookies[name] = morsel.value
+            if not morsel.value:
+                del self.cookies[name]
 
 
 def hidden(page: str) -> dict[str, str]:
     """The hidden fields of the form in the page's main part, without the form's token."""
-    main = page[page.index("<main") :]
-    found = {
-        name: value.replace("&#34;", '"')
-        for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', main)
-    }
-    return {name: value for name, value in found.items() if name != "form_token"}
+    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page[page.index("<main") :])
+    return {name: html.unescape(value) for name, value in found if name != "form_token"}

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ LISTED = "http://localhost:3000"
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium, or Google Chrome")
 
 _OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+
+
+def axe() -> str:
+    """The script of axe-core, which finds faults of accessibility."""
+    package = find_spec("axe_playwright_python")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8")
 
 
 def shown(url: str, folder: Path, *options: str) -> str:
