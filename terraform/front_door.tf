@@ -67,24 +67,6 @@ resource "google_compute_url_map" "front_door" {
     path_matcher = "routes"
   }
 
-  dynamic "host_rule" {
-    for_each = local.sites
-
-    content {
-      hosts        = [var.pages.domain]
-      path_matcher = host_rule.value
-    }
-  }
-
-  dynamic "path_matcher" {
-    for_each = local.sites
-
-    content {
-      name            = path_matcher.value
-      default_service = google_compute_backend_service.function[path_matcher.value].id
-    }
-  }
-
   path_matcher {
     name            = "routes"
     default_service = google_compute_backend_service.function[local.default_backend].id
@@ -106,6 +88,24 @@ resource "google_compute_url_map" "front_door" {
           }
         }
       }
+    }
+  }
+
+  dynamic "host_rule" {
+    for_each = local.sites
+
+    content {
+      hosts        = [var.pages.domain]
+      path_matcher = host_rule.value
+    }
+  }
+
+  dynamic "path_matcher" {
+    for_each = local.sites
+
+    content {
+      name            = path_matcher.value
+      default_service = google_compute_backend_service.function[path_matcher.value].id
     }
   }
 }
