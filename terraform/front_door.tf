@@ -198,14 +198,15 @@ resource "google_compute_security_policy" "front_door" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
+# One for each domain: adding a domain leaves the certificates of the others as they are.
 resource "google_compute_managed_ssl_certificate" "front_door" {
-  for_each = { for key, door in local.doors : key => door if length(door.certificates) == 0 }
+  for_each = toset(length(try(var.front_door.certificates, ["none"])) == 0 ? local.domains : [])
 
   project = var.project
-  name    = "psr-${substr(sha256(join(" ", local.domains)), 0, 8)}"
+  name    = "psr-${substr(sha256(each.key), 0, 8)}"
 
   managed {
-    domains = local.domains
+    domains = [each.key]
   }
 
   lifecycle {
