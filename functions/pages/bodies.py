@@ -24,7 +24,7 @@ class Agreement(NamedTuple):
 def new_body(asked: Asked, session: Session) -> dict[str, Any]:
     """A registration without its sharing record."""
     values = asked.values
-    points = session.supply_points or [values.get("mpan"), values.get("mprn")]
+    points = session.supply_points or [values.get("mpan", ""), values.get("mprn", "")]
     return {
         "account_id": session.account_id or values.get("account"),
         "supply_points": {

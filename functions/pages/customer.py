@@ -277,8 +277,9 @@ def _lines(field: Field, asked: Asked) -> list[Label]:
         chosen = [value] if isinstance(value, str) else value
         return [option.label for option in field.options if option.value in chosen]
     text = words.date(day_in(value)) if field.kind == "date" else value
-    if field.name.startswith(("ends_", "note_")):
-        return [Label(f"{field.label.text}: {text}", field.label.language)]
+    if field.kind in {"date", "note"}:
+        about = words.get(f"short.{field.name}") or field.label.text
+        return [Label(f"{about}: {text}", field.label.language)]
     return [Label(line) for line in str(text).split("\n")]
 
 

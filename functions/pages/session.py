@@ -36,12 +36,12 @@ class Cookies:
 
     def read(self, name: str, *, seconds: int | None = None) -> Any:
         """The value of a cookie that was written in the last `seconds`; None if there is no such cookie."""
-        pieces = []
+        pieces: list[str] = []
         while (piece := self._given.get(_piece_name(name, len(pieces)))) and len(pieces) < _MOST_PIECES:
             pieces.append(piece)
         token = "".join(pieces)
         try:
-            stored = json.loads(_fernet().decrypt(token + "=" * (-len(token) % 4), ttl=seconds))
+            stored = json.loads(_encryption().decrypt(token + "=" * (-len(token) % 4), ttl=seconds))
         except (InvalidToken, ValueError):
             return None
         return stored[1] if stored[0] == name else None
@@ -49,7 +49,7 @@ class Cookies:
     def write(self, name: str, value: Any) -> None:
         """Set a cookie. It holds its own name, so that none can be given for another. Raises `TooLong`."""
         text = json.dumps([name, value], ensure_ascii=False, separators=(",", ":"))
-        token = _fernet().encrypt(text.encode()).decode().rstrip("=")
+        token = _encryption().encrypt(text.encode()).decode().rstrip("=")
         pieces = [token[start : start + _PIECE] for start in range(0, len(token), _PIECE)]
         if len(pieces) > _MOST_PIECES:
             raise TooLong
@@ -73,9 +73,13 @@ def _piece_name(name: str, number: int) -> str:
 
 
 @cache
-def _fernet() -> MultiFernet:
-    keys = settings().secret("pages_session_keys").split(" ")
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(base64.b64decode(key))) for key in keys])
+def encryption(keys: str) -> MultiFernet:
+    """The encryption with the first of these keys, and the decryption with any of them."""
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(base64.b64decode(key))) for key in keys.split(" ")])
+
+
+def _encryption() -> MultiFernet:
+    return encryption(settings().secret("pages_session_keys"))
 
 
 class Session(NamedTuple):

@@ -111,7 +111,7 @@ def _check_id_token(token: str, keys: KeySet, issuer: str, nonce: str) -> None:
     jwt.JWTClaimsRegistry(
         leeway=60,
         iss={"essential": True, "value": issuer},
-        aud={"essential": True, "value": settings().pages_client_id},
+        aud={"essential": True, "value": str(settings().pages_client_id)},
         nonce={"essential": True, "value": nonce},
         exp={"essential": True},
         sub={"essential": True},

@@ -18,7 +18,7 @@ class Label(NamedTuple):
 
 
 class Words:
-    """The catalogue of one language: `words("sign_in.title")`."""
+    """The catalogue of one language: `words("form.continue")`."""
 
     def __init__(self, language: str, texts: Mapping[str, str]) -> None:
         self.language = language
@@ -37,7 +37,8 @@ class Words:
         if day is None:
             return ""
         on = date.fromisoformat(day) if isinstance(day, str) else day
-        return f"{on.day} {self(f'month.{on.month}')} {on.year}"
+        month = self(f"month.{on.month}")
+        return f"{on.day} {month} {on.year}"
 
     def label(self, both: Mapping[str, str | None]) -> Label:
         """A label of the API in this language, or else in English."""
