@@ -67,24 +67,6 @@ resource "google_compute_url_map" "front_door" {
     path_matcher = "routes"
   }
 
-  dynamic "host_rule" {
-    for_each = local.sites
-
-    content {
-      hosts        = [var.pages.domain]
-      path_matcher = host_rule.value
-    }
-  }
-
-  dynamic "path_matcher" {
-    for_each = local.sites
-
-    content {
-      name            = path_matcher.value
-      default_service = google_compute_backend_service.function[path_matcher.value].id
-    }
-  }
-
   path_matcher {
     name            = "routes"
     default_service = google_compute_backend_service.function[local.default_backend].id
@@ -106,6 +88,24 @@ resource "google_compute_url_map" "front_door" {
           }
         }
       }
+    }
+  }
+
+  dynamic "host_rule" {
+    for_each = local.sites
+
+    content {
+      hosts        = [var.pages.domain]
+      path_matcher = host_rule.value
+    }
+  }
+
+  dynamic "path_matcher" {
+    for_each = local.sites
+
+    content {
+      name            = path_matcher.value
+      default_service = google_compute_backend_service.function[path_matcher.value].id
     }
   }
 }
@@ -198,14 +198,15 @@ resource "google_compute_security_policy" "front_door" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
+# One for each domain: adding a domain leaves the certificates of the others as they are.
 resource "google_compute_managed_ssl_certificate" "front_door" {
-  for_each = { for key, door in local.doors : key => door if length(door.certificates) == 0 }
+  for_each = toset(length(try(var.front_door.certificates, ["none"])) == 0 ? local.domains : [])
 
   project = var.project
-  name    = "psr-${substr(sha256(join(" ", local.domains)), 0, 8)}"
+  name    = "psr-${substr(sha256(each.key), 0, 8)}"
 
   managed {
-    domains = local.domains
+    domains = [each.key]
   }
 
   lifecycle {

@@ -11,7 +11,7 @@ locals {
   }
 
   # HTTP functions: those of the API, and those that serve pages.
-  http      = { for key, function in local.functions : key => function.manifest.trigger if can(function.manifest.trigger.http) || can(function.manifest.trigger.pages) }
+  http      = { for key, function in local.functions : key => function.name if can(function.manifest.trigger.http) || can(function.manifest.trigger.pages) }
   sites     = [for key, function in local.functions : key if can(function.manifest.trigger.pages)]
   pubsub    = { for key, function in local.functions : key => function.manifest.trigger.pubsub if can(function.manifest.trigger.pubsub) }
   scheduled = { for key, function in local.functions : key => function.manifest.trigger.schedule if can(function.manifest.trigger.schedule) }

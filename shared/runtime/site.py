@@ -22,7 +22,7 @@ from shared.runtime.guard import guarded
 from shared.runtime.manifest import read_manifest
 from shared.runtime.status import STATUS_PATH, Status, function_name
 
-#: What the framework's own application has added to a request.
+#: Parts of a request that the framework's own application has added.
 _OF_THE_FRAMEWORK = {"app", "endpoint", "path_params", "route", "router"}
 
 

@@ -371,10 +371,10 @@ run "pages" {
 
   assert {
     condition = (
-      google_compute_managed_ssl_certificate.front_door["public"].managed[0].domains == tolist(["psr.example.org", "priority.example.org"]) &&
+      { for key, one in google_compute_managed_ssl_certificate.front_door : key => one.managed[0].domains } == { for domain in local.domains : domain => tolist([domain]) } &&
       toset(keys(google_monitoring_uptime_check_config.front_door)) == toset(["psr.example.org", "priority.example.org"])
     )
-    error_message = "Both domains have the certificate and an uptime check."
+    error_message = "Both domains have a certificate and an uptime check."
   }
 
   assert {

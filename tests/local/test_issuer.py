@@ -84,7 +84,7 @@ class SignIn:
         )
 
     def form(self) -> dict[str, str]:
-        """The fields that the page sends, whoever is chosen."""
+        """The fields that the page sends for every person."""
         fields = re.findall(r"<input type='hidden' name='(\w+)' value='([^']*)'>", httpx.get(self.url).text)
         return {name: html.unescape(value) for name, value in fields}
 
