@@ -45,7 +45,8 @@ async def registration(visit: Visit) -> Response:
         return visit.redirect("home")
     codes = await reference()
     asked = Asked(visit.words, codes, bodies.values_of(found.body, codes))
-    rows = [Row(question.name, answer(question, asked), None) for question in applying(OF_CUSTOMERS, asked)]
+    rows = [Row(one.name, answer(one, asked), None) for one in applying(OF_CUSTOMERS, asked) if one.name != "password"]
+    rows.append(Row("password", [Label(visit.words("registration.password"))], None))
     return visit.render("registration.html", rows=rows, registration=found.body)
 
 
@@ -90,9 +91,6 @@ def _onward(visit: Visit, journey: Journey, onward: Question | None) -> Response
 def _shown(
     visit: Visit, journey: Journey, this: Question, values: Mapping[str, Any], mistakes: list[Mistake]
 ) -> Response:
-    names = [one.name for one in journey.questions]
-    place = names.index(this.name)
-    back = visit.url("question", journey=journey.name, question=names[place - 1]) if place else visit.url("home")
     return visit.render(
         "question.html",
         422 if mistakes else 200,
@@ -102,8 +100,17 @@ def _shown(
         values={"language": visit.language, **values},
         mistakes=mistakes,
         wording=journey.wording if this is AGREE else None,
-        back=back,
+        back=_back(visit, journey, this),
     )
+
+
+def _back(visit: Visit, journey: Journey, this: Question) -> str:
+    """The question before. A change goes back to the registration, unless the question before belongs to this one."""
+    place = [one.name for one in journey.questions].index(this.name)
+    before = journey.questions[place - 1] if place else None
+    if before is None or (journey.kind.changes and not (before.chain and before.chain == this.chain)):
+        return visit.url("home")
+    return visit.url("question", journey=journey.name, question=before.name)
 
 
 async def check(visit: Visit) -> Response:
@@ -188,18 +195,19 @@ async def done(visit: Visit) -> Response:
 
 
 async def leave(visit: Visit) -> Response:
-    """Stop sharing, or leave the register."""
+    """Stop sharing, or leave the register. A second submit of the form has the outcome of the first."""
+    posted = visit.request.method == "POST"
     found = await own_registration(visit)
     if found is None or found.body["status"] not in LIVE:
-        return visit.redirect("home")
-    fields = _leaving(visit, shares=found.body["sharing"]["basis"] != "none" and not found.body["sharing"]["withdrawn"])
+        return visit.redirect("left" if posted else "home")
+    record = found.body["sharing"]
+    fields = _leaving(visit, shares=posted or (record["basis"] != "none" and not record["withdrawn"]))
     values = read_values(fields, visit.form or visit.typed() or {})
-    mistakes = mistakes_in(fields, values, visit.words) if visit.request.method == "POST" else []
+    mistakes = mistakes_in(fields, values, visit.words) if posted else []
     etag = str(found.etag)
     kept = visit.cookies.read("draft")
     draft = Draft(*kept) if kept else None
-    sends = visit.request.method == "POST" and not mistakes and draft and draft.key == visit.one("key")
-    if not sends or draft is None:
+    if not posted or mistakes or draft is None or draft.key != visit.one("key"):
         return _leave_form(visit, fields, values, mistakes, etag)
     try:
         await _leave(visit, found.body, values, draft)
