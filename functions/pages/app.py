@@ -72,7 +72,7 @@ async def _response(page: Page, visit: Visit) -> Response:
 
 
 async def _served(page: Page, visit: Visit) -> Response:
-    if visit.request.method == "POST":
+    if visit.posted:
         visit.form = await read_form(visit.request, visit.session or visit.lapsed)
     if visit.session is None and not page.public:
         return visit.to_sign_in()

@@ -68,7 +68,7 @@ async def question(visit: Visit) -> Response:
     if this is None:
         return _onward(visit, journey, journey.unanswered)
     fields = this.fields(asked)
-    if visit.request.method == "GET":
+    if not visit.posted:
         typed = visit.typed()
         return _shown(visit, journey, this, read_values(fields, typed) if typed else asked.values, [])
     values = read_values(fields, visit.form)
@@ -118,7 +118,7 @@ async def check(visit: Visit) -> Response:
     journey = await Journey.begun(visit, visit.request.path_params["journey"])
     if journey.unanswered:
         return _onward(visit, journey, journey.unanswered)
-    if visit.request.method == "GET" or visit.one("key") != journey.draft.key:
+    if not visit.posted or visit.one("key") != journey.draft.key:
         return _answers(visit, journey)
     try:
         await journey.send(visit.one("etag"))
@@ -129,6 +129,7 @@ async def check(visit: Visit) -> Response:
             raise
         return await _answers_again(visit, journey, problem)
     visit.cookies.delete("draft")
+    visit.cookies.write("done", journey.name)
     return visit.redirect("done", journey=journey.name)
 
 
@@ -188,26 +189,25 @@ def _mistakes_by_question(journey: Journey, problem: ApiProblem) -> list[Mistake
 async def done(visit: Visit) -> Response:
     """What happens next, and who will be told what."""
     name = visit.request.path_params["journey"]
-    found = await own_registration(visit) if name != "refer" else None
-    if name != "refer" and found is None:
+    if visit.cookies.read("done") != name:
         return visit.redirect("home")
+    found = await own_registration(visit)
     return visit.render("done.html", name=name, registration=found.body if found else None)
 
 
 async def leave(visit: Visit) -> Response:
     """Stop sharing, or leave the register. A second submit of the form has the outcome of the first."""
-    posted = visit.request.method == "POST"
     found = await own_registration(visit)
     if found is None or found.body["status"] not in LIVE:
-        return visit.redirect("left" if posted else "home")
+        return visit.redirect("left" if visit.posted else "home")
     record = found.body["sharing"]
-    fields = _leaving(visit, shares=posted or (record["basis"] != "none" and not record["withdrawn"]))
+    fields = _leaving(visit, shares=visit.posted or (record["basis"] != "none" and not record["withdrawn"]))
     values = read_values(fields, visit.form or visit.typed() or {})
-    mistakes = mistakes_in(fields, values, visit.words) if posted else []
+    mistakes = mistakes_in(fields, values, visit.words) if visit.posted else []
     etag = str(found.etag)
-    kept = visit.cookies.read("draft")
+    kept = visit.cookies.read("leaving")
     draft = Draft(*kept) if kept else None
-    if not posted or mistakes or draft is None or draft.key != visit.one("key"):
+    if not visit.posted or mistakes or draft is None or draft.key != visit.one("key"):
         return _leave_form(visit, fields, values, mistakes, etag)
     try:
         await _leave(visit, found.body, values, draft)
@@ -219,7 +219,7 @@ async def leave(visit: Visit) -> Response:
         else:
             raise
         return _leave_form(visit, fields, values, mistakes, etag, problem.status)
-    visit.cookies.delete("draft")
+    visit.cookies.delete("leaving")
     return visit.redirect("left" if values["leaving"] == "register" else "registration")
 
 
@@ -237,7 +237,7 @@ def _leave_form(
     visit: Visit, fields: list[Field], values: Mapping[str, Any], mistakes: list[Mistake], etag: str, status: int = 422
 ) -> Response:
     draft = Draft.of(visit, "leave", {})
-    visit.cookies.write("draft", draft)
+    visit.cookies.write("leaving", draft)
     return visit.render(
         "leave.html",
         status if mistakes else 200,
@@ -291,13 +291,15 @@ def _lines(field: Field, asked: Asked) -> list[Label]:
     return [Label(line) for line in str(text).split("\n")]
 
 
+#: A path that names no journey is no page.
+_JOURNEY = "/{journey:journey}"
 PAGES = (
     Page("/", home, public=True),
     Page("/registration", registration),
     Page("/leave", leave, posts=True),
     Page("/left", left, public=True),
-    Page("/{journey}", begin),
-    Page("/{journey}/check", check, posts=True),
-    Page("/{journey}/done", done),
-    Page("/{journey}/{question}", question, posts=True),
+    Page(_JOURNEY, begin),
+    Page(f"{_JOURNEY}/check", check, posts=True),
+    Page(f"{_JOURNEY}/done", done),
+    Page(f"{_JOURNEY}/{{question}}", question, posts=True),
 )

@@ -14,6 +14,8 @@ from functions.pages.words import Label, Words
 #: `lines`: an address; `note`: a longer text; `choices`: several; `switch`: one box to tick.
 Kind = Literal["text", "tel", "lines", "note", "date", "choice", "choices", "select", "switch"]
 Values = Mapping[str, Any]
+#: Smaller numbers are years without their century.
+_FIRST_YEAR = 1000
 _DATE_PARTS = ("day", "month", "year")
 
 
@@ -77,10 +79,10 @@ def mistakes_in(fields: Iterable[Field], values: Values, words: Words) -> list[M
 
 
 def day_in(typed: str) -> date | None:
-    """The day that day, month and year name; None if there is no such day."""
+    """The day that day, month and year name, the year with all its digits; None if there is no such day."""
     try:
         day, month, year = map(int, typed.split("/"))
-        return date(year, month, day)
+        return date(year, month, day) if year >= _FIRST_YEAR else None
     except ValueError:
         return None
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from functions.pages import bodies
@@ -33,6 +34,13 @@ KINDS: Mapping[str, Kind] = {
     "renew": Kind([AGREE], changes=True, agrees=True),
     "refer": Kind(OF_REFERRALS),
 }
+
+
+class _KindConvertor(StringConvertor):
+    regex = "|".join(KINDS)
+
+
+register_url_convertor("journey", _KindConvertor())
 
 
 class Draft(NamedTuple):
@@ -68,8 +76,8 @@ class Journey:
 
     @classmethod
     async def begun(cls, visit: Visit, name: str) -> Self:
-        """A journey as it is. Raises `HTTPException` if there is no such journey for this person, `ApiProblem`."""
-        if name not in KINDS or (visit.signed_in.account_id is None and name != "refer"):
+        """A journey as it is. Raises `HTTPException` if it is not for this person, `ApiProblem`."""
+        if visit.signed_in.account_id is None and name != "refer":
             raise HTTPException(NOT_FOUND)
         codes = await reference()
         stored = await own_registration(visit) if KINDS[name].changes else None
