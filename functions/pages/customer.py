@@ -116,6 +116,8 @@ def _back(visit: Visit, journey: Journey, this: Question) -> str:
 async def check(visit: Visit) -> Response:
     """All answers, before they are sent."""
     journey = await Journey.begun(visit, visit.request.path_params["journey"])
+    if visit.posted and not journey.draft.values and visit.cookies.read("done") == journey.name:
+        return visit.redirect("done", journey=journey.name)  # the form was sent twice
     if journey.unanswered:
         return _onward(visit, journey, journey.unanswered)
     if not visit.posted or visit.one("key") != journey.draft.key:
@@ -149,8 +151,6 @@ def _answers(
     mistakes: list[Mistake] | None = None,
     problem: str | None = None,
 ) -> Response:
-    if journey.draft.at and not visit.cookies.read("draft"):
-        journey.keep({})
     last = journey.questions[-1].name
     back = visit.url("registration") if journey.kind.changes else None
     rows = [

@@ -59,6 +59,8 @@ def test_a_double_submit_registers_once(stack: Stack, person: Person, agent: Cal
     stored = agent.look_up(account_id=person.account_id).json()
     changes = agent.changes(stored["registration_id"]).json()["changes"]
     assert [change["kind"] for change in changes] == ["registered"]
+    assert person.post("/join/check", form).headers["location"] == "/join/done"
+    assert person.post("/join/check", form).headers["location"] == "/join/done"  # without the draft
 
 
 def test_looking_is_no_answer(person: Person) -> None:
