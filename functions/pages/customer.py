@@ -187,7 +187,7 @@ def _mistakes_by_question(journey: Journey, problem: ApiProblem) -> list[Mistake
 
 
 async def done(visit: Visit) -> Response:
-    """What happens next, and who will be told what."""
+    """The confirmation: the next steps, and the details that the networks get."""
     name = visit.request.path_params["journey"]
     if visit.cookies.read("done") != name:
         return visit.redirect("home")

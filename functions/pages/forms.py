@@ -42,14 +42,14 @@ class Field(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """What is wrong with a field, as a sentence."""
+    """A mistake in a field, as a sentence."""
 
     field: str
     text: str
 
 
 def read_values(fields: Iterable[Field], form: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What was typed, as text; a list for several choices."""
+    """The values as they were typed; a list for several choices."""
     return {field.name: _value(field, form) for field in fields}
 
 
@@ -64,7 +64,7 @@ def _value(field: Field, form: Mapping[str, list[str]]) -> Any:
 
 
 def mistakes_in(fields: Iterable[Field], values: Values, words: Words) -> list[Mistake]:
-    """What is missing, is no date or is none of the choices."""
+    """Values that are missing, are no date or are none of the choices."""
     found = []
     for field in fields:
         value = values[field.name]

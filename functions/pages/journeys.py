@@ -44,7 +44,7 @@ register_url_convertor("journey", _KindConvertor())
 
 
 class Draft(NamedTuple):
-    """What somebody has answered and not sent yet. A new answer needs a new Idempotency-Key."""
+    """Answers that somebody has given and not sent yet. A new answer needs a new Idempotency-Key."""
 
     journey: str
     by: str
@@ -87,7 +87,7 @@ class Journey:
 
     @property
     def asked(self) -> Asked:
-        """What the questions depend on now."""
+        """The words, codes and answers that the questions depend on."""
         knows = self.visit.signed_in.account_id is not None
         return Asked(self.visit.words, self._reference, {**self.before, **self.draft.values}, knows)
 
@@ -122,7 +122,7 @@ class Journey:
         return newest
 
     async def mistakes(self, question: Question) -> list[Mistake]:
-        """What the API finds wrong with the answers to a question.
+        """The mistakes that the API finds in the answers to a question.
 
         The body lacks the sharing record, without which the API registers nobody. So this only checks.
         """

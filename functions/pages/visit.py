@@ -75,7 +75,7 @@ class Visit:
         return bool(self.request.method == "POST")
 
     def one(self, field: str) -> str:
-        """What was typed into a field of the form."""
+        """The text that was typed into a field of the form."""
         return self.form.get(field, [""])[0].strip()
 
     def keep_typed(self) -> None:
@@ -85,7 +85,7 @@ class Visit:
             self.cookies.write("typed", [self.path, session.subject, dict(self.form)])
 
     def typed(self) -> Form | None:
-        """What this person had posted to this page when something went wrong."""
+        """The form that this person had posted to this page when something failed."""
         kept = self.cookies.read("typed")
         if self.session is None or not kept or kept[:2] != [self.path, self.session.subject]:
             return None

@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of a form: nothing that was typed is lost, and nothing is stored twice."""
+"""Faults in the middle of a form: nothing that was typed is lost, and nothing is stored twice."""
 
 import time
 from collections.abc import Iterator

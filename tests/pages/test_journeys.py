@@ -24,7 +24,7 @@ async def test_a_customer_joins_changes_renews_and_leaves(stack: Stack, browser:
     await walker.sign_in()
     await walker.answer_all()
     assert agent.look_up(account_id=walker.account_id).status_code == 404  # nothing is saved until they agree
-    await walker.go_on()
+    await walker.submit()
     assert await walker.heading() == words("done.join.title")
 
     stored = agent.look_up(account_id=walker.account_id).json()
@@ -49,8 +49,8 @@ async def test_a_customer_joins_changes_renews_and_leaves(stack: Stack, browser:
     await walker.go("main .actions a")
     await walker.go("#row-phones a")
     await walker.fill({"phone": "07700 900999"})
-    await walker.go_on()
-    await walker.go_on()
+    await walker.submit()
+    await walker.submit()
     assert await walker.heading() == words("done.change.title")
     changed = agent.look_up(account_id=walker.account_id).json()
     assert changed["primary_contact"]["phones"] == ["07700 900999"]
@@ -60,15 +60,15 @@ async def test_a_customer_joins_changes_renews_and_leaves(stack: Stack, browser:
     await walker.go("main .actions a")
     await walker.go("main .notice a")
     await walker.fill({"agree": "yes"})
-    await walker.go_on()
-    await walker.go_on()
+    await walker.submit()
+    await walker.submit()
     assert await walker.heading() == words("done.renew.title")
     renewed = agent.look_up(account_id=walker.account_id).json()
     assert renewed["sharing"]["evidence"] != stored["sharing"]["evidence"]
 
     await walker.open("/leave")
     await walker.fill({"leaving": "register"})
-    await walker.go_on()
+    await walker.submit()
     assert await walker.heading() == words("left.title")
     assert agent.look_up(account_id=walker.account_id).json()["status"] == "withdrawn"
     await walker.go(".top form button")
