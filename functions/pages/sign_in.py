@@ -120,7 +120,9 @@ def _check_id_token(token: str, keys: KeySet, issuer: str, nonce: str) -> None:
 
 async def _provider() -> dict[str, Any]:
     """The issuer's own description. Raises `ApiProblem` if it does not answer."""
-    found: dict[str, Any] = await _fetched(f"{settings().pages_issuer}/.well-known/openid-configuration")
+    found: dict[str, Any] = await _fetched(
+        f"{str(settings().pages_issuer).removesuffix('/')}/.well-known/openid-configuration"
+    )
     if found.get("issuer") != settings().pages_issuer:
         raise ApiProblem(503, "unavailable", [])
     return found
