@@ -28,7 +28,7 @@ class Option(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field. `pointer` names the field of the API's body, whose errors belong here; {i} is any number."""
+    """A field. `pointers` name the fields of the API's body whose errors belong here; `*` is any part of a pointer."""
 
     name: str
     kind: Kind

@@ -82,7 +82,9 @@ class Walker:
                 await self._choose(name, value)
             elif kind == "select-one":
                 await self.tab_to(f'main [name="{name}"]')
-                await field.select_option(value)
+                await self.page.keyboard.press("Home")
+                while await field.input_value() != value:
+                    await self.page.keyboard.press("ArrowDown")
             else:
                 await self.tab_to(f'main [name="{name}"]')
                 await self.page.keyboard.press("Control+A")
