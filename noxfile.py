@@ -16,8 +16,9 @@ nox.options.default_venv_backend = "none"
 #: The Python of the environment that nox runs in, regardless of the PATH.
 PYTHON = sys.executable
 REQUIREMENTS = Path("requirements")
-#: Tests run on every core; those of one file stay together, since they share what a file makes once.
-PARALLEL = ("-n", "auto", "--dist", "loadfile")
+#: Tests run on every core; those of one file stay together, since they share what a file makes once. The order
+#: of the files is that of tests/conftest.py.
+PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 #: Lock files that are resolved on their own.
 STANDALONE = ("checkov", "clients", "dev", "java", "security", "uv")
 #: Lock files that take their versions from dev.txt: the tested versions are the deployed ones.

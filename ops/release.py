@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from google.cloud import kms
+from pydantic import ValidationError
 
 from ops import smoke as checks
 from ops.output import AsJson, print_json
@@ -213,8 +214,13 @@ def _plan(environment: str) -> Path:
 
 def _read(path: Path) -> Release:
     if not path.exists():
-        raise CommandError(f"there is no {path.relative_to(ROOT)}: run `psr release upload` or `plan` first")
-    return Release.model_validate_json(path.read_bytes())
+        raise CommandError(f"there is no dist/{path.name}: run `psr release upload` or `plan` first")
+    try:
+        return Release.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise CommandError(
+            f"dist/{path.name} is of another version: run `psr release upload` or `plan` again"
+        ) from None
 
 
 def _bucket(environment: str) -> ReleaseBucket:

@@ -37,6 +37,22 @@ except CommandError as problem:
     pytest.exit(f"error: {problem}", pytest.ExitCode.USAGE_ERROR)
 os.environ.update(_LAYOUT.environment())
 
+#: The files with the longest tests come first: at the end, a worker would be left alone with one of them.
+_LONG = {
+    "test_tour.py",
+    "test_crashes.py",
+    "test_failures.py",
+    "test_resend.py",
+    "test_typescript.py",
+    "test_world.py",
+    "test_fuzz.py",
+    "test_faults.py",
+    "test_erasure.py",
+    "test_counts.py",
+    "test_state_machine.py",
+    "test_orders.py",
+}
+
 
 @pytest.fixture(scope="session")
 def emulator_sources() -> Path:
@@ -84,7 +100,8 @@ async def proxied(emulators: Layout, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start emulators, so that `make quick` can leave them out."""
+    """Begin with the long files; mark the tests that start emulators, so that `make quick` can leave them out."""
+    items.sort(key=lambda item: item.path.name not in _LONG)
     for item in items:
         if "_stack" in getattr(item, "fixturenames", ()):
             item.add_marker("emulators")

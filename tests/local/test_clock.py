@@ -1,8 +1,10 @@
-"""`psr local clock` moves the time of a local stack and of nothing else. The example of docs/local.md works."""
+"""`psr local clock` moves the time of a local stack and of nothing else.
+
+tests/docs/test_walk.py runs the example of docs/local.md.
+"""
 
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +15,6 @@ from rich.console import Console
 from tests.support.commands import psr
 from tools.local.layout import Layout, new_layout
 from tools.local.stack import Stack
-from tools.places import ROOT
-
-_END = "the block has ended"
 
 
 @pytest.fixture(scope="module")
@@ -55,66 +54,3 @@ def test_without_a_stack_there_is_no_clock_to_move(tmp_path: Path) -> None:
             f"error: no local stack runs in {file.parent}. Start one: make run\n",
         )
     assert not layout.clock.path.exists()
-
-
-def blocks() -> list[str]:
-    """The commands of the example, block by block."""
-    page = (ROOT / "docs" / "local.md").read_text(encoding="utf-8")
-    section = page.partition("\n## Time and events\n")[2].partition("\n## ")[0]
-    return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-
-
-class Shell:
-    """A shell of a newcomer, in a folder that has what the repository's has."""
-
-    def __init__(self, folder: Path, stack: Stack) -> None:
-        (folder / "docs").symlink_to(ROOT / "docs")
-        (folder / ".local").symlink_to(stack.layout.home)
-        self._process = subprocess.Popen(
-            ["bash", "-e"],
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def __call__(self, commands: str) -> str:
-        """The output of commands."""
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(f"{commands}\necho; echo '{_END}'\n")
-        process.stdin.flush()
-        lines: list[str] = []
-        for line in process.stdout:
-            if line.strip() == _END:
-                return "".join(lines)
-            lines.append(line)
-        raise AssertionError(f"ended with {process.wait()}: {''.join(lines)}")
-
-    def until(self, commands: str, wanted: str) -> str:
-        """Repeat commands until their output has a text."""
-        end = time.monotonic() + 60
-        while wanted not in (output := self(commands)):
-            assert time.monotonic() < end, f"{wanted} is not in {output}"
-            time.sleep(0.5)
-        return output
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
-def test_the_example_of_the_page_works(stack_of_one: Stack, tmp_path: Path) -> None:
-    announce, list_parked, register, look, pass_last_day, look_again, status = blocks()
-    shell = Shell(tmp_path, stack_of_one)
-
-    assert "Published to psr-account-events of psr-local-" in shell(announce)
-    shell.until(list_parked, "registration-unknown")
-    shell(register)
-    last = shell('echo "$last"').strip()
-    shell.until(look, f'"closes_on":"{last}"')
-    assert last in shell(pass_last_day) + shell(look_again) + shell(status)
-    shell.until(look_again, '"status":"ended"')
-    shell.until(status, "released")
-    shell.close()
