@@ -1,5 +1,6 @@
 """The household of a customer in a CSV file. A value that is not valid stays as it is: the consumer refuses it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def household_of(row: Mapping[str, str]) -> dict[str, Any]:
 def _occupant(term: str) -> dict[str, Any]:
     age, _, health = term.partition(" ")
     band, dated, day = age.partition("=")
-    year = int(age) if age.isdecimal() and age.isascii() else age
+    year = int(age) if re.fullmatch("[0-9]{4}", age) else age
     occupant: dict[str, Any] = {"age_band": band, "as_of": day} if dated else {"birth_year": year}
     return occupant | ({"disabled_or_ill": _HEALTH.get(health, health)} if health else {})
 

@@ -28,7 +28,10 @@ _VOCABULARY = re.compile(
     r"|services/(communication_format|language|arranged/\d+/service))"
 )
 _NEED = re.compile(r"/data/needs/\d+/(code|legacy)")
-_PERSONAL = re.compile(r"/data/(account_id|premises|primary_contact|alternate_contact/(name|phones))\b.*")
+_PERSONAL = re.compile(
+    r"/data/(account_id|premises|primary_contact|alternate_contact/(name|phones)"
+    r"|(referral|sharing/capture/speaker)/(name|organisation|phone))\b.*"
+)
 #: The rest of a pointer into a list, which makes no difference between words.
 _NUMBERED = re.compile(r"/\d+(/.*)?$")
 #: A term: short, without the digits of a phone, an MPAN or a date. A spreadsheet takes none for a formula.

@@ -34,7 +34,7 @@ def migrate(
     if known is None:
         return new_registration(submitted, registration_id, moment, fact, policy, lapsed=lapsed)
     if _is_another_of_its_time(fact, known):
-        statement = _with_the_needs_of_both(submitted, known, moment)
+        statement = _with_the_needs_of_both(submitted, known, moment, fact)
     else:
         review = _loses_needs(submitted, known, fact) and _has_no_review_due(known, moment)
         statement = full_statement(submitted, lapsed=lapsed)._replace(review=review)
@@ -59,11 +59,14 @@ def _is_another_of_its_time(fact: Fact, known: RegistrationState) -> bool:
     return known.erased_on is None and fact.time == profile.time and not same_record
 
 
-def _with_the_needs_of_both(submitted: RegistrationInput, known: RegistrationState, moment: Moment) -> Statement:
+def _with_the_needs_of_both(
+    submitted: RegistrationInput, known: RegistrationState, moment: Moment, fact: Fact
+) -> Statement:
     """Nobody knows which of two records of one time is right: the needs of both stay, and a person asks."""
     before = submission_of(known.registration)
     needs = of_both(submitted.needs, before.needs)
     differs = full_statement(submitted).profile != full_statement(before).profile
+    differs |= submitted.sharing != before.sharing and known.facts.sharing.time == fact.time
     both = full_statement(submitted.model_copy(update={"needs": needs}))
     return both._replace(
         needs=None if needs == before.needs else needs, review=differs and _has_no_review_due(known, moment)

@@ -90,17 +90,26 @@ def due_date_of(work: Work, registration: Registration) -> date | None:
     return registration.review_due_on if work is Work.REVIEW else registration.follow_up_on
 
 
+def unsettled_date_of(work: Work, registration: Registration) -> date | None:
+    """When a kind of work is due next for somebody to do: not the end of a need that the customer has confirmed."""
+    if work is not Work.NEED_ENDING or not registration.status.live:
+        return due_date_of(work, registration)
+    settled = {one.due_on for one in registration.campaigns if (one.work, one.state) == (work, CampaignState.SETTLED)}
+    ends = {need.ends_on for need in registration.needs if need.ends_on}
+    return min(ends - settled, default=None)
+
+
 def campaign_of(work: Work, registration: Registration) -> Campaign | None:
-    """The campaign about the date on which a kind of work is due next; None if there is none."""
-    due_on = due_date_of(work, registration)
+    """The campaign about the date on which somebody has this kind of work to do; None if there is none."""
+    due_on = unsettled_date_of(work, registration)
     return next((one for one in registration.campaigns if (one.work, one.due_on) == (work, due_on)), None)
 
 
 def _of_campaigns(registration: Registration) -> list[Notice]:
     return [
         Notice(pointer=f"/campaigns/{index}", code=NOBODY_REACHED)
-        for index, campaign in enumerate(registration.campaigns)
-        if campaign.state is CampaignState.ESCALATED and campaign.due_on == due_date_of(campaign.work, registration)
+        for index, one in enumerate(registration.campaigns)
+        if one.state is CampaignState.ESCALATED and one.due_on == unsettled_date_of(one.work, registration)
     ]
 
 

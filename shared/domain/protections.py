@@ -140,14 +140,15 @@ class _RuleInForce(NamedTuple):
 def protections_of(registration: Registration, day: date, *, explained: bool = True) -> Protections:
     """The protections of a registration on a day; `explained` with the sentences to read out."""
     services = registration.services
+    needs = tuple(
+        (f"/needs/{index}", need.code, need.youngest_child_born_on)
+        for index, need in enumerate(registration.needs)
+        if holds_on(need.ends_on, day)
+    )
     home = _Home(
         day,
-        registration.status,
-        tuple(
-            (f"/needs/{index}", need.code, need.youngest_child_born_on)
-            for index, need in enumerate(registration.needs)
-            if holds_on(need.ends_on, day)
-        ),
+        registration.status.with_needs(known=bool(needs)),
+        needs,
         bool(registration.supply_points.mprns),
         tuple(f"/services/{name}" for name, usual in _USUAL_COMMUNICATION if getattr(services, name) != usual),
         registration.household or _NOTHING_KNOWN,

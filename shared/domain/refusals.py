@@ -55,11 +55,12 @@ def has_lapsed(need: NeedInput, day: date, policy: Policy) -> bool:
 
 
 def _impossible_referral(submitted: RegistrationInput, before: RegistrationInput | None, day: date) -> list[FieldError]:
-    """The errors of a new referral. It starts as a pending registration: only later the person confirms it."""
-    if submitted.referral is None or (before is not None and before.referral is not None):
+    """The errors of a referral that is new or differs. A new one is pending: only later the person confirms it."""
+    known = before.referral if before else None
+    if submitted.referral is None or submitted.referral == known:
         return []
     errors = []
-    if submitted.status is not Status.PENDING:
+    if known is None and submitted.status is not Status.PENDING:
         errors.append(field_error("/status", "referral_not_pending"))
     if submitted.referral.referred_on > day:
         errors.append(field_error("/referral/referred_on", "date_in_future"))

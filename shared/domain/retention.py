@@ -1,6 +1,8 @@
 """Retention: since when a registration is not live, and the day on which it is to be erased."""
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from shared.domain.erasure import erased_at
 from shared.domain.registration import FormerPeriod, Registration, RegistrationState
@@ -40,3 +42,33 @@ def erase_registration_on(state: RegistrationState, kept: timedelta) -> date | N
 def erase_period_on(period: FormerPeriod, kept: timedelta) -> date:
     """The day on which the history of a former period is to be erased."""
     return period.ended_on if period.erased_at else period.ended_on + kept
+
+
+def retained_periods(state: RegistrationState, kept: timedelta, day: date) -> list[FormerPeriod]:
+    """The former periods whose history is kept beyond a day."""
+    return [period for period in state.former if erase_period_on(period, kept) > day]
+
+
+def retained_versions(state: RegistrationState, kept: timedelta, day: date) -> list[range]:
+    """The versions of these periods: each begins after the one before it."""
+    retained = retained_periods(state, kept, day)
+    begins = [1, *(period.version + 1 for period in state.former)]
+    return [
+        range(first, period.version + 1)
+        for first, period in zip(begins, state.former, strict=False)
+        if period in retained
+    ]
+
+
+class Extent(NamedTuple):
+    """The extent of an erasure: history and feed up to a version, except the versions that are `retained`, and messages
+    that were first seen by an instant.
+    """
+
+    version: int
+    seen_by: datetime
+    retained: Sequence[range]
+
+    def covers(self, version: int) -> bool:
+        """Whether the erasure covers the history and the feed of a version."""
+        return version <= self.version and not any(version in versions for versions in self.retained)

@@ -53,8 +53,11 @@ def unconfirmed_until(
 ) -> date | None:
     """The last day on which a referral can be confirmed; None once it is, and without one.
 
-    A registration that was active has been confirmed, even if its needs end.
+    A registration that was active has been confirmed, even if its needs end. A referral that ended without it stays
+    unconfirmed: a later statement about it changes nothing.
     """
+    if before is not None and not before.status.live and not status.live:
+        return before.unconfirmed_until
     if status is not Status.PENDING or referral is None:
         return None
     if before is not None and before.status.live:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from shared.domain.changes import Change
-from shared.domain.recipients import recipients
+from shared.domain.recipients import UNROUTABLE, recipients
 from shared.domain.registration import RegistrationState
 from shared.domain.sharing import Sharing
 from shared.domain.wordings import wording
@@ -68,7 +68,8 @@ def _begun(change: Change) -> SharingPeriod:
 
 def _continued(period: SharingPeriod, state: RegistrationState, at: datetime) -> SharingPeriod:
     """The period after a change: it begins to allow some recipients, and stops to allow others."""
-    allowed = {name for views in state.networks.values() for name, view in views.items() if view.wants}
+    wanting = {name for views in state.networks.values() for name, view in views.items() if view.wants}
+    allowed = wanting - {UNROUTABLE}  # it stands for a network that nobody knows
     open_before = {one.recipient for one in period.recipients if one.until is None}
     stopped = [_until(one, at) if one.recipient not in allowed else one for one in period.recipients]
     begun = [

@@ -201,7 +201,7 @@ def sharing_errors(sharing: Sharing, before: Sharing | None, day: date, *, from_
     errors += [_error(rule) for rule in LAWFUL if rule.broken(sharing)]
     if sharing.withdrawn is None and (from_caller or not _as_old_platforms_say_it(sharing)):
         errors += [_error(rule) for rule in PROVEN if rule.broken(sharing)]
-    if before is not None and _other_ground_by_the_same_capture(sharing, before):
+    if before is not None and _shares_again_by_the_same_capture(sharing, before):
         errors.append(field_error("/sharing/capture", "sharing_capture_unchanged"))
     return errors
 
@@ -223,11 +223,11 @@ def _as_old_platforms_say_it(sharing: Sharing) -> bool:
     return sharing.article_6_basis is Article6Basis.NOT_RECORDED and sharing.capture is None
 
 
-def _other_ground_by_the_same_capture(sharing: Sharing, before: Sharing) -> bool:
-    """A capture is the proof of one basis. Amending only the basis would make it the proof of another."""
-    if sharing.capture is None or sharing.capture != before.capture:
+def _shares_again_by_the_same_capture(sharing: Sharing, before: Sharing) -> bool:
+    """A capture is the proof of one basis until it is withdrawn. Amending only the basis, or only removing the
+    withdrawal, would make it the proof of another agreement.
+    """
+    if sharing.capture is None or sharing.capture != before.capture or not _shares(sharing):
         return False
-    return sharing.basis is not Article9Condition.NONE and (sharing.basis, sharing.article_6_basis) != (
-        before.basis,
-        before.article_6_basis,
-    )
+    other_ground = (sharing.basis, sharing.article_6_basis) != (before.basis, before.article_6_basis)
+    return other_ground or (before.withdrawn is not None and sharing.withdrawn is None)

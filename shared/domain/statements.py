@@ -41,7 +41,8 @@ def apply_statement(
     """Apply a statement to a registration. Raises `InvalidContent` for too many supply points."""
     before = known.registration
     facts = no_longer_waiting(facts_after(statement, known.facts, fact), fact)
-    if facts == known.facts and not statement.review and statement.needs is None:
+    adds_nothing = not (statement.review or statement.needs is not None or _confirms_referral(statement, before))
+    if facts == known.facts and adds_nothing:
         kind = receipt_kind(statement, known.facts, fact)
         return Decision(kind, known, receipt=True, elsewhere=_elsewhere(statement, before, before, policy))
     if facts.closing != known.facts.closing:
@@ -69,7 +70,8 @@ def _registration_after(
     needs = _needs_after(statement, won.profile, before, day, policy)
     status = won.status.with_needs(known=bool(needs))
     referral = won.profile.referral if won.profile else before.referral
-    until = unconfirmed_until(status, before, referral, day, policy)
+    unconfirmed = None if _confirms_referral(statement, before) else referral
+    until = unconfirmed_until(status, before, unconfirmed, day, policy)
     update: dict[str, object] = {
         "status": status,
         "referral": referral,
@@ -93,6 +95,12 @@ def _registration_after(
         }
     after = before.model_copy(update=update)
     return warned(after, facts, notices_after(statement, won.profile, before, after))
+
+
+def _confirms_referral(statement: Statement, before: Registration) -> bool:
+    """Whether a record is no referral. Even an older one: the account was on the register before it was referred."""
+    is_open = before.status.live and before.unconfirmed_until is not None
+    return is_open and statement.profile is not None and statement.profile.referral is None
 
 
 def _won(statement: Statement, known: RegistrationState, facts: Facts) -> _Won:

@@ -24,9 +24,16 @@ from shared.domain.export_day import Stage
 from shared.domain.feed import FeedEntry
 from shared.domain.registration import Fact, FormerPeriod, RegistrationId, RegistrationState
 from shared.domain.requests import withdraw
-from shared.domain.retention import erase_due_on, erase_period_on, erase_registration_on
+from shared.domain.retention import (
+    Extent,
+    erase_due_on,
+    erase_period_on,
+    erase_registration_on,
+    retained_periods,
+    retained_versions,
+)
 from shared.errors import NotFound, NotLive, Unavailable
-from shared.store.change_requests import ChangeRequest, registration_fields
+from shared.store.change_requests import ChangeRequest, registration_fields, registration_key
 from shared.store.commits import CommitConflict, CommitUnanswered, pause
 from shared.store.documents import Collection, Key, Stored
 from shared.store.due_dates import ERASE_DUE, spread
@@ -88,13 +95,6 @@ class ErasureResult(NamedTuple):
         )
 
 
-class _Extent(NamedTuple):
-    """The extent of an erasure: history and feed up to a version, messages that were first seen by an instant."""
-
-    version: int
-    seen_by: datetime
-
-
 class Erasure:
     """Finds and overwrites what belongs to accounts."""
 
@@ -125,7 +125,7 @@ class Erasure:
         ended = False
         for attempt in range(_ATTEMPTS):
             ended = await self._end(registration_id, actor) or ended
-            if await self._make_shell(registration_id):
+            if await self._make_shell(registration_id, with_former=False):
                 return (await self._sweep(registration_id))._replace(ended=ended)
             await pause(attempt)
         raise Unavailable(retry_after=5)
@@ -139,7 +139,7 @@ class Erasure:
         now = self._documents.clock.now()
         fields = registration_fields(tombstone(registration_id, now), london_day(now))
         try:
-            await self._documents.commit([self._documents.create(_key(registration_id), fields)])
+            await self._documents.commit([self._documents.create(registration_key(registration_id), fields)])
         except (CommitConflict, CommitUnanswered) as error:
             known = await self._registrations.get(registration_id)
             if known is None:
@@ -154,7 +154,7 @@ class Erasure:
         Raises `Unavailable`.
         """
         for attempt in range(_ATTEMPTS):
-            stored = await self._documents.get(_key(registration_id))
+            stored = await self._documents.get(registration_key(registration_id))
             if stored is None or not _is_due(stored, until):
                 return None
             state = _state(stored)
@@ -163,7 +163,7 @@ class Erasure:
             erase_on = erase_registration_on(state, self._kept)
             if erase_on is None or erase_on > until:
                 return await self._erase_former(state, until)
-            if await self._make_shell(registration_id):
+            if await self._make_shell(registration_id, with_former=True):
                 return await self._sweep(registration_id)
             await pause(attempt)
         raise Unavailable(retry_after=5)
@@ -198,20 +198,20 @@ class Erasure:
             return False
         return True
 
-    async def _make_shell(self, registration_id: RegistrationId) -> bool:
+    async def _make_shell(self, registration_id: RegistrationId, *, with_former: bool) -> bool:
         """Replace a registration that has ended by a shell that is due today, and say whether it is one.
 
         It is none if it is live, or has changed meanwhile. A shell is replaced, too: erasing again covers what was
-        stated since. Raises `NotFound`, `Unavailable`.
+        stated since. `with_former` it keeps former periods for their retention. Raises `NotFound`, `Unavailable`.
         """
-        stored = await self._documents.get(_key(registration_id))
+        stored = await self._documents.get(registration_key(registration_id))
         if stored is None:
             raise NotFound
         now = self._documents.clock.now()
         state = _state(stored)
         if state.registration.status.live:
             return False
-        shell = erased_state(state, now)
+        shell = erased_state(state, now).model_copy(update={"former": state.former if with_former else []})
         if state.erased_on is not None:
             shell = shell.model_copy(update={"erased_on": state.erased_on})
         return await self._replace(stored, shell, london_day(now))
@@ -219,13 +219,16 @@ class Erasure:
     async def _sweep(self, registration_id: RegistrationId) -> ErasureResult:
         """Overwrite the rest of the data of a shell, and store when to check again."""
         now = self._documents.clock.now()
-        stored = await self._documents.get(_key(registration_id))
+        stored = await self._documents.get(registration_key(registration_id))
         shell = _state(stored) if stored is not None else None
         if stored is None or shell is None or shell.erased_on is None:  # registered again: now it is a former period
             return ErasureResult(registration_id, 0, 0, 0, 0)
-        done = await self._overwrite(registration_id, _Extent(shell.registration.version, now))
+        retained = retained_versions(shell, self._kept, london_day(now))
+        done = await self._overwrite(registration_id, Extent(shell.registration.version, now, retained))
+        shell = shell.model_copy(update={"former": retained_periods(shell, self._kept, london_day(now))})
         finished = _finished(done, erased_at(shell), now)
-        await self._replace(stored, shell, None if finished else london_day(now) + timedelta(days=1))
+        next_check = erase_due_on(shell, self._kept) if finished else london_day(now) + timedelta(days=1)
+        await self._replace(stored, shell, next_check)
         return done
 
     async def _erase_former(self, state: RegistrationState, until: date) -> ErasureResult | None:
@@ -234,10 +237,11 @@ class Erasure:
         now = self._documents.clock.now()
         done = ErasureResult(registration_id, 0, 0, 0, 0)
         finished: list[FormerPeriod] = []
+        retained = retained_versions(state, self._kept, until)
         due = [period for period in state.former if erase_period_on(period, self._kept) <= until]
         for period in due:
             seen_by = period.erased_at or day_begins(period.ended_on + timedelta(days=1))
-            one = await self._overwrite(registration_id, _Extent(period.version, seen_by))
+            one = await self._overwrite(registration_id, Extent(period.version, seen_by, retained))
             finished += [period] if _finished(one, period.erased_at, now) else []
             done = done.plus(one)
         if finished:
@@ -246,7 +250,7 @@ class Erasure:
 
     async def _forget(self, registration_id: RegistrationId, finished: list[FormerPeriod]) -> None:
         """Take periods of which nothing is left off a registration. If it has just changed, a later run does."""
-        stored = await self._documents.get(_key(registration_id))
+        stored = await self._documents.get(registration_key(registration_id))
         if stored is None:
             return
         state = _state(stored)
@@ -261,7 +265,7 @@ class Erasure:
 
     async def _replace(self, stored: Stored, state: RegistrationState, erase_due: date | None) -> bool:
         """Store a registration's state if it is still the version read. False if it is not known to be stored."""
-        key = _key(state.registration.registration_id)
+        key = registration_key(state.registration.registration_id)
         fields = registration_fields(state, erase_due)
         try:
             await self._documents.commit([self._documents.replace(key, fields, stored.update_time)])
@@ -269,14 +273,14 @@ class Erasure:
             return False
         return True
 
-    async def _overwrite(self, registration_id: RegistrationId, extent: _Extent) -> ErasureResult:
+    async def _overwrite(self, registration_id: RegistrationId, extent: Extent) -> ErasureResult:
         """Overwrite the history, feed and messages of an account that belong to what is erased."""
         messages, ambiguous = await self._messages(registration_id)
         old = [record for record in messages if record.first_seen <= extent.seen_by]
         for record in old:
             await self._quarantine.erase(record.record_id)
-        changes = await self._until_none_is_left(lambda: self._history_writes(registration_id, extent.version))
-        feed, pending = await self._overwrite_feed(registration_id, extent.version)
+        changes = await self._until_none_is_left(lambda: self._history_writes(registration_id, extent))
+        feed, pending = await self._overwrite_feed(registration_id, extent)
         return ErasureResult(
             registration_id,
             changes,
@@ -302,18 +306,18 @@ class Erasure:
                 return len(overwritten)
         raise Unavailable(retry_after=5)
 
-    async def _history_writes(self, registration_id: RegistrationId, version: int) -> dict[str, Any]:
+    async def _history_writes(self, registration_id: RegistrationId, extent: Extent) -> dict[str, Any]:
         """Only an erasure changes entries of the log, so they are written without a precondition."""
         now = self._documents.clock.now()
         return {
             change.change_id: self._documents.merge(
                 Key(Collection.CHANGES, change.change_id), {"state": erased_change(change, now).model_dump_json()}
             )
-            async for change in self._changes(registration_id, version)
-            if not change.erased
+            async for change in self._changes(registration_id, extent.version)
+            if extent.covers(change.version) and not change.erased
         }
 
-    async def _overwrite_feed(self, registration_id: RegistrationId, version: int) -> tuple[int, int]:
+    async def _overwrite_feed(self, registration_id: RegistrationId, extent: Extent) -> tuple[int, int]:
         """How many entries were overwritten, and how many wait for the release of their day.
 
         Deletes name nobody, and stay. A late change of the next occupant can still replace an entry: each is written
@@ -326,7 +330,7 @@ class Erasure:
             shown = [
                 (stored, entry)
                 for stored, entry in await self._feed(registration_id)
-                if entry.state is not None and entry.version <= version
+                if entry.state is not None and extent.covers(entry.version)
             ]
             released = await self._released({entry.day for _, entry in shown})
             pending = sum(entry.day not in released for _, entry in shown)
@@ -379,10 +383,6 @@ class Erasure:
             for day, state in zip(ordered, states, strict=True)
             if (first is not None and day < first) or (state is not None and state.stage is Stage.RELEASED)
         }
-
-
-def _key(registration_id: RegistrationId) -> Key:
-    return Key(Collection.REGISTRATIONS, registration_id)
 
 
 def _state(stored: Stored) -> RegistrationState:

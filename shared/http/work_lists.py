@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.domain.campaigns import Campaign, CampaignState, Work
 from shared.domain.contacts import AlternateContact, Contact
 from shared.domain.needs import Need
-from shared.domain.notices import campaign_of, due_date_of
+from shared.domain.notices import campaign_of, unsettled_date_of
 from shared.domain.registration import AccountId, Registration, RegistrationId, Status
 from shared.domain.services import CommunicationFormat
 from shared.model import Model
@@ -51,7 +51,7 @@ class WorkPage(Model):
 
 def work_item(query: DueWorkQuery, registration: Registration) -> WorkItem | None:
     """A registration as an item of a work list; None if it is not on that list."""
-    due_on = due_date_of(query.work, registration)
+    due_on = unsettled_date_of(query.work, registration)
     campaign = campaign_of(query.work, registration)
     if due_on is None or due_on > query.until or not _is_listed(query, campaign):
         return None

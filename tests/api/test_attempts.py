@@ -93,6 +93,24 @@ def test_the_work_list_shows_what_to_do_now(stack: Stack, agent: Caller) -> None
     assert agent.get(registration_id).json()["warnings"] == []
 
 
+def test_a_need_is_listed_although_an_earlier_end_is_settled(stack: Stack, agent: Caller) -> None:
+    first, second = tomorrow(stack), str(london_day(stack.clock.now()) + timedelta(days=2))
+    needs = [{"code": "33", "ends_on": first}, {"code": "32", "ends_on": second}]
+    registration_id = agent.create(registration(needs=needs)).json()["registration_id"]
+    query = {"work": "need_ending", "until": second}
+    agent.attempt(registration_id, **about(stack, outcome="confirmed"))
+    assert [(item["due_on"], item["campaign"]) for item in work_of(agent, registration_id, **query)] == [(second, None)]
+    assert work_of(agent, registration_id, **query | {"until": first}) == []
+
+    for channel in ("phone", "text", "visit"):
+        agent.attempt(registration_id, **about(stack, due_on=second, channel=channel))
+    (escalated,) = work_of(agent, registration_id, **query, escalated=True)
+    assert (escalated["due_on"], escalated["campaign"]["state"]) == (second, "escalated")
+    assert agent.get(registration_id).json()["warnings"] == [{"pointer": "/campaigns/1", "code": "nobody_reached"}]
+    agent.attempt(registration_id, **about(stack, due_on=second, outcome="confirmed"))
+    assert work_of(agent, registration_id, **query) == []
+
+
 def test_a_follow_up_is_listed_until_the_needs_are_known(stack: Stack, agent: Caller) -> None:
     created = agent.create(registration(status="pending", needs=[])).json()
     registration_id, due_on = created["registration_id"], created["follow_up_on"]

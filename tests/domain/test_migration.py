@@ -220,6 +220,17 @@ def test_records_of_one_time_that_differ_only_in_the_contact_make_a_review_due()
     assert review(state) == "2026-11-24"
 
 
+@pytest.mark.parametrize("ids", ["ab", "ba"])
+def test_records_of_one_time_that_differ_only_in_sharing_make_a_review_due(ids: str) -> None:
+    nothing = {"basis": "none", "article_6_basis": None, "capture": None}
+    first, second = (Fact(time=RECORDED, source=OLD_PLATFORM, id=name) for name in ids)
+    known = migrated(migrated(None, first).state, second, sharing=nothing).state
+    assert review(known) == "2026-11-23"
+    asked = amended(known, "2026-11-24", sharing={"evidence": "call 2"}).state
+    third = Fact(time=RECORDED, source=OLD_PLATFORM, id="0")
+    assert migrated(asked, third, "2026-11-25", sharing=nothing).receipt, "what the customer said since is not in doubt"
+
+
 @pytest.mark.parametrize("day", ["2027-11-24", "2027-11-25"])
 def test_records_of_one_time_do_not_ask_again_for_a_review_that_is_due(day: str) -> None:
     known = after(Record("b", (("02", None),)))

@@ -12,7 +12,7 @@ from shared.domain.needs import categories
 from shared.domain.protection_rules import answers
 from shared.domain.protections import Protection, Protections, protections_of
 from shared.domain.registration import Registration, Status
-from tests.support.registrations import registration
+from tests.support.registrations import on_day, registered, registration
 
 DAY = "2026-11-25"
 SUMMER = "2026-07-01"
@@ -291,6 +291,16 @@ def test_each_needs_code_has_its_form_of_notice(code: str) -> None:
 def test_a_need_counts_to_its_last_day() -> None:
     assert ask(PREPAYMENT, home(need("02", ends_on=DAY))).outcome == "do_not_install"
     assert ask(PREPAYMENT, home(need("02", ends_on="2026-11-24"))).outcome == "no_bar_known"
+
+
+@pytest.mark.parametrize("code", ["02", "33"])
+def test_needs_are_not_known_from_the_midnight_after_the_last_one_ended(code: str) -> None:
+    """Protections do not depend on whether the daily run has made the registration pending yet."""
+    known = registered(needs=[{"code": code, "ends_on": DAY}], household=KNOWN)
+    next_day = date(2026, 11, 26)
+    answer = protections_of(known.registration, next_day)
+    assert answer.prepayment_installation.outcome == "cannot_determine"
+    assert answer == protections_of(on_day(known, str(next_day)).state.registration, next_day)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,25 @@ from typing import Any
 
 import pytest
 
+from shared.domain.aspects import Statement
 from shared.domain.feed import effects_of
 from shared.domain.networks import Send
 from shared.domain.registration import RegistrationState, Status
 from shared.domain.retention import erase_due_on
 from shared.errors import InvalidContent
 from shared.store.due_dates import DueDate, due_fields
-from tests.support.registrations import FIRST_DAY, POLICY, amended, fact, migrated, on_day, registered, withdrawn
+from tests.support.registrations import (
+    FIRST_DAY,
+    POLICY,
+    after_event,
+    amended,
+    fact,
+    migrated,
+    on_day,
+    registered,
+    submission,
+    withdrawn,
+)
 
 REFERRAL = {"referrer": "health_service", "name": "Dr D Doctor", "organisation": "Test Ward", "referred_on": FIRST_DAY}
 NOTHING_SHARED = {"basis": "none", "article_6_basis": None, "capture": None}
@@ -58,6 +70,16 @@ def test_a_referral_that_cannot_be_is_refused(changes: dict[str, Any], errors: l
     assert [(error.pointer, error.code) for error in refused.value.errors] == errors
 
 
+def test_an_amended_referral_is_not_from_the_future() -> None:
+    with pytest.raises(InvalidContent) as refused:
+        amended(referred(), "2026-11-24", referral={"referred_on": "2026-11-25"})
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [
+        ("/referral/referred_on", "date_in_future")
+    ]
+    confirmed = amended(referred(), "2026-11-24", **CONFIRMED).state
+    assert amended(confirmed, "2026-11-25", referral={"phone": "07700900123"}).state.registration.status == "active"
+
+
 def test_a_confirmed_referral_stays_on_the_register() -> None:
     known = amended(referred(), "2026-12-01", **CONFIRMED).state
     assert (known.registration.status, known.registration.unconfirmed_until) == (Status.ACTIVE, None)
@@ -84,6 +106,31 @@ def test_a_referral_that_ended_is_erased_at_once_and_is_a_closing_due_date_befor
     assert erase_due_on(ended, KEPT) == ended.ended_on
     declined = withdrawn(known, "2026-12-01")
     assert erase_due_on(declined, KEPT) == date(2026, 12, 1) + KEPT
+
+
+@pytest.mark.parametrize(
+    "statement", [Statement(status=Status.ENDED), Statement(premises=submission().premises)], ids=["closed", "moved"]
+)
+def test_a_later_statement_about_a_referral_that_ended_does_not_keep_it_longer(statement: Statement) -> None:
+    ended = on_day(referred(), after(1)).state
+    known = after_event(ended, statement, after(1), stated=fact(after(2), "//accounts")).state
+    assert erase_due_on(known, KEPT) == ended.ended_on
+
+
+@pytest.mark.parametrize("needs", [[], [{"code": "02"}]], ids=["pending", "active"])
+def test_an_account_that_was_there_before_its_referral_stays_in_any_order(needs: list[dict[str, str]]) -> None:
+    own: dict[str, Any] = {"needs": needs}
+    referral: dict[str, Any] = {"needs": [], "referral": REFERRAL, "sharing": NOTHING_SHARED}
+    records = [(fact("2026-11-01", "old"), own), (fact("2026-11-02", "old"), referral)]
+    ends = []
+    for order in (records, records[::-1]):
+        known: RegistrationState | None = None
+        for recorded, changes in order:
+            known = migrated(known, recorded, **changes).state
+        assert known is not None
+        assert known.registration.unconfirmed_until is None
+        ends.append(on_day(known, after(30)).state.registration)
+    assert [(end.status, end.referral is not None) for end in ends] == [(Status.PENDING, True)] * 2
 
 
 def test_a_record_from_before_the_end_does_not_bring_a_referral_back_and_a_later_one_does() -> None:

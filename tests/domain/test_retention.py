@@ -6,7 +6,14 @@ import pytest
 
 from shared.domain.erasure import erased_state
 from shared.domain.registration import FormerPeriod, RegistrationState, Status
-from shared.domain.retention import erase_due_on, erase_period_on, period_fields
+from shared.domain.retention import (
+    Extent,
+    erase_due_on,
+    erase_period_on,
+    period_fields,
+    retained_periods,
+    retained_versions,
+)
 from tests.support.registrations import moment, registered, withdrawn
 
 KEPT = timedelta(days=730)
@@ -15,6 +22,7 @@ GONE = withdrawn(KNOWN, "2026-11-24")
 SHELL = erased_state(GONE, moment("2026-12-02").now)
 TODAY = date(2026, 12, 23)
 EARLIER = FormerPeriod(ended_on=date(2025, 1, 1), version=3)
+LATER = FormerPeriod(ended_on=date(2026, 6, 1), version=5)
 ERASED = FormerPeriod(ended_on=date(2026, 12, 2), version=2, erased_at=moment("2026-12-02").now)
 
 
@@ -67,6 +75,18 @@ def test_a_change_of_status_moves_the_periods(
 def test_a_registration_is_erased_once_its_retention_is_over(state: RegistrationState, due_on: str | None) -> None:
     due = erase_due_on(state, KEPT)
     assert (due and due.isoformat()) == due_on
+
+
+def test_an_erasure_leaves_out_the_versions_of_former_periods_that_are_retained() -> None:
+    state = GONE.model_copy(update={"former": [EARLIER, LATER]})
+    before, last_day = date(2026, 12, 31), date(2027, 1, 1)
+    assert retained_periods(state, KEPT, before) == [EARLIER, LATER]
+    assert retained_periods(state, KEPT, last_day) == [LATER]
+    retained = retained_versions(state, KEPT, last_day)
+    assert retained == [range(4, 6)]
+    assert [version for version in range(1, 12) if Extent(9, moment().now, retained).covers(version)] == [
+        *(1, 2, 3, 6, 7, 8, 9)
+    ]
 
 
 def test_a_former_period_is_kept_from_its_end() -> None:

@@ -162,6 +162,14 @@ def test_a_capture_proves_one_basis_only() -> None:
     assert codes(sharing(basis="none"), sharing()) == []
 
 
+def test_sharing_that_was_withdrawn_starts_again_by_another_capture_only() -> None:
+    ended = sharing(withdrawn=WITHDRAWN)
+    assert codes(sharing(), ended) == [("/sharing/capture", "sharing_capture_unchanged")]
+    again = sharing(recorded_on="2026-11-22", capture={"captured_at": "2026-11-22T09:30:00Z"})
+    assert codes(again, ended) == []
+    assert codes(sharing(evidence="form 12", withdrawn=WITHDRAWN), ended) == []
+
+
 @pytest.mark.parametrize(
     ("record", "effective"),
     [

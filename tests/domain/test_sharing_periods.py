@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.changes import Change, ChangeKind, Origin
 from shared.domain.networks import NetworkState
+from shared.domain.recipients import UNROUTABLE
 from shared.domain.registration import RegistrationState
 from shared.domain.sharing_periods import sharing_periods
 from tests.support.registrations import ID, MPAN_KEY, amended, moment, registered
@@ -63,6 +64,11 @@ def test_a_recipient_can_be_allowed_twice_in_a_period() -> None:
         ("LATE", after(2), None),
     ]
     assert [one.purpose is None for one in period.recipients] == [False, False, True]
+
+
+def test_a_supply_point_whose_network_nobody_knows_allows_no_recipient() -> None:
+    (period,) = sharing_periods([change(0, registered(), "EELC", UNROUTABLE)])
+    assert [one.recipient for one in period.recipients] == ["EELC"]
 
 
 def test_an_empty_history_has_no_period() -> None:

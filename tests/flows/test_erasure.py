@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.domain.aspects import Statement
+from shared.domain.campaigns import AttemptOutcome, ContactAttempt, ContactChannel, Work
 from shared.domain.changes import ChangeKind
 from shared.domain.delivery import Delivery
 from shared.domain.feed import FeedEntry
@@ -33,6 +34,12 @@ from tools.local.sample import mpan
 
 COLLECTIONS = ("registrations", "changes", "export_feed", "supply_points", "quarantine", "exports")
 OLD, NEW = "Olivia Former", "Nora Present"
+REFERRED: dict[str, Any] = {
+    "status": "pending",
+    "needs": [],
+    "sharing": {"basis": "none", "recorded_on": "2026-11-23", "evidence": "referral 1"},
+    "referral": {"referrer": "charity", "name": "Ms R Referrer", "referred_on": "2026-11-23"},
+}
 
 
 def named(name: str, **changes: Any) -> dict[str, Any]:
@@ -129,6 +136,33 @@ async def test_only_a_shell_is_left_and_the_network_gets_a_delete(world: World, 
     assert world.at_networks() == {}
 
 
+async def test_no_staff_referrer_speaker_or_attempt_is_left(world: World, erasing: Erasing) -> None:
+    speaker = {"role": "carer", "name": OLD, "organisation": OLD}
+    capture = {"captured_at": "2026-11-23T08:00:00Z", "captured_by": "staff-4711", "channel": "visit"}
+    withdrawn = {"withdrawn_at": "2026-11-23T08:30:00Z", "captured_by": "staff-4711", "channel": "visit"}
+    sharing = REFERRED["sharing"] | {"evidence": OLD, "capture": capture | {"speaker": speaker}, "withdrawn": withdrawn}
+    referral = REFERRED["referral"] | {"name": OLD, "organisation": OLD, "phone": "07700900999"}
+    household = {"occupants": [{"age_band": "75_or_over", "as_of": "2001-02-03"}]}
+    services = {"arranged": [{"service": "meter_move", "requested_on": "2001-02-03"}]}
+    changes = {"referral": referral, "sharing": sharing, "household": household, "services": services}
+    await world.submit(1, **named(OLD, **REFERRED | changes))
+    world.at("2026-11-24 09:00")
+    attempt = ContactAttempt(
+        work=Work.FOLLOW_UP,
+        due_on=date(2026, 11, 30),
+        channel=ContactChannel.VISIT,
+        outcome=AttemptOutcome.REACHED,
+        by="staff-4711",
+        at=world.clock.now(),
+    )
+    await event(world, 1, Statement(attempt=attempt), world.clock.now())
+    texts = [OLD, "staff-4711", "07700900999", "2001-02-03", "meter_move", "charity"]
+    assert all([await erasing.holding(text) for text in texts])
+
+    await erasing.erase(1)
+    assert [text for text in texts if await erasing.holding(text)] == []
+
+
 async def test_a_state_in_an_unreleased_file_is_erased_after_the_release(world: World, erasing: Erasing) -> None:
     await world.submit(1, **named(OLD))
     world.at("2026-11-24 01:00")
@@ -218,6 +252,56 @@ async def test_a_former_registration_is_erased_when_its_retention_is_over(world:
     held = {document.partition("/")[0] for document in await erasing.holding(NEW)}
     assert held == {"registrations", "changes", "export_feed", "quarantine"}
     assert [one.overwritten for one in await erasing.run("2028-11-23 07:15")] == [0]
+    assert ((await erasing.state(1)).former, await erasing.next_look(1)) == ([], None)
+
+
+async def test_a_referral_that_ended_is_erased_before_the_history_of_a_former_period(
+    world: World, erasing: Erasing
+) -> None:
+    """The proof of what was shared in the former period is kept as long as that of any other."""
+    await world.submit(1, **named(OLD))
+    await world.withdraw(1)
+    world.at("2026-12-03 09:00")
+    await world.submit(1, **named(NEW), **REFERRED)
+    world.at("2027-03-04 09:00")
+    await world.apply_due_dates(1)
+
+    assert [one.changes for one in await erasing.run("2027-03-04 10:00")] == [2]
+    assert await erasing.holding(NEW) == []
+    assert {name.partition("/")[0] for name in await erasing.holding(OLD)} == {"changes"}
+    assert [one.overwritten for one in await erasing.run("2027-03-05 10:00")] == [0]
+    assert await erasing.next_look(1) == "2028-11-22"
+
+    await world.submit(1, **named(NEW))
+    assert [one.overwritten for one in await erasing.run("2027-03-06 10:00")] == [0]
+    assert await erasing.next_look(1) == "2028-11-22"
+    assert await erasing.run("2028-11-21 07:15") == []
+    await erasing.run("2028-11-22 07:15")
+    assert await erasing.holding(OLD) == []
+    assert (await erasing.state(1)).registration.status is Status.ACTIVE
+
+
+async def test_a_shell_that_keeps_a_former_period_is_erased_at_its_end_or_on_request(
+    world: World, erasing: Erasing
+) -> None:
+    for number in (1, 2):
+        await world.submit(number, **named(f"{OLD} {number}"))
+        await world.withdraw(number)
+    world.at("2026-12-03 09:00")
+    for number in (1, 2):
+        await world.submit(number, **named(NEW), **REFERRED)
+    world.at("2027-03-04 09:00")
+    for number in (1, 2):
+        await world.apply_due_dates(number)
+    await erasing.run("2027-03-04 10:00")
+    assert await erasing.holding(f"{OLD} 2")
+    await erasing.erase(2)
+    assert await erasing.holding(f"{OLD} 2") == []
+
+    await erasing.run("2027-03-05 10:00")
+    await erasing.run("2028-11-22 07:15")
+    assert await erasing.holding(OLD) == []
+    await erasing.run("2028-11-23 07:15")
     assert ((await erasing.state(1)).former, await erasing.next_look(1)) == ([], None)
 
 

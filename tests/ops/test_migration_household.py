@@ -88,6 +88,7 @@ def test_the_cells_of_a_household_become_facts(
         pytest.param({"occupants": "old=2026-01-31"}, "/household/occupants/0/age_band", id="no band"),
         pytest.param({"occupants": "75_or_over="}, "/household/occupants/0/as_of", id="no day"),
         pytest.param({"occupants": "١٩٥٠"}, "/household/occupants/0/birth_year", id="other digits"),
+        pytest.param({"occupants": "1" * 5000}, "/household/occupants/0/birth_year", id="too many digits"),
         pytest.param({"can_top_up": "maybe"}, "/household/can_top_up", id="neither yes nor no"),
         pytest.param(
             {"temporary_circumstances": "pregnancy"}, "/household/temporary_circumstances/0/until", id="no end"

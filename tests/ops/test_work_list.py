@@ -115,6 +115,18 @@ def test_a_word_that_may_be_about_the_person_is_not_shown(word: str) -> None:
     assert found(record) == [Fault("/data/needs/0/legacy", "need_code_unknown")]
 
 
+@pytest.mark.parametrize("field", ["name", "organisation"])
+def test_a_word_that_may_be_about_somebody_who_speaks_for_the_person_is_not_shown(field: str) -> None:
+    needs = [{"legacy": "Quillfen House"}]
+    referral = {"referrer": "charity", "name": "Mr A", "referred_on": "2026-01-05", field: PRIVATE}
+    speaker = {"role": "referrer", "name": "Mr A", "organisation": "Aid", field: PRIVATE}
+    capture = {"captured_at": "2026-01-05T09:00:00Z", "captured_by": "a1", "channel": "phone", "speaker": speaker}
+    sharing = {"basis": "none", "recorded_on": "2026-01-05", "evidence": "call", "capture": capture}
+    for record in (migrated(needs=needs, referral=referral), migrated(needs=needs, sharing=sharing)):
+        assert Fault("/data/needs/0/legacy", "need_code_unknown") in found(record)
+        assert "Quillfen" not in str(found(record))
+
+
 def test_a_row_whose_cells_are_in_the_wrong_columns_shows_no_word(tmp_path: Path) -> None:
     shifted = line(2, "02", "aching tooth,too many")
     answer = check(lines_file(tmp_path, line(1), shifted), tmp_path / "work.csv")

@@ -26,7 +26,8 @@ tables below list them. The strongest outcome with a rule that holds decides. If
 answer is `cannot_determine`, and `missing` names the facts to ask for as JSON Pointers into the registration. So a missing fact
 never makes an answer weaker. `cannot_determine` never means that something is allowed.
 
-- The needs of a pending registration are not known. An active registration has the needs that it lists and no others.
+- The needs of a pending registration are not known. An active registration has the needs that it lists and no others. From the day
+  after its last need ends, its needs are not known.
 - A registration that is withdrawn or ended has `cannot_determine` for each answer: nobody keeps its facts up to date.
 - `occupants` is everybody who lives there. A list that leaves somebody out gives wrong answers: leave it out instead.
 - An age is a birth year, or a band with the day on which it was right (`as_of`), so it is an interval later. If a limit of age is

@@ -32,7 +32,8 @@ from when until when it was the registration's, and which recipients it allowed 
 each network was sent, on which basis, in the last 90 days.
 
 **Change it** by a merge patch. A new basis needs a new `capture`: the old one proves the old basis. **Withdraw it** with
-`{"sharing": {"withdrawn": {...}}}`: the next file asks every recipient to delete the data. The customer stays on the register.
+`{"sharing": {"withdrawn": {...}}}`: the next file asks every recipient to delete the data. The customer stays on the register. To
+share again after that, send a new `capture` with `"withdrawn": null`.
 
 **Records of before.** Registrations and messages without the newer fields stay as they are, and say `not_recorded`: the register
 guesses nothing. `psr needs unproven` lists them for review. A caller cannot register or change one without the missing fields.
