@@ -9,6 +9,7 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from ops.terraform import BOOTSTRAP, TERRAFORM, Terraform, environments, values
 from shared.export.signer import signer
 from tools.bundle.bucket import ReleaseBucket
 from tools.bundle.provenance import Builder, signed, statement, verify
-from tools.bundle.release import Release, build, release_text, write
+from tools.bundle.release import Bundled, Release, build, release_text, write
 from tools.bundle.resources import addresses, table
 from tools.errors import CommandError
 from tools.places import ROOT
@@ -42,7 +43,7 @@ Sign = Annotated[str | None, typer.Option(help="Sign as the pipeline, whose run 
 
 @app.command()
 def bootstrap(environment: Environment, terraform: Program = "terraform") -> None:
-    """Make the buckets, the secret and the pipeline.
+    """Make the buckets, the secrets and the pipeline.
 
     The project's owner runs it once. Repeating is safe.
     """
@@ -182,9 +183,23 @@ def smoke(environment: Environment, terraform: Program = "terraform") -> None:
     """
     release = _read(release_path(environment))
     given = values(environment)
-    checks.check_functions(given["project"], given["region"], release)
-    checks.check_service(outputs(environment, terraform)["url"], release.functions[release.default_function].sha256)
-    print(f"smoke test passed: {len(release.functions)} functions")
+    deployed = deployed_functions(release, given)
+    checks.check_functions(given["project"], given["region"], deployed)
+    found = outputs(environment, terraform)
+    checks.check_service(found["url"], deployed[release.default_function].sha256)
+    for bundled in deployed.values():
+        if bundled.manifest.trigger.pages is not None:
+            checks.check_build(found["pages"], bundled.sha256)
+    print(f"smoke test passed: {len(deployed)} functions")
+
+
+def deployed_functions(release: Release, given: Mapping[str, Any]) -> dict[str, Bundled]:
+    """The functions of a release that an environment with these values has: without `pages`, no function with pages."""
+    return {
+        name: bundled
+        for name, bundled in release.functions.items()
+        if bundled.manifest.trigger.pages is None or given.get("pages") is not None
+    }
 
 
 def outputs(environment: str, terraform: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from shared.policy import Policy
 
 PREFIX = "PSR_"
 _KEY_BYTES = 32
+_ORIGIN = r"^https?://[a-z0-9.-]+(:[0-9]+)?$"
+_ORIGINS = r"^(https?://[a-z0-9.-]+(:[0-9]+)?( |$))*$"
 
 
 class SettingsError(Exception):
@@ -32,7 +34,9 @@ class Settings(Policy):
     single_threaded_streams: bool = Field(
         True, description="Whether many documents are read with gRPC's experimental single-threaded streams"
     )
-    identity_key: SecretStr = Field(description="Base64 of 32 random bytes, the key from which document ids are made")
+    identity_key: SecretStr | None = Field(
+        None, description="Base64 of 32 random bytes, the key from which document ids are made"
+    )
     identity_key_version: int = Field(0, ge=0, le=1, description="Version bit of the key, which the ids contain")
 
     function: str | None = Field(None, description="Name of the deployed function; default: the name of its folder")
@@ -44,7 +48,7 @@ class Settings(Policy):
 
     cors_origins: str = Field(
         "",
-        pattern=r"^(https?://[a-z0-9.-]+(:[0-9]+)?( |$))*$",
+        pattern=_ORIGINS,
         description="Allowed origins of web pages that call the API, separated by spaces",
     )
 
@@ -75,14 +79,33 @@ class Settings(Policy):
         None, description="Bucket for quarantined messages that are too large for a document"
     )
 
+    pages_address: str | None = Field(
+        None, pattern=_ORIGIN, description="Public origin of the pages, which begins their redirect URIs"
+    )
+    pages_api: str | None = Field(None, pattern=_ORIGIN, description="Origin of the API that the pages call")
+    pages_issuer: str | None = Field(
+        None, description="OpenID provider of the pages; its `/.well-known/openid-configuration` says the rest"
+    )
+    pages_client_id: str | None = Field(None, description="Id of the pages as a client of the OpenID provider")
+    pages_client_secret: SecretStr | None = Field(None, description="Secret of the pages at the OpenID provider")
+    pages_session_keys: SecretStr | None = Field(
+        None,
+        description="Keys that encrypt the pages' cookies, each the Base64 of 32 random bytes, separated by spaces, "
+        "newest first",
+    )
+    pages_return_origins: str = Field(
+        "", pattern=_ORIGINS, description="Origins that the pages may return a customer to, separated by spaces"
+    )
+
     parked_days: int = Field(14, ge=1, description="Days for which a parked message is retried")
 
     simulated_clock: Path | None = Field(None, description="Local stack only: file of the simulated clock")
 
-    @field_validator("identity_key")
+    @field_validator("identity_key", "pages_session_keys")
     @classmethod
-    def _is_32_bytes(cls, value: SecretStr) -> SecretStr:
-        if len(base64.b64decode(value.get_secret_value(), validate=True)) != _KEY_BYTES:
+    def _are_32_bytes(cls, value: SecretStr | None) -> SecretStr | None:
+        keys = value.get_secret_value().split(" ") if value else []
+        if any(len(base64.b64decode(key, validate=True)) != _KEY_BYTES for key in keys):
             raise ValueError("must be the Base64 of 32 bytes")
         return value
 
@@ -95,6 +118,12 @@ class Settings(Policy):
     def clock(self) -> Clock:
         """The clock for all code in this process."""
         return SimulatedClock(self.simulated_clock) if self.simulated_clock else Clock()
+
+    def secret(self, name: str) -> str:
+        """The value of a secret setting. Raises `SettingsError` if it has none."""
+        self.require([name])
+        secret: SecretStr = getattr(self, name)
+        return secret.get_secret_value()
 
     def require(self, names: list[str]) -> None:
         """Check that these settings have values. Raises `SettingsError`, which names those without."""

@@ -1,10 +1,12 @@
 # The HTTPS entry: a global external load balancer with Cloud Armor or, with front_door.internal, a cross-region internal one.
-# Its URL map is the release's front door rules (method and path, by tools/routing.py from the manifests' routes). If
-# var.front_door is null, none of it exists.
+# Its URL map is the release's front door rules (method and path, by tools/routing.py from the manifests' routes), and for
+# the domain of var.pages the function that serves pages. If var.front_door is null, none of it exists.
 # Port 80 stays closed: before a redirect, the token would already have crossed the network in clear.
 
 locals {
   doors = var.front_door == null ? {} : { (var.front_door.internal == null ? "public" : "internal") = var.front_door }
+  # Of the API and of the pages.
+  domains = compact([try(var.front_door.domain, ""), try(var.pages.domain, "")])
   # Those that the internet reaches.
   public_doors = { for key, door in local.doors : key => door if door.internal == null }
   balancing    = length(local.public_doors) > 0 ? "EXTERNAL_MANAGED" : "INTERNAL_MANAGED"
@@ -86,6 +88,24 @@ resource "google_compute_url_map" "front_door" {
           }
         }
       }
+    }
+  }
+
+  dynamic "host_rule" {
+    for_each = local.sites
+
+    content {
+      hosts        = [var.pages.domain]
+      path_matcher = host_rule.value
+    }
+  }
+
+  dynamic "path_matcher" {
+    for_each = local.sites
+
+    content {
+      name            = path_matcher.value
+      default_service = google_compute_backend_service.function[path_matcher.value].id
     }
   }
 }
@@ -178,14 +198,15 @@ resource "google_compute_security_policy" "front_door" {
   depends_on = [time_sleep.apis_are_usable]
 }
 
+# One for each domain: adding a domain leaves the certificates of the others as they are.
 resource "google_compute_managed_ssl_certificate" "front_door" {
-  for_each = { for key, door in local.doors : key => door if length(door.certificates) == 0 }
+  for_each = toset(length(try(var.front_door.certificates, ["none"])) == 0 ? local.domains : [])
 
   project = var.project
-  name    = "psr-${substr(sha256(each.value.domain), 0, 8)}"
+  name    = "psr-${substr(sha256(each.key), 0, 8)}"
 
   managed {
-    domains = [each.value.domain]
+    domains = [each.key]
   }
 
   lifecycle {

@@ -2,10 +2,15 @@ locals {
   # Settings with values from these resources, for the functions that name them. The settings of var.settings are the
   # service's rules; every function gets them.
   known_settings = {
-    export_bucket     = google_storage_bucket.exports.name
-    export_work_topic = "psr-export-work"
-    quarantine_bucket = google_storage_bucket.quarantine.name
-    signing_key       = "${google_kms_crypto_key.signing.id}/cryptoKeyVersions/1"
+    export_bucket        = google_storage_bucket.exports.name
+    export_work_topic    = "psr-export-work"
+    pages_address        = var.pages == null ? null : "https://${var.pages.domain}"
+    pages_api            = var.front_door == null ? null : "https://${var.front_door.domain}"
+    pages_client_id      = try(var.pages.client_id, null)
+    pages_issuer         = try(var.pages.issuer, null)
+    pages_return_origins = try(join(" ", var.pages.return_origins), null)
+    quarantine_bucket    = google_storage_bucket.quarantine.name
+    signing_key          = "${google_kms_crypto_key.signing.id}/cryptoKeyVersions/1"
   }
   settings = setunion(keys(var.settings), keys(local.known_settings))
 
@@ -78,7 +83,7 @@ resource "google_cloudfunctions2_function" "function" {
       local.common_environment,
       { PSR_BUILD = each.value.sha256, PSR_FUNCTION = each.value.name },
       { for name, value in var.settings : "PSR_${upper(name)}" => value },
-      { for name, value in local.known_settings : "PSR_${upper(name)}" => value if contains(each.value.manifest.settings, name) },
+      { for name, value in local.known_settings : "PSR_${upper(name)}" => value if contains(each.value.manifest.settings, name) && value != "" },
     )
 
     dynamic "secret_environment_variables" {

@@ -11,6 +11,7 @@ locals {
     schedule     = keys(local.scheduled)
     service      = ["the service"]
     front_door   = var.front_door == null ? [] : ["the service"]
+    domain       = var.front_door == null ? [] : concat(["the service"], local.sites)
   }
 
   # The values of names with a dollar in these tables, by function.
@@ -18,7 +19,7 @@ locals {
     for key in concat(keys(local.functions), ["the service"]) : key => merge(
       {
         accounts  = join(" OR ", [for name in keys(local.functions) : "\"${local.accounts[name]}\""])
-        domain    = try(var.front_door.domain, "")
+        domain    = try(contains(local.sites, key) ? var.pages.domain : var.front_door.domain, "")
         function  = key
         functions = join("|", keys(local.functions))
         jobs      = join("|", keys(local.scheduled))
@@ -196,10 +197,10 @@ resource "google_monitoring_alert_policy" "alert" {
 
 # The whole way of a caller, from outside: DNS, certificate, load balancer, function, Firestore. From three continents.
 resource "google_monitoring_uptime_check_config" "front_door" {
-  for_each = { for key, door in local.doors : key => door if door.internal == null }
+  for_each = toset(length(local.public_doors) > 0 ? local.domains : [])
 
   project      = var.project
-  display_name = "PSR ${var.environment}: ${each.value.domain}"
+  display_name = "PSR ${var.environment}: ${each.key}"
   period       = "60s"
   timeout      = "10s"
 
@@ -212,7 +213,7 @@ resource "google_monitoring_uptime_check_config" "front_door" {
 
   monitored_resource {
     type   = "uptime_url"
-    labels = { host = each.value.domain, project_id = var.project }
+    labels = { host = each.key, project_id = var.project }
   }
 
   depends_on = [time_sleep.apis_are_usable]

@@ -13,6 +13,11 @@ output "functions" {
   value       = { for key, function in google_cloudfunctions2_function.function : key => function.service_config[0].uri }
 }
 
+output "pages" {
+  description = "The address of the pages; null without them."
+  value       = var.pages == null ? null : "https://${var.pages.domain}"
+}
+
 output "quarantine_bucket" {
   description = "The bucket of quarantined messages that are too large for a document."
   value       = google_storage_bucket.quarantine.name

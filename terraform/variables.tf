@@ -186,6 +186,26 @@ variable "front_door" {
   }
 }
 
+variable "pages" {
+  description = <<-EOT
+    Pages for customers and agents: their own domain at the front door, the OpenID provider that signs people in (its `issuer`, as
+    its discovery document states it), their client id there, and the origins that a page may return a customer to. Their calls
+    to the API come from the addresses of `egress`: put these into front_door.unlimited_ranges. Null: no pages.
+  EOT
+  type = object({
+    domain         = string
+    issuer         = string
+    client_id      = string
+    return_origins = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = var.pages == null || var.front_door != null
+    error_message = "Pages need a front door, which serves their domain."
+  }
+}
+
 variable "egress" {
   description = "The subnetwork through which the functions call out, projects/…/regions/…/subnetworks/…, for a network with rules of its own. Null: Google's network."
   type        = object({ network = string, subnetwork = string })

@@ -1,8 +1,8 @@
 """Every function of the repository, checked before anything is started, bundled or deployed.
 
 A function has a folder with a manifest and a `main.py`. Only the service's own wiring makes its entry point: an `Api`
-checks access tokens, and neither it nor a `Consumer` or a `Scheduled` lets an exception escape. A `main.py` with
-another entry point checks no token, so it never gets a bundle, and the local stack does not start.
+checks access tokens, and neither it nor a `Site`, a `Consumer` or a `Scheduled` lets an exception escape. A `main.py`
+with another entry point checks no token, so it never gets a bundle, and the local stack does not start.
 """
 
 import ast
@@ -17,6 +17,7 @@ _MAIN, _MANIFEST = "main.py", "function.yaml"
 #: By trigger: the class that makes the entry point, and its module.
 _WIRING = {
     "http": ("Api", "shared.http.api"),
+    "pages": ("Site", "shared.runtime.site"),
     "pubsub": ("Consumer", "shared.messages.push"),
     "schedule": ("Scheduled", "shared.schedule.scheduled"),
 }

@@ -11,21 +11,22 @@ from ops.running import check_emulators
 from shared.runtime.manifest import Manifest, read_manifests, read_push_subscriptions
 from tools.errors import CommandError
 from tools.local.issuer import token_from
-from tools.local.layout import Layout
+from tools.local.layout import PAGES, Layout
 from tools.local.wiring import MAX_DELIVERY_ATTEMPTS
 from tools.places import FUNCTIONS
 from tools.routing import DEFAULT_FUNCTION
 from tools.scheduler import LOCATION
 
 #: The runbook for a function that does not work, by its trigger (`per` in terraform/alerts.yaml).
-_RUNBOOKS = {"http": "errors", "pubsub": "backlog", "schedule": "job_missing"}
+_RUNBOOKS = {"http": "errors", "pages": "errors", "pubsub": "backlog", "schedule": "job_missing"}
 
 
 class Deployment(NamedTuple):
     """The addresses of a deployment, and what it should be.
 
     `url` is the API's address, `functions` has each function's own, `builds` the build that each should run, where it
-    is known. `environment` is the folder of terraform/environments, None for the local stack.
+    is known. `pages` is the address of the pages, None without them. `environment` is the folder of
+    terraform/environments, None for the local stack.
     """
 
     url: str
@@ -33,6 +34,7 @@ class Deployment(NamedTuple):
     functions: dict[str, str]
     builds: dict[str, str]
     max_delivery_attempts: int
+    pages: str | None = None
     environment: str | None = None
     token: str | None = None
     location: str = LOCATION
@@ -52,8 +54,15 @@ class Deployment(NamedTuple):
 
     def address(self, function: str) -> str | None:
         """The address of a function itself, None if it is not deployed or hidden by the front door of a cloud."""
-        hidden = self.front_door and self.environment is not None
-        return self.url if hidden and function == DEFAULT_FUNCTION else self.functions.get(function)
+        behind = {DEFAULT_FUNCTION: self.url, PAGES: self.pages}
+        hidden = self.front_door and self.environment is not None and function in behind
+        return behind[function] if hidden else self.functions.get(function)
+
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifest of every function that should be deployed, by name."""
+        return {
+            name: manifest for name, manifest in manifests().items() if manifest.trigger.pages is None or self.pages
+        }
 
 
 def local_stack(layout_file: Path | None, token: str | None) -> Deployment:
@@ -77,6 +86,7 @@ def local_stack(layout_file: Path | None, token: str | None) -> Deployment:
         functions={name: layout.function_url(name) for name in layout.functions},
         builds=dict.fromkeys(layout.functions, layout.project),
         max_delivery_attempts=MAX_DELIVERY_ATTEMPTS,
+        pages=layout.function_url(PAGES),
         token=token,
     )
 
@@ -92,6 +102,7 @@ def environment_of(name: str, terraform: str, token: str | None, location: str) 
         functions={key.replace("-", "_"): address for key, address in output["functions"].items()},
         builds={function: bundled["sha256"] for function, bundled in functions.items()},
         max_delivery_attempts=read_push_subscriptions(FUNCTIONS).max_delivery_attempts,
+        pages=output["pages"],
         environment=name,
         token=token,
         location=location,

@@ -10,7 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import ValidationError
 
-from ops.doctor.deployment import Deployment, manifests, runbook_of
+from ops.doctor.deployment import Deployment, runbook_of
 from ops.doctor.finding import Finding, failing, not_checked, ok
 from shared.http.signing_keys import ALGORITHM, KEPT_SECONDS, IssuerFault, KeysUnavailable, fetch_keys
 from shared.runtime.manifest import Manifest
@@ -18,6 +18,8 @@ from shared.runtime.status import STATUS_PATH, StatusReport
 from shared.settings import Settings
 
 _SECONDS = 10.0
+#: The dependencies of a function: by its trigger, or the store.
+_NEEDED, _STORE = {"http": ["firestore", "token_issuer"], "pages": ["api", "token_issuer"]}, ["firestore"]
 #: Google's answers at an address that takes calls from inside only, or from accounts that may invoke it.
 _NOT_FROM_HERE = (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
 #: The id of no registration.
@@ -27,7 +29,7 @@ _HOURS_KEPT = round(KEPT_SECONDS / 3600)
 
 async def functions(deployment: Deployment) -> list[Finding]:
     """Check that each function and its dependencies answer, and that it runs the build of the release."""
-    known = manifests()
+    known = deployment.manifests()
     async with httpx.AsyncClient(timeout=_SECONDS) as client:
         asked = (_status(client, deployment, name, manifest) for name, manifest in known.items())
         answers = dict(zip(known, await asyncio.gather(*asked), strict=True))
@@ -68,7 +70,7 @@ async def _status(
 
 
 def _faults(name: str, report: StatusReport, manifest: Manifest, deployment: Deployment) -> Iterator[Finding]:
-    needed = ["firestore", "token_issuer"] if manifest.trigger.http is not None else ["firestore"]
+    needed = next((names for kind, names in _NEEDED.items() if getattr(manifest.trigger, kind) is not None), _STORE)
     for dependency in sorted({*needed, *report.dependencies}):
         if report.dependencies.get(dependency) != "ok":
             yield failing("functions", f"serves, but {dependency} does not answer it", runbook_of(manifest), name)

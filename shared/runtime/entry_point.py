@@ -22,7 +22,7 @@ def entry_point(
 
     Imported modules stay in memory, so the garbage collector skips them; it begins here (shared/__init__.py).
     """
-    settings().require(manifest.settings)
+    settings().require([*manifest.settings, *manifest.secrets])
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
     gc.enable()

@@ -58,17 +58,22 @@ class Schedule(Model):
     time_zone: Literal["Europe/London", "Etc/UTC"]
 
 
+class Pages(Model):
+    """Pages for people at a domain of their own. The function's own application has the routes."""
+
+
 class Trigger(Model):
-    """The start of a function: HTTP routes, a subscription or a schedule; exactly one of the three."""
+    """The start of a function: HTTP routes, pages, a subscription or a schedule; exactly one of the four."""
 
     http: list[Route] | None = None
+    pages: Pages | None = None
     pubsub: Subscription | None = None
     schedule: Schedule | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if sum(trigger is not None for trigger in (self.http, self.pubsub, self.schedule)) != 1:
-            raise ValueError("a function has exactly one trigger: http, pubsub or schedule")
+        if sum(trigger is not None for trigger in (self.http, self.pages, self.pubsub, self.schedule)) != 1:
+            raise ValueError("a function has exactly one trigger: http, pages, pubsub or schedule")
         return self
 
 
@@ -94,7 +99,10 @@ Permission = Literal[
     "quarantine.erase",
     "quarantine.write",
     "secret:identity-key",
+    "secret:pages-client-secret",
+    "secret:pages-session-keys",
 ]
+_SECRET = "secret:"  # noqa: S105 - the beginning of a permission
 
 
 class Manifest(Model):
@@ -114,6 +122,12 @@ class Manifest(Model):
     settings: list[Annotated[str, AfterValidator(_known_setting)]] = Field(default_factory=list)
     packages: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]] = Field(default_factory=list)
     elsewhere: dict[PathTemplate, list[Method]] = Field(default_factory=dict)
+
+    @property
+    def secrets(self) -> list[str]:
+        """The settings that are secrets, which the function may read and requires."""
+        names = [name for name in self.permissions if name.startswith(_SECRET)]
+        return [name.removeprefix(_SECRET).replace("-", "_") for name in names]
 
 
 class PushSubscriptions(Model):

@@ -29,8 +29,8 @@ class Identity:
 
     @classmethod
     def of(cls, settings: Settings) -> "Identity":
-        """Ids under the key of these settings."""
-        return cls(base64.b64decode(settings.identity_key.get_secret_value()), settings.identity_key_version)
+        """Ids under the key of these settings. Raises `SettingsError` if they have none."""
+        return cls(base64.b64decode(settings.secret("identity_key")), settings.identity_key_version)
 
     def registration_id(self, account_id: AccountId) -> RegistrationId:
         """The id of an account's one registration."""

@@ -1,5 +1,5 @@
 # The resources that the first release needs and that outlive every release: the buckets of Terraform's state and of releases,
-# the identity key's secret. A person who owns the project applies this. accounts.tf has the rights, pipeline.tf the triggers.
+# the secrets. A person who owns the project applies this. accounts.tf has the rights, pipeline.tf the triggers.
 
 terraform {
   required_version = ">= 1.11"
@@ -110,11 +110,14 @@ resource "google_storage_bucket" "bucket" {
   depends_on = [time_sleep.agents_use_the_key]
 }
 
-# Every document id depends on this key. People make its value and escrow it; Terraform never does.
-resource "google_secret_manager_secret" "identity_key" {
+# People make the values of these secrets; Terraform never sees one. Every document id depends on the identity key, which has to
+# be escrowed.
+resource "google_secret_manager_secret" "secret" {
+  for_each = toset(concat(["identity-key"], var.pages == null ? [] : ["pages-client-secret", "pages-session-keys"]))
+
   project             = var.project
-  secret_id           = "psr-identity-key"
-  deletion_protection = true
+  secret_id           = "psr-${each.key}"
+  deletion_protection = each.key == "identity-key"
 
   replication {
     user_managed {

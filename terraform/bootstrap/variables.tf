@@ -39,6 +39,12 @@ variable "encryption_key" {
   default     = null
 }
 
+variable "pages" {
+  description = "Pages for customers and agents: see ../variables.tf. Their secrets exist only if it is not null."
+  type        = any
+  default     = null
+}
+
 variable "deployers" {
   description = "Members that may act as the deployer from their own machines: `group:…`, `user:…`. Even the project's owner needs to be in it. Empty where data is real."
   type        = set(string)

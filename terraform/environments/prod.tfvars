@@ -15,6 +15,13 @@ front_door = {
   domain = "psr.example.org"
 }
 
+# Leave it out if you have frontends of your own.
+pages = {
+  domain    = "priority.example.org"
+  issuer    = "https://login.prod.example.org/"
+  client_id = "psr-pages"
+}
+
 alert_emails = ["psr-prod@example.org"]
 operators    = ["group:psr-operators@example.org"]
 

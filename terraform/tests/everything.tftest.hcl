@@ -43,6 +43,13 @@ variables {
     unlimited_ranges = ["192.0.2.0/24"]
   }
 
+  pages = {
+    domain         = "priority.example.org"
+    issuer         = "https://login.example.org/"
+    client_id      = "psr-pages"
+    return_origins = ["https://www.example.org", "https://app.example.org"]
+  }
+
   settings = {
     export_first_day = "2026-12-01"
     supplier_mpid    = "SUPP"
@@ -83,7 +90,7 @@ run "functions" {
   assert {
     condition = alltrue([
       for key, function in google_cloudfunctions2_function.function :
-      function.service_config[0].ingress_settings == (can(local.functions[key].manifest.trigger.http) ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_INTERNAL_ONLY")
+      function.service_config[0].ingress_settings == (contains(keys(local.http), key) ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_INTERNAL_ONLY")
     ])
     error_message = "HTTP functions are reached through the front door only, the others by Google's services only."
   }
@@ -117,7 +124,7 @@ run "functions" {
   assert {
     condition = alltrue([
       for key, function in google_cloudfunctions2_function.function :
-      !contains(keys(function.service_config[0].environment_variables), "PSR_IDENTITY_KEY") && !contains(keys(function.service_config[0].environment_variables), "PSR_SIMULATED_CLOCK")
+      length(setintersection(keys(function.service_config[0].environment_variables), ["PSR_IDENTITY_KEY", "PSR_PAGES_CLIENT_SECRET", "PSR_PAGES_SESSION_KEYS", "PSR_SIMULATED_CLOCK"])) == 0
     ])
     error_message = "No secret is in plain settings, and production has no simulated clock."
   }
@@ -142,7 +149,7 @@ run "functions" {
   assert {
     condition = alltrue([
       for key, binding in google_cloud_run_service_iam_member.invoker :
-      binding.role == "roles/run.invoker" && (binding.member == "allUsers") == can(local.functions[key].manifest.trigger.http)
+      binding.role == "roles/run.invoker" && (binding.member == "allUsers") == contains(keys(local.http), key)
     ])
     error_message = "Only HTTP functions may be called by everyone; the others by their invoker."
   }
@@ -330,6 +337,94 @@ run "logs" {
   }
 }
 
+run "pages" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for key in local.sites :
+      [for permission in local.functions[key].manifest.permissions : permission if !startswith(permission, "secret:pages-")] == [] &&
+      [for grant in google_project_iam_member.firestore : grant if grant.member == local.members[key]] == []
+    ]) && length(local.sites) == 1
+    error_message = "Pages may read their own secrets, and neither the register nor the identity key."
+  }
+
+  assert {
+    condition = alltrue([
+      for key in local.sites : alltrue([
+        for name, value in {
+          PSR_PAGES_ADDRESS        = "https://priority.example.org"
+          PSR_PAGES_API            = "https://psr.example.org"
+          PSR_PAGES_RETURN_ORIGINS = "https://www.example.org https://app.example.org"
+        } : google_cloudfunctions2_function.function[key].service_config[0].environment_variables[name] == value
+      ])
+    ])
+    error_message = "Pages know their own address, that of the API, and where they may return a customer to."
+  }
+
+  assert {
+    condition = {
+      for rule in google_compute_url_map.front_door["public"].host_rule : rule.path_matcher => rule.hosts
+    } == merge({ routes = toset(["psr.example.org"]) }, { for key in local.sites : key => toset(["priority.example.org"]) })
+    error_message = "The API and the pages have their own domains at the front door."
+  }
+
+  assert {
+    condition = (
+      { for key, one in google_compute_managed_ssl_certificate.front_door : key => one.managed[0].domains } == { for domain in local.domains : domain => tolist([domain]) } &&
+      toset(keys(google_monitoring_uptime_check_config.front_door)) == toset(["psr.example.org", "priority.example.org"])
+    )
+    error_message = "Both domains have a certificate and an uptime check."
+  }
+
+  assert {
+    condition = alltrue([
+      for key in local.sites : alltrue([
+        for name in ["certificate_expires", "errors", "errors_slow", "front_door_down", "latency", "latency_slow"] : contains(keys(local.alerts), "${name} ${key}")
+      ])
+    ])
+    error_message = "Pages have the alerts of an HTTP function and of a domain."
+  }
+}
+
+run "no_pages" {
+  command = plan
+
+  variables {
+    pages = null
+  }
+
+  assert {
+    condition = length(google_cloudfunctions2_function.function) == length([
+      for function in values(local.release.functions) : function if !can(function.manifest.trigger.pages)
+    ]) && length(google_cloudfunctions2_function.function) == length(local.release.functions) - 1
+    error_message = "Without pages their function is not deployed."
+  }
+
+  assert {
+    condition = (
+      length(google_compute_url_map.front_door["public"].host_rule) == 1 && length(google_compute_url_map.front_door["public"].path_matcher) == 1 &&
+      keys(google_monitoring_uptime_check_config.front_door) == ["psr.example.org"]
+    )
+    error_message = "Without pages nothing is left of their domain."
+  }
+
+  assert {
+    condition     = length([for key in keys(local.alerts) : key if endswith(key, "pages")]) == 0
+    error_message = "Without pages none of their alerts are left."
+  }
+}
+
+run "pages_without_a_front_door" {
+  command = plan
+
+  variables {
+    front_door = null
+  }
+
+  expect_failures = [var.pages]
+}
+
 run "front_door" {
   command = plan
 
@@ -431,6 +526,7 @@ run "development" {
   variables {
     audit_data_access = false
     front_door        = null
+    pages             = null
     lock_retention    = false
     protected         = false
     warm              = false

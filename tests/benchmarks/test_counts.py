@@ -21,7 +21,7 @@ from tools.synthetic import consumer_of, event, registration
 
 _keys = itertools.count(1)
 #: Packages that are slow to import, each of which only some functions need.
-SLOW = ("anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1", "jwt")
+SLOW = ("anyascii", "google.cloud.kms_v1", "google.cloud.storage", "google.pubsub_v1", "httpx2", "jwt")
 #: Packages that no function needs. The object layer of Pub/Sub starts threads. Some packages have pandas as an extra.
 FORBIDDEN = (
     "fastapi",
@@ -43,6 +43,7 @@ IMPORTS = {
     "export_daily": {"google.cloud.storage"},
     "export_recipient": {"anyascii", "google.cloud.storage"},
     "lookup": {"jwt"},
+    "pages": {"httpx2"},
     "quarantine_dead_letters": set(),
     "register": {"jwt"},
     "replay_parked": set(),

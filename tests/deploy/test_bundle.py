@@ -63,14 +63,35 @@ def test_a_copy_elsewhere_with_other_times_and_modes_has_the_same_bundles(copy: 
 def test_a_bundle_holds_its_function_its_imports_their_data_and_its_requirements(built: Built) -> None:
     for name in built.release.functions:
         files = files_of(built, name)
-        own = {path.name for path in (ROOT / "functions" / name).iterdir() if path.is_file()}
-        assert own | {"requirements.txt", "shared/__init__.py", "shared/settings.py"} <= files
-        assert {path.split("/")[0] for path in files} <= own | {"requirements.txt", "shared"}
+        assert {"main.py", "function.yaml", "requirements.txt", "shared/__init__.py", "shared/settings.py"} <= files
+        assert {path.split("/")[0] for path in files} <= {
+            "main.py",
+            "function.yaml",
+            "requirements.txt",
+            "shared",
+            "functions",
+        }
+        assert {path for path in files if path.startswith("functions/")} == {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / "functions" / name).rglob("*")
+            if path.is_file() and path.name not in {"main.py", "function.yaml"} and "__pycache__" not in path.parts
+        }
         assert not any(path.endswith(".pyc") for path in files)
         if "shared/data/__init__.py" in files:
             assert {f"shared/data/{path.name}" for path in (ROOT / "shared/data").glob("*.csv")} <= files
     assert "shared/messages/push.py" not in files_of(built, "lookup")
     assert "shared/http/callers.py" not in files_of(built, "consume_migration")
+
+
+def test_a_folder_of_a_function_is_in_its_bundle(copy: Path) -> None:
+    pages = copy / "functions/pages"
+    for place in ("templates/a.html", "static/a.css", "words/a.toml", "a_module.py"):
+        (pages / place).parent.mkdir(exist_ok=True)
+        (pages / place).write_text("a = 1\n")
+    (name,) = (name for name in bundle(copy).values() if name.startswith("pages/"))
+    files = ZipFile(copy / "dist" / "bundles" / name).namelist()
+    for place in ("templates/a.html", "static/a.css", "words/a.toml", "a_module.py"):
+        assert f"functions/pages/{place}" in files
 
 
 def everything(_: Manifest) -> bool:

@@ -94,7 +94,9 @@ def test_every_step_of_dev_is_a_command_in_the_right_order(run: Callable[..., li
     ]
 
 
-@pytest.mark.parametrize("sections", [DEV, ("2", "7", "Emergency", "Removing a trial")], ids=["dev", "the rest"])
+@pytest.mark.parametrize(
+    "sections", [DEV, ("2", "7", "Pages", "Emergency", "Removing a trial")], ids=["dev", "the rest"]
+)
 def test_every_call_of_gcloud_names_the_project(sections: tuple[str, ...], run: Callable[..., list[str]]) -> None:
     called = [call for call in run(script(*sections), TOKEN="a-token") if call.startswith("gcloud")]
     about_people = ("gcloud auth ",)
@@ -110,6 +112,20 @@ def test_prod_is_released_by_the_pipeline_only(run: Callable[..., list[str]]) ->
         "psr-builder",
         "psr-apply",
         "psr-release",
+    ]
+
+
+def test_the_secrets_of_the_pages_are_made_and_replaced_without_a_file(
+    run: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "record.gcloud.out").write_text("in-use older\n")
+    called = run(script("2", "Pages"), CLIENT_SECRET="a-secret")
+    assert [call.partition(" --project")[0] for call in called if "secrets" in call or "nox" in call] == [
+        "python -m nox -s bootstrap -- prod",
+        "gcloud secrets versions add psr-pages-client-secret",
+        "gcloud secrets versions add psr-pages-session-keys",
+        "gcloud secrets versions access latest --secret=psr-pages-session-keys",
+        "gcloud secrets versions add psr-pages-session-keys",
     ]
 
 

@@ -38,7 +38,8 @@ def unpack(built: Built, name: str, folder: Path) -> Path:
 def start(built: Built, name: str, workspace: Path, python: Path, port: int) -> Child:
     function = built.release.functions[name]
     given = new_layout(workspace.parent, {}).environment()
-    needed = {name: given[name] for name in (f"PSR_{setting.upper()}" for setting in function.manifest.settings)}
+    required = [*function.manifest.settings, *function.manifest.secrets]
+    needed = {name: given[name] for name in (f"PSR_{setting.upper()}" for setting in required)}
     environment = {
         "PATH": os.environ["PATH"],
         "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:1",
@@ -48,7 +49,6 @@ def start(built: Built, name: str, workspace: Path, python: Path, port: int) -> 
         "PORT": str(port),
         "PSR_BUILD": function.sha256,
         "PSR_FUNCTION": name,
-        "PSR_IDENTITY_KEY": "A" * 43 + "=",
         "PSR_PROJECT": "a-project",
         **needed,
     }

@@ -9,7 +9,7 @@ from tools.places import FUNCTIONS, ROOT
 
 MANIFESTS = read_manifests(FUNCTIONS)
 #: By trigger: the name of its column in the README.
-TRIGGERS = {"http": "HTTP", "pubsub": "Pub/Sub", "schedule": "Cloud Scheduler"}
+TRIGGERS = {"http": "HTTP", "pages": "HTTP", "pubsub": "Pub/Sub", "schedule": "Cloud Scheduler"}
 
 
 def page(place: str) -> str:

@@ -4,7 +4,6 @@ import html
 import json
 import re
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -13,9 +12,10 @@ import pytest
 from shared.domain.registration import Status
 from shared.store.documents import Collection
 from shared.store.service import service
-from tests.support.browser import needs_browser, shown_at
+from tests.support.browser import axe, needs_browser, shown_at
 from tools.api_client import Caller
 from tools.local.html import stacked_bar
+from tools.local.layout import PAGES, PAGES_CLIENT
 from tools.local.stack import Stack
 from tools.synthetic import registration
 
@@ -27,6 +27,11 @@ axe.run().then(({violations}) => {
   document.getElementById("axe").textContent = JSON.stringify(found);
 });
 </script>"""
+#: The sign-in page, as the pages ask for it.
+SIGN_IN = (
+    f"/dev/authorize?response_type=code&client_id={PAGES_CLIENT}&redirect_uri={{pages}}/sign-in/back"
+    f"&code_challenge={'c' * 43}&code_challenge_method=S256"
+)
 DARK, LIGHT = ("--blink-settings=preferredColorScheme=0", "--blink-settings=preferredColorScheme=1")
 
 
@@ -74,16 +79,13 @@ def test_each_link_leads_somewhere(stack: Stack, start_page: str) -> None:
 
 
 @needs_browser
-@pytest.mark.parametrize("path", ["/", "/problems"])
+@pytest.mark.parametrize("path", ["/", "/problems", SIGN_IN, "/dev/sign-out", "/dev/authorize"])
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.usefixtures("start_page")
 def test_axe_finds_no_fault(stack: Stack, tmp_path: Path, path: str, colours: str) -> None:
-    package = find_spec("axe_core_python")
-    assert package is not None
-    assert package.origin is not None
-    axe = Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8")
-    page = re.sub(r"<script>.*?</script>", "", httpx.get(f"{stack.url}{path}", timeout=60).text, flags=re.DOTALL)
-    dom = shown_at("http://register.example", page.replace("</body>", CHECK % axe + "</body>"), tmp_path, colours)
+    address = f"{stack.url}{path.format(pages=stack.function_url(PAGES))}"
+    page = re.sub(r"<script>.*?</script>", "", httpx.get(address, timeout=60).text, flags=re.DOTALL)
+    dom = shown_at("http://register.example", page.replace("</body>", CHECK % axe() + "</body>"), tmp_path, colours)
     found = re.search(r"<pre id=.axe.>(.*?)</pre>", dom, re.DOTALL)
     assert found is not None, dom[-500:]
     assert json.loads(found[1]) == []

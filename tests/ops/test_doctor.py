@@ -250,6 +250,7 @@ async def test_the_reason_why_a_check_finds_nothing_is_a_finding(
 def test_an_environment_is_read_from_its_terraform_outputs(tmp_path: Path) -> None:
     outputs = {
         "address": None,
+        "pages": None,
         "url": "https://lookup.example",
         "functions": {"lookup": "https://lookup.example", "export-daily": "https://export.example"},
     }
@@ -273,6 +274,10 @@ def test_an_environment_is_read_from_its_terraform_outputs(tmp_path: Path) -> No
     behind = found._replace(front_door=True, url="https://psr.example")
     assert behind.api("lookup") == behind.address("lookup") == "https://psr.example"
     assert behind.address("export_daily") == "https://export.example"
+    assert "pages" not in behind.manifests()
+    with_pages = behind._replace(pages="https://pages.example")
+    assert "pages" in with_pages.manifests()
+    assert with_pages.address("pages") == "https://pages.example"
     with pytest.raises(CommandError, match="/no/such/terraform does not start"):
         environment_of("dev", "/no/such/terraform", None, "europe-west2")
 

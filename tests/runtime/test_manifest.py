@@ -1,6 +1,5 @@
 """Manifests are checked before anything starts."""
 
-import ast
 from functools import cache
 from typing import Any
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from shared.runtime.manifest import Manifest
 from shared.settings import Settings
+from tests.support.settings import settings_read
 from tools.bundle.contents import ImportGraph
 from tools.functions import read_functions
 from tools.places import FUNCTIONS, ROOT
@@ -17,6 +17,8 @@ from tools.places import FUNCTIONS, ROOT
 MANIFESTS = read_functions(FUNCTIONS)
 #: Settings that a function starts without.
 OPTIONAL = {"function", "simulated_clock"}
+#: Settings with a default whose value Terraform has: a function gets them if its manifest names them.
+GIVEN = {"pages_return_origins"}
 NEEDED = {name for name, field in Settings.model_fields.items() if field.default is None} - OPTIONAL
 
 
@@ -32,10 +34,11 @@ def import_graph() -> ImportGraph:
 
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_names_the_settings_that_its_function_reads_and_that_have_no_default(name: str) -> None:
-    files = [*import_graph().shared_files(name).values(), (FUNCTIONS / name / "main.py").read_bytes()]
-    nodes = [node for file in files if b"settings" in file for node in ast.walk(ast.parse(file))]
-    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    assert sorted(MANIFESTS[name].settings) == sorted(NEEDED & read)
+    own = [path.read_bytes() for path in (FUNCTIONS / name).glob("*.py")]
+    files = [*import_graph().shared_files(name).values(), *own]
+    read = set().union(*(settings_read(file) for file in files if b"settings" in file))
+    manifest = MANIFESTS[name]
+    assert sorted([*manifest.settings, *manifest.secrets]) == sorted((NEEDED | GIVEN) & read)
 
 
 def changed_manifest(change: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """Settings are checked before anything starts."""
 
-import ast
 import base64
 
 import pytest
 
 from shared.settings import Settings, SettingsError, read_settings
+from tests.support.settings import settings_read
 from tools.places import ROOT
 
 KEY = base64.b64encode(bytes(32)).decode()
@@ -28,6 +28,10 @@ def test_settings_come_from_the_environment_and_have_defaults() -> None:
         ({"PSR_EXPORT_FIRST_DAY": "soon"}, "PSR_EXPORT_FIRST_DAY"),
         ({"PSR_SUPPLIER_MPID": "supp"}, "PSR_SUPPLIER_MPID"),
         ({"PSR_CORS_ORIGINS": "*"}, "PSR_CORS_ORIGINS"),
+        ({"PSR_PAGES_ADDRESS": "https://a.example/"}, "PSR_PAGES_ADDRESS"),
+        ({"PSR_PAGES_API": "ftp://a.example"}, "PSR_PAGES_API"),
+        ({"PSR_PAGES_SESSION_KEYS": f"{KEY},{KEY}"}, "PSR_PAGES_SESSION_KEYS"),
+        ({"PSR_PAGES_SESSION_KEYS": f"{KEY} short"}, "PSR_PAGES_SESSION_KEYS"),
         ({"PSR_CORS_ORIGINS": "https://a.example/"}, "PSR_CORS_ORIGINS"),
     ],
 )
@@ -36,6 +40,13 @@ def test_a_setting_that_cannot_be_right_is_named_without_its_value(changed: dict
         read_settings({**LEAST, **changed})
     assert named in str(refused.value)
     assert not any(value and value in str(refused.value) for value in changed.values() if value != "*")
+
+
+def test_a_secret_is_read_by_name_and_required() -> None:
+    config = read_settings({**LEAST, "PSR_PAGES_SESSION_KEYS": f"{KEY} {KEY}"})
+    assert config.secret("pages_session_keys") == f"{KEY} {KEY}"
+    with pytest.raises(SettingsError, match="no value: PSR_PAGES_CLIENT_SECRET"):
+        config.secret("pages_client_secret")
 
 
 def test_a_function_that_lacks_a_setting_names_it() -> None:
@@ -60,6 +71,5 @@ def test_every_setting_says_what_it_is(setting: str) -> None:
 
 def test_every_setting_is_read() -> None:
     paths = [path for folder in ("functions", "shared") for path in (ROOT / folder).rglob("*.py")]
-    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
-    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    read = set().union(*(settings_read(path.read_bytes()) for path in paths))
     assert sorted(Settings.model_fields.keys() - read) == []

@@ -23,13 +23,15 @@ DEAD_LETTERS = "psr-dead-letters"
 _TRIGGERS = {name.replace("_", "-"): manifest.trigger for name, manifest in read_manifests(FUNCTIONS).items()}
 _TOPICS = {name: trigger.pubsub.topic for name, trigger in _TRIGGERS.items() if trigger.pubsub}
 _CRONS = {name: trigger.schedule.cron for name, trigger in _TRIGGERS.items() if trigger.schedule}
+_SITES = [name for name, trigger in _TRIGGERS.items() if trigger.pages]
 FUNCTIONS_BY_KIND: Mapping[str, list[str]] = {
     "consumers": [name for name, topic in _TOPICS.items() if topic != DEAD_LETTERS],
     "dead_letters": [name for name, topic in _TOPICS.items() if topic == DEAD_LETTERS],
-    "http": [name for name, trigger in _TRIGGERS.items() if trigger.http],
+    "http": [name for name, trigger in _TRIGGERS.items() if trigger.http or trigger.pages],
     "schedule": list(_CRONS),
     "service": [SERVICE],
     "front_door": [SERVICE],
+    "domain": [SERVICE, *_SITES],
 }
 _PROD = values("prod")
 
@@ -105,7 +107,7 @@ def _query_of(alert: Mapping[str, Any]) -> str:
 def _filled(text: str, function: str, since: str | None = None) -> str:
     words: dict[str, object] = {
         "accounts": '"psr-a-function@a-project.iam.gserviceaccount.com"',
-        "domain": _PROD["front_door"]["domain"],
+        "domain": _PROD["pages" if function in _SITES else "front_door"]["domain"],
         "function": function,
         "functions": "|".join(_TRIGGERS),
         "jobs": "|".join(_CRONS),

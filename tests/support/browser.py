@@ -3,9 +3,13 @@
 import html
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from tests.support.servers import file_handler, serving
 
@@ -16,6 +20,14 @@ LISTED = "http://localhost:3000"
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium, or Google Chrome")
 
 _OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+
+
+def axe() -> str:
+    """The script of axe-core, which finds faults of accessibility."""
+    package = find_spec("axe_playwright_python")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8")
 
 
 def shown(url: str, folder: Path, *options: str) -> str:
@@ -30,3 +42,14 @@ def shown_at(origin: str, page: str, folder: Path, *options: str) -> str:
     with serving(file_handler(page.encode())) as served:
         host = origin.partition("//")[2]
         return shown(origin, folder, f"--host-resolver-rules=MAP {host} {served.partition('//')[2]}", *options)
+
+
+@asynccontextmanager
+async def driven() -> AsyncIterator[Browser]:
+    """The browser, driven by Playwright. It is the machine's own: Playwright downloads none."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            await browser.close()

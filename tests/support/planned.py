@@ -56,6 +56,7 @@ TOPOLOGIES = {
         "prod",
         {
             "front_door": None,
+            "pages": None,
             "export_readers": {"D0225/EELC": ["serviceAccount:collector@example.iam.gserviceaccount.com"]},
             "publishers": {"psr-account-events": ["serviceAccount:accounts@example.iam.gserviceaccount.com"]},
         },

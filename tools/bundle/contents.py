@@ -15,6 +15,9 @@ NOT_DEPLOYED = frozenset({"ops", "tools", "tests", "functions"})
 #: The packages that every function needs, and the lock file of all functions.
 _BASE, _LOCK = "requirements/base.in", "requirements/functions.txt"
 
+#: The files of a function's folder that are at the top of its bundle.
+_TOP = frozenset({"main.py", "function.yaml"})
+
 Files = dict[str, bytes]
 
 
@@ -52,13 +55,16 @@ class ImportGraph:
 
 
 def bundle_files(root: Path, name: str, manifest: Manifest, graph: ImportGraph) -> Files:
-    """Every file of a function's bundle by its place in it; `main.py` is at the top, as the platform wants it.
+    """Every file of a function's bundle by its place in it.
+
+    `main.py` and the manifest are at the top, as the platform wants it. The function's other files keep their place in
+    the repository, so that its modules have the same names everywhere (`functions.pages.session`).
 
     Raises `CommandError` if two files have the same place, or the graph does.
     """
     folder = root / "functions" / name
     own = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder if path.name in _TOP else root).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

@@ -17,7 +17,7 @@ from shared.clock import LONDON, SimulatedClock
 from shared.settings import emulator_host
 from tools.errors import CommandError
 from tools.local.emulators import SOURCES
-from tools.local.layout import new_layout, running_layout
+from tools.local.layout import PAGES, new_layout, running_layout
 from tools.local.stack import Stack
 from tools.local.tour import Tour
 from tools.places import ROOT
@@ -29,6 +29,7 @@ NEXT = """
 The service runs until Ctrl-C. In a browser:
   {url}/      the register: its figures, and what to try
   {url}/docs  the API: every operation, to call from the page
+  {pages}/      the pages: register as a customer, work as an agent
 In another shell:
   source {env}  # makes the shell part of this stack
   psr doctor       # checks the stack from end to end
@@ -112,7 +113,7 @@ def _show(stack: Stack, console: Console) -> None:
 
 def _stay_up(stack: Stack, console: Console) -> None:
     env = min(str(stack.layout.home / "env"), os.path.relpath(stack.layout.home / "env"), key=len)
-    console.print(NEXT.format(url=stack.url, env=env), soft_wrap=True, highlight=False)
+    console.print(NEXT.format(url=stack.url, pages=stack.function_url(PAGES), env=env), soft_wrap=True, highlight=False)
     with suppress(KeyboardInterrupt):
         signal.pause()
 

@@ -19,10 +19,12 @@ from starlette.routing import Route
 from shared.runtime.manifest import read_manifests
 from tools.local.front_door import FrontDoor
 from tools.local.issuer import Issuer
-from tools.local.layout import AUDIENCE, Layout
+from tools.local.layout import AUDIENCE, PAGES, PAGES_CLIENT, Layout
 from tools.local.pages import Pages
+from tools.local.people import sample_people
 from tools.local.processes import LOOPBACK
 from tools.local.scheduler import Scheduler
+from tools.local.sign_in import Client
 from tools.places import FUNCTIONS
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -30,7 +32,8 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def gateway(layout: Layout) -> Starlette:
     """The application. Requests for neither the issuer, the scheduler nor a page go through the front door."""
-    issuer = Issuer(layout.issuer, AUDIENCE, layout.origins)
+    client = Client(PAGES_CLIENT, layout.pages_client_secret, layout.function_url(PAGES))
+    issuer = Issuer(layout.issuer, AUDIENCE, layout.origins, client, sample_people(layout.first_day))
     scheduler = Scheduler(layout.clock)
     door = FrontDoor(
         read_manifests(FUNCTIONS),

@@ -17,6 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tools.local.people import Person
+from tools.local.sign_in import Client, SignIn
+
 #: Scopes by kind of caller (`as=`).
 SCOPES = {
     "agent": "psr:write psr:read psr:history psr:work",
@@ -29,26 +32,33 @@ _LASTS_SECONDS = 3600
 class Issuer:
     """Signs with a key made at its start, and publishes the public half."""
 
-    def __init__(self, issuer: str, audience: str, origins: Sequence[str]) -> None:
+    def __init__(
+        self, issuer: str, audience: str, origins: Sequence[str], client: Client, people: Mapping[str, Person]
+    ) -> None:
         self._issuer = issuer
         self._audience = audience
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._key_id = uuid.uuid4().hex
         self._cross_origin = Middleware(CORSMiddleware, allow_origins=origins, allow_headers=["*"])
+        self._sign_in = SignIn(issuer, client, people, self._signed)
 
     def routes(self) -> list[Route]:
-        """`GET` and `POST /dev/token`, for pages of the listed origins too, and `GET /dev/jwks.json`."""
+        """`GET` and `POST /dev/token`, for pages of the listed origins too, the keys, and the sign-in of people."""
         methods = ["GET", "POST", "OPTIONS"]
         return [
             Route("/dev/token", self._token, methods=methods, middleware=[self._cross_origin]),
             Route("/dev/jwks.json", self._jwks),
+            *self._sign_in.routes(),
         ]
 
     async def _token(self, request: Request) -> Response:
-        """A token for the claims in the query or, as OAuth 2 has it (RFC 6749 §4.4), in the form."""
+        """A token for the claims in the query or, as OAuth 2 has it (RFC 6749 §4.4), in the form; or for a code."""
         try:
             if request.method == "POST":
                 form = dict(parse_qsl((await request.body()).decode()))
+                if form.get("grant_type") == "authorization_code":
+                    authorization = request.headers.get("authorization", "")
+                    return self._sign_in.tokens(form, authorization, self._claims({"as": "agent"}))
                 token = self._signed(self._claims({"as": "agent", **form}))
                 return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": _LASTS_SECONDS})
             claims = self._claims(request.query_params)

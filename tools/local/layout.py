@@ -21,6 +21,8 @@ from tools.local.processes import LOOPBACK, free_ports, reports
 from tools.places import FUNCTIONS, ROOT
 
 AUDIENCE = "psr-api"
+#: The function that serves the pages, and their client id at the issuer.
+PAGES, PAGES_CLIENT = "pages", "psr-pages"
 BUCKET = "exports"
 QUARANTINE_BUCKET = "quarantine"
 SUPPLIER = "SUPP"
@@ -42,6 +44,8 @@ class Layout(Model):
     home: Path
     project: str
     identity_key: str
+    pages_client_secret: str
+    pages_session_key: str
     first_day: date
     port: int
     emulators: dict[str, str]
@@ -114,6 +118,13 @@ class Layout(Model):
             "PSR_SIGNING_KEY": str(self.signing_key),
             "PSR_SUPPLIER_MPID": SUPPLIER,
             "PSR_TEST_DATA_FLAG": "TR01",
+            "PSR_PAGES_ADDRESS": self.function_url(PAGES),
+            "PSR_PAGES_API": self.url,
+            "PSR_PAGES_CLIENT_ID": PAGES_CLIENT,
+            "PSR_PAGES_CLIENT_SECRET": self.pages_client_secret,
+            "PSR_PAGES_ISSUER": self.issuer,
+            "PSR_PAGES_RETURN_ORIGINS": " ".join(self.origins),
+            "PSR_PAGES_SESSION_KEYS": self.pages_session_key,
             "PSR_SIMULATED_CLOCK": str(self.clock.path),
             "PSR_STACK": str(self.file),
         }
@@ -130,7 +141,9 @@ def new_layout(home: Path, running: Mapping[str, str | None], port: int | None =
     return Layout(
         home=home.resolve(),
         project=f"psr-local-{uuid.uuid4().hex[:8]}",
-        identity_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        identity_key=_key(),
+        pages_client_secret=secrets.token_urlsafe(32),
+        pages_session_key=_key(),
         first_day=london_day(machine_time()),
         port=port or next(free),
         emulators={
@@ -139,6 +152,10 @@ def new_layout(home: Path, running: Mapping[str, str | None], port: int | None =
         running=sorted(name for name, host in running.items() if host),
         functions={name: next(free) for name in names},
     )
+
+
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def running_layout(file: Path) -> Layout:

@@ -8,14 +8,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from shared.clock import SimulatedClock
+from shared.runtime.manifest import read_manifests
 from shared.runtime.status import STATUS_PATH
+from shared.settings import PREFIX
 from tools.errors import CommandError
 from tools.local.emulators import SOURCES, firestore_command, pubsub_command, read_sources, storage_command
 from tools.local.issuer import token_from
@@ -174,6 +176,8 @@ class Stack:
 
     def _services(self) -> list[Child]:
         gateway = [sys.executable, "-m", "tools.local.gateway", str(self.layout.file)]
+        manifests = read_manifests(FUNCTIONS)
+        secrets = {secret for manifest in manifests.values() for secret in manifest.secrets}
         functions = [
             # The production server; `shared` and the files next to main.py are importable, as in a bundle.
             self._child(
@@ -182,16 +186,26 @@ class Stack:
                 port,
                 FUNCTIONS / name,
                 f"{self.layout.function_url(name)}{STATUS_PATH}",
+                withheld=[f"{PREFIX}{secret.upper()}" for secret in secrets - set(manifests[name].secrets)],
             )
             for name, port in self.layout.functions.items()
         ]
         return [self._child("gateway", gateway, self.layout.port, ROOT, self.layout.gateway_status), *functions]
 
-    def _child(self, name: str, command: list[str], port: int, folder: Path, status: str | None = None) -> Child:
-        """One whose `status` page, if it has one, says that it is of this stack."""
+    def _child(
+        self,
+        name: str,
+        command: list[str],
+        port: int,
+        folder: Path,
+        status: str | None = None,
+        withheld: Sequence[str] = (),
+    ) -> Child:
+        """One whose `status` page, if it has one, says that it is of this stack. It gets no variable in `withheld`."""
         sockets = self._sockets / name
         sockets.mkdir(exist_ok=True)
         environment = {**child_environment(self.layout), "FUNCTION_USE_ASGI": "true", "XDG_RUNTIME_DIR": str(sockets)}
+        environment = {key: value for key, value in environment.items() if key not in withheld}
         identified = partial(reports, status, name, self.layout.project) if status else None
         return Child(name, command, port, self.logs / f"{name}.log", environment, folder, identified)
 

@@ -17,7 +17,7 @@ from shared.store.quarantine_records import QuarantineStatus
 from shared.store.service import service
 from tools.local.html import NAME, card, page, stacked_bar, table
 from tools.local.issuer import SCOPES
-from tools.local.layout import BUCKET, Layout
+from tools.local.layout import BUCKET, PAGES, Layout
 from tools.places import FUNCTIONS
 
 _LEAD = (
@@ -81,6 +81,11 @@ class StartPage:
     def _steps(self, customer: Registration | None) -> str:
         env = escape(str(self._layout.home / "env"))
         steps = (
+            _step(
+                "Register as a customer, or work as an agent",
+                f"<p><a href='{escape(self._layout.function_url(PAGES))}/'>The pages</a>. The sign-in page has two "
+                "customers and two agents of the sample.</p>",
+            ),
             _step(
                 "Use the API in the browser",
                 "<p><a href='/docs'>Every operation</a>, to call from the page. Tokens last an hour: "
@@ -188,6 +193,8 @@ def _token_links(customer: Registration | None) -> Iterable[str]:
 def _started_by(trigger: Trigger) -> str:
     if trigger.http is not None:
         return "<br>".join(f"<code>{route.method} {escape(route.path)}</code>" for route in trigger.http)
+    if trigger.pages is not None:
+        return "people, in a browser"
     if trigger.pubsub is not None:
         return f"topic <code>{trigger.pubsub.topic}</code>"
     return f"cron <code>{trigger.schedule.cron}</code>" if trigger.schedule else ""

@@ -16,7 +16,7 @@ Made from `shared/settings.py` and the functions' manifests. `nox -s docs` write
 A setting is an environment variable. Terraform sets those of a deployment (`settings` in `terraform/environments`), and
 the local stack its own. `.local/env` has them for the operators' commands. A function does not start if a setting that it
 requires has no value, or if a value is not valid. A function requires a setting if its manifest (`function.yaml`) names it
-under `settings`. An empty variable counts as not set.
+under `settings`, or under `permissions` as a secret. An empty variable counts as not set.
 
 | Setting | Variable | Value | Default | Meaning | Required by |
 | --- | --- | --- | --- | --- | --- |
@@ -63,4 +63,8 @@ def _default(default: Any) -> str:
 
 
 def _required_by(name: str) -> str:
-    return ", ".join(f"`{function}`" for function, one in read_manifests(FUNCTIONS).items() if name in one.settings)
+    """The functions that require a setting: every one, or their names."""
+    manifests = read_manifests(FUNCTIONS)
+    names = [function for function, one in manifests.items() if name in [*one.settings, *one.secrets]]
+    others = manifests.keys() - names
+    return ", ".join(f"`{function}`" for function in names) if len(others) != 1 else f"all except `{others.pop()}`"

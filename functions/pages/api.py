@@ -1,0 +1,136 @@
+"""The client of the public API: each call carries the signed-in person's own token.
+
+Connections are reused. A call is sent again with the same Idempotency-Key if the API does not answer or is unavailable.
+"""
+
+import asyncio
+import json
+import secrets
+import time
+import uuid
+from functools import cache
+from typing import Any, NamedTuple
+
+import httpx2
+
+from shared.log import trace_id
+from shared.settings import settings
+
+_ATTEMPTS = 3
+_PAUSE_SECONDS = (0.2, 1.0)
+_TIMEOUT = httpx2.Timeout(5, connect=2)
+#: Shorter than the servers' own, so that no call meets a connection that is being closed.
+_LIMITS = httpx2.Limits(max_connections=100, keepalive_expiry=1.5)
+_REFERENCE_SECONDS = 3600
+
+
+class FieldError(NamedTuple):
+    """An error in a field of a body: where, which, and a sentence about it."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class ApiProblem(Exception):
+    """The API refused a call, or did not answer (then the code is `unavailable`)."""
+
+    def __init__(self, status: int, code: str, errors: list[FieldError]) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.errors = errors
+
+
+class Answer(NamedTuple):
+    """An answer of the API, and its ETag."""
+
+    body: Any
+    etag: str | None
+
+
+class Api:
+    """Calls with one person's token. `purpose` says why an agent reads."""
+
+    def __init__(self, token: str | None = None, purpose: str | None = None) -> None:
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if purpose:
+            self._headers["Psr-Purpose"] = purpose
+
+    async def get(self, path: str) -> Answer:
+        """Read. Raises `ApiProblem`, as every call does."""
+        return await self._send("GET", path, {})
+
+    async def post(self, path: str, body: Any, *, key: str | None = None, etag: str | None = None) -> Answer:
+        """Search or create. A repeat with the same key has the first answer."""
+        return await self._send("POST", path, _headers("application/json", key, etag), body)
+
+    async def patch(self, path: str, body: Any, *, etag: str, key: str | None = None) -> Answer:
+        """Change what was read with this ETag, by a JSON merge patch."""
+        return await self._send("PATCH", path, _headers("application/merge-patch+json", key, etag), body)
+
+    async def _send(self, method: str, path: str, headers: dict[str, str], body: Any = None) -> Answer:
+        content = None if body is None else json.dumps(body)
+        trace = {"traceparent": f"00-{trace_id.get() or secrets.token_hex(16)}-{secrets.token_hex(8)}-01"}
+        for attempt in range(_ATTEMPTS):
+            try:
+                answer = await client().request(
+                    method, path, content=content, headers={**self._headers, **trace, **headers}
+                )
+            except httpx2.TransportError:
+                answer = None
+            if answer is not None and answer.status_code not in {502, 503, 504}:
+                return _checked(answer)
+            if attempt < len(_PAUSE_SECONDS):
+                await asyncio.sleep(_PAUSE_SECONDS[attempt])
+        raise ApiProblem(503, "unavailable", [])
+
+
+def _headers(media_type: str, key: str | None, etag: str | None) -> dict[str, str]:
+    headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid.uuid4())}
+    return {**headers, "If-Match": etag} if etag else headers
+
+
+def _checked(answer: httpx2.Response) -> Answer:
+    try:
+        body = answer.json()
+        if answer.is_success:
+            return Answer(body, answer.headers.get("etag"))
+        code = body["type"].rpartition("/")[2]
+        errors = [FieldError(error["pointer"], error["code"], error["detail"]) for error in body["errors"]]
+    except (ValueError, KeyError, TypeError):
+        raise ApiProblem(502, "unavailable", []) from None
+    raise ApiProblem(answer.status_code, code, errors)
+
+
+@cache
+def client() -> httpx2.AsyncClient:
+    """The connections of this process, made when a request first needs them."""
+    return httpx2.AsyncClient(base_url=str(settings().pages_api), timeout=_TIMEOUT, limits=_LIMITS)
+
+
+class _Cached(NamedTuple):
+    until: float
+    reference: dict[str, Any]
+
+
+_reference: dict[str, _Cached] = {}
+
+
+async def reference() -> dict[str, Any]:
+    """The codes, labels and wordings of the API: of the last hour, or older if it is away. Raises `ApiProblem`."""
+    known = _reference.get("all")
+    if known is None or known.until < time.monotonic():
+        try:
+            answer = await Api().get("/v1/reference")
+        except ApiProblem:
+            if known is None:
+                raise
+            return known.reference
+        known = _reference["all"] = _Cached(time.monotonic() + _REFERENCE_SECONDS, answer.body)
+    return known.reference
+
+
+async def reach_api() -> None:
+    """Check that the API answers. Raises `ApiProblem`."""
+    await Api().get("/v1/reference")

@@ -1,0 +1,158 @@
+"""One request for a page: who asks, in which language, what was typed, and the response."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from functions.pages.api import Api
+from functions.pages.session import Cookies, Session
+from functions.pages.words import LANGUAGES, WORDS
+from shared.digest import digest
+from shared.log import trace_id
+from shared.settings import settings
+
+FOLDER = Path(__file__).parent
+#: By name, with the media type. The address has the content's digest, so browsers may keep a file indefinitely.
+STATIC = {"pages.css": "text/css", "icon.svg": "image/svg+xml"}
+_OWN_PATH = re.compile(r"/[A-Za-z0-9/_-]*")
+
+Form = Mapping[str, list[str]]
+
+_templates = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_templates.globals["static"] = {
+    name: f"/static/{name}?{digest((FOLDER / 'static' / name).read_text(encoding='utf-8'))[:12]}" for name in STATIC
+}
+
+
+class Visit:
+    """A person's request. `session` is set while they are signed in, `lapsed` if their session is over."""
+
+    def __init__(self, request: Request, language: str) -> None:
+        self.request = request
+        self.language = language
+        self.words = WORDS[language]
+        self.cookies = Cookies(request.cookies)
+        stored = Session.stored_in(self.cookies)
+        self.session = stored if stored and stored.live else None
+        self.lapsed = None if self.session else stored
+        #: The fields of the form that was posted.
+        self.form: Form = {}
+        self.typed_was_shown = False
+
+    @property
+    def path(self) -> str:
+        """The path of this page, as it is in this language."""
+        return str(self.request.url.path)
+
+    @property
+    def api(self) -> Api:
+        """The API with this person's token; an agent's calls state the purpose that they chose."""
+        return Api(self.signed_in.access_token, self.cookies.read("purpose") if self.signed_in.agent else None)
+
+    @property
+    def signed_in(self) -> Session:
+        """The session of a page that is not public."""
+        if self.session is None:
+            raise RuntimeError("a page that is public needs no session")
+        return self.session
+
+    @property
+    def posted(self) -> bool:
+        """Whether a form was sent."""
+        return bool(self.request.method == "POST")
+
+    def one(self, field: str) -> str:
+        """The text that was typed into a field of the form."""
+        return self.form.get(field, [""])[0].strip()
+
+    def keep_typed(self) -> None:
+        """Keep what was posted, for the same person and the same page, until that page can be shown again."""
+        session = self.session or self.lapsed
+        if self.posted and session:
+            self.cookies.write("typed", [self.path, session.subject, dict(self.form)])
+
+    def typed(self) -> Form | None:
+        """The form that this person had posted to this page when something failed."""
+        kept = self.cookies.read("typed")
+        if self.session is None or not kept or kept[:2] != [self.path, self.session.subject]:
+            return None
+        self.typed_was_shown = True
+        form: Form = kept[2]
+        return form
+
+    def url(self, page: str, **parameters: str) -> str:
+        """The path of a page in this language. A page is named like its function."""
+        return localised(str(self.request.app.url_path_for(page, **parameters)), self.language)
+
+    def redirect(self, page: str, **parameters: str) -> Response:
+        """Send the browser on to a page."""
+        return RedirectResponse(self.url(page, **parameters), 303)
+
+    def to_sign_in(self) -> Response:
+        """Send the browser to sign in and come back."""
+        self.keep_typed()
+        return RedirectResponse(f"{self.url('sign_in')}?{urlencode({'next': self.path})}", 303)
+
+    def render(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A page from a template."""
+        values |= {"visit": self, "t": self.words, "url": self.url, "back": values.get("back")}
+        return HTMLResponse(_templates.get_template(template).render(values), status)
+
+    def problem(self, name: str, status: int) -> Response:
+        """A page that says what happened and what to do. The words name the problems that have a page of their own."""
+        name = name if f"problem.{name}.title" in self.words.texts else "other"
+        again = self.path if status in {409, 412, 502, 503} else None
+        return self.render("problem.html", status, name=name, trace=trace_id.get(), again=again)
+
+    @property
+    def languages(self) -> list[tuple[str, str]]:
+        """The other languages: code, and path of this page."""
+        return [(other, localised(self.path, other)) for other in LANGUAGES if other != self.language]
+
+    @property
+    def return_to(self) -> str | None:
+        """The address on the supplier's site that the person came from, if it is on the list."""
+        address = self.request.query_params.get("return_to") or self.cookies.read("return")
+        if not address or not _is_listed(address):
+            return None
+        self.cookies.write("return", address)
+        return str(address)
+
+
+def localised(path: str, language: str) -> str:
+    """A path in a language. English has no prefix."""
+    _, of_language, plain = split_path(path)
+    if of_language == language:
+        return path
+    return plain if language == LANGUAGES[0] else f"/{language}{plain}".rstrip("/")
+
+
+def split_path(path: str) -> tuple[str, str, str]:
+    """The path, its language, and the path without it."""
+    for language in LANGUAGES[1:]:
+        if path == f"/{language}" or path.startswith(f"/{language}/"):
+            return path, language, path.removeprefix(f"/{language}") or "/"
+    return path, LANGUAGES[0], path
+
+
+def own_path(path: str) -> str | None:
+    """The path if it can only be one of these pages, so that nobody is sent elsewhere."""
+    return path if _OWN_PATH.fullmatch(path) and not path.startswith("//") else None
+
+
+def _is_listed(address: str) -> bool:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" in settings().pages_return_origins.split()
