@@ -31,6 +31,9 @@ class Settings(Policy):
 
     project: str = Field(min_length=1, description="Google Cloud project id")
     database: str = Field("(default)", description="Firestore database id")
+    single_threaded_streams: bool = Field(
+        True, description="Whether many documents are read with gRPC's experimental single-threaded streams"
+    )
     identity_key: SecretStr | None = Field(
         None, description="Base64 of 32 random bytes, the key from which document ids are made"
     )

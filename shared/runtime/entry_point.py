@@ -20,9 +20,10 @@ def entry_point(
 ) -> Callable[[Request], Awaitable[Response]]:
     """The function that the framework calls. Raises, so that the function does not start, if a setting is missing.
 
-    Imported modules stay in memory, so the garbage collector skips them.
+    Imported modules stay in memory, so the garbage collector skips them; it begins here (shared/__init__.py).
     """
     settings().require([*manifest.settings, *manifest.secrets])
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
+    gc.enable()
     return functions_framework.aio.http(serve)  # type: ignore[no-any-return]

@@ -69,11 +69,11 @@ _ANYTHING = Key("clock", "comparison")
 class Documents:
     """The documents of one database. Made inside the first request: gRPC does not survive a fork."""
 
-    def __init__(self, project: str, database: str, clock: Clock) -> None:
+    def __init__(self, project: str, database: str, clock: Clock, *, single_threaded_streams: bool = True) -> None:
         self.clock = clock
         self._database = f"projects/{project}/databases/{database}"
         self._root = f"{self._database}/documents"
-        self._rpc = Rpc(self._database)
+        self._rpc = Rpc(self._database, single_threaded_streams=single_threaded_streams)
         self._clocks = ClockComparison()
 
     async def batch_get(self, keys: Sequence[Key]) -> list[Stored | None]:

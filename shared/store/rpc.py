@@ -5,7 +5,9 @@ module does the part of it that matters: it uses the library's credentials and c
 and retries transient failures.
 """
 
+import asyncio
 from collections.abc import Awaitable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -14,7 +16,11 @@ import grpc
 from google.api_core import exceptions
 from google.api_core.retry_async import AsyncRetry, if_exception_type
 from google.cloud.firestore_v1 import types
-from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from google.cloud.firestore_v1.services.firestore.transports import (
+    FirestoreGrpcAsyncIOTransport,
+    FirestoreGrpcTransport,
+)
+from grpc.experimental import ChannelOptions
 
 from shared.errors import Unavailable
 from shared.settings import emulator_host
@@ -45,6 +51,8 @@ _MESSAGE_BYTES = 64 * 1024 * 1024
 _OPTIONS = (("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES))
 #: As the library's client has it: a connection that was lost while the instance had no CPU is noticed.
 _KEPT_ALIVE = ("grpc.keepalive_time_ms", 30_000)
+#: How many streams are read at once; others wait.
+_STREAMS = 16
 
 
 _retried = AsyncRetry(
@@ -56,11 +64,13 @@ class Rpc:
     """The calls for one database (`projects/…/databases/…`), with raw messages. Reading raises `Unavailable`.
 
     Any other refusal, a defect or a missing permission, is raised as the library's `GoogleAPICallError`.
-    Made inside the first request: gRPC does not survive a fork.
+    Made inside the first request: gRPC does not survive a fork. Streams are read in threads, each document without a
+    turn of the event loop; `single_threaded_streams` without a second thread for each stream too
+    (docs/decisions/streams-in-threads.md).
     """
 
-    def __init__(self, database: str) -> None:
-        channel, metadata = _connect()
+    def __init__(self, database: str, *, single_threaded_streams: bool) -> None:
+        channel, streams, metadata = _connect(single_threaded_streams=single_threaded_streams)
         self._metadata = (
             ("google-cloud-resource-prefix", database),
             ("x-goog-request-params", f"database={quote(database, safe='')}"),
@@ -68,9 +78,11 @@ class Rpc:
         )
         self._commit = _stub(channel.unary_unary, "Commit", types.CommitResponse)
         self._get = _stub(channel.unary_unary, "GetDocument", types.Document)
-        self._batch_get = _stub(channel.unary_stream, "BatchGetDocuments", types.BatchGetDocumentsResponse)
-        self._run_query = _stub(channel.unary_stream, "RunQuery", types.RunQueryResponse)
-        self._aggregate = _stub(channel.unary_stream, "RunAggregationQuery", types.RunAggregationQueryResponse)
+        self._streams = streams  # kept: it is closed when nothing refers to it
+        self._threads = ThreadPoolExecutor(_STREAMS, "firestore-stream")
+        self._batch_get = _stub(streams.unary_stream, "BatchGetDocuments", types.BatchGetDocumentsResponse)
+        self._run_query = _stub(streams.unary_stream, "RunQuery", types.RunQueryResponse)
+        self._aggregate = _stub(streams.unary_stream, "RunAggregationQuery", types.RunAggregationQueryResponse)
 
     async def commit(self, request: Any) -> Any:
         """Apply writes together or not at all. Raises `CommitConflict`, `CommitUnanswered`."""
@@ -113,24 +125,37 @@ class Rpc:
 
     @_retried  # type: ignore[untyped-decorator]
     async def _all(self, stub: Any, request: Any, seconds: float) -> list[Any]:
-        with _errors_of_the_library():
-            return [answer async for answer in stub(request, timeout=seconds, metadata=self._metadata)]
+        stream = stub(request, timeout=seconds, metadata=self._metadata)
+        try:
+            with _errors_of_the_library():
+                return await asyncio.get_running_loop().run_in_executor(self._threads, list, stream)
+        finally:
+            stream.cancel()  # an abandoned call frees its thread
 
 
 @contextmanager
 def _errors_of_the_library() -> Iterator[None]:
     try:
         yield
-    except grpc.aio.AioRpcError as error:
+    except grpc.RpcError as error:
         raise exceptions.from_grpc_error(error) from None
 
 
-def _connect() -> tuple[grpc.aio.Channel, tuple[tuple[str, str], ...]]:
-    """A channel, and what each call carries as well: as an owner, the emulator's own rules are not asked each time."""
+def _connect(*, single_threaded_streams: bool) -> tuple[grpc.aio.Channel, grpc.Channel, tuple[tuple[str, str], ...]]:
+    """A channel for single answers, one for streams, and what each call carries as well.
+
+    As an owner, the emulator's own rules are not asked each time.
+    """
+    of_streams = [*_OPTIONS, *([(ChannelOptions.SingleThreadedUnaryStream, 1)] if single_threaded_streams else [])]
     host = emulator_host("FIRESTORE")
     if host is None:
-        return FirestoreGrpcAsyncIOTransport.create_channel(options=[*_OPTIONS, _KEPT_ALIVE]), ()
-    return grpc.aio.insecure_channel(host, options=[*_OPTIONS]), (("authorization", "Bearer owner"),)
+        return (
+            FirestoreGrpcAsyncIOTransport.create_channel(options=[*_OPTIONS, _KEPT_ALIVE]),
+            FirestoreGrpcTransport.create_channel(options=[*of_streams, _KEPT_ALIVE]),
+            (),
+        )
+    owner = (("authorization", "Bearer owner"),)
+    return grpc.aio.insecure_channel(host, options=_OPTIONS), grpc.insecure_channel(host, options=of_streams), owner
 
 
 def _stub(kind: Any, method: str, answer: Any) -> Any:

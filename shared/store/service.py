@@ -43,7 +43,8 @@ class Service:
     @cached_property
     def documents(self) -> Documents:
         """The documents of this process's database."""
-        return Documents(self.settings.project, self.settings.database, self.clock)
+        of = self.settings
+        return Documents(of.project, of.database, self.clock, single_threaded_streams=of.single_threaded_streams)
 
     def part(self, kind: type[_Part]) -> _Part:
         """The one `kind` of this process."""
