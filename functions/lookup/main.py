@@ -110,9 +110,9 @@ async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
     points, today = body.all(), _today()
     holders = await service().part(Registrations).find_all(points)
     seen = {
-        point: at_supply_point(call.caller, state.registration, point, today)
+        point: at_supply_point(call.caller, registration, point, today)
         for point in points
-        if (state := holders.get(supply_point_key(point)))
+        if (registration := holders.get(supply_point_key(point)))
     }
     batch = Batch(
         found=[found for found in seen.values() if found],

@@ -111,10 +111,6 @@ class Household(Model):
     owns_home: bool | None = Field(None, description="The customer owns the home")
     means_tested_benefit: bool | None = Field(None, description="The customer gets a means-tested benefit")
 
-    def __hash__(self) -> int:
-        """By content: the lists have no hash of their own."""
-        return hash(self.model_dump_json())
-
 
 def completed_years(since: date, day: date) -> int:
     """The whole years from one day to another; 29 February counts from 1 March in a common year."""

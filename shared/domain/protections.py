@@ -100,7 +100,7 @@ _OCCUPANTS_UNKNOWN = Finding(None, (_OCCUPANTS,))
 class _Home(NamedTuple):
     """All that protections depend on. `needs` are those that hold on the day: pointer, code, youngest child's birth.
 
-    `ages` has the pointer and the ages of each occupant, once they are computed; None if nobody knows the occupants.
+    `ages` has the pointer and the ages of each occupant of the household; None if nobody knows the occupants.
     """
 
     day: date
@@ -108,16 +108,16 @@ class _Home(NamedTuple):
     needs: tuple[tuple[str, str, date | None], ...]
     has_gas: bool
     adapted: tuple[str, ...]
-    household: Household
+    household: Household = _NOTHING_KNOWN
     ages: list[tuple[str, Ages]] | None = None
 
-    def with_ages(self) -> "_Home":
-        """The same, with the ages."""
-        stated = self.household.occupants
+    def with_household(self, household: Household) -> "_Home":
+        """The same, with what is known of the household."""
+        stated = household.occupants
         if stated is None:
-            return self
+            return self._replace(household=household)
         ages = [(f"{_OCCUPANTS}/{index}", one.ages_on(self.day)) for index, one in enumerate(stated)]
-        return self._replace(ages=ages)
+        return self._replace(household=household, ages=ages)
 
     def occupants(self, holds: Callable[[Ages], bool | None]) -> list[Finding]:
         """A finding about each occupant by their ages on the day; one that is not known if the occupants are not."""
@@ -151,16 +151,19 @@ def protections_of(registration: Registration, day: date, *, explained: bool = T
         needs,
         bool(registration.supply_points.mprns),
         tuple(f"/services/{name}" for name, usual in _USUAL_COMMUNICATION if getattr(services, name) != usual),
-        registration.household or _NOTHING_KNOWN,
     )
-    return _protections(home, explained=explained)
+    household = registration.household.model_dump_json() if registration.household else "{}"
+    return _protections(home, household, explained=explained)
 
 
 @lru_cache(maxsize=4096)
-def _protections(home: _Home, *, explained: bool) -> Protections:
-    """Kept, because many registrations of a batch share their facts; made without validation, for the others."""
+def _protections(without_household: _Home, household: str, *, explained: bool) -> Protections:
+    """Kept, because many registrations of a batch share their facts; made without validation, for the others.
+
+    The household comes as its JSON, which is compared and hashed in less time than a model.
+    """
     decided: dict[str, Any] = {}
-    home = home.with_ages()
+    home = without_household.with_household(Household.model_validate_json(household))
     for name, (answer, rules) in _in_force(home.day).items():
         outcome, *parts = _decided(answer, rules, home)
         by, facts, missing = (sorted(set(part)) for part in parts)

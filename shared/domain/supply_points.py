@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
+from operator import mul
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
@@ -115,13 +116,14 @@ def supply_point_of(key: str) -> SupplyPoint:
 
 def mpan_check_digit(text: str) -> int:
     """Of the first 12 digits: weighted sum, modulo 11, modulo 10 (DTC J0003)."""
-    return sum(int(digit) * weight for digit, weight in zip(text, _MPAN_WEIGHTS, strict=False)) % 11 % 10
+    weighted: int = sum(map(mul, map(int, text), _MPAN_WEIGHTS))
+    return weighted % 11 % 10
 
 
 def mprn_check_digits(text: str) -> str:
     """Of all digits but the last two: weights L … 1, modulo 11, two places."""
     body = text[:-2]
-    return f"{sum(int(digit) * weight for digit, weight in zip(body, range(len(body), 0, -1), strict=True)) % 11:02d}"
+    return f"{sum(map(mul, map(int, body), range(len(body), 0, -1))) % 11:02d}"
 
 
 class Distributor(NamedTuple):

@@ -76,16 +76,19 @@ class Documents:
         self._rpc = Rpc(self._database, single_threaded_streams=single_threaded_streams)
         self._clocks = ClockComparison()
 
-    async def batch_get(self, keys: Sequence[Key]) -> list[Stored | None]:
+    async def batch_get(self, keys: Sequence[Key], fields: Sequence[str] = ()) -> list[Stored | None]:
         """Documents in the order of `keys`, None where there is none; one RPC, one consistent reading.
 
-        Raises `Unavailable`.
+        `fields` empty reads whole documents. Raises `Unavailable`.
         """
         if not keys:
             return []
         names = [self._name(key) for key in keys]
         requested_at = machine_time()
-        answers = await self._rpc.batch_get(BatchGetDocumentsRequest(database=self._database, documents=names))
+        request = BatchGetDocumentsRequest(database=self._database, documents=names)
+        if fields:
+            request.mask.field_paths.extend(fields)
+        answers = await self._rpc.batch_get(request)
         self._clocks.compare(requested_at, instant_of(answers[-1].read_time))
         found = {answer.found.name: _stored(answer.found) for answer in answers if answer.HasField("found")}
         return [found.get(name) for name in names]

@@ -137,12 +137,6 @@ def test_limits_are_inclusive() -> None:
     assert household(temporary_circumstances=[]).temporary_circumstances == []
 
 
-def test_equal_households_have_equal_hashes() -> None:
-    one, same, other = (household(occupants=[{"birth_year": year}]) for year in (1950, 1950, 1951))
-    assert (one, hash(one)) == (same, hash(same))
-    assert hash(one) != hash(other)
-
-
 def test_nothing_is_known_of_a_household_without_facts() -> None:
     assert set(household().model_dump().values()) == {None}
 
