@@ -79,8 +79,8 @@ async def purpose(visit: Visit) -> Response:
 
 def form(name: str, fields: list[Field], values: Mapping[str, Any], mistakes: list[Mistake], **more: Any) -> Any:
     """What the template of a form needs. The words have its title, its lead and its button under its name."""
-    hidden = more.pop("hidden", {})
-    return {"name": name, "fields_here": fields, "values": values, "mistakes": mistakes, "hidden": hidden, **more}
+    given = {"name": name, "fields_here": fields, "values": values, "mistakes": mistakes}
+    return {**given, "hidden": {}, "problem": None, **more}
 
 
 async def desk(visit: Visit) -> Response:
@@ -210,7 +210,7 @@ async def desk_work(visit: Visit) -> Response:
     values["until"] = values["until"] or typed_day(until.isoformat())
     asked = {"work": work, "until": until.isoformat(), "escalated": values["escalated"] == "yes"}
     token = {"page_token": query["page"]} if query.get("page") else {}
-    page = {"items": [], "next_page_token": None}
+    page: dict[str, Any] = {"items": [], "next_page_token": None}
     if not mistakes:
         page = (await visit.api.post("/v1/registrations:dueWork", {**asked, **token})).body
     onward = page["next_page_token"]

@@ -25,7 +25,6 @@ from functions.pages.questions import (
     SITUATIONS,
     YOUNG_CHILDREN,
     Asked,
-    Question,
     applying,
 )
 from functions.pages.visit import Form, Visit
@@ -225,7 +224,7 @@ class Questions:
                 "captured_at": rfc3339(self.stamp.at),
                 "captured_by": self.visit.signed_in.subject,
                 "channel": values["channel"],
-                "speaker": {name: value or None for name, value in names.items()},
+                "speaker": {name: values[field] or None for name, field in names.items()},
                 "wording": {"version": version, "language": language} if version else None,
             },
             "withdrawn": None,
@@ -301,7 +300,7 @@ def _questions(
     problem: str | None = None,
     rows: list[Row] | None = None,
 ) -> Response:
-    hidden = Stamp.of(visit.typed()).hidden if status == 200 else Stamp.of(None).hidden
+    hidden = Stamp.of(visit.typed()).hidden
     if asked.stored:
         # With mistakes, the form stays the one that was filled from the version that the agent read.
         kept = (visit.form or visit.typed() or {}) if problem != _STALE else {}
@@ -311,9 +310,8 @@ def _questions(
     return visit.render(
         "agent/questions.html",
         status,
-        **form(name, [], asked.values, mistakes or [], hidden=hidden),
+        **form(name, [], asked.values, mistakes or [], hidden=hidden, problem=_above(problem)),
         parts=asked.parts,
-        problem=problem if problem in _SHOWN_WITH_FORM else None,
         rows=rows or [],
         back=_to_registration(visit) if asked.stored else None,
     )
@@ -325,6 +323,10 @@ def _mistakes(visit: Visit, fields: list[Field], problem: ApiProblem) -> list[Mi
         raise problem
     found = mistakes_of_api(problem.errors, fields, visit.words)
     return found or [Mistake("main", error.detail) for error in problem.errors]
+
+
+def _above(problem: str | None) -> str | None:
+    return problem if problem in _SHOWN_WITH_FORM else None
 
 
 def _done(visit: Visit, what: str, registration_id: str) -> Response:
@@ -387,11 +389,9 @@ async def _sent(visit: Visit, act: Act, fields: list[Field], body: Callable[[Val
             etag = act.etag if problem == _STALE else etag
         else:
             return _done(visit, act.done, visit.request.path_params["registration_id"])
-    hidden = (stamp if status == 200 else Stamp.of(None)).hidden | ({"etag": etag} if etag else {})
-    shown = form(act.name, fields, values, mistakes, hidden=hidden)
-    problem = problem if problem in _SHOWN_WITH_FORM else None
-    back = _to_registration(visit)
-    return visit.render("agent/form.html", 422 if mistakes else status, **shown, problem=problem, back=back)
+    hidden = (Stamp.of(None) if problem or mistakes else stamp).hidden | ({"etag": etag} if etag else {})
+    shown = form(act.name, fields, values, mistakes, hidden=hidden, problem=_above(problem))
+    return visit.render("agent/form.html", 422 if mistakes else status, **shown, back=_to_registration(visit))
 
 
 PAGES = (
