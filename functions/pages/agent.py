@@ -87,8 +87,9 @@ async def desk(visit: Visit) -> Response:
     """Find a customer. What is typed is posted, so that no address has it."""
     words = visit.words
     keys = [*_KEYS, *(["postcode"] if _SEARCH in visit.signed_in.scopes else [])]
+    options = [Option(key, Label(words(f"desk.by.{key}"))) for key in keys]
     fields = [
-        desk_field(words, "by", "select", options=[Option(key, Label(words(f"desk.by.{key}"))) for key in keys]),
+        desk_field(words, "by", "select", options=options, required=True),
         desk_field(words, "term", "text", *(f"/{key}" for key in keys), required=True),
     ]
     values = read_values(fields, visit.form or visit.typed() or {})
@@ -199,16 +200,12 @@ async def desk_work(visit: Visit) -> Response:
     work = visit.request.path_params["work"]
     if work not in WORKS:
         return visit.problem("not-found", 404)
-    fields = [
-        desk_field(words, "until", "date"),
-        desk_field(words, "escalated", "switch"),
-    ]
+    fields = [desk_field(words, "until", "date", required=True), desk_field(words, "escalated", "switch")]
     given = {name: query.getlist(name) for name in query}
     values = read_values(fields, given)
+    values["until"] = values["until"] or typed_day((today() + _LOOK_AHEAD).isoformat())
     mistakes = mistakes_in(fields, values, words)
-    until = day_in(values["until"]) or today() + _LOOK_AHEAD
-    values["until"] = values["until"] or typed_day(until.isoformat())
-    asked = {"work": work, "until": until.isoformat(), "escalated": values["escalated"] == "yes"}
+    asked = {"work": work, "until": str(day_in(values["until"])), "escalated": values["escalated"] == "yes"}
     token = {"page_token": query["page"]} if query.get("page") else {}
     page: dict[str, Any] = {"items": [], "next_page_token": None}
     if not mistakes:

@@ -151,11 +151,18 @@ class Questions:
             f(words, "basis", "choice", "/sharing/basis", options=listed("lawful_bases"), required=True),
             f(words, "wording", "choice", f"{capture}/wording", capture, options=wordings),
             f(words, "evidence", "text", "/sharing/evidence", required=True),
-            f(words, "channel", "select", f"{capture}/channel", options=listed("capture_channels")),
-            f(words, "speaker", "select", f"{capture}/speaker/role", options=listed("speakers")),
+            f(words, "channel", "select", f"{capture}/channel", options=listed("capture_channels"), required=True),
+            f(words, "speaker", "select", f"{capture}/speaker/role", options=listed("speakers"), required=True),
             f(words, "speaker_name", "text", f"{capture}/speaker/name"),
             f(words, "speaker_organisation", "text", f"{capture}/speaker/organisation"),
-            f(words, "article_6", "select", "/sharing/article_6_basis", options=listed("article_6_bases")),
+            f(
+                words,
+                "article_6",
+                "select",
+                "/sharing/article_6_basis",
+                options=listed("article_6_bases"),
+                required=True,
+            ),
             f(
                 words,
                 "paragraph",
@@ -175,13 +182,18 @@ class Questions:
         account = {} if self.stored else {"account": _parts(of["account"])}
         return account | {
             "customer": _parts(of["name"] + of["phones"] + of["home"]),
-            "needs": [Part(field._replace(required=False), self._details(field, of)) for field in of["needs"]],
+            "needs": [Part(self._needs(field), self._details(field, of)) for field in of["needs"]],
             "services": _parts(of["services"])
             + _parts([field._replace(kind="select") for field in of["format"] + of["language"]])
             + [Part(nominee, {"yes": of["nominee_details"]})]
             + _parts(of["password"]),
             "sharing": _parts(self.sharing_fields),
         }
+
+    def _needs(self, needs: Field) -> Field:
+        """The choice of needs in a situation, under the situation's own name."""
+        words = self.visit.words
+        return needs._replace(label=Label(words(f"situation.{needs.name.removeprefix('needs_')}.title")))
 
     def _details(self, needs: Field, of: Mapping[str, list[Field]]) -> dict[str, list[Field]]:
         """The date and the note of each need."""
