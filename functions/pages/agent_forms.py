@@ -220,11 +220,7 @@ class Questions:
         """The whole record: a merge patch keeps what it does not name."""
         values = self.values
         version, _, language = values["wording"].partition(" ")
-        names = {
-            "role": values["speaker"],
-            "name": values["speaker_name"],
-            "organisation": values["speaker_organisation"],
-        }
+        names = {"role": "speaker", "name": "speaker_name", "organisation": "speaker_organisation"}
         return {
             "basis": values["basis"],
             "article_6_basis": values["article_6"],
