@@ -50,7 +50,7 @@ class Stamp(NamedTuple):
         """The stamp of a form that was posted, or a new one."""
         try:
             at = datetime.fromisoformat((given or {})["at"][0])
-            return cls((given or {})["key"][0], at if at.tzinfo else at.astimezone())
+            return cls(str(uuid.UUID((given or {})["key"][0])), at if at.tzinfo else at.astimezone())
         except (KeyError, ValueError):
             return cls(str(uuid.uuid4()), settings().clock().now())
 

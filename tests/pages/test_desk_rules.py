@@ -134,7 +134,7 @@ def test_a_double_submit_registers_once(stack: Stack, api: Caller) -> None:
     stored = api.look_up(account_id=agent.account_id).json()
     assert stored["version"] == 1
     again = agent.post("/desk/register", form | {"name": "Mrs B Example"})
-    assert again.status_code == 409
+    assert again.status_code == 422
     assert WORDS_EN("problem.desk-idempotency-key-reused.title") in unescape(again.text)
     other = agent.post("/desk/register", {**form, **hidden(again.text)})
     assert other.status_code == 409
