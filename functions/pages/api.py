@@ -87,6 +87,8 @@ class Api:
 
 
 def _headers(media_type: str, key: str | None, etag: str | None) -> dict[str, str]:
+    if etag and not (etag.isascii() and etag.isprintable()):
+        raise ApiProblem(412, "version-stale", [])  # not from the API, and no header can have it
     headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid.uuid4())}
     return {**headers, "If-Match": etag} if etag else headers
 

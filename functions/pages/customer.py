@@ -30,7 +30,9 @@ class Row(NamedTuple):
 
 
 async def home(visit: Visit) -> Response:
-    """Could this be for you? For somebody who is on the register: their registration."""
+    """Could this be for you? For somebody who is on the register: their registration. For agents: their desk."""
+    if visit.session and visit.session.agent:
+        return visit.redirect("desk")
     if visit.session and visit.session.account_id:
         found = await own_registration(visit)
         if found and found.body["status"] in LIVE:
