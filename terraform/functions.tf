@@ -4,8 +4,8 @@ locals {
   known_settings = {
     export_bucket        = google_storage_bucket.exports.name
     export_work_topic    = "psr-export-work"
-    pages_address        = try("https://${var.pages.domain}", null)
-    pages_api            = try("https://${var.front_door.domain}", null)
+    pages_address        = var.pages == null ? null : "https://${var.pages.domain}"
+    pages_api            = var.front_door == null ? null : "https://${var.front_door.domain}"
     pages_client_id      = try(var.pages.client_id, null)
     pages_issuer         = try(var.pages.issuer, null)
     pages_return_origins = try(join(" ", var.pages.return_origins), null)

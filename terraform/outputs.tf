@@ -15,7 +15,7 @@ output "functions" {
 
 output "pages" {
   description = "The address of the pages; null without them."
-  value       = try("https://${var.pages.domain}", null)
+  value       = var.pages == null ? null : "https://${var.pages.domain}"
 }
 
 output "quarantine_bucket" {

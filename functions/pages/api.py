@@ -18,7 +18,7 @@ from shared.settings import settings
 
 _ATTEMPTS = 3
 _PAUSE_SECONDS = (0.2, 1.0)
-_TIMEOUT = httpx2.Timeout(8, connect=2)
+_TIMEOUT = httpx2.Timeout(5, connect=2)
 #: Shorter than the servers' own, so that no call meets a connection that is being closed.
 _LIMITS = httpx2.Limits(max_connections=100, keepalive_expiry=1.5)
 _REFERENCE_SECONDS = 3600
@@ -120,10 +120,15 @@ _reference: dict[str, _Cached] = {}
 
 
 async def reference() -> dict[str, Any]:
-    """The codes, labels and wordings of the API, at most an hour old. Raises `ApiProblem`."""
+    """The codes, labels and wordings of the API: of the last hour, or older if it is away. Raises `ApiProblem`."""
     known = _reference.get("all")
     if known is None or known.until < time.monotonic():
-        answer = await Api().get("/v1/reference")
+        try:
+            answer = await Api().get("/v1/reference")
+        except ApiProblem:
+            if known is None:
+                raise
+            return known.reference
         known = _reference["all"] = _Cached(time.monotonic() + _REFERENCE_SECONDS, answer.body)
     return known.reference
 

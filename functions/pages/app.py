@@ -48,7 +48,7 @@ def _route(page: Page, language: str) -> Route:
 
 
 async def _response(page: Page, visit: Visit) -> Response:
-    """The page's response, or a page about what went wrong. What was typed is kept."""
+    """The response of the page, or a page about the problem. A form that somebody typed is kept."""
     try:
         response = await _served(page, visit)
     except ApiProblem as problem:
@@ -72,7 +72,7 @@ async def _response(page: Page, visit: Visit) -> Response:
 
 
 async def _served(page: Page, visit: Visit) -> Response:
-    if visit.request.method == "POST":
+    if visit.posted:
         visit.form = await read_form(visit.request, visit.session or visit.lapsed)
     if visit.session is None and not page.public:
         return visit.to_sign_in()

@@ -36,7 +36,7 @@ def new_body(asked: Asked, session: Session) -> dict[str, Any]:
 
 
 def customer_body(asked: Asked, arranged: Sequence[Mapping[str, Any]], at: datetime) -> dict[str, Any]:
-    """What customers say about themselves. `arranged` has the services that the register has already."""
+    """The submission of a customer. `arranged` has the services that the register has already."""
     values = asked.values
     nominee = None
     if values.get("nominee") == "yes":

@@ -47,7 +47,8 @@ async def registration(visit: Visit) -> Response:
         return visit.redirect("home")
     codes = await reference()
     asked = Asked(visit.words, codes, bodies.values_of(found.body, codes))
-    rows = [Row(question.name, answer(question, asked), None) for question in applying(OF_CUSTOMERS, asked)]
+    rows = [Row(one.name, answer(one, asked), None) for one in applying(OF_CUSTOMERS, asked) if one.name != "password"]
+    rows.append(Row("password", [Label(visit.words("registration.password"))], None))
     return visit.render("registration.html", rows=rows, registration=found.body)
 
 
@@ -69,7 +70,7 @@ async def question(visit: Visit) -> Response:
     if this is None:
         return _onward(visit, journey, journey.unanswered)
     fields = this.fields(asked)
-    if visit.request.method == "GET":
+    if not visit.posted:
         typed = visit.typed()
         return _shown(visit, journey, this, read_values(fields, typed) if typed else asked.values, [])
     values = read_values(fields, visit.form)
@@ -92,9 +93,6 @@ def _onward(visit: Visit, journey: Journey, onward: Question | None) -> Response
 def _shown(
     visit: Visit, journey: Journey, this: Question, values: Mapping[str, Any], mistakes: list[Mistake]
 ) -> Response:
-    names = [one.name for one in journey.questions]
-    place = names.index(this.name)
-    back = visit.url("question", journey=journey.name, question=names[place - 1]) if place else visit.url("home")
     return visit.render(
         "question.html",
         422 if mistakes else 200,
@@ -104,16 +102,27 @@ def _shown(
         values={"language": visit.language, **values},
         mistakes=mistakes,
         wording=journey.wording if this is AGREE else None,
-        back=back,
+        back=_back(visit, journey, this),
     )
+
+
+def _back(visit: Visit, journey: Journey, this: Question) -> str:
+    """The question before. A change goes back to the registration, unless the question before belongs to this one."""
+    place = [one.name for one in journey.questions].index(this.name)
+    before = journey.questions[place - 1] if place else None
+    if before is None or (journey.kind.changes and not (before.chain and before.chain == this.chain)):
+        return visit.url("home")
+    return visit.url("question", journey=journey.name, question=before.name)
 
 
 async def check(visit: Visit) -> Response:
     """All answers, before they are sent."""
     journey = await Journey.begun(visit, visit.request.path_params["journey"])
+    if visit.posted and not journey.draft.values and visit.cookies.read("done") == journey.name:
+        return visit.redirect("done", journey=journey.name)  # the form was sent twice
     if journey.unanswered:
         return _onward(visit, journey, journey.unanswered)
-    if visit.request.method == "GET" or visit.one("key") != journey.draft.key:
+    if not visit.posted or visit.one("key") != journey.draft.key:
         return _answers(visit, journey)
     try:
         await journey.send(visit.one("etag"))
@@ -124,6 +133,7 @@ async def check(visit: Visit) -> Response:
             raise
         return await _answers_again(visit, journey, problem)
     visit.cookies.delete("draft")
+    visit.cookies.write("done", journey.name)
     return visit.redirect("done", journey=journey.name)
 
 
@@ -143,8 +153,6 @@ def _answers(
     mistakes: list[Mistake] | None = None,
     problem: str | None = None,
 ) -> Response:
-    if journey.draft.at and not visit.cookies.read("draft"):
-        journey.keep({})
     last = journey.questions[-1].name
     back = visit.url("registration") if journey.kind.changes else None
     rows = [
@@ -181,27 +189,27 @@ def _mistakes_by_question(journey: Journey, problem: ApiProblem) -> list[Mistake
 
 
 async def done(visit: Visit) -> Response:
-    """What happens next, and who will be told what."""
+    """The confirmation: the next steps, and the details that the networks get."""
     name = visit.request.path_params["journey"]
-    found = await own_registration(visit) if name != "refer" else None
-    if name != "refer" and found is None:
+    if visit.cookies.read("done") != name:
         return visit.redirect("home")
+    found = await own_registration(visit)
     return visit.render("done.html", name=name, registration=found.body if found else None)
 
 
 async def leave(visit: Visit) -> Response:
-    """Stop sharing, or leave the register."""
+    """Stop sharing, or leave the register. A second submit of the form has the outcome of the first."""
     found = await own_registration(visit)
     if found is None or found.body["status"] not in LIVE:
-        return visit.redirect("home")
-    fields = _leaving(visit, shares=found.body["sharing"]["basis"] != "none" and not found.body["sharing"]["withdrawn"])
+        return visit.redirect("left" if visit.posted else "home")
+    record = found.body["sharing"]
+    fields = _leaving(visit, shares=visit.posted or (record["basis"] != "none" and not record["withdrawn"]))
     values = read_values(fields, visit.form or visit.typed() or {})
-    mistakes = mistakes_in(fields, values, visit.words) if visit.request.method == "POST" else []
+    mistakes = mistakes_in(fields, values, visit.words) if visit.posted else []
     etag = str(found.etag)
-    kept = visit.cookies.read("draft")
+    kept = visit.cookies.read("leaving")
     draft = Draft(*kept) if kept else None
-    sends = visit.request.method == "POST" and not mistakes and draft and draft.key == visit.one("key")
-    if not sends or draft is None:
+    if not visit.posted or mistakes or draft is None or draft.key != visit.one("key"):
         return _leave_form(visit, fields, values, mistakes, etag)
     try:
         await _leave(visit, found.body, values, draft)
@@ -213,7 +221,7 @@ async def leave(visit: Visit) -> Response:
         else:
             raise
         return _leave_form(visit, fields, values, mistakes, etag, problem.status)
-    visit.cookies.delete("draft")
+    visit.cookies.delete("leaving")
     return visit.redirect("left" if values["leaving"] == "register" else "registration")
 
 
@@ -231,7 +239,7 @@ def _leave_form(
     visit: Visit, fields: list[Field], values: Mapping[str, Any], mistakes: list[Mistake], etag: str, status: int = 422
 ) -> Response:
     draft = Draft.of(visit, "leave", {})
-    visit.cookies.write("draft", draft)
+    visit.cookies.write("leaving", draft)
     return visit.render(
         "leave.html",
         status if mistakes else 200,
@@ -285,13 +293,15 @@ def _lines(field: Field, asked: Asked) -> list[Label]:
     return [Label(line) for line in str(text).split("\n")]
 
 
+#: A path that names no journey is no page.
+_JOURNEY = "/{journey:journey}"
 PAGES = (
     Page("/", home, public=True),
     Page("/registration", registration),
     Page("/leave", leave, posts=True),
     Page("/left", left, public=True),
-    Page("/{journey}", begin),
-    Page("/{journey}/check", check, posts=True),
-    Page("/{journey}/done", done),
-    Page("/{journey}/{question}", question, posts=True),
+    Page(_JOURNEY, begin),
+    Page(f"{_JOURNEY}/check", check, posts=True),
+    Page(f"{_JOURNEY}/done", done),
+    Page(f"{_JOURNEY}/{{question}}", question, posts=True),
 )

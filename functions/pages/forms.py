@@ -14,6 +14,8 @@ from functions.pages.words import Label, Words
 #: `lines`: an address; `note`: a longer text; `choices`: several; `switch`: one box to tick.
 Kind = Literal["text", "tel", "lines", "note", "date", "choice", "choices", "select", "switch"]
 Values = Mapping[str, Any]
+#: Smaller numbers are years without their century.
+_FIRST_YEAR = 1000
 _DATE_PARTS = ("day", "month", "year")
 
 
@@ -26,7 +28,7 @@ class Option(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field. `pointer` names the field of the API's body, whose errors belong here; {i} is any number."""
+    """A field. `pointers` name the fields of the API's body whose errors belong here; `*` is any part of a pointer."""
 
     name: str
     kind: Kind
@@ -40,14 +42,14 @@ class Field(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """What is wrong with a field, as a sentence."""
+    """A mistake in a field, as a sentence."""
 
     field: str
     text: str
 
 
 def read_values(fields: Iterable[Field], form: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What was typed, as text; a list for several choices."""
+    """The values as they were typed; a list for several choices."""
     return {field.name: _value(field, form) for field in fields}
 
 
@@ -62,7 +64,7 @@ def _value(field: Field, form: Mapping[str, list[str]]) -> Any:
 
 
 def mistakes_in(fields: Iterable[Field], values: Values, words: Words) -> list[Mistake]:
-    """What is missing, is no date or is none of the choices."""
+    """Values that are missing, are no date or are none of the choices."""
     found = []
     for field in fields:
         value = values[field.name]
@@ -77,10 +79,10 @@ def mistakes_in(fields: Iterable[Field], values: Values, words: Words) -> list[M
 
 
 def day_in(typed: str) -> date | None:
-    """The day that day, month and year name; None if there is no such day."""
+    """The day that day, month and year name, the year with all its digits; None if there is no such day."""
     try:
         day, month, year = map(int, typed.split("/"))
-        return date(year, month, day)
+        return date(year, month, day) if year >= _FIRST_YEAR else None
     except ValueError:
         return None
 

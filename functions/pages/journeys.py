@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from functions.pages import bodies
@@ -35,8 +36,15 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+class _KindConvertor(StringConvertor):
+    regex = "|".join(KINDS)
+
+
+register_url_convertor("journey", _KindConvertor())
+
+
 class Draft(NamedTuple):
-    """What somebody has answered and not sent yet. A new answer needs a new Idempotency-Key."""
+    """Answers that somebody has given and not sent yet. A new answer needs a new Idempotency-Key."""
 
     journey: str
     by: str
@@ -68,8 +76,8 @@ class Journey:
 
     @classmethod
     async def begun(cls, visit: Visit, name: str) -> Self:
-        """A journey as it is. Raises `HTTPException` if there is no such journey for this person, `ApiProblem`."""
-        if name not in KINDS or (visit.signed_in.account_id is None and name != "refer"):
+        """A journey as it is. Raises `HTTPException` if it is not for this person, `ApiProblem`."""
+        if visit.signed_in.account_id is None and name != "refer":
             raise HTTPException(NOT_FOUND)
         codes = await reference()
         stored = await own_registration(visit) if KINDS[name].changes else None
@@ -79,7 +87,7 @@ class Journey:
 
     @property
     def asked(self) -> Asked:
-        """What the questions depend on now."""
+        """The words, codes and answers that the questions depend on."""
         knows = self.visit.signed_in.account_id is not None
         return Asked(self.visit.words, self._reference, {**self.before, **self.draft.values}, knows)
 
@@ -114,7 +122,7 @@ class Journey:
         return newest
 
     async def mistakes(self, question: Question) -> list[Mistake]:
-        """What the API finds wrong with the answers to a question.
+        """The mistakes that the API finds in the answers to a question.
 
         The body lacks the sharing record, without which the API registers nobody. So this only checks.
         """

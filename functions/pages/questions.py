@@ -23,7 +23,7 @@ _ASKED_ELSEWHERE = {"password", "nominee", "other_language"}
 
 
 class Asked(NamedTuple):
-    """What the questions depend on: the words, the codes of the API, and the answers so far."""
+    """The context of the questions: the words, the codes of the API, and the answers so far."""
 
     words: Words
     reference: Mapping[str, Any]

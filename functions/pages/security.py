@@ -21,7 +21,7 @@ class Refused(Exception):
 
 
 class SecurityHeaders:
-    """Adds the headers that every response has, whatever made it."""
+    """Adds the headers of every response, also of those for errors."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

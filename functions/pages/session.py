@@ -125,7 +125,7 @@ class Session(NamedTuple):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What the person may ask of the API."""
+        """The scopes that the person has at the API."""
         return frozenset(self.claims.get("scope", "").split())
 
     @property

@@ -77,7 +77,7 @@ async def signed_in(visit: Visit) -> Response:
 async def sign_out(visit: Visit) -> Response:
     """Forget everything here, and end the session at the issuer too."""
     session = visit.session or visit.lapsed
-    for name in ("session", "draft", "typed", "sign-in", "done", "purpose"):
+    for name in ("session", "draft", "leaving", "typed", "sign-in", "done", "purpose"):
         visit.cookies.delete(name)
     visit.session = None
     back = f"{settings().pages_address}{visit.url('signed_out')}"
@@ -120,7 +120,9 @@ def _check_id_token(token: str, keys: KeySet, issuer: str, nonce: str) -> None:
 
 async def _provider() -> dict[str, Any]:
     """The issuer's own description. Raises `ApiProblem` if it does not answer."""
-    found: dict[str, Any] = await _fetched(f"{settings().pages_issuer}/.well-known/openid-configuration")
+    found: dict[str, Any] = await _fetched(
+        f"{str(settings().pages_issuer).removesuffix('/')}/.well-known/openid-configuration"
+    )
     if found.get("issuer") != settings().pages_issuer:
         raise ApiProblem(503, "unavailable", [])
     return found

@@ -77,18 +77,23 @@ class Visit:
             raise RuntimeError("a page that is public needs no session")
         return self.session
 
+    @property
+    def posted(self) -> bool:
+        """Whether a form was sent."""
+        return bool(self.request.method == "POST")
+
     def one(self, field: str) -> str:
-        """What was typed into a field of the form."""
+        """The text that was typed into a field of the form."""
         return self.form.get(field, [""])[0].strip()
 
     def keep_typed(self) -> None:
         """Keep what was posted, for the same person and the same page, until that page can be shown again."""
         session = self.session or self.lapsed
-        if self.request.method == "POST" and session:
+        if self.posted and session:
             self.cookies.write("typed", [self.path, session.subject, dict(self.form)])
 
     def typed(self) -> Form | None:
-        """What this person had posted to this page when something went wrong."""
+        """The form that this person had posted to this page when something failed."""
         kept = self.cookies.read("typed")
         if self.session is None or not kept or kept[:2] != [self.path, self.session.subject]:
             return None
@@ -138,7 +143,9 @@ class Visit:
 def localised(path: str, language: str) -> str:
     """A path in a language. English has no prefix."""
     _, of_language, plain = split_path(path)
-    return path if of_language == language else f"/{language}{plain}" if language != LANGUAGES[0] else plain
+    if of_language == language:
+        return path
+    return plain if language == LANGUAGES[0] else f"/{language}{plain}".rstrip("/")
 
 
 def split_path(path: str) -> tuple[str, str, str]:

@@ -57,8 +57,8 @@ class Person:
         self.cookies: dict[str, str] = {}
         self.account_id, self.points = new_account(), [new_mpan(), new_mprn()]
 
-    def get(self, path: str) -> httpx.Response:
-        return self._kept(self._http.get(path, headers=self._cookie()))
+    def get(self, path: str, method: str = "GET") -> httpx.Response:
+        return self._kept(self._http.request(method, path, headers=self._cookie()))
 
     def post(
         self, path: str, form: Mapping[str, Any], headers: Mapping[str, str] = SAME_ORIGIN, token: str | None = None

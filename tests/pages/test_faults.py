@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of a form: nothing that was typed is lost, and nothing is stored twice."""
+"""Faults in the middle of a form: nothing that was typed is lost, and nothing is stored twice."""
 
 import time
 from collections.abc import Iterator
@@ -59,6 +59,31 @@ def test_a_double_submit_registers_once(stack: Stack, person: Person, agent: Cal
     stored = agent.look_up(account_id=person.account_id).json()
     changes = agent.changes(stored["registration_id"]).json()["changes"]
     assert [change["kind"] for change in changes] == ["registered"]
+    assert person.post("/join/check", form).headers["location"] == "/join/done"
+    assert person.post("/join/check", form).headers["location"] == "/join/done"  # without the draft
+
+
+def test_looking_is_no_answer(person: Person) -> None:
+    person.post("/join/name", ANSWERS["name"])
+    assert person.get("/join/name", method="HEAD").status_code == 200
+    assert "Mrs A Example" in person.get("/join/name").text
+
+
+@pytest.mark.parametrize("path", ["/join/done", "/refer/done", "/change/done"])
+def test_nothing_is_confirmed_that_was_not_done(person: Person, path: str) -> None:
+    assert person.get(path).headers["location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/wp-admin", "/cyx", "/join/name/more", "/cy/nothing", "/..%2f"])
+def test_other_paths_are_no_pages(stack: Stack, path: str) -> None:
+    assert Person(stack).get(path).status_code == 404
+
+
+def test_a_year_without_its_century_is_no_year(person: Person) -> None:
+    person.post("/join/situations", {"situations": "age"})
+    person.post("/join/needs", {"needs_age": "29"})
+    answer = person.post("/join/dates", {"born-day": "1", "born-month": "5", "born-year": "24"})
+    assert unescape(answer.text).count(WORDS_EN("field_error.date_malformed")) == 2
 
 
 def test_checking_an_answer_registers_nobody(person: Person, agent: Caller) -> None:

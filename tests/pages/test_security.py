@@ -22,9 +22,7 @@ def customer(stack: Stack) -> Person:
     return person
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/cy/", "/sign-in", "/registration", "/nothing/here/at/all", "/static/pages.css"]
-)
+@pytest.mark.parametrize("path", ["/", "/cy", "/sign-in", "/registration", "/nothing/here/at/all", "/static/pages.css"])
 def test_every_answer_has_the_headers(customer: Person, path: str) -> None:
     answer = customer.get(path)
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
