@@ -9,7 +9,7 @@ from functions.pages import bodies
 from functions.pages.agent import desk_field, today
 from functions.pages.api import Answer
 from functions.pages.customer import answer_lines
-from functions.pages.forms import Field, Option, options_of, read_values
+from functions.pages.forms import Field, Kind, Option, options_of, read_values
 from functions.pages.overview import Overview
 from functions.pages.questions import (
     OF_CUSTOMERS,
@@ -89,7 +89,7 @@ _QUESTIONS = [
     Question("household", _facts),
 ]
 #: Field, kind, the part of the sharing record, and the list of codes to choose from.
-_SHARING = (
+_SHARING: tuple[tuple[str, Kind, str, str], ...] = (
     ("basis", "choice", "basis", "lawful_bases"),
     ("wording", "choice", "capture/wording", ""),
     ("evidence", "text", "evidence", ""),
@@ -263,8 +263,8 @@ class Questions:
 
 def _values_of(registration: Mapping[str, Any], codes: Mapping[str, Any]) -> dict[str, Any]:
     """A registration as the answers that the caller would have given."""
-    household, typed = registration["household"] or {}, {known: word for word, known in _KNOWN.items()}
-    facts = {f"fact_{name}": typed.get(household.get(name), "") for name in FACTS}
+    household, typed = registration["household"] or {}, {known: word for word, known in [*_KNOWN.items(), ("", None)]}
+    facts = {f"fact_{name}": typed[household.get(name)] for name in FACTS}
     return {**bodies.values_of(registration, codes), **facts}
 
 
