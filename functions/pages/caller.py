@@ -263,7 +263,7 @@ class Questions:
 
 def _values_of(registration: Mapping[str, Any], codes: Mapping[str, Any]) -> dict[str, Any]:
     """A registration as the answers that the caller would have given."""
-    household, typed = registration["household"] or {}, {known: word for word, known in [*_KNOWN.items(), ("", None)]}
+    household, typed = registration["household"] or {}, {True: "yes", False: "no", None: ""}
     facts = {f"fact_{name}": typed[household.get(name)] for name in FACTS}
     return {**bodies.values_of(registration, codes), **facts}
 
