@@ -1,79 +1,22 @@
-"""The desk's forms: register for a caller, amend, withdraw, and note an attempt to contact the customer.
-
-A form has an Idempotency-Key and a time from when it was first shown, so that a double submit has one outcome; and the
-ETag of what was read, so that nothing is overwritten that the agent has not seen.
-"""
+"""The desk's forms: register for a caller, amend, withdraw, and note an attempt to contact the customer."""
 
 import json
-import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from functions.pages import bodies
 from functions.pages.agent import desk_field, due_work, for_agents, form, registration_path
-from functions.pages.api import Answer, ApiProblem, reference
+from functions.pages.api import ApiProblem, reference
 from functions.pages.app import Page
-from functions.pages.customer import answer
-from functions.pages.forms import Field, Mistake, Option, Values, mistakes_in, mistakes_of_api, options_of, read_values
-from functions.pages.overview import Overview
-from functions.pages.questions import (
-    OF_CUSTOMERS,
-    OF_REFERRALS,
-    SITUATIONS,
-    YOUNG_CHILDREN,
-    Asked,
-    applying,
-)
-from functions.pages.visit import Form, Visit
+from functions.pages.caller import Questions, Row, Stamp
+from functions.pages.forms import Field, Mistake, Option, Values, mistakes_in, mistakes_of_api, read_values
+from functions.pages.visit import Visit
 from functions.pages.words import Label
-from shared.clock import london_day, rfc3339
-from shared.settings import settings
 
-_STALE, _REUSED = "version-stale", "idempotency-key-reused"
+_STALE = "version-stale"
 #: Shown above the form. Others get a page of their own, which keeps what was typed.
-_SHOWN_WITH_FORM = {_STALE, _REUSED, "already-registered", "supply-point-held", "not-live"}
-_QUESTIONS = [question for question in OF_REFERRALS if question.name == "account"] + OF_CUSTOMERS
-_NEEDS = ("situations", "needs", "dates", "notes")
-
-
-class Stamp(NamedTuple):
-    """The Idempotency-Key of a form, and when the form was first shown."""
-
-    key: str
-    at: datetime
-
-    @classmethod
-    def of(cls, given: Form | None) -> Self:
-        """The stamp of a form that was posted, or a new one."""
-        try:
-            at = datetime.fromisoformat((given or {})["at"][0])
-            return cls(str(uuid.UUID((given or {})["key"][0])), at if at.tzinfo else at.astimezone())
-        except (KeyError, ValueError):
-            return cls(str(uuid.uuid4()), settings().clock().now())
-
-    @property
-    def hidden(self) -> dict[str, str]:
-        """The fields that keep it."""
-        return {"key": self.key, "at": self.at.isoformat()}
-
-
-class Part(NamedTuple):
-    """A field, and the fields that a choice of it reveals."""
-
-    field: Field
-    reveals: Mapping[str, list[Field]]
-
-
-class Row(NamedTuple):
-    """A question that somebody else answered meanwhile, or the agent: as read, as it is now, as typed."""
-
-    question: str
-    read: list[Label]
-    now: list[Label]
-    typed: list[Label]
+_SHOWN_WITH_FORM = {_STALE, "idempotency-key-reused", "already-registered", "supply-point-held", "not-live"}
 
 
 class Act(NamedTuple):
@@ -83,178 +26,6 @@ class Act(NamedTuple):
     path: str
     done: str
     etag: str | None = None
-
-
-class Questions:
-    """The customers' questions on one page, with those about sharing. `stored`: the registration to amend."""
-
-    def __init__(self, visit: Visit, codes: Mapping[str, Any], stored: Answer | None, given: Form | None) -> None:
-        self.visit = visit
-        self.stored = stored
-        self.stamp = Stamp.of(given)
-        self.now = bodies.values_of(stored.body, codes) if stored else {}
-        self._codes = codes
-        self.values: dict[str, Any] = self._read(given) if given else {**self.now}
-
-    @property
-    def asked(self) -> Asked:
-        """The answers."""
-        return self._asked(self.values)
-
-    def _asked(self, values: Mapping[str, Any]) -> Asked:
-        return Asked(self.visit.words, self._codes, values, knows_account=self.stored is not None)
-
-    @property
-    def _everything(self) -> Asked:
-        """As if every situation and every need applied: the page has a field for each."""
-        asked = self._asked(self.now)
-        needs = {f"needs_{name}": codes for name, codes in asked.situations().items()}
-        return asked._replace(values={"situations": list(SITUATIONS), "nominee": "yes", **needs})
-
-    def _read(self, given: Form) -> dict[str, Any]:
-        everything = self._everything
-        values = read_values([f for one in _QUESTIONS for f in one.fields(everything)] + self.sharing_fields, given)
-        values["situations"] = [name for name in SITUATIONS if values.get(f"needs_{name}")]
-        values["nominee"] = values["nominee"] or "no"
-        return values
-
-    @property
-    def records_sharing(self) -> bool:
-        """Whether the agent records on what basis needs are shared."""
-        return self.stored is None or self.values.get("new_basis") == "yes"
-
-    @property
-    def fields(self) -> list[Field]:
-        """The fields that must be right, given the answers."""
-        asked = self.asked
-        answered = [one for one in applying(_QUESTIONS, asked) if one.name != "situations"]
-        return [f for one in answered for f in one.fields(asked)] + (
-            self.sharing_fields if self.records_sharing else []
-        )
-
-    @property
-    def sharing_fields(self) -> list[Field]:
-        """The basis, the wording that was read out, and who spoke."""
-        words, codes = self.visit.words, self._codes
-
-        def listed(name: str) -> list[Option]:
-            return options_of(codes[name], words)
-
-        show, none = Overview(words, codes), [Option("", Label(words("form.none")))]
-        wordings = [
-            Option(f"{one['version']} {one['language']}", show.label("languages", one["language"]), one["text"])
-            for one in codes["wordings"]
-        ]
-        capture, f = "/sharing/capture", desk_field
-        return [
-            *([f(words, "new_basis", "switch")] if self.stored else []),
-            f(words, "basis", "choice", "/sharing/basis", options=listed("lawful_bases"), required=True),
-            f(words, "wording", "choice", f"{capture}/wording", capture, options=wordings),
-            f(words, "evidence", "text", "/sharing/evidence", required=True),
-            f(words, "channel", "select", f"{capture}/channel", options=listed("capture_channels"), required=True),
-            f(words, "speaker", "select", f"{capture}/speaker/role", options=listed("speakers"), required=True),
-            f(words, "speaker_name", "text", f"{capture}/speaker/name"),
-            f(words, "speaker_organisation", "text", f"{capture}/speaker/organisation"),
-            f(
-                words,
-                "article_6",
-                "select",
-                "/sharing/article_6_basis",
-                options=listed("article_6_bases"),
-                required=True,
-            ),
-            f(
-                words,
-                "paragraph",
-                "select",
-                "/sharing/schedule_1_paragraph",
-                options=none + listed("schedule_1_paragraphs"),
-            ),
-            f(words, "cannot_consent", "text", "/sharing/cannot_consent_reason"),
-        ]
-
-    @property
-    def parts(self) -> dict[str, list[Part]]:
-        """The page: its sections, in order."""
-        everything = self._everything
-        of = {one.name: one.fields(everything) for one in _QUESTIONS}
-        nominee = of["nominee"][0]._replace(kind="switch")
-        account = {} if self.stored else {"account": _parts(of["account"])}
-        return account | {
-            "customer": _parts(of["name"] + of["phones"] + of["home"]),
-            "needs": [Part(self._needs(field), self._details(field, of)) for field in of["needs"]],
-            "services": _parts(of["services"])
-            + _parts([field._replace(kind="select") for field in of["format"] + of["language"]])
-            + [Part(nominee, {"yes": of["nominee_details"]})]
-            + _parts(of["password"]),
-            "sharing": _parts(self.sharing_fields),
-        }
-
-    def _needs(self, needs: Field) -> Field:
-        """The choice of needs in a situation, under the situation's own name."""
-        words = self.visit.words
-        return needs._replace(label=Label(words(f"situation.{needs.name.removeprefix('needs_')}.title")))
-
-    def _details(self, needs: Field, of: Mapping[str, list[Field]]) -> dict[str, list[Field]]:
-        """The date and the note of each need."""
-        words = self.visit.words
-        labels = {"born": "born", "ends": "ends", "note": "note"}
-        details: dict[str, list[Field]] = {option.value: [] for option in needs.options}
-        for field in of["dates"] + of["notes"]:
-            kind, _, code = field.name.partition("_")
-            label = Label(words(f"desk.detail.{labels[kind]}"))
-            if (code or YOUNG_CHILDREN) in details:
-                details[code or YOUNG_CHILDREN].append(field._replace(label=label, hint="", kind=_short(field.kind)))
-        return details
-
-    def body(self) -> dict[str, Any]:
-        """A new registration, or the merge patch of one."""
-        arranged = self.stored.body["services"]["arranged"] if self.stored else []
-        wanted = bodies.customer_body(self.asked, arranged, self.stamp.at)
-        sharing = {"sharing": self._sharing()} if self.records_sharing else {}
-        if self.stored is None:
-            return bodies.new_body(self.asked, self.visit.signed_in) | wanted | sharing
-        return bodies.patch(wanted, bodies.customer_body(self._asked(self.now), arranged, self.stamp.at)) | sharing
-
-    def _sharing(self) -> dict[str, Any]:
-        """The whole record: a merge patch keeps what it does not name."""
-        values = self.values
-        version, _, language = values["wording"].partition(" ")
-        names = {"role": "speaker", "name": "speaker_name", "organisation": "speaker_organisation"}
-        return {
-            "basis": values["basis"],
-            "article_6_basis": values["article_6"],
-            "schedule_1_paragraph": values["paragraph"] or None,
-            "cannot_consent_reason": values["cannot_consent"] or None,
-            "recorded_on": london_day(self.stamp.at).isoformat(),
-            "evidence": values["evidence"],
-            "capture": {
-                "captured_at": rfc3339(self.stamp.at),
-                "captured_by": self.visit.signed_in.subject,
-                "channel": values["channel"],
-                "speaker": {name: values[field] or None for name, field in names.items()},
-                "wording": {"version": version, "language": language} if version else None,
-            },
-            "withdrawn": None,
-        }
-
-    def merge(self, read: Mapping[str, Any]) -> list[Row]:
-        """Take over what somebody else changed since `read`, unless the agent changed it too. All that differs."""
-        typed = {**self.values}
-        for name, value in self.now.items():
-            if typed.get(name) == read.get(name):
-                self.values[name] = value
-        versions = [self._asked(values) for values in (read, self.now, typed)]
-        rows = [Row(one.name, *(answer(one, asked) for asked in versions)) for one in _QUESTIONS[1:]]
-        return [row for row in rows if not row.read == row.now == row.typed]
-
-
-def _short(kind: Any) -> Any:
-    return "text" if kind == "note" else kind
-
-
-def _parts(fields: list[Field]) -> list[Part]:
-    return [Part(field, {}) for field in fields]
 
 
 async def desk_register(visit: Visit) -> Response:

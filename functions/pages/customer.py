@@ -274,10 +274,11 @@ async def left(visit: Visit) -> Response:
 
 def answer(one: Question, asked: Asked) -> list[Label]:
     """The answer to a question as lines of text."""
-    return [line for field in one.fields(asked) for line in _lines(field, asked)]
+    return [line for field in one.fields(asked) for line in answer_lines(field, asked)]
 
 
-def _lines(field: Field, asked: Asked) -> list[Label]:
+def answer_lines(field: Field, asked: Asked) -> list[Label]:
+    """What was answered in a field as lines of text."""
     value, words = asked.values.get(field.name), asked.words
     if not value:
         return []

@@ -19,7 +19,7 @@ async def to_the_desk(walker: Walker, who: str = "agent") -> None:
     await walker.page.click(f"button[value={who}]")
     await walker.look("")
     await walker.fill({"purpose": PURPOSE})
-    await walker.go_on()
+    await walker.submit()
     await walker.look("")
 
 
@@ -27,7 +27,7 @@ async def find(walker: Walker, by: str, term: str) -> None:
     """Find a customer."""
     await walker.open("/desk")
     await walker.fill({"by": by, "term": term})
-    await walker.go_on()
+    await walker.submit()
     await walker.look(f"by {by}")
 
 
@@ -47,6 +47,7 @@ def caller_answers(walker: Walker | Person, language: str = "en") -> dict[str, A
     for fields in (of.pop("name"), of.pop("phones"), of.pop("home")):
         answers |= fields
     return answers | needs | {name: value for fields in of.values() for name, value in fields.items()} | {
+        "fact_can_top_up": "no",
         "basis": "explicit_consent",
         "wording": f"2026-1 {language}",
         "evidence": "call 4712",

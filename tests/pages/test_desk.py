@@ -24,7 +24,7 @@ async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, bro
 
     await walker.go("main .notice a")
     await walker.fill(caller_answers(walker, language))
-    await walker.go_on()
+    await walker.submit()
     assert await walker.heading() == "Mrs A Example"
     assert words("desk.done.registered") in await walker.page.inner_text(".success")
     first = api.look_up(account_id=walker.account_id).json()
@@ -33,6 +33,7 @@ async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, bro
     assert [need["note"] for need in first["needs"]] == ["upstairs", None, None, None]
     assert first["needs"][3]["ends_on"] == "2099-01-31"
     assert first["alternate_contact"]["name"] == "Mr B Nominee"
+    assert {name: fact for name, fact in first["household"].items() if fact is not None} == {"can_top_up": False}
     capture = first["sharing"]["capture"]
     assert (first["sharing"]["basis"], first["sharing"]["evidence"]) == ("explicit_consent", "call 4712")
     assert (capture["channel"], capture["captured_by"], capture["speaker"]["role"]) == ("phone", "local-agent", "self")
@@ -42,14 +43,14 @@ async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, bro
 
     await walker.go("main .actions .second")
     await walker.fill({"due": f"review {first['review_due_on']}", "contact": "phone", "outcome": "no_answer"})
-    await walker.go_on()
+    await walker.submit()
     assert words("desk.done.noted") in await walker.page.inner_text(".success")
     campaign = api.get(first["registration_id"]).json()["campaigns"][0]
     assert [one["outcome"] for one in campaign["attempts"]] == ["no_answer"]
 
     await walker.go("main .actions a:last-child")
     await walker.fill({"reason": "moved abroad"})
-    await walker.go_on()
+    await walker.submit()
     assert api.get(first["registration_id"]).json()["status"] == "withdrawn"
     history = await walker.page.inner_text(".timeline >> nth=1")
     assert history.index("moved abroad") < history.index("Mrs A Changed")  # newest first
@@ -62,14 +63,14 @@ async def _amend_with_a_conflict(walker: Walker, api: Caller, registration_id: s
     theirs = {"primary_contact": {"phones": ["07700900998"]}, "premises": {"address_lines": ["9 Other Street"]}}
     assert api.amend(registration_id, api.get(registration_id).headers["etag"], theirs).status_code == 200
     await walker.fill({"name": "Mrs A Changed", "phone": "07700 900111"})
-    await walker.go_on()
+    await walker.submit()
     versions = await walker.page.inner_text(".versions")
     for text in ("Mrs A Example", "Mrs A Changed", "07700900998", "07700 900111", "9 Other Street", "1 Test Street"):
         assert text in versions
     untouched = api.get(registration_id).json()
     assert untouched["primary_contact"]["name"] == "Mrs A Example"
     assert untouched["primary_contact"]["phones"] == ["07700900998"]
-    await walker.go_on()
+    await walker.submit()
     amended = api.get(registration_id).json()
     assert amended["primary_contact"]["name"] == "Mrs A Changed"
     assert amended["primary_contact"]["phones"] == ["07700 900111"]
@@ -96,7 +97,7 @@ async def test_axe_finds_nothing_at_the_desk(stack: Stack, browser: Browser, lan
         await walker.open(path)
         if path.endswith("/amend"):
             await walker.fill({"name": "", "new_basis": "yes"})
-        await walker.go_on()
+        await walker.submit()
         await walker.look("with mistakes")
     await walker.open(f"{at}/amend")
     changed = {"primary_contact": {"name": "Mrs A Colleague"}}
@@ -104,9 +105,9 @@ async def test_axe_finds_nothing_at_the_desk(stack: Stack, browser: Browser, lan
         api.amend(one["registration_id"], api.get(one["registration_id"]).headers["etag"], changed).status_code == 200
     )
     await walker.fill({"name": "Mrs A Typed"})
-    await walker.go_on()
+    await walker.submit()
     await walker.look("with a conflict")
-    await walker.go_on()
+    await walker.submit()
     await walker.look("amended")
     for work in ("review", "need_ending", "follow_up"):
         await walker.open(f"/desk/work/{work}")

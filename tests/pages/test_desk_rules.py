@@ -205,6 +205,19 @@ def test_an_agent_records_a_new_basis(sam: Person, api: Caller) -> None:
     assert sharing["schedule_1_paragraph"] == "safeguarding_of_individuals_at_risk"
 
 
+def test_a_missing_fact_is_asked_for_and_recorded(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    asked = WORDS_EN("desk.fact.means_tested_benefit")
+    assert one["protections"]["gas_safety_check_eligible"]["missing"] == ["/household/means_tested_benefit"]
+    assert f"{WORDS_EN('desk.registration.ask')} {asked}" in unescape(sam.get(path_of(one)).text)
+    page = sam.get(path_of(one, "/amend")).text
+    answer = sam.post(path_of(one, "/amend"), hidden(page) | _filled(page) | {"fact_means_tested_benefit": "yes"})
+    assert answer.status_code == 303, answer.text
+    amended = api.get(one["registration_id"]).json()
+    assert amended["household"] == one["household"] | {"means_tested_benefit": True}
+    assert amended["protections"]["gas_safety_check_eligible"]["missing"] == []
+
+
 def test_a_registration_that_changed_meanwhile_is_not_withdrawn(sam: Person, api: Caller) -> None:
     one = desk.created(api, registration())
     form = hidden(sam.get(path_of(one, "/withdraw")).text) | {"reason": "asked"}
@@ -264,7 +277,8 @@ def test_a_thousand_rows_of_a_work_list_take_less_than_twice_the_apis_time(stack
     start = "/desk/work/review?until-day=31&until-month=12&until-year=2099"
     api.due_work(**asked)
     sam.get(start)
-    rows, spent, heaviest, token, path = 0, {"api": 0.0, "page": 0.0}, 0, {}, start
+    token: dict[str, str] = {}
+    rows, spent, heaviest, path = 0, {"api": 0.0, "page": 0.0}, 0, start
     while path:
         began = time.perf_counter()
         answer = api.due_work(**asked, **token).json()
