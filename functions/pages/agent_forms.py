@@ -1,6 +1,5 @@
 """The desk's forms: register for a caller, amend, withdraw, and note an attempt to contact the customer."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from functions.pages.api import ApiProblem, reference
 from functions.pages.app import Page
 from functions.pages.caller import Questions, Row, Stamp
 from functions.pages.forms import Field, Mistake, Option, Values, mistakes_in, mistakes_of_api, read_values
+from functions.pages.session import opened, sealed
 from functions.pages.visit import Visit
 from functions.pages.words import Label
 
@@ -64,11 +64,7 @@ async def desk_amend(visit: Visit) -> Response:
 
 def _read_before(visit: Visit) -> dict[str, Any]:
     """The answers that the form was first filled with."""
-    try:
-        read = json.loads(visit.one("read"))
-    except ValueError:
-        return {}
-    return read if isinstance(read, dict) else {}
+    return opened("read", visit.one("read")) or {}
 
 
 def _questions(
@@ -84,7 +80,7 @@ def _questions(
         # With mistakes, the form stays the one that was filled from the version that the agent read.
         kept = (visit.form or visit.typed() or {}) if problem != _STALE else {}
         hidden["etag"] = kept.get("etag", [str(asked.stored.etag)])[0]
-        hidden["read"] = kept.get("read", [json.dumps(asked.now)])[0]
+        hidden["read"] = kept.get("read", [sealed("read", asked.now)])[0]
     name = "amend" if asked.stored else "register"
     return visit.render(
         "agent/questions.html",
