@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
@@ -123,7 +123,7 @@ async def _search(visit: Visit, postcode: str) -> Any:
 
 def registration_path(visit: Visit) -> str:
     """Where the API has the registration of this page."""
-    return f"/v1/registrations/{visit.request.path_params['registration_id']}"
+    return f"/v1/registrations/{quote(visit.request.path_params['registration_id'], safe='')}"
 
 
 async def desk_registration(visit: Visit) -> Response:
