@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
@@ -32,7 +32,7 @@ from shared.settings import settings
 WORKS = ("review", "need_ending", "follow_up")
 _LOOK_AHEAD = timedelta(days=7)
 _PASSWORD, _SEARCH = "psr:caller_password", "psr:bulk"
-#: What a customer can be found by, as the API names it.
+#: The keys by which the API finds a customer.
 _KEYS = ("account_id", "mpan", "mprn")
 _NOBODY = {404: "unknown", 410: "erased"}
 _MOST_PAGES = 10
@@ -78,13 +78,13 @@ async def purpose(visit: Visit) -> Response:
 
 
 def form(name: str, fields: list[Field], values: Mapping[str, Any], mistakes: list[Mistake], **more: Any) -> Any:
-    """What the template of a form needs. The words have its title, its lead and its button under its name."""
+    """The values for the template of a form. The words have its title, its lead and its button under its name."""
     given = {"name": name, "fields_here": fields, "values": values, "mistakes": mistakes}
     return {**given, "hidden": {}, "problem": None, **more}
 
 
 async def desk(visit: Visit) -> Response:
-    """Find a customer. What is typed is posted, so that no address has it."""
+    """Find a customer. The form is posted, so that no address has personal data."""
     words = visit.words
     keys = [*_KEYS, *(["postcode"] if _SEARCH in visit.signed_in.scopes else [])]
     options = [Option(key, Label(words(f"desk.by.{key}"))) for key in keys]
@@ -123,7 +123,7 @@ async def _search(visit: Visit, postcode: str) -> Any:
 
 def registration_path(visit: Visit) -> str:
     """Where the API has the registration of this page."""
-    return f"/v1/registrations/{visit.request.path_params['registration_id']}"
+    return f"/v1/registrations/{quote(visit.request.path_params['registration_id'], safe='')}"
 
 
 async def desk_registration(visit: Visit) -> Response:

@@ -20,7 +20,7 @@ _SHOWN_WITH_FORM = {_STALE, "idempotency-key-reused", "already-registered", "sup
 
 
 class Act(NamedTuple):
-    """What a short form does: its words, where it is sent, what it leaves, and the version that it is about."""
+    """The act of a short form: its words, its path, the message afterwards, and the version that was read."""
 
     name: str
     path: str

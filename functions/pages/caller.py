@@ -25,7 +25,7 @@ from functions.pages.words import Label
 from shared.clock import london_day, rfc3339
 from shared.settings import settings
 
-#: What protections depend on, apart from the needs. Unknown facts are never a no.
+#: Facts for protections that are yes or no. A fact that is not known is never a no.
 FACTS = (
     "supported",
     "can_top_up",

@@ -278,7 +278,7 @@ def answer(one: Question, asked: Asked) -> list[Label]:
 
 
 def answer_lines(field: Field, asked: Asked) -> list[Label]:
-    """What was answered in a field as lines of text."""
+    """The answer in a field as lines of text."""
     value, words = asked.values.get(field.name), asked.words
     if not value:
         return []

@@ -40,7 +40,7 @@ def agent(stack: Stack, who: str = "agent") -> Person:
 
 
 def caller_answers(walker: Walker | Person, language: str = "en") -> dict[str, Any]:
-    """What an agent types to register a caller, in the order of the page."""
+    """The answers that an agent types to register a caller, in the order of the page."""
     answers: dict[str, Any] = {"account": walker.account_id, "mpan": walker.points[0], "mprn": walker.points[1]}
     of = {name: dict(fields) for name, fields in ANSWERS.items() if name not in _NOT_ON_ONE_PAGE}
     needs = of.pop("needs") | of.pop("dates") | of.pop("notes")

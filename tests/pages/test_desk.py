@@ -5,7 +5,7 @@ from playwright.async_api import Browser
 
 from functions.pages.words import WORDS
 from tests.pages.desk import caller_answers, find, stored, to_the_desk
-from tests.pages.test_accessibility import Inspector
+from tests.pages.inspector import Inspector
 from tests.pages.walk import Walker
 from tests.support.browser import needs_browser
 from tools.api_client import ALL_SCOPES, Caller

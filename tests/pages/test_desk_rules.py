@@ -141,7 +141,7 @@ def test_a_double_submit_registers_once(stack: Stack, api: Caller) -> None:
     assert WORDS_EN("problem.desk-already-registered.title") in unescape(other.text)
 
 
-def test_what_was_typed_and_read_survives_an_outage_of_the_api(stack: Stack, api: Caller) -> None:
+def test_an_outage_of_the_api_loses_no_typing_and_no_version(stack: Stack, api: Caller) -> None:
     one, agent = desk.created(api, registration()), desk.agent(stack)
     page = agent.get(path_of(one, "/amend")).text
     form, typed = hidden(page), _filled(page) | {"name": "Mrs A Typed"}
