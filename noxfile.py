@@ -248,6 +248,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Take the pictures of the pages in docs/pictures, in Chromium."""
+    session.run(PYTHON, "-m", "tools.pictures")
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Resolve requirements/*.in into hashed lock files for Python 3.11 and later; then run `nox -s licences`."""
     for name in (*STANDALONE, *CONSTRAINED):

@@ -1,7 +1,6 @@
 """The servers that are compared, each a process on its own port: functions, the baseline, the comparison."""
 
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,10 +10,10 @@ import httpx
 
 from tools.local.layout import Layout, child_environment
 from tools.local.processes import LOOPBACK, Child, free_ports
+from tools.local.stack import SERVE
 from tools.places import FUNCTIONS
 
 BENCHMARKS = Path(__file__).parent
-_FRAMEWORK = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
 
 
 def function(layout: Layout, folder: Path, **environment: str) -> Child:
@@ -22,7 +21,7 @@ def function(layout: Layout, folder: Path, **environment: str) -> Child:
     (port,) = free_ports(1)
     variables = {**child_environment(layout), "FUNCTION_USE_ASGI": "true", **environment}
     del variables["PSR_SIMULATED_CLOCK"]
-    command = (*_FRAMEWORK, "--host", LOOPBACK, "--port", str(port))
+    command = (*SERVE, "--host", LOOPBACK, "--port", str(port))
     return Child(folder.name, command, port, layout.home / "logs" / f"bench-{folder.name}.log", variables, folder)
 
 

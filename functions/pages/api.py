@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 import uuid
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,8 +17,10 @@ import httpx2
 from shared.log import trace_id
 from shared.settings import settings
 
-_ATTEMPTS = 3
+#: Before the second and the third attempt.
 _PAUSE_SECONDS = (0.2, 1.0)
+#: For all attempts of a call together: nobody waits longer for a page that says what happened.
+_PATIENCE_SECONDS = 8
 _TIMEOUT = httpx2.Timeout(5, connect=2)
 #: Shorter than the servers' own, so that no call meets a connection that is being closed.
 _LIMITS = httpx2.Limits(max_connections=100, keepalive_expiry=1.5)
@@ -70,23 +73,31 @@ class Api:
         return await self._send("PATCH", path, _headers("application/merge-patch+json", key, etag), body)
 
     async def _send(self, method: str, path: str, headers: dict[str, str], body: Any = None) -> Answer:
-        content = None if body is None else json.dumps(body)
         trace = {"traceparent": f"00-{trace_id.get() or secrets.token_hex(16)}-{secrets.token_hex(8)}-01"}
-        for attempt in range(_ATTEMPTS):
-            try:
-                answer = await client().request(
-                    method, path, content=content, headers={**self._headers, **trace, **headers}
-                )
-            except httpx2.TransportError:
-                answer = None
-            if answer is not None and answer.status_code not in {502, 503, 504}:
-                return _checked(answer)
-            if attempt < len(_PAUSE_SECONDS):
-                await asyncio.sleep(_PAUSE_SECONDS[attempt])
-        raise ApiProblem(503, "unavailable", [])
+        content = None if body is None else json.dumps(body)
+        request = client().build_request(method, path, content=content, headers={**self._headers, **trace, **headers})
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return _checked(await _answered(request))
+        except TimeoutError:
+            raise ApiProblem(503, "unavailable", []) from None
+
+
+async def _answered(request: httpx2.Request) -> httpx2.Response:
+    """The answer to one of a few attempts. Raises `ApiProblem`."""
+    for pause in (*_PAUSE_SECONDS, None):
+        with suppress(httpx2.TransportError):
+            answer = await client().send(request)
+            if answer.status_code not in {502, 503, 504}:
+                return answer
+        if pause:
+            await asyncio.sleep(pause)
+    raise ApiProblem(503, "unavailable", [])
 
 
 def _headers(media_type: str, key: str | None, etag: str | None) -> dict[str, str]:
+    if etag and not (etag.isascii() and etag.isprintable()):
+        raise ApiProblem(412, "version-stale", [])  # not from the API, and no header can have it
     headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid.uuid4())}
     return {**headers, "If-Match": etag} if etag else headers
 

@@ -30,7 +30,9 @@ class Row(NamedTuple):
 
 
 async def home(visit: Visit) -> Response:
-    """Could this be for you? For somebody who is on the register: their registration."""
+    """Could this be for you? For somebody who is on the register: their registration. For agents: their desk."""
+    if visit.session and visit.session.agent:
+        return visit.redirect("desk")
     if visit.session and visit.session.account_id:
         found = await own_registration(visit)
         if found and found.body["status"] in LIVE:
@@ -272,10 +274,11 @@ async def left(visit: Visit) -> Response:
 
 def answer(one: Question, asked: Asked) -> list[Label]:
     """The answer to a question as lines of text."""
-    return [line for field in one.fields(asked) for line in _lines(field, asked)]
+    return [line for field in one.fields(asked) for line in answer_lines(field, asked)]
 
 
-def _lines(field: Field, asked: Asked) -> list[Label]:
+def answer_lines(field: Field, asked: Asked) -> list[Label]:
+    """The answer in a field as lines of text."""
     value, words = asked.values.get(field.name), asked.words
     if not value:
         return []

@@ -6,12 +6,15 @@ and `words/cy.toml`. A page is served in both languages, only to people who are 
 the security headers. Problems of the API become help pages that keep what was typed.
 """
 
-from functions.pages import customer, sign_in
+from functions.pages import agent, agent_forms, customer, sign_in
 from functions.pages.api import reach_api
 from functions.pages.app import application
 from functions.pages.sign_in import reach_issuer
 from shared.runtime.site import Site
 
 site = Site(__file__)
-site.serve(application(*sign_in.PAGES, *customer.PAGES), {"api": reach_api, "token_issuer": reach_issuer})
+site.serve(
+    application(*sign_in.PAGES, *agent_forms.PAGES, *agent.PAGES, *customer.PAGES),
+    {"api": reach_api, "token_issuer": reach_issuer},
+)
 main = site.function()

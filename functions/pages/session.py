@@ -39,17 +39,11 @@ class Cookies:
         pieces: list[str] = []
         while (piece := self._given.get(_piece_name(name, len(pieces)))) and len(pieces) < _MOST_PIECES:
             pieces.append(piece)
-        token = "".join(pieces)
-        try:
-            stored = json.loads(_encryption().decrypt(token + "=" * (-len(token) % 4), ttl=seconds))
-        except (InvalidToken, ValueError):
-            return None
-        return stored[1] if stored[0] == name else None
+        return opened(name, "".join(pieces), seconds=seconds)
 
     def write(self, name: str, value: Any) -> None:
-        """Set a cookie. It holds its own name, so that none can be given for another. Raises `TooLong`."""
-        text = json.dumps([name, value], ensure_ascii=False, separators=(",", ":"))
-        token = _encryption().encrypt(text.encode()).decode().rstrip("=")
+        """Set a cookie. Raises `TooLong`."""
+        token = sealed(name, value)
         pieces = [token[start : start + _PIECE] for start in range(0, len(token), _PIECE)]
         if len(pieces) > _MOST_PIECES:
             raise TooLong
@@ -66,6 +60,21 @@ class Cookies:
         for name, value in self._written.items():
             gone = None if value else 0
             response.set_cookie(name, value, max_age=gone, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def sealed(name: str, value: Any) -> str:
+    """A value, encrypted together with its name, so that none can be given for another."""
+    text = json.dumps([name, value], ensure_ascii=False, separators=(",", ":"))
+    return _encryption().encrypt(text.encode()).decode().rstrip("=")
+
+
+def opened(name: str, token: str, *, seconds: int | None = None) -> Any:
+    """The value that was sealed under this name in the last `seconds`; None if there is no such value."""
+    try:
+        stored = json.loads(_encryption().decrypt(token + "=" * (-len(token) % 4), ttl=seconds))
+    except (InvalidToken, ValueError):
+        return None
+    return stored[1] if stored[0] == name else None
 
 
 def _piece_name(name: str, number: int) -> str:

@@ -77,7 +77,7 @@ async def signed_in(visit: Visit) -> Response:
 async def sign_out(visit: Visit) -> Response:
     """Forget everything here, and end the session at the issuer too."""
     session = visit.session or visit.lapsed
-    for name in ("session", "draft", "leaving", "typed", "sign-in", "done"):
+    for name in ("session", "draft", "leaving", "typed", "sign-in", "done", "purpose"):
         visit.cookies.delete(name)
     visit.session = None
     back = f"{settings().pages_address}{visit.url('signed_out')}"

@@ -60,7 +60,15 @@ class Visit:
     @property
     def api(self) -> Api:
         """The API with this person's token; an agent's calls state the purpose that they chose."""
-        return Api(self.signed_in.access_token, self.cookies.read("purpose") if self.signed_in.agent else None)
+        return Api(self.signed_in.access_token, self.purpose if self.signed_in.agent else None)
+
+    @property
+    def purpose(self) -> str | None:
+        """Why an agent reads, as their token says or as they chose in this session."""
+        chosen = self.cookies.read("purpose")
+        mine = chosen and chosen[0] == self.signed_in.form_token
+        purpose: str | None = self.signed_in.claims.get("purpose") or (chosen[1] if mine else None)
+        return purpose
 
     @property
     def signed_in(self) -> Session:

@@ -16,6 +16,7 @@ from tools.local.stack import Stack
 from tools.synthetic import new_account, new_mpan, new_mprn
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+FORM = "application/x-www-form-urlencoded"
 #: The answers of a customer who joins, by question.
 ANSWERS: dict[str, dict[str, Any]] = {
     "name": {"name": "Mrs A Example"},
@@ -65,8 +66,14 @@ class Person:
     ) -> httpx.Response:
         """Send a form with this session's own token, or another."""
         fields = {"form_token": self.form_token if token is None else token, **form}
-        sent = {"Content-Type": "application/x-www-form-urlencoded", **headers, **self._cookie()}
-        return self._kept(self._http.post(path, content=urlencode(fields, doseq=True), headers=sent))
+        return self.post_content(path, urlencode(fields, doseq=True), headers)
+
+    def post_content(
+        self, path: str, content: str, headers: Mapping[str, str] = SAME_ORIGIN, kind: str = FORM
+    ) -> httpx.Response:
+        """Send a body as it is."""
+        sent = {"Content-Type": kind, **headers, **self._cookie()}
+        return self._kept(self._http.post(path, content=content, headers=sent))
 
     def sign_in(self, person: str = "customer", *, language: str = "") -> httpx.Response:
         """Sign in as a customer of an own account, or as one of the sample's people."""

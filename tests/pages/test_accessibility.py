@@ -1,28 +1,20 @@
 """Every page in every state: axe finds nothing, 320 px suffice, the page is small and asks no other host."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Request
+from playwright.async_api import Browser
 
 from functions.pages.words import WORDS
+from tests.pages.inspector import Inspector
 from tests.pages.person import ANSWERS
 from tests.pages.walk import Walker
-from tests.support.browser import axe, needs_browser
+from tests.support.browser import needs_browser
 from tools.local.stack import Stack
 
 pytestmark = needs_browser
 
-_RUN = """async (options) => {
-  const {violations} = await axe.run(options);
-  return violations.map(({id, nodes}) => [id, nodes.map(({html, failureSummary}) => `${html} ${failureSummary}`)]);
-}"""
-#: By colour scheme. Axe checks the size of targets, a rule of WCAG 2.2 AA, only if asked. Dark differs in colours only.
-_OPTIONS: Mapping[Literal["light", "dark"], Any] = {
-    "light": {"rules": {"target-size": {"enabled": True}}},
-    "dark": {"runOnly": ["color-contrast"]},
-}
 _MOST_BYTES = 60_000
 #: A mistake in each question, by what is typed.
 MISTAKES: dict[str, dict[str, Any]] = {
@@ -38,37 +30,6 @@ MISTAKES: dict[str, dict[str, Any]] = {
     "password": {"password": "much too long a word"},
     "agree": {},
 }
-
-
-class Inspector:
-    """Inspects each state that a walker sees, in light and dark, and at 320 px."""
-
-    def __init__(self, walker: Walker) -> None:
-        self._walker = walker
-        self.states: list[str] = []
-        self.findings: list[Any] = []
-        walker.seen = self.inspect
-        walker.page.on("request", self._note)
-        self.hosts: set[str] = set()
-
-    def _note(self, request: Request) -> None:
-        if self._walker.page.url.startswith(self._walker.origin) and not request.is_navigation_request():
-            self.hosts.add(request.url.split("/")[2])
-
-    async def inspect(self, state: str) -> None:
-        page = self._walker.page
-        self.states.append(state)
-        await page.evaluate(axe())
-        for scheme, options in _OPTIONS.items():
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            if found := await page.evaluate(_RUN, options):
-                self.findings.append((state, scheme, found))
-        size = page.viewport_size
-        assert size is not None
-        await page.set_viewport_size({"width": 320, "height": 640})
-        if (width := await page.evaluate("document.documentElement.scrollWidth")) > 320:
-            self.findings.append((state, "320 px", width))
-        await page.set_viewport_size(size)
 
 
 @pytest.mark.parametrize("language", WORDS)

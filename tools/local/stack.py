@@ -26,7 +26,8 @@ from tools.local.processes import LOOPBACK, Child, answers, end_all, reports
 from tools.local.wiring import make_jobs, make_subscriptions, make_topics_and_buckets
 from tools.places import COMMANDS, FUNCTIONS, ROOT
 
-_SERVE = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
+#: Serves the function in the current folder, as in production.
+SERVE = (sys.executable, "-m", "functions_framework", "--target", "main", "--source", "main.py")
 _LOOKS_EVERY_SECONDS = 0.25
 
 
@@ -182,7 +183,7 @@ class Stack:
             # The production server; `shared` and the files next to main.py are importable, as in a bundle.
             self._child(
                 name,
-                [*_SERVE, "--host", LOOPBACK, "--port", str(port)],
+                [*SERVE, "--host", LOOPBACK, "--port", str(port)],
                 port,
                 FUNCTIONS / name,
                 f"{self.layout.function_url(name)}{STATUS_PATH}",

@@ -1,0 +1,234 @@
+"""The desk of agents: find and read registrations, and work through what is due. `agent_forms.py` changes them."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from functions.pages.api import Answer, ApiProblem, reference
+from functions.pages.app import Handler, Page
+from functions.pages.forms import (
+    Field,
+    Kind,
+    Mistake,
+    Option,
+    day_in,
+    mistakes_in,
+    mistakes_of_api,
+    options_of,
+    read_values,
+    typed_day,
+)
+from functions.pages.overview import Overview
+from functions.pages.visit import Visit, own_path
+from functions.pages.words import Label, Words
+from shared.clock import london_day
+from shared.settings import settings
+
+WORKS = ("review", "need_ending", "follow_up")
+_LOOK_AHEAD = timedelta(days=7)
+_PASSWORD, _SEARCH = "psr:caller_password", "psr:bulk"
+#: The keys by which the API finds a customer.
+_KEYS = ("account_id", "mpan", "mprn")
+_NOBODY = {404: "unknown", 410: "erased"}
+_MOST_PAGES = 10
+
+
+def for_agents(handler: Handler) -> Handler:
+    """Only agents see the page, and only once they have chosen why they read."""
+
+    @wraps(handler)
+    async def page(visit: Visit) -> Response:
+        if not visit.signed_in.agent:
+            return visit.problem("insufficient-scope", 403)
+        if visit.purpose is None and handler is not purpose:
+            visit.keep_typed()
+            return RedirectResponse(f"{visit.url('purpose')}?{urlencode({'next': visit.path})}", 303)
+        try:
+            return await handler(visit)
+        except ApiProblem as problem:
+            if f"problem.desk-{problem.code}.title" not in visit.words.texts:
+                raise
+            visit.keep_typed()
+            return visit.problem(f"desk-{problem.code}", problem.status)
+
+    return page
+
+
+def desk_field(words: Words, name: str, kind: Kind, *pointers: str, **more: Any) -> Field:
+    """A field with the label and the hint that the desk has for its name."""
+    label, hint = Label(words(f"desk.field.{name}")), words.get(f"desk.hint.{name}")
+    return Field(name, kind, label, hint, pointers=pointers, **more)
+
+
+async def purpose(visit: Visit) -> Response:
+    """Why the agent reads: asked once a session, and sent along with each call."""
+    options = options_of((await reference())["purposes"], visit.words)
+    fields = [desk_field(visit.words, "purpose", "choice", options=options, required=True)]
+    values = read_values(fields, visit.form or {"purpose": [visit.purpose or ""]})
+    mistakes = mistakes_in(fields, values, visit.words) if visit.request.method == "POST" else []
+    if visit.request.method == "GET" or mistakes:
+        return visit.render("agent/form.html", 422 if mistakes else 200, **form("purpose", fields, values, mistakes))
+    visit.cookies.write("purpose", [visit.signed_in.form_token, values["purpose"]])
+    return RedirectResponse(own_path(visit.request.query_params.get("next", "")) or visit.url("desk"), 303)
+
+
+def form(name: str, fields: list[Field], values: Mapping[str, Any], mistakes: list[Mistake], **more: Any) -> Any:
+    """The values for the template of a form. The words have its title, its lead and its button under its name."""
+    given = {"name": name, "fields_here": fields, "values": values, "mistakes": mistakes}
+    return {**given, "hidden": {}, "problem": None, **more}
+
+
+async def desk(visit: Visit) -> Response:
+    """Find a customer. The form is posted, so that no address has personal data."""
+    words = visit.words
+    keys = [*_KEYS, *(["postcode"] if _SEARCH in visit.signed_in.scopes else [])]
+    options = [Option(key, Label(words(f"desk.by.{key}"))) for key in keys]
+    fields = [
+        desk_field(words, "by", "select", options=options, required=True),
+        desk_field(words, "term", "text", *(f"/{key}" for key in keys), required=True),
+    ]
+    values = read_values(fields, visit.form or visit.typed() or {})
+    shown: dict[str, Any] = {"mistakes": [], "found": None, "nobody": None}
+    status = 200
+    if visit.request.method == "POST" and not (mistakes := mistakes_in(fields, values, words)):
+        try:
+            if values["by"] == "postcode":
+                shown["found"] = await _search(visit, values["term"])
+            else:
+                answer = await visit.api.post("/v1/registrations:lookup", {values["by"]: values["term"]})
+                return visit.redirect("desk_registration", registration_id=answer.body["registration_id"])
+        except ApiProblem as problem:
+            status = problem.status
+            mistakes = mistakes_of_api(problem.errors, fields, words)
+            shown["nobody"] = _NOBODY.get(status)
+            if not mistakes and not shown["nobody"]:
+                raise
+        shown["mistakes"] = mistakes
+    elif visit.request.method == "POST":
+        status, shown["mistakes"] = 422, mistakes
+    return visit.render(
+        "agent/desk.html", status, fields_here=fields, values=values, show=Overview(words, await reference()), **shown
+    )
+
+
+async def _search(visit: Visit, postcode: str) -> Any:
+    token = {"page_token": visit.one("page_token")} if visit.one("page_token") else {}
+    return (await visit.api.post("/v1/registrations:search", {"postcode": postcode, **token})).body
+
+
+def registration_path(visit: Visit) -> str:
+    """Where the API has the registration of this page."""
+    return f"/v1/registrations/{quote(visit.request.path_params['registration_id'], safe='')}"
+
+
+async def desk_registration(visit: Visit) -> Response:
+    """A registration on one screen."""
+    return await shown_registration(visit)
+
+
+async def desk_password(visit: Visit) -> Response:
+    """The registration with its password, for agents who may see it, and only when they ask."""
+    if visit.request.method == "GET":
+        return visit.redirect("desk_registration", **visit.request.path_params)
+    if _PASSWORD not in visit.signed_in.scopes:
+        return visit.problem("insufficient-scope", 403)
+    return await shown_registration(visit, password=True)
+
+
+async def shown_registration(visit: Visit, *, password: bool = False) -> Response:
+    """The registration, its sharing records and its history. Raises `ApiProblem`."""
+    path, scopes = registration_path(visit), visit.signed_in.scopes
+    reads = [visit.api.get(path)]
+    if "psr:history" in scopes:
+        reads += [visit.api.get(f"{path}/sharing"), _changes(visit, path)]
+    (found, *rest), codes = await asyncio.gather(asyncio.gather(*reads), reference())
+    sharing, changes = (answer.body for answer in rest) if rest else (None, None)
+    show = Overview(visit.words, codes)
+    done = visit.cookies.read("done")
+    visit.cookies.delete("done")
+    return visit.render(
+        "agent/registration.html",
+        registration=found.body,
+        show=show,
+        topics=show.topics(found.body),
+        periods=sharing["periods"] if sharing else None,
+        timeline=show.timeline(changes) if changes else None,
+        password=found.body["services"].get("caller_password") if password else None,
+        may_see_password=_PASSWORD in scopes and not password,
+        password_asked=password,
+        done=done[1] if done and done[0] == visit.signed_in.form_token else None,
+        works=due_work(found.body),
+        today=today().isoformat(),
+    )
+
+
+async def _changes(visit: Visit, path: str) -> Answer:
+    """The history, oldest first."""
+    changes: list[Any] = []
+    query = ""
+    for _ in range(_MOST_PAGES):
+        page = (await visit.api.get(f"{path}/changes{query}")).body
+        changes += page["changes"]
+        if page["next_page_token"] is None:
+            break
+        query = "?" + urlencode({"page_token": page["next_page_token"]})
+    return Answer(changes, None)
+
+
+def due_work(registration: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The work about a registration, and the day on which each is due."""
+    if registration["status"] not in {"active", "pending"}:
+        return []
+    ends = sorted({need["ends_on"] for need in registration["needs"] if need["ends_on"]})
+    dated = [("follow_up", registration["follow_up_on"]), ("review", registration["review_due_on"])]
+    return [(work, day) for work, day in dated if day] + [("need_ending", day) for day in ends]
+
+
+def today() -> date:
+    """The day in London."""
+    return london_day(settings().clock().now())
+
+
+async def desk_work(visit: Visit) -> Response:
+    """A list of customers to contact, page by page. The address has a day and a token that nobody can read."""
+    words, query = visit.words, visit.request.query_params
+    work = visit.request.path_params["work"]
+    if work not in WORKS:
+        return visit.problem("not-found", 404)
+    fields = [desk_field(words, "until", "date", required=True), desk_field(words, "escalated", "switch")]
+    given = {name: query.getlist(name) for name in query}
+    values = read_values(fields, given)
+    values["until"] = values["until"] or typed_day((today() + _LOOK_AHEAD).isoformat())
+    mistakes = mistakes_in(fields, values, words)
+    asked = {"work": work, "until": str(day_in(values["until"])), "escalated": values["escalated"] == "yes"}
+    token = {"page_token": query["page"]} if query.get("page") else {}
+    page: dict[str, Any] = {"items": [], "next_page_token": None}
+    if not mistakes:
+        page = (await visit.api.post("/v1/registrations:dueWork", {**asked, **token})).body
+    onward = page["next_page_token"]
+    return visit.render(
+        "agent/work.html",
+        422 if mistakes else 200,
+        work=work,
+        fields_here=fields,
+        values=values,
+        mistakes=mistakes,
+        items=page["items"],
+        onward=urlencode([*((n, v) for n, v in query.items() if n != "page"), ("page", onward)]) if onward else None,
+        show=Overview(words, await reference()),
+        today=today().isoformat(),
+    )
+
+
+PAGES = (
+    Page("/desk", for_agents(desk), posts=True),
+    Page("/desk/purpose", for_agents(purpose), posts=True),
+    Page("/desk/work/{work}", for_agents(desk_work)),
+    Page("/desk/registrations/{registration_id}", for_agents(desk_registration)),
+    Page("/desk/registrations/{registration_id}/password", for_agents(desk_password), posts=True),
+)

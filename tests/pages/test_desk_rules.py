@@ -1,0 +1,298 @@
+"""The rules of the desk: who sees what, what is sent along, what is kept, and how fast lists are."""
+
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from typing import Any
+
+import pytest
+
+from functions.pages import agent, agent_forms
+from functions.pages.words import WORDS
+from tests.pages import desk
+from tests.pages.person import Person, hidden
+from tools.api_client import ALL_SCOPES, Caller
+from tools.local.layout import PAGES
+from tools.local.stack import Stack
+from tools.places import ROOT
+from tools.synthetic import registration
+
+WORDS_EN = WORDS["en"]
+DESK = [page.path for page in (*agent.PAGES, *agent_forms.PAGES)]
+ROWS = 1000
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> Caller:
+    return Caller(stack, scope=ALL_SCOPES)
+
+
+@pytest.fixture(scope="module")
+def one(stack: Stack) -> dict[str, Any]:
+    return desk.stored(stack)
+
+
+@pytest.fixture(scope="module")
+def sam(stack: Stack) -> Person:
+    return desk.agent(stack)
+
+
+def path_of(one: dict[str, Any], action: str = "") -> str:
+    return f"/desk/registrations/{one['registration_id']}{action}"
+
+
+def test_customers_open_no_page_of_the_desk(stack: Stack, one: dict[str, Any]) -> None:
+    customer = Person(stack)
+    customer.sign_in()
+    for path in DESK:
+        real = path.format(registration_id=one["registration_id"], work="review")
+        assert customer.get(real).status_code == 403, path
+        assert customer.post(real, {"purpose": desk.PURPOSE}).status_code in {403, 405}, path
+        assert Person(stack).get(real).headers["location"].startswith("/sign-in?"), path
+
+
+def test_a_password_is_shown_on_a_click_and_to_its_scope_only(stack: Stack, one: dict[str, Any]) -> None:
+    sam, priya = desk.agent(stack), desk.agent(stack, "senior")
+    password, page = one["services"]["caller_password"], path_of(one)
+    assert "/password" not in sam.get(page).text
+    refused = sam.post(f"{page}/password", {})
+    assert refused.status_code == 403
+    assert password not in refused.text
+    before = priya.get(page).text
+    assert f'action="{page}/password"' in before
+    assert password not in before
+    assert password in priya.post(f"{page}/password", {}).text
+    assert password not in priya.get(page).text
+    assert password not in priya.get(f"{page}/amend").text
+    assert priya.get(f"{page}/password").headers["location"] == page
+    assert password not in (stack.logs / f"{PAGES}.log").read_text()
+
+
+def test_agents_choose_a_purpose_once_a_session(stack: Stack, one: dict[str, Any]) -> None:
+    agent = Person(stack)
+    agent.sign_in("agent")
+    asked = agent.get(path_of(one)).headers["location"]
+    assert asked == f"/desk/purpose?next=%2Fdesk%2Fregistrations%2F{one['registration_id']}"
+    assert agent.post(asked, {}).status_code == 422
+    assert agent.post(asked, {"purpose": "outage"}).headers["location"] == path_of(one)
+    assert agent.get(path_of(one)).status_code == 200
+    read = [line for line in _log(stack, "lookup") if one["registration_id"] in line and '"outage"' in line]
+    assert read
+    agent.sign_in("agent")
+    assert agent.get("/desk").headers["location"].startswith("/desk/purpose?")
+
+
+def _log(stack: Stack, function: str) -> list[str]:
+    return (stack.logs / f"{function}.log").read_text().splitlines()
+
+
+@pytest.mark.parametrize("by", ["account_id", "mpan", "mprn", "postcode"])
+def test_a_customer_is_found_by_each_key(sam: Person, one: dict[str, Any], by: str) -> None:
+    terms = {
+        "account_id": one["account_id"],
+        "mpan": one["supply_points"]["mpans"][0],
+        "mprn": one["supply_points"]["mprns"][0],
+        "postcode": one["premises"]["postcode"],
+    }
+    answer = sam.post("/desk", {"by": by, "term": terms[by]})
+    if by == "postcode":
+        assert f'href="{path_of(one)}"' in answer.text
+    else:
+        assert answer.headers["location"] == path_of(one)
+
+
+def test_only_agents_who_may_search_are_offered_postcodes(stack: Stack) -> None:
+    agent = desk.agent(stack)
+    assert 'value="postcode"' in agent.get("/desk").text
+    header, payload, signature = Caller(stack, scope="psr:read psr:work").http.headers["authorization"].split(".")
+    agent.replace_session(access_token=".".join((header.removeprefix("Bearer "), payload, signature)))
+    assert 'value="postcode"' not in agent.get("/desk").text
+
+
+def test_the_screen_has_reasons_labels_and_differences(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    amended = {"needs": [{"code": "08"}], "primary_contact": {"phones": ["07700900999"]}}
+    assert api.amend(one["registration_id"], '"1"', amended).status_code == 200
+    text = unescape(sam.get(path_of(one)).text)
+    assert api.get(one["registration_id"]).json()["protections"]["prepayment_installation"]["why"]["en"] in text
+    timeline = text[text.index("07700900123") - 200 :]
+    assert re.search(r"<del>.*?07700900123</del>", timeline)
+    assert re.search(r"<ins>.*?07700900999</ins>", timeline)
+    assert re.search(r"<ins>.*?Blind</ins>", timeline)
+    assert api.sharing(one["registration_id"]).json()["periods"][0]["wording_text"] in text
+
+
+def test_a_double_submit_registers_once(stack: Stack, api: Caller) -> None:
+    agent = desk.agent(stack)
+    page = agent.get("/desk/register").text
+    form = hidden(page) | _filled(page) | desk.caller_answers(agent)
+    first, second = (agent.post("/desk/register", form) for _ in range(2))
+    assert first.status_code == 303, first.text
+    assert first.headers["location"] == second.headers["location"]
+    stored = api.look_up(account_id=agent.account_id).json()
+    assert stored["version"] == 1
+    again = agent.post("/desk/register", form | {"name": "Mrs B Example"})
+    assert again.status_code == 422
+    assert WORDS_EN("problem.desk-idempotency-key-reused.title") in unescape(again.text)
+    other = agent.post("/desk/register", {**form, **hidden(again.text)})
+    assert other.status_code == 409
+    assert WORDS_EN("problem.desk-already-registered.title") in unescape(other.text)
+
+
+def test_an_outage_of_the_api_loses_no_typing_and_no_version(stack: Stack, api: Caller) -> None:
+    one, agent = desk.created(api, registration()), desk.agent(stack)
+    page = agent.get(path_of(one, "/amend")).text
+    form, typed = hidden(page), _filled(page) | {"name": "Mrs A Typed"}
+    stack.kill("register")
+    try:
+        assert agent.post(path_of(one, "/amend"), form | typed).status_code == 503
+    finally:
+        stack.restart("register")
+    theirs = {"primary_contact": {"name": "Mrs A Colleague"}}
+    assert api.amend(one["registration_id"], '"1"', theirs).status_code == 200
+    again = agent.get(path_of(one, "/amend")).text
+    assert hidden(again) == form  # the same key, and the version that the agent read
+    assert "Mrs A Typed" in again
+    conflict = agent.post(path_of(one, "/amend"), hidden(again) | _filled(again))
+    assert conflict.status_code == 412
+    assert "Mrs A Colleague" in conflict.text
+    assert api.get(one["registration_id"]).json()["primary_contact"]["name"] == "Mrs A Colleague"
+
+
+def _filled(page: str) -> dict[str, Any]:
+    """The fields of a form as a browser would send them."""
+    filled: dict[str, Any] = {}
+    for tag in re.findall(r"<input[^>]*>", page[page.index("<main") :]):
+        attributes = {name: unescape(value) for name, value in re.findall(r'([\w-]+)="([^"]*)"', tag)}
+        if attributes.get("type") in {"checkbox", "radio"}:
+            if " checked" in tag:
+                filled.setdefault(attributes["name"], []).append(attributes["value"])
+        elif attributes.get("type") != "hidden":
+            filled[attributes["name"]] = attributes["value"]
+    for name, options in re.findall(r'<select id="\w+" name="(\w+)".*?>(.*?)</select>', page, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)"[^>]* selected', options) or re.search(r'value="([^"]*)"', options)
+        filled[name] = chosen[1] if chosen else ""
+    filled |= dict(re.findall(r'<textarea id="\w+" name="(\w+)".*?>\n(.*?)</textarea>', page, re.DOTALL))
+    return filled
+
+
+def test_saving_without_a_change_stores_nothing(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    page = sam.get(path_of(one, "/amend")).text
+    answer = sam.post(path_of(one, "/amend"), hidden(page) | _filled(page))
+    assert answer.headers["location"] == path_of(one)
+    assert WORDS_EN("desk.done.unchanged") in unescape(sam.get(path_of(one)).text)
+    assert api.get(one["registration_id"]).json()["version"] == 1
+
+
+def test_an_agent_records_a_new_basis(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    page = sam.get(path_of(one, "/amend")).text
+    basis = {
+        "new_basis": "yes",
+        "basis": "substantial_public_interest",
+        "article_6": "legitimate_interests",
+        "paragraph": "safeguarding_of_individuals_at_risk",
+        "evidence": "call 4713",
+        "wording": "",
+    }
+    answer = sam.post(path_of(one, "/amend"), hidden(page) | _filled(page) | basis)
+    assert answer.status_code == 303, answer.text
+    sharing = api.get(one["registration_id"]).json()["sharing"]
+    assert (sharing["basis"], sharing["capture"]["wording"]) == ("substantial_public_interest", None)
+    assert sharing["schedule_1_paragraph"] == "safeguarding_of_individuals_at_risk"
+
+
+def test_a_missing_fact_is_asked_for_and_recorded(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    asked = WORDS_EN("desk.fact.means_tested_benefit")
+    assert one["protections"]["gas_safety_check_eligible"]["missing"] == ["/household/means_tested_benefit"]
+    assert f"{WORDS_EN('desk.registration.ask')} {asked}" in unescape(sam.get(path_of(one)).text)
+    page = sam.get(path_of(one, "/amend")).text
+    answer = sam.post(path_of(one, "/amend"), hidden(page) | _filled(page) | {"fact_means_tested_benefit": "yes"})
+    assert answer.status_code == 303, answer.text
+    amended = api.get(one["registration_id"]).json()
+    assert amended["household"] == one["household"] | {"means_tested_benefit": True}
+    assert amended["protections"]["gas_safety_check_eligible"]["missing"] == []
+
+
+def test_a_registration_that_changed_meanwhile_is_not_withdrawn(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    form = hidden(sam.get(path_of(one, "/withdraw")).text) | {"reason": "asked"}
+    assert api.amend(one["registration_id"], '"1"', {"needs": [{"code": "08"}]}).status_code == 200
+    answer = sam.post(path_of(one, "/withdraw"), form)
+    assert answer.status_code == 412
+    assert WORDS_EN("problem.desk-version-stale.title") in answer.text
+    assert api.get(one["registration_id"]).json()["status"] == "active"
+    assert sam.post(path_of(one, "/withdraw"), form | hidden(answer.text)).status_code == 303
+
+
+@pytest.mark.parametrize("value", ["\x00", "\u202e", "<script>", "{{7*7}}", "'; --", "😀" * 60, "x" * 9000])
+def test_odd_values_get_a_page(sam: Person, one: dict[str, Any], value: str) -> None:
+    forms = {
+        "/desk": ("by", "term", "page_token"),
+        "/desk/purpose": ("purpose",),
+        "/desk/register": (*desk.caller_answers(sam), "key", "at", "speaker", "channel"),
+        path_of(one, "/amend"): ("name", "read", "etag", "key", "at", "basis", "new_basis", "wording"),
+        path_of(one, "/withdraw"): ("reason", "etag", "key"),
+        path_of(one, "/attempts"): ("due", "contact", "outcome", "key"),
+    }
+    for path, names in forms.items():
+        for known in ({}, {"by": "postcode"}, {"reason": "x", "name": "x"}):
+            answer = sam.post(path, dict.fromkeys(names, value) | known)
+            assert answer.status_code < 500, (path, answer.status_code)
+            assert "<script>" not in answer.text
+    for query in ("page", "until-day", "until-year"):
+        assert sam.get(f"/desk/work/review?{query}={value[:99].encode().hex()}").status_code < 500
+    assert sam.get("/desk/work/nothing").status_code == 404
+    assert sam.get("/desk/registrations/nothing").status_code == 404
+
+
+def test_the_words_have_every_code_of_the_contract() -> None:
+    schemas = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["components"]["schemas"]
+    named = {
+        "due": schemas["Work"]["enum"],
+        "contact": schemas["ContactChannel"]["enum"],
+        "outcome": schemas["AttemptOutcome"]["enum"],
+        "campaign": schemas["CampaignState"]["enum"],
+        "change": schemas["ChangeKind"]["enum"],
+        "fact": list(schemas["Household"]["properties"]),
+        "protection": [name for name in schemas["Protections"]["properties"] if name != "on"],
+    }
+    kinds = ("PrepaymentInstallation", "WinterDisconnection", "GasSafetyCheck", "DisconnectionNotice")
+    named["protected"] = [code for kind in kinds for code in schemas[kind]["properties"]["outcome"]["enum"]]
+    for name, codes in named.items():
+        start = f"desk.{name}."
+        assert {key.removeprefix(start) for key in WORDS_EN.texts if key.startswith(start)} == set(codes), name
+    assert sorted(agent.WORKS) == sorted(schemas["Work"]["enum"])
+
+
+def test_a_thousand_rows_of_a_work_list_take_less_than_twice_the_apis_time(stack: Stack, sam: Person) -> None:
+    api = Caller(stack, scope=ALL_SCOPES)
+    with ThreadPoolExecutor(8) as pool:
+        assert {made.status_code for made in pool.map(api.create, [registration() for _ in range(ROWS)])} == {201}
+    asked = {"work": "review", "until": "2099-12-31"}
+    start = "/desk/work/review?until-day=31&until-month=12&until-year=2099"
+    api.due_work(**asked)
+    sam.get(start)
+    token: dict[str, str] = {}
+    rows, spent, heaviest, path = 0, {"api": 0.0, "page": 0.0}, 0, start
+    while path:
+        began = time.perf_counter()
+        answer = api.due_work(**asked, **token).json()
+        spent["api"] += time.perf_counter() - began
+        began = time.perf_counter()
+        page = sam.get(path)
+        spent["page"] += time.perf_counter() - began
+        assert page.text.count("<tr>") == len(answer["items"]) + 1
+        rows += len(answer["items"])
+        heaviest = max(heaviest, len(page.content))
+        token = {"page_token": answer["next_page_token"]}
+        onward = re.search(r'href="(\?[^"]+)"', page.text)
+        assert bool(onward) is bool(answer["next_page_token"])
+        path = "/desk/work/review" + unescape(onward[1]) if onward else ""
+    assert rows >= ROWS
+    assert heaviest < 60_000
+    assert spent["page"] < 2 * spent["api"], (spent, rows)
