@@ -285,9 +285,14 @@ def log(event: Event, **fields: Any) -> None:
         log(Event.FIELD_DROPPED, of_event=event.name, dropped=name)
 
 
+#: Jinja calls a block of a template "block 'main'".
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.<>]")
+
+
 def log_failure(operation: str, error: BaseException) -> None:
     """Log an unexpected exception by its type and the places that it passed, without its text."""
-    places = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(f.filename).name}:{f.lineno} {_NOT_A_NAME.sub('_', f.name)}" for f in frames]
     log(Event.REQUEST_FAILED, operation=operation, exception=type(error).__qualname__, where=places[-8:])
 
 

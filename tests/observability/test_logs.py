@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import httpx
+import jinja2
 import pytest
 
 from shared.log import FIELDS, Event, execution_id, log, log_failure, trace_id
@@ -123,6 +124,16 @@ def test_of_an_exception_only_the_type_and_the_places_are_written(capfd: pytest.
         "test_of_an_exception_only_the_type_and_the_places_are_written",
         "fails",
     ]
+
+
+def test_the_places_in_a_template_are_written_too(capfd: pytest.CaptureFixture[str]) -> None:
+    template = jinja2.Environment(autoescape=True).from_string("{% block main %}{{ 1 // 0 }}{% endblock %}")
+    try:
+        template.render()
+    except ZeroDivisionError as error:
+        log_failure("home", error)
+    (entry,) = written(capfd)
+    assert [place.split()[1] for place in entry["where"]][-2:] == ["top_level_template_code", "block__main_"]
 
 
 def test_a_request_is_logged_under_its_trace_and_execution(stack: Stack) -> None:
