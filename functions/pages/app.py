@@ -32,13 +32,11 @@ class Page(NamedTuple):
 def application(*pages: Page) -> Starlette:
     """The application with these pages."""
     routes = [_route(page, language) for page in pages for language in LANGUAGES]
-    served = Starlette(
+    return Starlette(
         routes=[Route("/static/{name}", _static, name="static"), *routes],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _not_a_page},
     )
-    served.router.redirect_slashes = False  # a redirect would repeat the address with what somebody put into it
-    return served
 
 
 def _route(page: Page, language: str) -> Route:

@@ -16,6 +16,7 @@ SITUATIONS: Mapping[str, Sequence[str]] = {
     "for_now": ("33", "32"),
     "support": ("17", "31", "37"),
 }
+_NAMED = {code for codes in SITUATIONS.values() for code in codes}
 #: The need that a birth date belongs to: the register computes when it ends.
 YOUNG_CHILDREN = "29"
 #: Services that questions of their own ask about.
@@ -41,7 +42,7 @@ class Asked(NamedTuple):
         held = {code for name in SITUATIONS for code in self.values.get(f"needs_{name}") or []}
         offered = [term["code"] for term in self.reference["needs"] if not term["retired"] or term["code"] in held]
         named = {name: [code for code in codes if code in offered] for name, codes in SITUATIONS.items()}
-        named["support"] += [code for code in offered if not any(code in codes for codes in SITUATIONS.values())]
+        named["support"] += [code for code in offered if code not in _NAMED]
         return named
 
     def need(self, code: str) -> Label:
@@ -49,10 +50,6 @@ class Asked(NamedTuple):
         plain = self.words.get(f"need.{code}")
         term = next(term for term in self.reference["needs"] if term["code"] == code)
         return Label(plain) if plain else self.words.label(term["label"])
-
-    def pointer(self, code: str, member: str) -> str:
-        """Where the API's errors about a need are."""
-        return f"/needs/{self.needs.index(code)}/{member}"
 
     def ends(self, code: str) -> bool:
         """Whether a need has a last day."""
@@ -97,6 +94,11 @@ def _from_list(name: str, kind: Kind, listed: str, *pointers: str) -> Callable[[
     return fields
 
 
+def _pointer(needs: list[str], code: str, member: str) -> str:
+    """Where the API's errors about one of these needs are."""
+    return f"/needs/{needs.index(code)}/{member}"
+
+
 def _situations(asked: Asked) -> list[Field]:
     words = asked.words
     options = [
@@ -110,35 +112,34 @@ def _situations(asked: Asked) -> list[Field]:
 def _needs(asked: Asked) -> list[Field]:
     """A choice for each situation. The page's address is the same for all of them, and so says nothing about health."""
     words = asked.words
-    chosen = asked.values.get("situations") or []
+    chosen, needs = asked.values.get("situations") or [], asked.needs
     fields = []
     for situation, codes in asked.situations().items():
         if situation in chosen:
             options = [Option(code, asked.need(code)) for code in codes]
-            pointers = [asked.pointer(code, "code") for code in codes if code in asked.needs]
+            pointers = [_pointer(needs, code, "code") for code in codes if code in needs]
             label = Label(words(f"situation.{situation}.question"))
             fields.append(Field(f"needs_{situation}", "choices", label, "", options, True, pointers))
     return fields
 
 
 def _dates(asked: Asked) -> list[Field]:
-    words = asked.words
+    words, needs = asked.words, asked.needs
     found = []
-    for code in filter(asked.ends, asked.needs):
+    for code in filter(asked.ends, needs):
         if code == YOUNG_CHILDREN:
-            pointer = asked.pointer(code, "youngest_child_born_on")
+            pointer = _pointer(needs, code, "youngest_child_born_on")
             found.append(field(words, "born", "date", pointer, required=True))
         else:
-            pointers = [asked.pointer(code, "ends_on")]
+            pointers = [_pointer(needs, code, "ends_on")]
             label = asked.need(code)
             found.append(Field(f"ends_{code}", "date", label, words("hint.ends"), required=True, pointers=pointers))
     return found
 
 
 def _notes(asked: Asked) -> list[Field]:
-    return [
-        Field(f"note_{code}", "note", asked.need(code), pointers=[asked.pointer(code, "note")]) for code in asked.needs
-    ]
+    needs = asked.needs
+    return [Field(f"note_{code}", "note", asked.need(code), pointers=[_pointer(needs, code, "note")]) for code in needs]
 
 
 def services_asked(reference: Mapping[str, Any]) -> list[str]:

@@ -54,7 +54,8 @@ class Person:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self.origin = stack.function_url(PAGES)
-        self._http = httpx.Client(base_url=self.origin, timeout=60, follow_redirects=False)
+        limits = httpx.Limits(keepalive_expiry=1)  # sooner than the server's own
+        self._http = httpx.Client(base_url=self.origin, timeout=60, follow_redirects=False, limits=limits)
         self.cookies: dict[str, str] = {}
         self.account_id, self.points = new_account(), [new_mpan(), new_mprn()]
 

@@ -117,4 +117,5 @@ async def test_axe_finds_nothing_at_the_desk(stack: Stack, browser: Browser, lan
     await walker.leave()
     assert inspector.findings == []
     assert len(inspector.states) >= 22
+    assert inspector.bytes < 60_000
     assert inspector.hosts == {walker.origin.removeprefix("http://")}

@@ -31,7 +31,7 @@ AT_MOST = {"late": 8.0 + 4.0, "503": 1.2 + 4.0}
 
 
 class Fault:
-    """What a proxy between the pages and the API does: nothing, `late` or `503`."""
+    """The fault that a proxy between the pages and the API makes: `late`, `503`, or none."""
 
     def __init__(self) -> None:
         self.name = ""
