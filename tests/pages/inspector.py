@@ -1,9 +1,10 @@
 """Inspects pages in a real browser: axe, sizes, focus, forced colours, motion, paper, and the hosts that are asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from playwright.async_api import Request
 
 from tests.pages.walk import Walker
@@ -55,13 +56,20 @@ LOOKS = (
 )
 
 
-class Inspector:
-    """Takes every look at each state that a walker sees."""
+#: Every day the looks that find most; `make soak` takes all of them.
+AMOUNTS = (
+    pytest.param(("axe", "320 px"), id="everyday"),
+    pytest.param(tuple(look.name for look in LOOKS), id="all", marks=pytest.mark.soak),
+)
 
-    def __init__(self, walker: Walker) -> None:
+
+class Inspector:
+    """Takes these looks at each state that a walker sees."""
+
+    def __init__(self, walker: Walker, looks: Sequence[str]) -> None:
         self._page, self._origin = walker.page, walker.origin
         #: The looks that find the same in each language are taken in one.
-        self._looks = [look for look in LOOKS if look.words or not walker.prefix]
+        self._looks = [look for look in LOOKS if look.name in looks and (look.words or not walker.prefix)]
         self.states: list[str] = []
         self.bytes = 0  # of the heaviest page
         self.findings: list[Any] = []

@@ -1,12 +1,13 @@
 """Every page in every state, in every look of the inspector (docs/accessibility.md); and its weight."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
 from functions.pages.words import WORDS
-from tests.pages.inspector import Inspector
+from tests.pages.inspector import AMOUNTS, Inspector
 from tests.pages.person import ANSWERS
 from tests.pages.walk import Walker
 from tests.support.browser import needs_browser
@@ -31,10 +32,13 @@ MISTAKES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("looks", AMOUNTS)
 @pytest.mark.parametrize("language", WORDS)
-async def test_no_look_at_any_page_in_any_state_finds_a_fault(stack: Stack, browser: Browser, language: str) -> None:
+async def test_no_look_at_any_page_in_any_state_finds_a_fault(
+    stack: Stack, browser: Browser, language: str, looks: Sequence[str]
+) -> None:
     walker = await Walker.entering(stack, browser, language, scripts=True)
-    inspector = Inspector(walker)
+    inspector = Inspector(walker, looks)
     await walker.open("/")
     await walker.go("main .button")
     await walker.sign_in()

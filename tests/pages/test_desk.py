@@ -1,11 +1,13 @@
 """The agents' desk in a real browser: by keyboard, without JavaScript, in both languages; and axe on each state."""
 
+from collections.abc import Sequence
+
 import pytest
 from playwright.async_api import Browser
 
 from functions.pages.words import WORDS
 from tests.pages.desk import caller_answers, find, stored, to_the_desk
-from tests.pages.inspector import Inspector
+from tests.pages.inspector import AMOUNTS, Inspector
 from tests.pages.walk import Walker
 from tests.support.browser import needs_browser
 from tools.api_client import ALL_SCOPES, Caller
@@ -14,7 +16,7 @@ from tools.local.stack import Stack
 pytestmark = needs_browser
 
 
-@pytest.mark.parametrize("language", WORDS)
+@pytest.mark.parametrize("language", ["en", pytest.param("cy", marks=pytest.mark.soak)])
 async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, browser: Browser, language: str) -> None:
     words, api = WORDS[language], Caller(stack, scope=ALL_SCOPES)
     walker = await Walker.entering(stack, browser, language)
@@ -77,13 +79,16 @@ async def _amend_with_a_conflict(walker: Walker, api: Caller, registration_id: s
     assert amended["premises"]["address_lines"] == ["9 Other Street"]  # theirs, which the agent never touched
 
 
+@pytest.mark.parametrize("looks", AMOUNTS)
 @pytest.mark.parametrize("language", WORDS)
-async def test_axe_finds_nothing_at_the_desk(stack: Stack, browser: Browser, language: str) -> None:
+async def test_no_look_at_the_desk_finds_a_fault(
+    stack: Stack, browser: Browser, language: str, looks: Sequence[str]
+) -> None:
     one = stored(stack)
     at = f"/desk/registrations/{one['registration_id']}"
     api = Caller(stack, scope=ALL_SCOPES)
     walker = await Walker.entering(stack, browser, language, scripts=True)
-    inspector = Inspector(walker)
+    inspector = Inspector(walker, looks)
     await to_the_desk(walker, "senior")
     await find(walker, "account_id", "A-nobody")
     await find(walker, "mpan", "12")

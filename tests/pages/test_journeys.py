@@ -15,7 +15,7 @@ from tools.local.stack import Stack
 pytestmark = needs_browser
 
 
-@pytest.mark.parametrize("language", WORDS)
+@pytest.mark.parametrize("language", ["en", pytest.param("cy", marks=pytest.mark.soak)])
 async def test_a_customer_joins_changes_renews_and_leaves(stack: Stack, browser: Browser, language: str) -> None:
     words, agent = WORDS[language], Caller(stack, scope=ALL_SCOPES)
     walker = await Walker.entering(stack, browser, language)
