@@ -46,7 +46,7 @@ _KEYS_PER_RPC = 500
 
 
 class _WithRegistration(Model, extra="ignore"):
-    """What a batch needs of a `RegistrationState`. The rest, a quarter of the time of decoding, is left."""
+    """The part of a `RegistrationState` that a batch answers with; the rest, a quarter of the time, is not decoded."""
 
     registration: Registration
 

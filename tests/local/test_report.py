@@ -19,6 +19,12 @@ def test_the_legend_names_every_group_and_the_codes_of_the_lines() -> None:
 
 
 def test_the_next_steps_are_the_pages_the_environment_and_the_doctor() -> None:
-    said = NEXT.format(url="http://127.0.0.1:8080", env=".local/env")
-    for step in ("http://127.0.0.1:8080/docs", "source .local/env", "psr doctor", "psr local clock"):
+    said = NEXT.format(url="http://127.0.0.1:8080", pages="http://127.0.0.1:8099", env=".local/env")
+    for step in (
+        "http://127.0.0.1:8099",
+        "http://127.0.0.1:8080/docs",
+        "source .local/env",
+        "psr doctor",
+        "psr local clock",
+    ):
         assert step in said
