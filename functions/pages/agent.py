@@ -228,7 +228,7 @@ async def desk_work(visit: Visit) -> Response:
 PAGES = (
     Page("/desk", for_agents(desk), posts=True),
     Page("/desk/purpose", for_agents(purpose), posts=True),
-    Page("/desk/work/{work}", for_agents(desk_work)),
+    Page("/desk/due/{work}", for_agents(desk_work)),
     Page("/desk/registrations/{registration_id}", for_agents(desk_registration)),
     Page("/desk/registrations/{registration_id}/password", for_agents(desk_password), posts=True),
 )

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.pages.session import Session
+from shared.errors import PayloadTooLarge
+from shared.runtime.body import read_within
 from shared.settings import settings
 
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
@@ -63,16 +65,12 @@ async def read_form(request: Request, session: Session | None) -> dict[str, list
     _check_origin(request.headers)
     if session is None or not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise Refused
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise Refused
     form: dict[str, list[str]] = {}
     try:
+        body = await read_within(request, _MOST_BYTES)
         for name, value in parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS):
             form.setdefault(name, []).append(value)
-    except ValueError:
+    except (PayloadTooLarge, ValueError):
         raise Refused from None
     if not compare_digest(form.pop(FORM_TOKEN, [""])[0].encode(), session.form_token.encode()):
         raise Refused

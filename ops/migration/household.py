@@ -4,21 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_FACTS = (
-    "supported",
-    "can_top_up",
-    "chronic_or_severe_illness",
-    "warm_home_dependency",
-    "owns_home",
-    "means_tested_benefit",
-)
+from shared.domain.household import YES_OR_NO
+
 #: All of these columns may be left out. An empty cell is a fact that is not known.
 HOUSEHOLD_COLUMNS = {
     "occupants": (
         "Everybody who lives there, separated by |: a birth year, or an age band with the day on which it was right, "
         "`75_or_over=2026-01-31`; then ` disabled_or_ill` or ` not_disabled_or_ill`, if that is known *"
     ),
-    **dict.fromkeys(_FACTS, "`yes` or `no` *"),
+    **dict.fromkeys(YES_OR_NO, "`yes` or `no` *"),
     "temporary_circumstances": "Separated by |, each with its last day, `pregnancy=2027-01-31`; `none` if none *",
 }
 _ANSWERS: dict[str, bool] = {"yes": True, "no": False}
@@ -27,7 +21,7 @@ _HEALTH: dict[str, bool] = {"disabled_or_ill": True, "not_disabled_or_ill": Fals
 
 def household_of(row: Mapping[str, str]) -> dict[str, Any]:
     """The facts of a row; empty if it has none."""
-    household: dict[str, Any] = {name: _ANSWERS.get(row[name], row[name]) for name in _FACTS if row.get(name)}
+    household: dict[str, Any] = {name: _ANSWERS.get(row[name], row[name]) for name in YES_OR_NO if row.get(name)}
     if occupants := row.get("occupants"):
         household["occupants"] = [_occupant(term.strip()) for term in occupants.split("|")]
     if circumstances := row.get("temporary_circumstances"):

@@ -112,6 +112,10 @@ class Household(Model):
     means_tested_benefit: bool | None = Field(None, description="The customer gets a means-tested benefit")
 
 
+#: The facts that are yes or no.
+YES_OR_NO = tuple(name for name, field in Household.model_fields.items() if field.annotation == bool | None)
+
+
 def completed_years(since: date, day: date) -> int:
     """The whole years from one day to another; 29 February counts from 1 March in a common year."""
     return day.year - since.year - ((day.month, day.day) < (since.month, since.day))

@@ -115,9 +115,9 @@ async def test_no_look_at_the_desk_finds_a_fault(
     await walker.submit()
     await walker.look("amended")
     for work in ("review", "need_ending", "follow_up"):
-        await walker.open(f"/desk/work/{work}")
-        await walker.open(f"/desk/work/{work}?until-day=1&until-month=1&until-year=2100")
-    await walker.open("/desk/work/review?until-day=31&until-month=2&until-year=2100")
+        await walker.open(f"/desk/due/{work}")
+        await walker.open(f"/desk/due/{work}?until-day=1&until-month=1&until-year=2100")
+    await walker.open("/desk/due/review?until-day=31&until-month=2&until-year=2100")
     await walker.open("/desk/registrations/nothing")
     await walker.leave()
     assert inspector.findings == [], [(state, look) for state, look, _ in inspector.findings]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from functions.pages import agent, agent_forms
+from functions.pages.caller import FACTS
 from functions.pages.words import WORDS
 from tests.pages import desk
 from tests.pages.person import Person, hidden
@@ -244,8 +245,8 @@ def test_odd_values_get_a_page(sam: Person, one: dict[str, Any], value: str) -> 
             assert answer.status_code < 500, (path, answer.status_code)
             assert "<script>" not in answer.text
     for query in ("page", "until-day", "until-year"):
-        assert sam.get(f"/desk/work/review?{query}={value[:99].encode().hex()}").status_code < 500
-    assert sam.get("/desk/work/nothing").status_code == 404
+        assert sam.get(f"/desk/due/review?{query}={value[:99].encode().hex()}").status_code < 500
+    assert sam.get("/desk/due/nothing").status_code == 404
     assert sam.get("/desk/registrations/nothing").status_code == 404
 
 
@@ -262,6 +263,8 @@ def test_the_words_have_every_code_of_the_contract() -> None:
     }
     kinds = ("PrepaymentInstallation", "WinterDisconnection", "GasSafetyCheck", "DisconnectionNotice")
     named["protected"] = [code for kind in kinds for code in schemas[kind]["properties"]["outcome"]["enum"]]
+    facts = schemas["Household"]["properties"]
+    assert {name for name in facts if "boolean" in json.dumps(facts[name])} == {*FACTS}
     for name, codes in named.items():
         start = f"desk.{name}."
         assert {key.removeprefix(start) for key in WORDS_EN.texts if key.startswith(start)} == set(codes), name
@@ -274,7 +277,7 @@ def test_a_long_work_list_takes_less_than_twice_the_apis_time(stack: Stack, sam:
     with ThreadPoolExecutor(8) as pool:
         assert {made.status_code for made in pool.map(api.create, [registration() for _ in range(least)])} == {201}
     asked = {"work": "review", "until": "2099-12-31"}
-    start = "/desk/work/review?until-day=31&until-month=12&until-year=2099"
+    start = "/desk/due/review?until-day=31&until-month=12&until-year=2099"
     api.due_work(**asked)
     sam.get(start)
     token: dict[str, str] = {}
@@ -292,7 +295,7 @@ def test_a_long_work_list_takes_less_than_twice_the_apis_time(stack: Stack, sam:
         token = {"page_token": answer["next_page_token"]}
         onward = re.search(r'href="(\?[^"]+)"', page.text)
         assert bool(onward) is bool(answer["next_page_token"])
-        path = "/desk/work/review" + unescape(onward[1]) if onward else ""
+        path = "/desk/due/review" + unescape(onward[1]) if onward else ""
     assert rows >= least
     assert heaviest < 60_000
     assert spent["page"] < 2 * spent["api"], (spent, rows)

@@ -40,7 +40,7 @@ def test_a_page_takes_less_than_twice_the_time_of_its_calls(stack: Stack) -> Non
         ),
         "amend": (lambda: sam.get(f"{at}/amend"), [lambda: calls.get(known)]),
         "work": (
-            lambda: sam.get("/desk/work/follow_up?until-day=1&until-month=1&until-year=2026"),
+            lambda: sam.get("/desk/due/follow_up?until-day=1&until-month=1&until-year=2026"),
             [lambda: api.due_work(**work)],
         ),
     }

@@ -6,6 +6,7 @@ from datetime import date
 from random import Random
 from typing import Any
 
+from shared.domain.household import YES_OR_NO
 from shared.domain.needs import labels
 from tools.local.sample import customers
 
@@ -19,14 +20,6 @@ _UNKNOWN = {
     11: {"needs": "Uses a stairlift|02"},
     17: {"nominee_relationship": "cousin"},
 }
-_FACTS = (
-    "supported",
-    "can_top_up",
-    "chronic_or_severe_illness",
-    "warm_home_dependency",
-    "owns_home",
-    "means_tested_benefit",
-)
 
 Row = dict[str, str]
 
@@ -94,11 +87,11 @@ def _service(arranged: dict[str, str]) -> str:
 
 def _household(facts: dict[str, Any]) -> Row:
     """The columns of the household; an empty cell is not known."""
-    row = dict.fromkeys(("occupants", *_FACTS, "temporary_circumstances"), "")
+    row = dict.fromkeys(("occupants", *YES_OR_NO, "temporary_circumstances"), "")
     if facts:
         row["occupants"] = "|".join(str(one["birth_year"]) for one in facts["occupants"])
         row["temporary_circumstances"] = "none"
-        row |= {name: "yes" if facts[name] else "no" for name in _FACTS if name in facts}
+        row |= {name: "yes" if facts[name] else "no" for name in YES_OR_NO if name in facts}
     return row
 
 
