@@ -1,6 +1,7 @@
 """Synthetic registrations and events, each about an account and supply points that nothing else uses."""
 
 import itertools
+import random
 import uuid
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,11 @@ def new_mprn() -> str:
     """A valid MPRN."""
     body = f"88{next(_unused):06d}"
     return body + mprn_check_digits(f"{body}00")
+
+
+def new_postcode() -> str:
+    """A postcode in Shetland's area that hardly anything else uses."""
+    return f"ZE{random.randrange(10)} {random.randrange(10)}{''.join(random.sample('ABDEFGHJLNPQRSTUWXYZ', 2))}"
 
 
 def registration(**changed: Any) -> dict[str, Any]:

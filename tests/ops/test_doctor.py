@@ -56,7 +56,7 @@ ALL_IS_WELL = {
 }
 
 
-@pytest.mark.usefixtures("deployment")
+@pytest.mark.usefixtures("deployment", "nothing_given_up")
 async def test_all_is_well_on_the_local_stack(stack: Stack) -> None:
     done = await asyncio.to_thread(psr, "doctor", "--json")
     found = {finding["check"]: finding for finding in json.loads(done.stdout)}
@@ -126,6 +126,7 @@ def test_the_probes_supply_points_are_nobodys_and_raise_no_alert() -> None:
     ]
 
 
+@pytest.mark.usefixtures("nothing_given_up")
 async def test_a_consumer_that_is_down(deployment: Deployment, stack: Stack) -> None:
     name = "consume_account_events"
     stack.kill(name)

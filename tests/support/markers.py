@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from tools.synthetic import consent, new_mpan, new_mprn
+from tools.synthetic import consent, new_mpan, new_mprn, new_postcode
 
 #: No two people of a test run share a phone number, and no other test has one of these.
 _phone_numbers = itertools.count(500, 2)
@@ -24,7 +24,7 @@ class MarkedPerson:
         self.mpan, self.mprn = new_mpan(), new_mprn()
         number, day = next(_phone_numbers), random.randrange(3000)
         self.phones = [f"07700900{number}", f"07700 900{number + 1}"]
-        self.postcode = f"ZE{number // 100} {number % 10}{''.join(random.sample('ABDEFGHJLNPQRSTUWXYZ', 2))}"
+        self.postcode = new_postcode()
         self.born = str(date(2022, 1, 1) + timedelta(days=day % 1000))
         self.ends = str(date(2091, 1, 1) + timedelta(days=day))
         self.aged_on = str(date(2016, 1, 1) + timedelta(days=day % 1000))
