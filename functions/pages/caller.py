@@ -170,11 +170,12 @@ class Questions:
 
     def _wordings(self) -> list[Option]:
         """The newest wording in each language, to read out."""
-        show, day = Overview(self.visit.words, self._codes), today().isoformat()
+        words = self.visit.words
+        show, day = Overview(words, self._codes), today().isoformat()
         valid = sorted((one for one in self._codes["wordings"] if one["valid_from"] <= day), key=_valid_from)
         newest = {one["language"]: one for one in valid}
         return [
-            Option(f"{one['version']} {language}", Label(one["text"], language), show.label("languages", language).text)
+            Option(f"{one['version']} {language}", Label(one["text"], None if language == words.language else language), show.label("languages", language).text)
             for language, one in newest.items()
         ]
 

@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from markupsafe import Markup, escape
+
 LANGUAGES = ("en", "cy")
 _FOLDER = Path(__file__).parent / "words"
 
@@ -15,6 +17,11 @@ class Label(NamedTuple):
 
     text: str
     language: str | None = None
+
+    def __html__(self) -> Markup:
+        """The text on a page, which says so where it is in another language."""
+        text = escape(self.text)
+        return Markup('<span lang="{}">{}</span>').format(self.language, text) if self.language else text
 
 
 class Words:
