@@ -1,7 +1,7 @@
 """Synthetic registrations and events, each about an account and supply points that nothing else uses."""
 
 import itertools
-import random
+import secrets
 import uuid
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,8 @@ def new_mprn() -> str:
 
 def new_postcode() -> str:
     """A postcode in Shetland's area that hardly anything else uses."""
-    return f"ZE{random.randrange(10)} {random.randrange(10)}{''.join(random.sample('ABDEFGHJLNPQRSTUWXYZ', 2))}"
+    district, unit = secrets.randbelow(100), secrets.choice("ABDEFGHJLN") + secrets.choice("PQRSTUWXYZ")
+    return f"ZE{district // 10} {district % 10}{unit}"
 
 
 def registration(**changed: Any) -> dict[str, Any]:

@@ -175,7 +175,11 @@ class Questions:
         valid = sorted((one for one in self._codes["wordings"] if one["valid_from"] <= day), key=_valid_from)
         newest = {one["language"]: one for one in valid}
         return [
-            Option(f"{one['version']} {language}", Label(one["text"], None if language == words.language else language), show.label("languages", language).text)
+            Option(
+                f"{one['version']} {language}",
+                Label(one["text"], None if language == words.language else language),
+                show.label("languages", language).text,
+            )
             for language, one in newest.items()
         ]
 
