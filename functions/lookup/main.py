@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from shared.clock import london_day
 from shared.domain.campaigns import Work
-from shared.domain.registration import AccountIdField, Registration, RegistrationState
+from shared.domain.registration import AccountIdField, Registration
 from shared.domain.sharing_periods import sharing_periods
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
 from shared.errors import InvalidContent, MalformedParameter, NotFound, RegistrationErased
@@ -35,7 +35,7 @@ from shared.http.registrations import RegistrationAnswer, entity_tag_on, registr
 from shared.http.work_lists import DueWorkQuery, WorkPage, work_item
 from shared.model import Model
 from shared.store.due_dates import DueDate, DueDates
-from shared.store.registrations import Registrations
+from shared.store.registrations import Read, Registrations
 from shared.store.service import service
 
 api = Api(__file__)
@@ -68,7 +68,7 @@ async def get_registration(call: Call) -> Answer:
     """
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
-    registration = _seen(await service().part(Registrations).get(registration_id))
+    registration = _seen(await service().part(Registrations).read(registration_id))
     today = _today()
     tag = {"ETag": entity_tag_on(registration, today)}
     if call.has_read(tag["ETag"]):
@@ -86,7 +86,7 @@ async def look_up_registration(call: Call, body: LookupKey) -> Answer:
     return registration_answer(_seen(await _look_up(call, body, point)), _today(), call.caller)
 
 
-async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> RegistrationState | None:
+async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Read | None:
     """For a customer only the customer's own registration is read, so that timing reveals nothing about others."""
     store = service().part(Registrations)
     account_id = call.caller.account_id or body.account_id
@@ -96,9 +96,9 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
         call.caller.check_supply_points([point])
     if account_id is None:
         return await store.find(point) if point else None
-    state = await store.get(store.registration_id(account_id))
-    holds = point is None or (state is not None and supply_point_key(point) in state.registration.assigned())
-    return state if holds else None
+    found = await store.read(store.registration_id(account_id))
+    holds = point is None or (found is not None and supply_point_key(point) in found.registration.assigned())
+    return found if holds else None
 
 
 @api.operation("batchLookUpRegistrations", answers=Batch)
@@ -145,8 +145,8 @@ async def _visible_in_area(caller: Caller, postcode: str, after_id: str | None, 
     found: list[FoundInArea] = []
     limit, today = count, _today()
     while True:
-        states, after_id = await service().part(Registrations).in_area(postcode, after_id=after_id, limit=limit)
-        found += [seen for state in states if (seen := in_area(caller, state.registration, today))]
+        page, after_id = await service().part(Registrations).in_area(postcode, after_id=after_id, limit=limit)
+        found += [seen for registration in page if (seen := in_area(caller, registration, today))]
         if after_id is None or len(found) >= count:
             return found[:count]
         limit = min(2 * limit, _MOST_READ_AT_ONCE)
@@ -166,7 +166,7 @@ async def list_changes(call: Call, query: HistoryQuery) -> Answer:
     found, last = await service().part(Registrations).history(registration_id, after=after, limit=query.page_size)
     changes = [change for change in found if not change.erased]
     if not found or len(changes) < len(found):
-        _seen(await service().part(Registrations).get(registration_id))
+        _seen(await service().part(Registrations).read(registration_id))
     page = HistoryPage(
         changes=[history_entry(change) for change in changes],
         next_page_token=page_token(call, registration_id, list(last)) if last else None,
@@ -185,7 +185,7 @@ async def list_sharing(call: Call) -> Answer:
     registration_id = call.registration_id
     call.caller.check_registration(registration_id)
     store = service().part(Registrations)
-    _seen(await store.get(registration_id))
+    _seen(await store.read(registration_id))
     changes, last = await store.history(registration_id, after=None, limit=_CHANGES_A_PAGE)
     while last is not None:
         page, last = await store.history(registration_id, after=last, limit=_CHANGES_A_PAGE)
@@ -235,12 +235,12 @@ def _today() -> date:
     return london_day(service().clock.now())
 
 
-def _seen(state: RegistrationState | None) -> Registration:
-    if state is None:
+def _seen(found: Read | None) -> Registration:
+    if found is None:
         raise NotFound
-    if state.erased_on is not None:
+    if found.erased_on is not None:
         raise RegistrationErased
-    return state.registration
+    return found.registration
 
 
 def _position(

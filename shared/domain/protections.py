@@ -139,6 +139,16 @@ class _RuleInForce(NamedTuple):
 
 def protections_of(registration: Registration, day: date, *, explained: bool = True) -> Protections:
     """The protections of a registration on a day; `explained` with the sentences to read out."""
+    return _protections(*_home(registration, day), explained=explained)
+
+
+def protections_json(registration: Registration, day: date) -> str:
+    """The same, explained, as the JSON text of an answer."""
+    return _protections_json(*_home(registration, day))
+
+
+def _home(registration: Registration, day: date) -> tuple[_Home, str]:
+    """All that decides, with the household as its JSON: that is compared and hashed in less time than a model."""
     services = registration.services
     needs = tuple(
         (f"/needs/{index}", need.code, need.youngest_child_born_on)
@@ -153,15 +163,12 @@ def protections_of(registration: Registration, day: date, *, explained: bool = T
         tuple(f"/services/{name}" for name, usual in _USUAL_COMMUNICATION if getattr(services, name) != usual),
     )
     household = registration.household.model_dump_json() if registration.household else "{}"
-    return _protections(home, household, explained=explained)
+    return home, household
 
 
 @lru_cache(maxsize=4096)
 def _protections(without_household: _Home, household: str, *, explained: bool) -> Protections:
-    """Kept, because many registrations of a batch share their facts; made without validation, for the others.
-
-    The household comes as its JSON, which is compared and hashed in less time than a model.
-    """
+    """Kept, because many registrations of a batch share their facts; made without validation, for the others."""
     decided: dict[str, Any] = {}
     home = without_household.with_household(Household.model_validate_json(household))
     for name, (answer, rules) in _in_force(home.day).items():
@@ -170,6 +177,11 @@ def _protections(without_household: _Home, household: str, *, explained: bool) -
         why = answer.outcomes[outcome] if explained else None
         decided[name] = _KINDS[name].model_construct(outcome=outcome, rules=by, facts=facts, missing=missing, why=why)
     return Protections.model_construct(on=home.day, **decided)
+
+
+@lru_cache(maxsize=4096)
+def _protections_json(without_household: _Home, household: str) -> str:
+    return _protections(without_household, household, explained=True).model_dump_json()
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field, JsonValue, RootModel
 
 from shared.domain.campaigns import Attempt
-from shared.domain.protections import Protections, protections_of
+from shared.domain.protections import Protections, protections_json
 from shared.domain.registration import Registration
 from shared.domain.supply_points import MOST_PER_FUEL, Mpan, Mprn, SupplyPoint
 from shared.domain.text import Note
@@ -63,8 +63,8 @@ def registration_answer(
     registration: Registration, day: date, caller: Caller, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
     """The answer with a registration, its protections on a day, and its entity tag."""
-    whole = RegistrationAnswer.model_construct(**registration.__dict__, protections=protections_of(registration, day))
-    body = whole.model_dump_json(exclude=without_secrets(caller))
+    known = registration.model_dump_json(exclude=without_secrets(caller))
+    body = f'{known[:-1]},"protections":{protections_json(registration, day)}}}'
     shows = Shows.REGISTRATION if without_secrets(caller) else Shows.REGISTRATION_AND_PASSWORD
     shown = Shown(shows, [registration.registration_id])
     return Answer(status, body, shown, {"ETag": entity_tag(registration), **(headers or {})})
@@ -77,7 +77,7 @@ def entity_tag(registration: Registration) -> str:
 
 def entity_tag_on(registration: Registration, day: date) -> str:
     """The entity tag of a read, whose protections depend on the day: `"3.20261125"`."""
-    return f'"{registration.version}.{day:%Y%m%d}"'
+    return f'"{registration.version}.{day.isoformat().replace("-", "")}"'
 
 
 def names_version(tags: Collection[str], registration: Registration) -> bool:

@@ -7,7 +7,7 @@ it expects. After a refusal or a lost answer the store reads what is stored befo
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import NamedTuple, Self
 
@@ -45,10 +45,11 @@ _PATIENCE_SECONDS = 20.0
 _KEYS_PER_RPC = 500
 
 
-class _WithRegistration(Model, extra="ignore"):
-    """The part of a `RegistrationState` that a batch answers with; the rest, a quarter of the time, is not decoded."""
+class Read(Model, extra="ignore"):
+    """The parts of a `RegistrationState` that answers need; the rest, a quarter of the time, is not decoded."""
 
     registration: Registration
+    erased_on: date | None = None
 
 
 class Outcome(NamedTuple):
@@ -89,12 +90,17 @@ class Registrations:
         stored = await self._documents.get(Key(Collection.REGISTRATIONS, registration_id))
         return registration_of(stored)
 
+    async def read(self, registration_id: str) -> Read | None:
+        """One registration to answer with; one RPC. Raises `Unavailable`."""
+        stored = await self._documents.get(Key(Collection.REGISTRATIONS, registration_id))
+        return Read.model_validate_json(stored.state) if stored else None
+
     async def get_all(self, registration_ids: Sequence[RegistrationId]) -> list[RegistrationState]:
         """Those that exist, in the order of the ids; one RPC for each 500. Raises `Unavailable`."""
         found = await self._get_all([registration_key(registration_id) for registration_id in registration_ids])
         return [state for state in map(registration_of, found) if state is not None]
 
-    async def find(self, point: SupplyPoint) -> RegistrationState | None:
+    async def find(self, point: SupplyPoint) -> Read | None:
         """The live registration that holds a supply point; two RPCs, four if it changes hands meanwhile."""
         key = supply_point_key(point)
         claim_key = self._points.claim_key(key)
@@ -102,9 +108,9 @@ class Registrations:
             claim = claim_of(await self._documents.get(claim_key))
             if claim is None or claim.registration_id is None:
                 return None
-            state = await self.get(claim.registration_id)
-            if state is not None and key in state.registration.assigned():
-                return state
+            found = await self.read(claim.registration_id)
+            if found is not None and key in found.registration.assigned():
+                return found
         return None
 
     async def find_all(self, points: Sequence[SupplyPoint]) -> dict[str, Registration]:
@@ -123,9 +129,7 @@ class Registrations:
             }
             ids = sorted(set(holders.values()))
             stored = await self._get_all([registration_key(registration_id) for registration_id in ids], ["state"])
-            registrations = {
-                one.document_id: _WithRegistration.model_validate_json(one.state).registration for one in stored if one
-            }
+            registrations = {one.document_id: Read.model_validate_json(one.state).registration for one in stored if one}
             for key, holder in holders.items():
                 registration = registrations.get(holder)
                 if registration is not None and key in registration.assigned():
@@ -137,14 +141,14 @@ class Registrations:
 
     async def in_area(
         self, postcode: str, *, after_id: str | None, limit: int
-    ) -> tuple[list[RegistrationState], str | None]:
+    ) -> tuple[list[Registration], str | None]:
         """Live registrations by the premises' postcode or sector, and the id to continue after; one RPC."""
         field = "sector" if is_sector(postcode) else "postcode"
         stored = await self._documents.page(
             Collection.REGISTRATIONS, equal=(field, postcode), after_id=after_id, limit=limit + 1
         )
-        states = [RegistrationState.model_validate_json(one.state) for one in stored[:limit]]
-        return states, stored[limit - 1].document_id if len(stored) > limit else None
+        found = [Read.model_validate_json(one.state).registration for one in stored[:limit]]
+        return found, stored[limit - 1].document_id if len(stored) > limit else None
 
     async def history(
         self, registration_id: RegistrationId, *, after: tuple[str, str] | None, limit: int

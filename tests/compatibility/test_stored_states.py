@@ -18,6 +18,7 @@ from shared.model import Model
 from shared.store.operator_actions import OperatorAction
 from shared.store.quarantine import Quarantine
 from shared.store.quarantine_records import QuarantinedMessage, QuarantineStatus
+from shared.store.registrations import Read
 from shared.store.supply_points import Claim
 from tests.compatibility.snapshot import (
     COLLECTIONS,
@@ -76,7 +77,7 @@ async def test_registrations_and_their_histories_are_found(loaded: World) -> Non
         changes, _ = await loaded.store.history(registration_id, after=None, limit=50)
         assert max(change.version for change in changes) == state.registration.version
         for key in state.registration.assigned():
-            assert await loaded.store.find(supply_point_of(key)) == state
+            assert await loaded.store.find(supply_point_of(key)) == Read(registration=state.registration)
 
 
 async def test_live_registrations_are_amended_pass_a_day_and_are_withdrawn(loaded: World) -> None:
