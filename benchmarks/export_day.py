@@ -87,7 +87,7 @@ async def export_of(folder: Path, supply_points: int) -> dict[str, Any]:
 
 
 async def _process(environment: dict[str, str], module: str, *arguments: str) -> dict[str, Any]:
-    """What a module prints in its last line."""
+    """The JSON in the last line that a module prints."""
     command = (sys.executable, "-m", module, *arguments)
     child = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE)
     output, _ = await child.communicate()

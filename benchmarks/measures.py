@@ -219,7 +219,7 @@ def _delivered(layout: Layout, name: str, messages: list[bytes], done: Callable[
 
 
 def batch_lookup(bench: Bench) -> Iterator[Figure]:
-    """1,000 supply points in one request, compared with 1,000 requests; and a single read beside four such batches."""
+    """1,000 supply points in one request, compared with 1,000 requests; and a single read during four such batches."""
     agent = Caller(bench.stack, scope=ALL_SCOPES).http
     submissions = [registration() for _ in range(500)]
     bodies = [_posted("/", _push(_migrated(one))) for one in submissions]
@@ -244,15 +244,16 @@ def batch_lookup(bench: Bench) -> Iterator[Figure]:
     yield Figure("batch lookup of 1,000 ÷ 1,000 single lookups", "", ratios, at_most=0.045)
     yield Figure("batch lookup of 1,000: CPU here", "ms", cpu)
     batches = [_post(token, {"mpans": mpans, "mprns": mprns}, ":batchLookup")] * _MOST
-    alone, beside = [], []
+    undisturbed: list[float] = []
+    during: list[float] = []
     with ThreadPoolExecutor(1) as thread:
         for _ in range(bench.rounds):
-            alone.append(bench.load(lookup, single, 1).p50)
+            undisturbed.append(bench.load(lookup, single, 1).p50)
             running = thread.submit(load.run, load.Prepared(url, batches), _BATCHES, 2 * _SECONDS)
-            beside.append(bench.load(lookup, single, 1).p50)
+            during.append(bench.load(lookup, single, 1).p50)
             running.result()
-    yield Figure("a read beside four batches ÷ alone: p50", "", _ratios(beside, alone), at_most=5)
-    yield Figure("a read beside four batches here: p50", "ms", beside)
+    yield Figure("a read during four batches ÷ undisturbed: p50", "", _ratios(during, undisturbed), at_most=5)
+    yield Figure("a read during four batches here: p50", "ms", during)
 
 
 def starts(bench: Bench) -> Iterator[Figure]:

@@ -1,6 +1,7 @@
 """Long work in pieces: others have their turn in between, and nothing is lost or done twice."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -17,7 +18,7 @@ async def test_one_piece_of_all_work_is_done_in_a_turn_and_others_have_theirs() 
 
     async def work(name: str) -> None:
         async for _ in in_turns(range(100)):
-            order.append(name)
+            order.append(name)  # noqa: PERF401 - when it is added is the point
 
     async def other() -> None:
         for _ in range(5):
@@ -27,7 +28,7 @@ async def test_one_piece_of_all_work_is_done_in_a_turn_and_others_have_theirs() 
     await asyncio.gather(work("a"), work("b"), other())
     assert sorted(order) == ["a"] * 5 + ["b"] * 5 + ["other"] * 5
     places = [place for place, name in enumerate(order) if name == "other"]
-    assert all(later - earlier <= 3 for earlier, later in zip(places, places[1:], strict=False))
+    assert all(later - earlier <= 3 for earlier, later in pairwise(places))
 
 
 async def test_work_that_ends_early_leaves_the_turn_to_others() -> None:
