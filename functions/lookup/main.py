@@ -1,5 +1,6 @@
 """Read registrations. A registration that the caller may not see has the same answer as one that does not exist."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Self
@@ -13,7 +14,7 @@ from shared.domain.campaigns import Work
 from shared.domain.registration import AccountIdField, Registration
 from shared.domain.sharing_periods import sharing_periods
 from shared.domain.supply_points import Mpan, Mprn, SupplyPoint, supply_point_key
-from shared.errors import InvalidContent, MalformedParameter, NotFound, RegistrationErased
+from shared.errors import InvalidContent, MalformedParameter, NotFound, RegistrationErased, Unavailable
 from shared.field_errors import field_error, refusal
 from shared.http.access import Shown, Shows
 from shared.http.api import Answer, Api, Call, has_read
@@ -21,6 +22,8 @@ from shared.http.bulk import (
     Area,
     AreaPage,
     Batch,
+    FoundAtMpan,
+    FoundAtMprn,
     FoundInArea,
     Summary,
     SupplyPointList,
@@ -37,9 +40,14 @@ from shared.model import Model
 from shared.store.due_dates import DueDate, DueDates
 from shared.store.registrations import Read, Registrations
 from shared.store.service import service
+from shared.turns import in_turns
 
 api = Api(__file__)
 
+#: Batches that an instance works on at once. Others are to come again later, by then perhaps to another instance.
+_BATCHES_AT_ONCE = 4
+_BATCH_RETRY_SECONDS = 1
+_batches = asyncio.Semaphore(_BATCHES_AT_ONCE)
 _MOST_READ_AT_ONCE = 500
 _CHANGES_A_PAGE = 100
 _DUE_DATES = {Work.REVIEW: DueDate.REVIEW, Work.NEED_ENDING: DueDate.NEED_ENDS, Work.FOLLOW_UP: DueDate.FOLLOW_UP}
@@ -105,15 +113,24 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
 async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
     """Look up registrations by up to 1,000 supply points.
 
-    At most four RPCs for each 500 supply points.
+    At most four RPCs for each 500 supply points. While an instance works on four batches, it refuses others with 503:
+    more would delay every other request.
     """
-    points, today = body.all(), _today()
+    if _batches.locked():
+        raise Unavailable(retry_after=_BATCH_RETRY_SECONDS)
+    async with _batches:
+        return await _batch(call, body.all(), _today())
+
+
+async def _batch(call: Call, points: Sequence[SupplyPoint], today: date) -> Answer:
     holders = await service().part(Registrations).find_all(points)
-    seen = {
-        point: at_supply_point(call.caller, registration, point, today)
-        for point in points
-        if (registration := holders.get(supply_point_key(point)))
-    }
+    seen: dict[SupplyPoint, FoundAtMpan | FoundAtMprn | None] = {}
+    async for piece in in_turns(points):
+        seen |= {
+            point: at_supply_point(call.caller, registration, point, today)
+            for point in piece
+            if (registration := holders.get(supply_point_key(point)))
+        }
     batch = Batch(
         found=[found for found in seen.values() if found],
         not_found=[str(point) for point in points if not seen.get(point)],

@@ -1,6 +1,7 @@
 """Many registrations at once: what an agent, a network and a customer get of them."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -62,6 +63,26 @@ def test_a_batch_that_cannot_be_is_422(agent: Caller, points: dict[str, Any], co
     refused = agent.batch(**points)
     errors = [(error["pointer"], error["code"]) for error in refused.json()["errors"]]
     assert (refused.status_code, errors) == (422, [(pointer, code)])
+
+
+def test_batches_beyond_four_at_once_are_to_come_again_and_delay_no_single_read(stack: Stack, agent: Caller) -> None:
+    created = agent.create(registration()).json()
+    callers = [Caller(stack, scope=ALL_SCOPES) for _ in range(12)]
+    points = [*created["supply_points"]["mpans"], *(new_mpan() for _ in range(999))]
+    with ThreadPoolExecutor(len(callers)) as pool:
+        batches = [pool.submit(caller.batch, mpans=points) for caller in callers for _ in range(3)]
+        while not all(batch.done() for batch in batches):
+            assert agent.get(created["registration_id"]).status_code == 200
+        answers = [batch.result() for batch in batches]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert refused
+    assert {(answer.json()["type"], answer.headers["Retry-After"]) for answer in refused} == {
+        ("/problems/unavailable", "1")
+    }
+    done = [answer.json() for answer in answers if answer.status_code != 503]
+    assert len(done) >= 4
+    assert all(len(batch["found"]) == 1 and len(batch["not_found"]) == 999 for batch in done)
+    assert agent.batch(mpans=points).status_code == 200
 
 
 def test_a_network_sees_its_own_area_with_a_lawful_basis_only(stack: Stack, agent: Caller) -> None:

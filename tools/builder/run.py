@@ -20,8 +20,8 @@ from tools.errors import CommandError, run_command
 from tools.places import ROOT
 
 _PACKAGES = Path(__file__).with_name("packages.txt")
-#: The programs that the base image adds to every Debian.
-_BASE = {"gcloud", "java", "terraform", "ps"}
+#: The programs that the images of the Dockerfile add to every Debian.
+_BASE = {"gcloud", "java", "node", "npm", "npx", "terraform", "ps"}
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def essential() -> list[Path]:
 
 def passed_on() -> dict[str, str]:
     """The variables that a machine without the internet needs: package indexes, and a Terraform that works offline."""
-    names = ("PIP_", "UV_", "TERRAFORM", "SSL_", "XDG_CACHE_HOME")
+    names = ("PIP_", "UV_", "npm_config_", "NPM_CONFIG_", "NODE_EXTRA", "TERRAFORM", "SSL_", "XDG_CACHE_HOME")
     return {name: value for name, value in os.environ.items() if name.startswith(names)}
 
 
