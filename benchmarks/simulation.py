@@ -143,7 +143,7 @@ def supply_points_a_part() -> int:
 
 
 def tables() -> list[list[str]]:
-    """The tables of docs/scale.md. The first line of each tells them apart."""
+    """The tables of docs/scale.md. The first line of each identifies it."""
     return [_requests(), _migration(), _export(), _loads(), _most()]
 
 

@@ -1,4 +1,4 @@
-"""What a migrated customer stores, in bytes as Firestore bills them: the mean of the tour's customers.
+"""The documents that a migrated customer stores, in bytes as Firestore bills them: the mean of the tour's customers.
 
 Made without Firestore, so the same each time. Sizes by cloud.google.com/firestore/docs/storage-size.
 """
@@ -31,7 +31,7 @@ class Size(NamedTuple):
     """The bytes of a document, and of its index entries."""
 
     document: int
-    index: int
+    entries: int
 
 
 class Mean(NamedTuple):
@@ -39,7 +39,7 @@ class Mean(NamedTuple):
 
     a_customer: float
     document: float
-    index: float
+    entries: float
 
 
 def sample(database: Documents) -> list[Any]:
@@ -59,7 +59,7 @@ def mean_of(documents: list[Any], collection: Collection) -> Mean:
     sizes = [size_of(document) for document in documents if document.name.split("/")[-2] == collection]
     count = len(sizes)
     return Mean(
-        count / _CUSTOMERS, sum(size.document for size in sizes) / count, sum(size.index for size in sizes) / count
+        count / _CUSTOMERS, sum(size.document for size in sizes) / count, sum(size.entries for size in sizes) / count
     )
 
 
@@ -70,11 +70,11 @@ def size_of(document: Any) -> Size:
     values = {field: _size(value) for field, value in document.fields.items()}
     names = {field: len(field) + 1 for field in values}
     indexes = [fields for fields in index_fields(collection) if set(fields) <= values.keys()]
-    entries = [
+    indexed = [
         name + _NAME + _EACH + sum(values[field] for field in fields) + (names[fields[0]] if len(fields) == 1 else 0)
         for fields in indexes
     ]
-    return Size(name + sum(names.values()) + sum(values.values()) + _EACH, sum(entries))
+    return Size(name + sum(names.values()) + sum(values.values()) + _EACH, sum(indexed))
 
 
 def _size(value: Any) -> int:

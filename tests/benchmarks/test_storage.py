@@ -43,32 +43,32 @@ def test_a_document_has_the_size_of_firestores_own_example() -> None:
     fields["description"] = {"string_value": "Learn Cloud Firestore"}
     name = "projects/p/databases/d/documents/changes/my_task_id"
     document = Document.pb(Document(name=name, fields=fields))
-    assert size_of(document) == Size(document=147 - len("users_jeff_") + len("changes") - len("tasks"), index=0)
+    assert size_of(document) == Size(document=147 - len("users_jeff_") + len("changes") - len("tasks"), entries=0)
 
 
 def test_an_index_entry_has_names_values_and_the_field_of_a_single_one() -> None:
     name = "projects/p/databases/d/documents/export_parts/one"
     document = Document.pb(Document(name=name, fields={"missing": {"string_value": "2026-11-23-r0001"}}))
-    assert size_of(document).index == (len("export_parts") + 1 + len("one") + 1 + 16) + 16 + 8 + 17 + 32
+    assert size_of(document).entries == (len("export_parts") + 1 + len("one") + 1 + 16) + 16 + 8 + 17 + 32
 
 
 def test_the_page_has_the_size_of_each_document(means: dict[str, Mean], page: str) -> None:
     for name, one in means.items():
         row = f"| `{name}` | {one.a_customer:g} a "
-        sizes = f" | {round(one.document, -1):,.0f} | {round(one.index, -1):,.0f} | "
+        sizes = f" | {round(one.document, -1):,.0f} | {round(one.entries, -1):,.0f} | "
         assert row in page, row
         assert sizes in page.partition(row)[2].partition("`")[0], f"{name}: {sizes}"
 
 
 def test_the_page_has_the_growth_of_the_change_log(means: dict[str, Mean], page: str) -> None:
-    grown = _CHANGES_A_YEAR * (means["changes"].document + means["changes"].index)
+    grown = _CHANGES_A_YEAR * (means["changes"].document + means["changes"].entries)
     assert f"by {round(grown / 1e9, -1):.0f} GB a year**" in page
     assert f"(73 million a year): US$ {grown / _GIB * _GIB_MONTH:.0f} a month more with each year" in page
 
 
 def test_the_page_has_the_volume_and_price_of_ttl_deletes(means: dict[str, Mean], page: str) -> None:
     deletes = 30 * 200_000 * 2
-    held = _FEED_DAYS * 200_000 * 2 * (means["export_feed"].document + means["export_feed"].index)
+    held = _FEED_DAYS * 200_000 * 2 * (means["export_feed"].document + means["export_feed"].entries)
     assert f"{deletes / 1e6:.0f} million deletes in 30 days, and hold {held / 1e9:.0f} GB" in page
     assert f"for 30 days | {deletes / 1e6:.0f} million deletes | {deletes * _DELETE:.2f} |" in page
     assert f"once | 10 million deletes | {5_000_000 * 2 * _DELETE:.2f} |" in page
