@@ -140,10 +140,14 @@ def _cost(method: str, sent: list[bytes], answers: list[bytes]) -> Cost:
 
 
 def _index_entries(collection: str, fields: Mapping[str, Any]) -> int:
+    return sum(set(index) <= set(fields) for index in index_fields(collection))
+
+
+def index_fields(collection: str) -> list[list[str]]:
+    """The fields of each index of a collection."""
     indexes = _indexes()[collection]
-    single = [field for field in fields if indexes["fields"][field] == "ascending"]
-    composite = [index for index in indexes.get("composite", []) if set(index) <= set(fields)]
-    return len(single) + len(composite)
+    single = [[field] for field, kind in indexes["fields"].items() if kind == "ascending"]
+    return [*single, *indexes.get("composite", [])]
 
 
 @cache

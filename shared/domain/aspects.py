@@ -51,7 +51,7 @@ class Statement(NamedTuple):
     `supply_points` are all of them, `served` single ones with whether we serve them. `closes_on` is the account's last
     day if the account stays until then. `confirmed` says that the customer has reviewed the registration with us,
     `review` that somebody should. `needs` hold whether or not the profile wins. `attempt` is the only content of its
-    statement.
+    statement. `migrated`: it is a record of the old platform.
     """
 
     profile: Profile | None = None
@@ -65,6 +65,7 @@ class Statement(NamedTuple):
     review: bool = False
     needs: list[NeedInput] | None = None
     attempt: ContactAttempt | None = None
+    migrated: bool = False
 
 
 def full_statement(submitted: RegistrationInput, *, lapsed: bool = False) -> Statement:

@@ -32,12 +32,13 @@ def migrate(
     refuse_impossible_content(submitted, None, moment.day, policy, from_caller=False)
     refuse_newly_retired(submitted, known)
     if known is None:
-        return new_registration(submitted, registration_id, moment, fact, policy, lapsed=lapsed)
+        return new_registration(submitted, registration_id, moment, fact, policy, lapsed=lapsed, migrated=True)
     if _is_another_of_its_time(fact, known):
         statement = _with_the_needs_of_both(submitted, known, moment, fact)
     else:
         review = _loses_needs(submitted, known, fact) and _has_no_review_due(known, moment)
         statement = full_statement(submitted, lapsed=lapsed)._replace(review=review)
+    statement = statement._replace(migrated=True)
     return reactivated(apply_statement(statement, known, moment, fact, policy), submitted)
 
 

@@ -27,8 +27,11 @@ def new_registration(
     policy: Policy,
     *,
     lapsed: bool = False,
+    migrated: bool = False,
 ) -> Decision:
-    """Create the registration of an account; `lapsed` if needs that had ended were left out."""
+    """Create the registration of an account; `lapsed` if needs that had ended were left out, `migrated` if the old
+    platform's record is all that there is.
+    """
     facts = _facts(submitted, fact)
     needs = on_register(submitted.needs, [], moment.day, young_child_until_birthday=policy.young_child_until_birthday)
     status = Status(submitted.status).with_needs(known=bool(needs))
@@ -47,7 +50,7 @@ def new_registration(
         household=submitted.household,
         created_at=moment.now,
         updated_at=moment.now,
-        review_due_on=next_review(submitted.needs, moment.day, policy),
+        review_due_on=next_review(submitted.needs, moment.day, policy, spread_by=registration_id if migrated else None),
         follow_up_on=follow_up_on(status, None, moment.day, policy, referred=submitted.referral is not None),
         referral=submitted.referral,
         unconfirmed_until=unconfirmed_until(status, None, submitted.referral, moment.day, policy),

@@ -3,10 +3,11 @@
 from calendar import monthrange
 from datetime import date, timedelta
 
+from shared.digest import digest
 from shared.domain.aspects import Profile, Statement
 from shared.domain.needs import NeedInput, medically_dependent
 from shared.domain.referral import Referral
-from shared.domain.registration import Registration, Status
+from shared.domain.registration import Registration, RegistrationId, Status
 from shared.policy import Policy
 
 
@@ -26,13 +27,20 @@ def review_due_on(
     already_due = before.review_due_on <= day
     if profile is None or (before.status.live and (already_due or needs == needs_before)):
         return before.review_due_on
-    return next_review(needs, day, policy)
+    return next_review(needs, day, policy, spread_by=before.registration_id if statement.migrated else None)
 
 
-def next_review(needs: list[NeedInput], day: date, policy: Policy) -> date:
-    """When to review a registration after `day`: sooner where somebody depends on electricity medically."""
+def next_review(needs: list[NeedInput], day: date, policy: Policy, *, spread_by: RegistrationId | None = None) -> date:
+    """When to review a registration after `day`: sooner where somebody depends on electricity medically.
+
+    A migration brings many registrations on one day. Each is `spread_by` its id over the second half of the interval.
+    """
     dependent = medically_dependent(need.code for need in needs)
-    return _months_later(day, policy.review_months_medically_dependent if dependent else policy.review_months)
+    latest = _months_later(day, policy.review_months_medically_dependent if dependent else policy.review_months)
+    if spread_by is None:
+        return latest
+    days = (latest - day).days // 2 + 1
+    return latest - timedelta(days=int(digest(spread_by), 16) % days)
 
 
 def follow_up_on(

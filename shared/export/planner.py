@@ -143,7 +143,8 @@ async def _store(export_day: ExportDay, parts: list[Part], exports: Exports) -> 
     if parts and parts[-1].number > HIGHEST_PART:
         raise ExportStopped(
             export_day.day,
-            f"{parts[-1].recipient} has more than {HIGHEST_PART} parts: a file id has room for no more",
+            f"{parts[-1].recipient} has more than {HIGHEST_PART} parts: a file id has room for no more. "
+            "Report it to the developers",
         )
     return await exports.add_parts(export_day, parts)
 

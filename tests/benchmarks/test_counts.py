@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from base64 import b64encode
@@ -16,7 +17,7 @@ from shared.runtime.manifest import read_manifests
 from tests.support.proxied_stack import ProxiedStack
 from tools.api_client import ALL_SCOPES, Caller
 from tools.local.layout import Layout, child_environment
-from tools.places import FUNCTIONS
+from tools.places import FUNCTIONS, ROOT
 from tools.synthetic import consumer_of, event, registration
 
 _keys = itertools.count(1)
@@ -71,6 +72,14 @@ def callers(proxied: ProxiedStack) -> Callers:
 def test_an_operation_has_exactly_the_counted_cost(proxied: ProxiedStack, callers: Callers, name: str) -> None:
     key = f"counted-{next(_keys)}"
     assert measured(proxied.proxy, callers, OPERATIONS[name], key=key).counts == OPERATIONS[name].counts
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+def test_the_page_of_costs_has_the_counts_of_an_operation(name: str) -> None:
+    calls, reads, writes, entries = OPERATIONS[name].counts
+    price = (reads * 0.06 + writes * 0.18) * 10
+    row = rf"^\| {name} \| {calls} \| {reads:,} \| {writes} \| {entries} \| [\d,]+ \| [\d,]+ \| {price:.2f} \|$"
+    assert re.search(row, (ROOT / "docs" / "cost.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_a_function_imports_only_the_slow_packages_that_it_needs(emulators: Layout) -> None:

@@ -50,7 +50,7 @@ def test_a_record_registers_an_account_that_is_not_known() -> None:
     known = decision.state
     assert (decision.kind, known.registration.version, codes(known)) == (ChangeKind.REGISTERED, 1, ["08"])
     assert (known.facts.profile, known.day) == (old("2020-01-01"), date(2026, 11, 23))
-    assert (review(known), warnings(known)) == ("2028-11-23", [])
+    assert (review(known), warnings(known)) == ("2028-02-07", [])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,20 @@ def test_a_newer_record_replaces_the_registration() -> None:
     known = registered("2026-11-01")
     after = migrated(known, old("2026-11-02"), needs=[HEART], primary_contact={"name": "B"}).state
     assert (codes(after), after.registration.primary_contact.name) == (["02"], "B")
-    assert review(after) == "2027-11-23"
+    assert review(after) == "2027-08-08"
+
+
+@pytest.mark.parametrize("needs", [[BLIND], [HEART]], ids=["24 months", "12 months"])
+def test_the_order_and_repeats_of_records_do_not_move_the_review(needs: list[dict[str, str]]) -> None:
+    older = Record("a", (("22", None),))
+    newer = Record("b", tuple((need["code"], None) for need in [*needs, {"code": "22"}]), days=1)
+    orders = [[older, newer], [newer, older], [older, newer, older, newer], [newer, newer, older], [newer]]
+    assert len({review(after(*order)) for order in orders}) == 1
+
+
+def test_a_customer_who_confirms_a_migrated_record_is_reviewed_a_full_interval_later() -> None:
+    known = migrated(None, old("2026-01-01")).state
+    assert review(amended(known, "2026-11-24", sharing={"evidence": "call 2"}).state) == "2028-11-24"
 
 
 def test_a_newer_record_reactivates_an_account_that_was_erased() -> None:
@@ -143,7 +156,7 @@ def test_a_record_that_loses_makes_a_review_due_for_needs_that_the_register_lack
 
 
 def test_a_record_that_wins_makes_no_review_due() -> None:
-    assert review(migrated(registered("2026-11-10"), old("2026-11-11"), needs=[BLIND, HEART]).state) == "2027-11-23"
+    assert review(migrated(registered("2026-11-10"), old("2026-11-11"), needs=[BLIND, HEART]).state) == "2027-08-08"
 
 
 def test_a_record_that_loses_is_a_receipt_where_no_review_is_wanted() -> None:
@@ -231,7 +244,7 @@ def test_records_of_one_time_that_differ_only_in_sharing_make_a_review_due(ids: 
     assert migrated(asked, third, "2026-11-25", sharing=nothing).receipt, "what the customer said since is not in doubt"
 
 
-@pytest.mark.parametrize("day", ["2027-11-24", "2027-11-25"])
+@pytest.mark.parametrize("day", ["2027-08-09", "2027-08-10"])
 def test_records_of_one_time_do_not_ask_again_for_a_review_that_is_due(day: str) -> None:
     known = after(Record("b", (("02", None),)))
     earlier = Fact(time=RECORDED, source=OLD_PLATFORM, id="a")
@@ -266,7 +279,7 @@ def test_the_same_content_under_another_id_changes_nothing() -> None:
     again = apply_record(Record("c", (("02", None),)), known)
     earlier = apply_record(Record("a", (("02", None),)), known)
     assert (again.kind, earlier.kind) == (ChangeKind.NO_CHANGE, ChangeKind.STALE)
-    assert review(again.state) == review(known) == "2027-11-24"
+    assert review(again.state) == review(known) == "2027-08-09"
 
 
 def test_the_same_record_again_changes_nothing() -> None:

@@ -1,14 +1,16 @@
 """When to review a registration, and when to follow up a pending one."""
 
-from datetime import date
+from collections import Counter
+from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 
 from shared.domain.aspects import Profile, Statement, full_statement
-from shared.domain.registration import Registration, RegistrationState, Status
+from shared.domain.registration import Registration, RegistrationId, RegistrationState, Status
 from shared.domain.reviews import follow_up_on, next_review, review_due_on
 from shared.policy import Policy
-from tests.support.registrations import POLICY, on_day, registered, submission, withdrawn
+from tests.support.registrations import ID, POLICY, on_day, registered, submission, withdrawn
 
 BLIND, HEART = {"code": "08"}, {"code": "02"}
 #: Registered on 2026-11-23 with need 08: the review is due on 2028-11-23.
@@ -105,6 +107,30 @@ def test_the_policy_says_after_how_many_months() -> None:
     day = date(2026, 11, 23)
     assert next_review(submission(needs=[BLIND]).needs, day, policy) == date(2027, 5, 23)
     assert next_review(submission(needs=[HEART]).needs, day, policy) == date(2027, 2, 23)
+
+
+@pytest.mark.parametrize(
+    ("needs", "earliest", "latest"),
+    [
+        pytest.param([BLIND], date(2027, 11, 24), date(2028, 11, 23), id="24 months"),
+        pytest.param([HEART], date(2027, 5, 25), date(2027, 11, 23), id="12 months"),
+    ],
+)
+def test_reviews_of_a_migration_spread_evenly_over_the_second_half_of_the_interval(
+    needs: list[dict[str, str]], earliest: date, latest: date
+) -> None:
+    stated, day = submission(needs=needs).needs, date(2026, 11, 23)
+    due = Counter(next_review(stated, day, POLICY, spread_by=RegistrationId(str(UUID(int=n)))) for n in range(40_000))
+    assert (min(due), max(due)) == (earliest, latest)
+    assert len(due) == (latest - earliest).days + 1, "every day has some"
+    assert max(due.values()) < 1.5 * due.total() / len(due)
+
+
+def test_a_spread_review_depends_on_the_id_the_needs_and_the_day_only() -> None:
+    policy, day = Policy(review_months=1), date(2026, 11, 23)
+    assert next_review([], day, policy, spread_by=ID) == next_review([], day, policy, spread_by=ID)
+    shifted = next_review([], day + timedelta(days=2), policy, spread_by=ID)
+    assert shifted == next_review([], day, policy, spread_by=ID) + timedelta(days=2)
 
 
 PENDING = registered(needs=[]).registration

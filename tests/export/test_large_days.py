@@ -86,6 +86,20 @@ async def test_many_parts_of_one_recipient_are_planned_in_steps_written_at_once_
     assert len(set(mpans)) == len(mpans) == count
 
 
+async def test_a_day_with_more_parts_than_file_ids_can_number_stops_with_its_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(world, 5)
+    world.at("2026-11-24 02:05")
+    monkeypatch.setattr(planner, "HIGHEST_PART", 4)
+    with pytest.raises(plans.ExportStopped):
+        await world.days.advance(london("2026-11-24 02:05"))
+    assert await world.stopped(FIRST_DAY) == (
+        "EELC has more than 4 parts: a file id has room for no more. Report it to the developers"
+    )
+    assert world.published == []
+
+
 async def test_two_planners_at_once_store_one_plan_that_holds_everyone_once(world: World) -> None:
     await fill(world, 130)
     world.at("2026-11-24 02:05")
