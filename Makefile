@@ -37,7 +37,7 @@ terraform: $(VENV)/ready ## Check terraform/ without a cloud (TERRAFORM names th
 	@$(NOX) terraform
 
 security: $(VENV)/ready ## Check what the service is made of (ALLOW_UNAUDITED=1: also where vulnerabilities cannot be looked up)
-	@$(NOX) security -- $(if $(ALLOW_UNAUDITED),--allow-unaudited)
+	@ALLOW_UNAUDITED=$(ALLOW_UNAUDITED) $(NOX) security
 
 docs: $(VENV)/ready ## Write the pages of docs/ that are made from the code
 	@$(NOX) docs

@@ -1,6 +1,7 @@
 """Read registrations. A registration that the caller may not see has the same answer as one that does not exist."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Self
@@ -22,8 +23,6 @@ from shared.http.bulk import (
     Area,
     AreaPage,
     Batch,
-    FoundAtMpan,
-    FoundAtMprn,
     FoundInArea,
     Summary,
     SupplyPointList,
@@ -44,10 +43,10 @@ from shared.turns import in_turns
 
 api = Api(__file__)
 
-#: Batches that an instance works on at once. Others are to come again later, by then perhaps to another instance.
-_BATCHES_AT_ONCE = 4
+#: Batches that an instance accepts: it works on two, and the others wait. More are to come again later, by then perhaps
+#: to another instance.
+_accepted, _worked_on = asyncio.Semaphore(4), asyncio.Semaphore(2)
 _BATCH_RETRY_SECONDS = 1
-_batches = asyncio.Semaphore(_BATCHES_AT_ONCE)
 _MOST_READ_AT_ONCE = 500
 _CHANGES_A_PAGE = 100
 _DUE_DATES = {Work.REVIEW: DueDate.REVIEW, Work.NEED_ENDING: DueDate.NEED_ENDS, Work.FOLLOW_UP: DueDate.FOLLOW_UP}
@@ -113,29 +112,27 @@ async def _look_up(call: Call, body: LookupKey, point: SupplyPoint | None) -> Re
 async def batch_look_up(call: Call, body: SupplyPointList) -> Answer:
     """Look up registrations by up to 1,000 supply points.
 
-    At most four RPCs for each 500 supply points. While an instance works on four batches, it refuses others with 503:
-    more would delay every other request.
+    At most four RPCs for each 500 supply points. While an instance has four batches, it refuses others with 503: more
+    would delay every other request.
     """
-    if _batches.locked():
+    if _accepted.locked():
         raise Unavailable(retry_after=_BATCH_RETRY_SECONDS)
-    async with _batches:
+    async with _accepted, _worked_on:
         return await _batch(call, body.all(), _today())
 
 
 async def _batch(call: Call, points: Sequence[SupplyPoint], today: date) -> Answer:
     holders = await service().part(Registrations).find_all(points)
-    seen: dict[SupplyPoint, FoundAtMpan | FoundAtMprn | None] = {}
+    seen: dict[SupplyPoint, Summary] = {}
+    texts: list[str] = []
     async for piece in in_turns(points):
-        seen |= {
-            point: at_supply_point(call.caller, registration, point, today)
-            for point in piece
-            if (registration := holders.get(supply_point_key(point)))
-        }
-    batch = Batch(
-        found=[found for found in seen.values() if found],
-        not_found=[str(point) for point in points if not seen.get(point)],
-    )
-    return Answer(200, batch.model_dump_json(), _shown(batch.found))
+        for point in piece:
+            registration = holders.get(supply_point_key(point))
+            if registration and (found := at_supply_point(call.caller, registration, point, today)):
+                seen[point] = found
+                texts.append(found.model_dump_json())
+    absent = json.dumps([str(point) for point in points if point not in seen])
+    return Answer(200, f'{{"found":[{",".join(texts)}],"not_found":{absent}}}', _shown(list(seen.values())))
 
 
 @api.operation("searchRegistrations", answers=AreaPage)

@@ -36,6 +36,7 @@ from shared.store.documents import Collection, Documents, Key, Stored
 from shared.store.identity import Identity
 from shared.store.service import Service
 from shared.store.supply_points import SupplyPointWrites, claim_of
+from shared.turns import in_turns
 
 #: No attempt starts later than this after its request: a day that closes two hours after midnight is complete.
 LATEST_ATTEMPT = timedelta(minutes=10)
@@ -129,7 +130,11 @@ class Registrations:
             }
             ids = sorted(set(holders.values()))
             stored = await self._get_all([registration_key(registration_id) for registration_id in ids], ["state"])
-            registrations = {one.document_id: Read.model_validate_json(one.state).registration for one in stored if one}
+            registrations: dict[str, Registration] = {}
+            async for piece in in_turns(stored):
+                registrations |= {
+                    one.document_id: Read.model_validate_json(one.state).registration for one in piece if one
+                }
             for key, holder in holders.items():
                 registration = registrations.get(holder)
                 if registration is not None and key in registration.assigned():

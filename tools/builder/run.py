@@ -79,7 +79,7 @@ def essential() -> list[Path]:
 
 def passed_on() -> dict[str, str]:
     """The variables that a machine without the internet needs: package indexes, and a Terraform that works offline."""
-    names = ("PIP_", "UV_", "npm_config_", "NPM_CONFIG_", "NODE_EXTRA", "TERRAFORM", "SSL_", "XDG_CACHE_HOME")
+    names = ("PIP_", "UV_", "npm_config_", "NODE_EXTRA", "TERRAFORM", "ALLOW_UNAUDITED", "SSL_", "XDG_CACHE_HOME")
     return {name: value for name, value in os.environ.items() if name.startswith(names)}
 
 
