@@ -93,6 +93,7 @@ def mutate(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Compare the service's speed with raw client calls and with a conventional implementation."""
     session.run(PYTHON, "-m", "benchmarks", str(_tool(session, "comparison")))
+    session.run(PYTHON, "-m", "benchmarks.simulation")
 
 
 @nox.session

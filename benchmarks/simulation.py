@@ -23,7 +23,7 @@ RAMP_START, RAMP_FACTOR, RAMP_SECONDS = 500, 1.5, 300
 #: Documents of a migrated customer with two fuels, counted (docs/cost.md), and those in the fullest collection.
 WRITES_A_CUSTOMER = 6
 WRITES_IN_A_COLLECTION = 2
-#: An instance of `lookup` works on so many batches, and refuses others with 503.
+#: An instance of `lookup` accepts so many batches, and refuses others with 503.
 BATCHES_AT_ONCE = 4
 #: Lines of a feed entry, the mean of the tour's customers (`benchmarks.storage`).
 ENTRY_BYTES = 548
@@ -186,8 +186,8 @@ def _loads() -> list[str]:
         ("the same, busiest minute of the year (10 times)", MESSAGE, 45.0, None),
         ("single lookups, call centre at its busiest", LOOKUP, 200.0, None),
         ("outage: batch lookups of 1,000", BATCH, 10.0, None),
-        ("its first seconds, before instances are added", BATCH, 10.0, resources(BATCH.function).min_instances),
         ("regional outage: batch lookups of 1,000", BATCH, 50.0, None),
+        ("its first seconds, before instances are added", BATCH, 50.0, resources(BATCH.function).min_instances),
     )
     for name, service, rate, started in cases:
         count = started or instances(service, rate)

@@ -23,7 +23,16 @@ def test_requests_at_once_are_those_of_the_functions() -> None:
         simulation.resources("consume_migration").concurrency,
         simulation.resources("lookup").concurrency,
     ]
-    assert BATCH.concurrency == lookup._BATCHES_AT_ONCE < LOOKUP.concurrency
+
+
+async def test_batches_at_once_are_those_that_lookup_accepts() -> None:
+    taken = 0
+    while not lookup._accepted.locked():
+        await lookup._accepted.acquire()
+        taken += 1
+    for _ in range(taken):
+        lookup._accepted.release()
+    assert BATCH.concurrency == taken < LOOKUP.concurrency
 
 
 def test_retries_are_those_of_cloud_scheduler() -> None:
@@ -59,7 +68,7 @@ def test_a_day_ends_at_the_parts_that_file_ids_can_number() -> None:
     assert f"{HIGHEST_PART:,} by file id, {millions:.0f} million usual entries" in PAGE
 
 
-def test_fewer_batches_at_once_refuse_as_many_and_wait_a_tenth() -> None:
-    few, many = (waits(BATCH._replace(concurrency=most), 10, 1) for most in (BATCH.concurrency, LOOKUP.concurrency))
-    assert many.median > 10 * few.median
+def test_an_instance_with_few_batches_at_once_refuses_as_many_and_answers_far_sooner() -> None:
+    few, many = (waits(BATCH._replace(concurrency=most), 50, 1) for most in (BATCH.concurrency, LOOKUP.concurrency))
+    assert many.median > 7 * few.median
     assert few.refused == pytest.approx(many.refused, abs=0.05)
