@@ -163,6 +163,18 @@ def test_an_outage_of_the_api_loses_no_typing_and_no_version(stack: Stack, api: 
     assert api.get(one["registration_id"]).json()["primary_contact"]["name"] == "Mrs A Colleague"
 
 
+def test_a_form_of_the_desk_survives_the_end_of_the_session(stack: Stack, one: dict[str, Any]) -> None:
+    agent, page = desk.agent(stack), path_of(one, "/withdraw")
+    form, token = hidden(agent.get(page).text), agent.form_token
+    agent.replace_session(seen_at=int(time.time()) - 15 * 60)
+    assert agent.post(page, form | {"reason": "asked twice"}, token=token).headers["location"].startswith("/sign-in?")
+    agent.sign_in("agent")
+    assert agent.post(agent.get(page).headers["location"], {"purpose": desk.PURPOSE}).headers["location"] == page
+    again = agent.get(page).text
+    assert "asked twice" in again
+    assert hidden(again) == form  # the same key, and the version that the agent read
+
+
 def _filled(page: str) -> dict[str, Any]:
     """The fields of a form as a browser would send them."""
     filled: dict[str, Any] = {}
