@@ -1,7 +1,9 @@
 """Registrations in words: what each part says, and what a change changed."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise, starmap
 from typing import Any, NamedTuple
 
 from functions.pages.words import Label, Words
@@ -9,6 +11,8 @@ from shared.clock import LONDON
 
 #: A line of text. Its parts can be in different languages.
 Line = tuple[Label, ...]
+#: The lines of a registration by topic.
+Topics = Mapping[str, Sequence[Line]]
 Json = Mapping[str, Any]
 
 
@@ -52,10 +56,10 @@ class Overview:
 
     def fact(self, pointer: str) -> str:
         """A fact about the household, by its JSON Pointer."""
-        words, name = self.words, pointer.rpartition("/")[2]
-        return words.get(f"desk.fact.{name}") or pointer
+        words = self.words
+        return next(filter(None, (words.get(f"desk.fact.{name}") for name in pointer.split("/"))), pointer)
 
-    def topics(self, registration: Json) -> dict[str, list[Line]]:
+    def topics(self, registration: Json) -> Topics:
         """The lines of each topic."""
         return {
             "status": [(self.label("statuses", registration["status"]),)],
@@ -73,26 +77,8 @@ class Overview:
 
     def timeline(self, changes: Sequence[Json]) -> list[Event]:
         """The changes, newest first."""
-        before: list[Json | None] = [None, *(change["registration"] for change in changes)]
-        events = [
-            Event(change, self._differences(earlier, change["registration"]) if earlier else [])
-            for earlier, change in zip(before, changes, strict=False)
-        ]
-        return events[::-1]
-
-    def _differences(self, before: Json, after: Json) -> list[Difference]:
-        if before == after:
-            return []
-        old, new = self.topics(before), self.topics(after)
-        return [
-            Difference(
-                topic,
-                [line for line in old[topic] if line not in new[topic]],
-                [line for line in new[topic] if line not in old[topic]],
-            )
-            for topic in new
-            if old[topic] != new[topic]
-        ]
+        topics = [self.topics(change["registration"]) for change in changes]
+        return [*map(Event, changes, [[], *starmap(differences, pairwise(topics))])][::-1]
 
     def need(self, need: Json) -> Line:
         """A need, with its last day and its note."""
@@ -163,8 +149,21 @@ class Overview:
         for name, value in household.items():
             if isinstance(value, bool):
                 yield Label(self.fact(name)), Label(words("form.yes" if value else "form.no"))
-            elif value:
-                yield Label(self.fact(name)), Label(str(len(value)))
+            elif value == []:
+                yield Label(self.fact(name)), Label(words("desk.known.none"))
+        for one in household.get("occupants") or []:
+            yield self._occupant(one)
+        for one in household.get("temporary_circumstances") or []:
+            kind = Label(words(f"desk.circumstance.{one['kind']}"))
+            yield Label(self.fact("temporary_circumstances")), kind, self._day("until", one["until"])
+
+    def _occupant(self, occupant: Json) -> Line:
+        """A person who lives there: their age, and their health if it is known."""
+        words, band, ill = self.words, occupant.get("age_band"), occupant.get("disabled_or_ill")
+        day = words.date(occupant.get("as_of"))
+        age = words(f"desk.age_band.{band}", day=day) if band else words("desk.line.born", year=occupant["birth_year"])
+        health = {True: "ill", False: "well"}.get(ill)
+        return (Label(age), *([Label(words(f"desk.health.{health}"))] if health else []))
 
     def _referral(self, referral: Json | None) -> Iterator[Line]:
         if referral:
@@ -176,3 +175,13 @@ class Overview:
         for name in ("review_due_on", "follow_up_on", "closes_on", "unconfirmed_until"):
             if registration[name]:
                 yield (self._day(name, registration[name]),)
+
+
+def differences(before: Topics, after: Topics) -> list[Difference]:
+    """The topics that a change changed. Two occupants can have the same line."""
+    counted = ((topic, Counter(before[topic]), Counter(after[topic])) for topic in after)
+    return [
+        Difference(topic, [*(old - new).elements()], [*(new - old).elements()])
+        for topic, old, new in counted
+        if old != new
+    ]

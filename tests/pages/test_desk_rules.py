@@ -126,6 +126,17 @@ def test_the_screen_has_reasons_labels_and_differences(sam: Person, api: Caller)
     assert api.sharing(one["registration_id"]).json()["periods"][0]["wording_text"] in text
 
 
+def test_the_screen_has_everybody_who_lives_there(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    fewer = {"occupants": one["household"]["occupants"][:1], "temporary_circumstances": []}
+    assert api.amend(one["registration_id"], '"1"', {"household": fewer}).status_code == 200
+    text = unescape(sam.get(path_of(one)).text)
+    assert "<p>Occupant born in 1948 · disabled or chronically sick</p>" in text
+    assert "<p>Temporary circumstances · None</p>" in text
+    assert re.search(r"<del>[^\n]*Occupant aged 75 or over on 5 January 2020</del>", text)
+    assert re.search(r"<del>[^\n]*Temporary circumstances · Recovery · until 31 January 2099</del>", text)
+
+
 def test_a_double_submit_registers_once(stack: Stack, api: Caller) -> None:
     agent = desk.agent(stack)
     page = agent.get("/desk/register").text
@@ -228,6 +239,7 @@ def test_a_missing_fact_is_asked_for_and_recorded(sam: Person, api: Caller) -> N
     answer = sam.post(path_of(one, "/amend"), hidden(page) | _filled(page) | {"fact_means_tested_benefit": "yes"})
     assert answer.status_code == 303, answer.text
     amended = api.get(one["registration_id"]).json()
+    assert len(amended["household"]["occupants"]) == 2  # the form has no field for them, and so keeps them
     assert amended["household"] == one["household"] | {"means_tested_benefit": True}
     assert amended["protections"]["gas_safety_check_eligible"]["missing"] == []
 
@@ -272,6 +284,8 @@ def test_the_words_have_every_code_of_the_contract() -> None:
         "outcome": schemas["AttemptOutcome"]["enum"],
         "campaign": schemas["CampaignState"]["enum"],
         "change": schemas["ChangeKind"]["enum"],
+        "age_band": schemas["AgeBand"]["enum"],
+        "circumstance": schemas["CircumstanceKind"]["enum"],
         "fact": list(schemas["Household"]["properties"]),
         "protection": [name for name in schemas["Protections"]["properties"] if name != "on"],
     }
