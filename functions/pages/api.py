@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
@@ -24,7 +25,8 @@ _PATIENCE_SECONDS = 8
 _TIMEOUT = httpx2.Timeout(5, connect=2)
 #: Shorter than the servers' own, so that no call meets a connection that is being closed.
 _LIMITS = httpx2.Limits(max_connections=100, keepalive_expiry=1.5)
-_REFERENCE_SECONDS = 3600
+_REMEMBERED_SECONDS = 3600
+_remembered: dict[str, tuple[float, Any]] = {}
 
 
 class FieldError(NamedTuple):
@@ -120,28 +122,37 @@ def client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(base_url=str(settings().pages_api), timeout=_TIMEOUT, limits=_LIMITS)
 
 
-class _Cached(NamedTuple):
-    until: float
-    reference: dict[str, Any]
-
-
-_reference: dict[str, _Cached] = {}
-
-
-async def reference() -> dict[str, Any]:
-    """The codes, labels and wordings of the API: of the last hour, or older if it is away. Raises `ApiProblem`."""
-    known = _reference.get("all")
-    if known is None or known.until < time.monotonic():
+async def remembered(name: str, fetch: Callable[[], Awaitable[Any]]) -> Any:
+    """What `fetch` answers: of the last hour, or older if it raises `ApiProblem`."""
+    until, known = _remembered.get(name, (0.0, None))
+    if until < time.monotonic():
         try:
-            answer = await Api().get("/v1/reference")
+            known = await fetch()
         except ApiProblem:
             if known is None:
                 raise
-            return known.reference
-        known = _reference["all"] = _Cached(time.monotonic() + _REFERENCE_SECONDS, answer.body)
-    return known.reference
+        else:
+            _remembered[name] = time.monotonic() + _REMEMBERED_SECONDS, known
+    return known
 
 
-async def reach_api() -> None:
-    """Check that the API answers. Raises `ApiProblem`."""
-    await Api().get("/v1/reference")
+async def reference() -> dict[str, Any]:
+    """The codes, labels and wordings of the API. Raises `ApiProblem`."""
+    found: dict[str, Any] = await remembered("reference", reach_api)
+    return found
+
+
+async def reach_api() -> Any:
+    """The same, read now. Raises `ApiProblem`."""
+    return (await Api().get("/v1/reference")).body
+
+
+def is_live(registration: Mapping[str, Any]) -> bool:
+    """Whether the account is on the register, or will be."""
+    return registration["status"] in {"active", "pending"}
+
+
+def is_shared(registration: Mapping[str, Any]) -> bool:
+    """Whether the networks may get the needs."""
+    sharing = registration["sharing"]
+    return sharing["basis"] != "none" and not sharing["withdrawn"]

@@ -159,10 +159,10 @@ class Overview:
 
     def _occupant(self, occupant: Json) -> Line:
         """A person who lives there: their age, and their health if it is known."""
-        words, band, ill = self.words, occupant.get("age_band"), occupant.get("disabled_or_ill")
+        words, band = self.words, occupant.get("age_band")
         day = words.date(occupant.get("as_of"))
         age = words(f"desk.age_band.{band}", day=day) if band else words("desk.line.born", year=occupant["birth_year"])
-        health = {True: "ill", False: "well"}.get(ill)
+        health = {True: "ill", False: "well", None: None}[occupant.get("disabled_or_ill")]
         return (Label(age), *([Label(words(f"desk.health.{health}"))] if health else []))
 
     def _referral(self, referral: Json | None) -> Iterator[Line]:
@@ -179,7 +179,7 @@ class Overview:
 
 def differences(before: Topics, after: Topics) -> list[Difference]:
     """The topics that a change changed. Two occupants can have the same line."""
-    counted = ((topic, Counter(before[topic]), Counter(after[topic])) for topic in after)
+    counted = ((topic, Counter(before.get(topic, ())), Counter(lines)) for topic, lines in after.items())
     return [
         Difference(topic, [*(old - new).elements()], [*(new - old).elements()])
         for topic, old, new in counted

@@ -1,6 +1,8 @@
 """The questions that customers answer: one page each, in order. Codes, labels and wordings come from the API."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from functions.pages.forms import Field, Kind, Option, mistakes_in, options_of
@@ -54,6 +56,12 @@ class Asked(NamedTuple):
     def ends(self, code: str) -> bool:
         """Whether a need has a last day."""
         return any(term["temporary"] for term in self.reference["needs"] if term["code"] == code)
+
+
+def newest_wordings(reference: Mapping[str, Any], day: date) -> dict[str, Mapping[str, Any]]:
+    """The newest wording in each language."""
+    valid = (one for one in reference["wordings"] if one["valid_from"] <= day.isoformat())
+    return {one["language"]: one for one in sorted(valid, key=itemgetter("valid_from"))}
 
 
 class Question(NamedTuple):

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from functions.pages.api import Api
+from functions.pages.api import Api, is_live, is_shared
 from functions.pages.session import Cookies, Session
 from functions.pages.words import LANGUAGES, WORDS
 from shared.digest import digest
@@ -32,6 +32,7 @@ _templates = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
+_templates.tests |= {"live": is_live, "shared": is_shared}
 _templates.globals["static"] = {
     name: f"/static/{name}?{digest((FOLDER / 'static' / name).read_text(encoding='utf-8'))[:12]}" for name in STATIC
 }
@@ -65,9 +66,7 @@ class Visit:
     @property
     def purpose(self) -> str | None:
         """Why an agent reads, as their token says or as they chose in this session."""
-        chosen = self.cookies.read("purpose")
-        mine = chosen and chosen[0] == self.signed_in.form_token
-        purpose: str | None = self.signed_in.claims.get("purpose") or (chosen[1] if mine else None)
+        purpose: str | None = self.signed_in.claims.get("purpose") or self.remembered("purpose")
         return purpose
 
     @property
@@ -85,6 +84,20 @@ class Visit:
     def one(self, field: str) -> str:
         """The text that was typed into a field of the form."""
         return self.form.get(field, [""])[0].strip()
+
+    @property
+    def given(self) -> Form | None:
+        """The form that was posted, or the one that was kept when something failed; None if there is none."""
+        return self.form if self.posted else self.typed()
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep something until this session ends."""
+        self.cookies.write(name, [self.signed_in.form_token, value])
+
+    def remembered(self, name: str) -> Any:
+        """Something that was kept in this session."""
+        kept = self.cookies.read(name)
+        return kept[1] if kept and kept[0] == self.signed_in.form_token else None
 
     def keep_typed(self) -> None:
         """Keep what was posted, for the same person and the same page, until that page can be shown again."""
@@ -115,7 +128,9 @@ class Visit:
         return RedirectResponse(f"{self.url('sign_in')}?{urlencode({'next': self.path})}", 303)
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
-        """A page from a template."""
+        """A page from a template. A form with mistakes has the status 422, or that of the API's answer."""
+        if status == 200 and values.get("mistakes"):  # noqa: PLR2004
+            status = 422
         values |= {"visit": self, "t": self.words, "url": self.url, "back": values.get("back")}
         return HTMLResponse(_templates.get_template(template).render(values), status)
 

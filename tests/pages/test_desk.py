@@ -28,7 +28,7 @@ async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, bro
     await walker.fill(caller_answers(walker, language))
     await walker.submit()
     assert await walker.heading() == "Mrs A Example"
-    assert words("desk.done.registered") in await walker.page.inner_text(".success")
+    assert words("desk.done.register") in await walker.page.inner_text(".success")
     first = api.look_up(account_id=walker.account_id).json()
     assert walker.path == f"/desk/registrations/{first['registration_id']}"
     assert [need["code"] for need in first["needs"]] == ["02", "25", "29", "33"]
@@ -46,7 +46,7 @@ async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, bro
     await walker.go("main .actions .second")
     await walker.fill({"due": f"review {first['review_due_on']}", "contact": "phone", "outcome": "no_answer"})
     await walker.submit()
-    assert words("desk.done.noted") in await walker.page.inner_text(".success")
+    assert words("desk.done.attempt") in await walker.page.inner_text(".success")
     campaign = api.get(first["registration_id"]).json()["campaigns"][0]
     assert [one["outcome"] for one in campaign["attempts"]] == ["no_answer"]
 
@@ -98,7 +98,7 @@ async def test_no_look_at_the_desk_finds_a_fault(
     await walker.go("main form button")
     await walker.look("")
     assert "BLUEBIRD" in await walker.page.inner_text(".password")
-    for path in ("/desk/register", f"{at}/amend", f"{at}/withdraw", f"{at}/attempts"):
+    for path in ("/desk/register", f"{at}/amend", f"{at}/withdraw", f"{at}/stop-sharing", f"{at}/attempts"):
         await walker.open(path)
         if path.endswith("/amend"):
             await walker.fill({"name": "", "new_basis": "yes"})

@@ -244,15 +244,44 @@ def test_a_missing_fact_is_asked_for_and_recorded(sam: Person, api: Caller) -> N
     assert amended["protections"]["gas_safety_check_eligible"]["missing"] == []
 
 
-def test_a_registration_that_changed_meanwhile_is_not_withdrawn(sam: Person, api: Caller) -> None:
+@pytest.mark.parametrize(
+    ("action", "typed"),
+    [("/withdraw", {"reason": "asked"}), ("/stop-sharing", {"ending": "consent", "channel": "phone"})],
+)
+def test_an_act_on_a_registration_that_changed_meanwhile_shows_the_changes(
+    sam: Person, api: Caller, action: str, typed: dict[str, str]
+) -> None:
     one = desk.created(api, registration())
-    form = hidden(sam.get(path_of(one, "/withdraw")).text) | {"reason": "asked"}
+    form = hidden(sam.get(path_of(one, action)).text) | typed
     assert api.amend(one["registration_id"], '"1"', {"needs": [{"code": "08"}]}).status_code == 200
-    answer = sam.post(path_of(one, "/withdraw"), form)
+    answer = sam.post(path_of(one, action), form)
     assert answer.status_code == 412
-    assert WORDS_EN("problem.desk-version-stale.title") in answer.text
-    assert api.get(one["registration_id"]).json()["status"] == "active"
-    assert sam.post(path_of(one, "/withdraw"), form | hidden(answer.text)).status_code == 303
+    text = unescape(answer.text)
+    assert WORDS_EN("problem.desk-version-stale.title") in text
+    assert re.search(r"<del>[^\n]*Heart, lung & ventilator</del>", text)
+    assert re.search(r"<ins>[^\n]*Blind</ins>", text)
+    assert f"<dt>{WORDS_EN('desk.topic.contact')}</dt>" not in text  # nobody changed it
+    now = api.get(one["registration_id"]).json()
+    assert (now["version"], now["status"], now["sharing"]["withdrawn"]) == (2, "active", None)
+    assert sam.post(path_of(one, action), form | hidden(answer.text)).status_code == 303
+
+
+@pytest.mark.parametrize("ending", ["consent", "objection"])
+def test_sharing_ends_once_and_the_customer_stays(sam: Person, api: Caller, ending: str) -> None:
+    one = desk.created(api, registration())
+    path = path_of(one, "/stop-sharing")
+    assert f'href="{path}"' in sam.get(path_of(one)).text
+    form = hidden(sam.get(path).text) | {"ending": ending, "channel": "phone"}
+    assert sam.post(path, {**form, "ending": ""}).status_code == 422
+    assert [sam.post(path, form).headers["location"] for _ in range(2)] == [path_of(one)] * 2
+    stored = api.get(one["registration_id"]).json()
+    withdrawn = stored["sharing"]["withdrawn"]
+    assert (stored["version"], stored["status"], withdrawn["objection"]) == (2, "active", ending == "objection")
+    assert (withdrawn["channel"], withdrawn["captured_by"]) == ("phone", "local-agent")
+    page = unescape(sam.get(path_of(one)).text)
+    assert WORDS_EN("desk.done.stop_sharing") in page
+    assert path not in page
+    assert sam.get(path).headers["location"] == path_of(one)
 
 
 @pytest.mark.parametrize("value", ["\x00", "\u202e", "<script>", "{{7*7}}", "'; --", "😀" * 60, "x" * 9000])
@@ -262,7 +291,8 @@ def test_odd_values_get_a_page(sam: Person, one: dict[str, Any], value: str) -> 
         "/desk/purpose": ("purpose",),
         "/desk/register": (*desk.caller_answers(sam), "key", "at", "speaker", "channel"),
         path_of(one, "/amend"): ("name", "read", "etag", "key", "at", "basis", "new_basis", "wording"),
-        path_of(one, "/withdraw"): ("reason", "etag", "key"),
+        path_of(one, "/withdraw"): ("reason", "etag", "key", "at", "read"),
+        path_of(one, "/stop-sharing"): ("ending", "channel", "etag", "key", "at", "read"),
         path_of(one, "/attempts"): ("due", "contact", "outcome", "key"),
     }
     for path, names in forms.items():
