@@ -37,7 +37,7 @@ class Stamp(NamedTuple):
 
 
 class Act(NamedTuple):
-    """A form, and what it does. The words have its texts under its name, and its problems under their prefix.
+    """A form, and what it does. The words have its texts under its name.
 
     `send` calls the API with the ETag of the version that the person read, and answers the next page. `stored` is the
     registration to change, and `seen` is what the form shows of it. If somebody changed it meanwhile, `compare` makes
@@ -53,7 +53,6 @@ class Act(NamedTuple):
     seen: Any = None
     compare: Callable[[Any], Sequence[Any]] = lambda _: ()
     shown: Mapping[str, Any] = {}
-    problems: str = "desk-"
 
 
 async def performed(visit: Visit, act: Act) -> Response:
@@ -85,7 +84,7 @@ async def performed(visit: Visit, act: Act) -> Response:
         values=act.values,
         mistakes=mistakes,
         hidden=hidden,
-        problem=problem and f"{act.problems}{problem}",
+        problem=problem and visit.problem_name(problem),
         conflict=conflict,
         **act.shown,
     )

@@ -49,13 +49,7 @@ def for_agents(handler: Handler) -> Handler:
         if visit.purpose is None and handler is not purpose:
             visit.keep_typed()
             return RedirectResponse(f"{visit.url('purpose')}?{urlencode({'next': visit.path})}", 303)
-        try:
-            return await handler(visit)
-        except ApiProblem as problem:
-            if f"problem.desk-{problem.code}.title" not in visit.words.texts:
-                raise
-            visit.keep_typed()
-            return visit.problem(f"desk-{problem.code}", problem.status)
+        return await handler(visit)
 
     return page
 
@@ -194,7 +188,7 @@ async def desk_work(visit: Visit) -> Response:
     words, query = visit.words, visit.request.query_params
     work = visit.request.path_params["work"]
     if work not in WORKS:
-        return visit.problem("not-found", 404)
+        return visit.problem("no-page", 404)
     fields = [desk_field(words, "until", "date", required=True), desk_field(words, "escalated", "switch")]
     given = {name: query.getlist(name) for name in query}
     values = read_values(fields, given)

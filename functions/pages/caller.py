@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from functions.pages import bodies
 from functions.pages.agent import desk_field, today
 from functions.pages.api import Answer
-from functions.pages.customer import answer_lines
 from functions.pages.forms import Field, Kind, Option, options_of, read_values
 from functions.pages.overview import Overview
 from functions.pages.questions import (
@@ -17,6 +16,7 @@ from functions.pages.questions import (
     YOUNG_CHILDREN,
     Asked,
     Question,
+    answer_lines,
     applying,
     newest_wordings,
 )

@@ -8,7 +8,7 @@ from functions.pages import bodies
 from functions.pages.acts import Act, Stamp, performed
 from functions.pages.api import ApiProblem, is_shared, reference
 from functions.pages.app import Page
-from functions.pages.forms import Field, Mistake, Option, day_in, mistakes_in, mistakes_of_api, read_values
+from functions.pages.forms import Mistake, Option, mistakes_in, mistakes_of_api, read_values
 from functions.pages.journeys import Journey, own_registration
 from functions.pages.questions import AGREE, OF_CUSTOMERS, SITUATIONS, Asked, Question, applying, field, following
 from functions.pages.visit import Visit
@@ -42,7 +42,7 @@ async def registration(visit: Visit) -> Response:
         return visit.redirect("home")
     codes = await reference()
     asked = Asked(visit.words, codes, bodies.values_of(found.body, codes))
-    rows = [Row(one.name, answer(one, asked)) for one in applying(OF_CUSTOMERS, asked) if one.name != "password"]
+    rows = [Row(one.name, one.answer(asked)) for one in applying(OF_CUSTOMERS, asked) if one.name != "password"]
     rows.append(Row("password", [Label(visit.words("registration.password"))]))
     return visit.render("registration.html", rows=rows, registration=found.body)
 
@@ -132,10 +132,10 @@ async def check(visit: Visit) -> Response:
 def _rows(journey: Journey) -> list[Row]:
     """The answers; of a change only those that differ, with those that the register has now."""
     if not journey.kind.changes:
-        return [Row(one.name, answer(one, journey.asked)) for one in journey.questions]
+        return [Row(one.name, one.answer(journey.asked)) for one in journey.questions]
     stored = journey.asked._replace(values=journey.before)
     return [
-        Row(one.name, answer(one, journey.asked), None if one is AGREE else answer(one, stored))
+        Row(one.name, one.answer(journey.asked), None if one is AGREE else one.answer(stored))
         for one in journey.questions
         if journey.changed(one)
     ]
@@ -189,34 +189,12 @@ async def leave(visit: Visit) -> Response:
         return visit.redirect("registration")
 
     back = {"back": visit.url("registration")}
-    return await performed(visit, Act("leave", "leave.html", fields, values, send, found, problems="", shown=back))
+    return await performed(visit, Act("leave", "leave.html", fields, values, send, found, shown=back))
 
 
 async def left(visit: Visit) -> Response:
     """The customer has left the register."""
     return visit.render("left.html")
-
-
-def answer(one: Question, asked: Asked) -> list[Label]:
-    """The answer to a question as lines of text."""
-    return [line for field in one.fields(asked) for line in answer_lines(field, asked)]
-
-
-def answer_lines(field: Field, asked: Asked) -> list[Label]:
-    """The answer in a field as lines of text."""
-    value, words = asked.values.get(field.name), asked.words
-    if not value:
-        return []
-    if field.kind == "switch":
-        return [field.label]
-    if field.kind in {"choice", "choices", "select"}:
-        chosen = [value] if isinstance(value, str) else value
-        return [option.label for option in field.options if option.value in chosen]
-    text = words.date(day_in(value)) if field.kind == "date" else value
-    if field.kind in {"date", "note"}:
-        about = words.get(f"short.{field.name}") or field.label.text
-        return [Label(f"{about}: {text}", field.label.language)]
-    return [Label(line) for line in str(text).split("\n")]
 
 
 #: A path that names no journey is no page.

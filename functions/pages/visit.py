@@ -134,11 +134,16 @@ class Visit:
         values |= {"visit": self, "t": self.words, "url": self.url, "back": values.get("back")}
         return HTMLResponse(_templates.get_template(template).render(values), status)
 
-    def problem(self, name: str, status: int) -> Response:
-        """A page that says what happened and what to do. The words name the problems that have a page of their own."""
-        name = name if f"problem.{name}.title" in self.words.texts else "other"
+    def problem(self, code: str, status: int) -> Response:
+        """A page that says what happened and what to do."""
         again = self.path if status in {409, 412, 502, 503} else None
-        return self.render("problem.html", status, name=name, trace=trace_id.get(), again=again)
+        return self.render("problem.html", status, name=self.problem_name(code), trace=trace_id.get(), again=again)
+
+    def problem_name(self, code: str) -> str:
+        """The name of a problem in the words: agents have words of their own for some."""
+        agent = self.session is not None and self.session.agent
+        names = (f"desk-{code}" if agent else code, code, "other")
+        return next(name for name in names if f"problem.{name}.title" in self.words.texts)
 
     @property
     def languages(self) -> list[tuple[str, str]]:
