@@ -93,7 +93,7 @@ async def _static(request: Request) -> Response:
 
 async def _not_a_page(request: Request, error: Exception) -> Response:
     """404 and 405."""
-    visit = Visit(request, split_path(request.url.path)[1])
+    visit = Visit(request, split_path(request.url.path)[0])
     status = error.status_code if isinstance(error, HTTPException) else 500
     response = visit.problem("no-page", status)
     if isinstance(error, HTTPException) and error.headers:

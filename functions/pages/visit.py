@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -154,7 +154,8 @@ class Visit:
     def return_to(self) -> str | None:
         """The address on the supplier's site that the person came from, if it is on the list."""
         address = self.request.query_params.get("return_to") or self.cookies.read("return")
-        if not address or not _is_listed(address):
+        listed = tuple(f"{origin}/" for origin in settings().pages_return_origins.split())
+        if not address or not f"{address}/".startswith(listed):
             return None
         self.cookies.write("return", address)
         return str(address)
@@ -162,25 +163,18 @@ class Visit:
 
 def localised(path: str, language: str) -> str:
     """A path in a language. English has no prefix."""
-    _, of_language, plain = split_path(path)
-    if of_language == language:
-        return path
+    plain = split_path(path)[1]
     return plain if language == LANGUAGES[0] else f"/{language}{plain}".rstrip("/")
 
 
-def split_path(path: str) -> tuple[str, str, str]:
-    """The path, its language, and the path without it."""
+def split_path(path: str) -> tuple[str, str]:
+    """The language of a path, and the path without it."""
     for language in LANGUAGES[1:]:
         if path == f"/{language}" or path.startswith(f"/{language}/"):
-            return path, language, path.removeprefix(f"/{language}") or "/"
-    return path, LANGUAGES[0], path
+            return language, path.removeprefix(f"/{language}") or "/"
+    return LANGUAGES[0], path
 
 
 def own_path(path: str) -> str | None:
     """The path if it can only be one of these pages, so that nobody is sent elsewhere."""
     return path if _OWN_PATH.fullmatch(path) and not path.startswith("//") else None
-
-
-def _is_listed(address: str) -> bool:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}" in settings().pages_return_origins.split()
