@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from functions.pages import bodies
 from functions.pages.acts import Act, Stamp, performed
@@ -59,8 +59,9 @@ async def desk_stop_sharing(visit: Visit) -> Response:
     """End the sharing, as the customer asks for it. They stay on the register."""
     path, words, codes = registration_path(visit), visit.words, await reference()
     stored = await visit.api.get(path)
-    if not visit.posted and not is_shared(stored.body):
-        return visit.redirect("desk_registration", **visit.request.path_params)
+    # A form of the version that shared can be a second submit: it has the outcome of the first.
+    if not is_shared(stored.body) and visit.one("etag") in {"", stored.etag}:
+        return RedirectResponse(_registration(visit), 303)
     channels = options_of(codes["capture_channels"], words)
     fields = [
         desk_field(words, "ending", "choice", options=_words_of(visit, "ending"), required=True),
@@ -136,15 +137,11 @@ def _done(visit: Visit, what: str, registration_id: str) -> Response:
     return visit.redirect("desk_registration", registration_id=registration_id)
 
 
+_ONE = "/desk/registrations/{registration_id}"
 PAGES = (
     Page("/desk/register", for_agents(desk_register), posts=True),
-    *(
-        Page(f"/desk/registrations/{{registration_id}}/{path}", for_agents(handler), posts=True)
-        for path, handler in {
-            "amend": desk_amend,
-            "withdraw": desk_withdraw,
-            "stop-sharing": desk_stop_sharing,
-            "attempts": desk_attempt,
-        }.items()
-    ),
+    Page(f"{_ONE}/amend", for_agents(desk_amend), posts=True),
+    Page(f"{_ONE}/withdraw", for_agents(desk_withdraw), posts=True),
+    Page(f"{_ONE}/stop-sharing", for_agents(desk_stop_sharing), posts=True),
+    Page(f"{_ONE}/attempts", for_agents(desk_attempt), posts=True),
 )

@@ -8,18 +8,19 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
 import httpx2
 
+from shared.errors import FieldError
 from shared.log import trace_id
 from shared.settings import settings
 
-#: Before the second and the third attempt.
-_PAUSE_SECONDS = (0.2, 1.0)
+#: Before each attempt.
+_PAUSE_SECONDS = (0, 0.2, 1.0)
 #: For all attempts of a call together: nobody waits longer for a page that says what happened.
 _PATIENCE_SECONDS = 8
 _TIMEOUT = httpx2.Timeout(5, connect=2)
@@ -29,18 +30,10 @@ _REMEMBERED_SECONDS = 3600
 _remembered: dict[str, tuple[float, Any]] = {}
 
 
-class FieldError(NamedTuple):
-    """An error in a field of a body: where, which, and a sentence about it."""
-
-    pointer: str
-    code: str
-    detail: str
-
-
 class ApiProblem(Exception):
     """The API refused a call, or did not answer (then the code is `unavailable`)."""
 
-    def __init__(self, status: int, code: str, errors: list[FieldError]) -> None:
+    def __init__(self, status: int, code: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
@@ -78,28 +71,20 @@ class Api:
         trace = {"traceparent": f"00-{trace_id.get() or secrets.token_hex(16)}-{secrets.token_hex(8)}-01"}
         content = None if body is None else json.dumps(body)
         request = client().build_request(method, path, content=content, headers={**self._headers, **trace, **headers})
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return _checked(await _answered(request))
-        except TimeoutError:
-            raise ApiProblem(503, "unavailable", []) from None
-
-
-async def _answered(request: httpx2.Request) -> httpx2.Response:
-    """The answer to one of a few attempts. Raises `ApiProblem`."""
-    for pause in (*_PAUSE_SECONDS, None):
-        with suppress(httpx2.TransportError):
-            answer = await client().send(request)
-            if answer.status_code not in {502, 503, 504}:
-                return answer
-        if pause:
-            await asyncio.sleep(pause)
-    raise ApiProblem(503, "unavailable", [])
+                for pause in _PAUSE_SECONDS:
+                    await asyncio.sleep(pause)
+                    with suppress(httpx2.TransportError):
+                        answer = await client().send(request)
+                        if answer.status_code not in {502, 503, 504}:
+                            return _checked(answer)
+        raise ApiProblem(503, "unavailable")
 
 
 def _headers(media_type: str, key: str | None, etag: str | None) -> dict[str, str]:
     if etag and not (etag.isascii() and etag.isprintable()):
-        raise ApiProblem(412, "version-stale", [])  # not from the API, and no header can have it
+        raise ApiProblem(412, "version-stale")  # not from the API, and no header can have it
     headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid.uuid4())}
     return {**headers, "If-Match": etag} if etag else headers
 
@@ -112,7 +97,7 @@ def _checked(answer: httpx2.Response) -> Answer:
         code = body["type"].rpartition("/")[2]
         errors = [FieldError(error["pointer"], error["code"], error["detail"]) for error in body["errors"]]
     except (ValueError, KeyError, TypeError):
-        raise ApiProblem(502, "unavailable", []) from None
+        raise ApiProblem(502, "unavailable") from None
     raise ApiProblem(answer.status_code, code, errors)
 
 

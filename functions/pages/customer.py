@@ -69,7 +69,8 @@ async def question(visit: Visit) -> Response:
         mistakes = mistakes_in(fields, values, visit.words)
         agreed = {"wording": f"{journey.wording['version']} {journey.wording['language']}"} if this is AGREE else {}
         journey.keep({**values, **agreed})
-        mistakes = mistakes or await journey.mistakes(this)
+        if not mistakes and this is not AGREE:
+            mistakes = await journey.mistakes(this)
         if not mistakes:
             return _onward(visit, journey, following(this, journey.kind.questions, journey.asked))
     return visit.render(

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-from functions.pages.api import FieldError
 from functions.pages.words import Label, Words
+from shared.errors import FieldError
 
 #: `lines`: an address; `note`: a longer text; `choices`: several; `switch`: one box to tick.
 Kind = Literal["text", "tel", "lines", "note", "date", "choice", "choices", "select", "switch"]

@@ -24,14 +24,13 @@ class Kind(NamedTuple):
 
     questions: Sequence[Question]
     changes: bool = False
-    agrees: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
-    "join": Kind([*OF_CUSTOMERS, AGREE], agrees=True),
-    "confirm": Kind([*OF_CUSTOMERS, AGREE], changes=True, agrees=True),
+    "join": Kind([*OF_CUSTOMERS, AGREE]),
+    "confirm": Kind([*OF_CUSTOMERS, AGREE], changes=True),
     "change": Kind(OF_CUSTOMERS, changes=True),
-    "renew": Kind([AGREE], changes=True, agrees=True),
+    "renew": Kind([AGREE], changes=True),
     "refer": Kind(OF_REFERRALS),
 }
 
@@ -128,8 +127,7 @@ class Journey:
         except ApiProblem as problem:
             if problem.status == UNAUTHENTICATED:
                 raise
-            errors = [error for error in problem.errors if error.pointer != "/sharing"]
-            return mistakes_of_api(errors, question.fields(self.asked), self.visit.words)
+            return mistakes_of_api(problem.errors, question.fields(self.asked), self.visit.words)
         return []
 
     async def send(self, etag: str) -> None:
@@ -154,7 +152,7 @@ class Journey:
         return bodies.customer_body(asked, self.stored, self._at)
 
     def _sharing(self) -> dict[str, Any]:
-        if not self.kind.agrees:
+        if AGREE not in self.kind.questions:
             return {}
         agreed = {"basis": "explicit_consent", "article_6": "consent", "wording": self.asked.values["wording"]}
         said = {**agreed, "evidence": f"web form {self.draft.key}", "channel": "web", "speaker": "self"}

@@ -63,7 +63,7 @@ async def signed_in(visit: Visit) -> Response:
         visit.session = Session.begun(tokens["access_token"], tokens["id_token"])
         live = visit.session.live
     except httpx2.TransportError:
-        raise ApiProblem(503, "unavailable", []) from None
+        raise ApiProblem(503, "unavailable") from None
     except (OAuthError, JoseError, ValueError, LookupError, TypeError):
         live = False
     if not live:
@@ -127,7 +127,7 @@ async def reach_issuer() -> Any:
     issuer = str(settings().pages_issuer)
     found = await _fetched(f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
     if found.get("issuer") != issuer:
-        raise ApiProblem(503, "unavailable", [])
+        raise ApiProblem(503, "unavailable")
     return found
 
 
@@ -136,7 +136,7 @@ async def _fetched(address: str) -> Any:
         async with httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
             return (await client.get(address)).raise_for_status().json()
     except (httpx2.HTTPError, ValueError):
-        raise ApiProblem(503, "unavailable", []) from None
+        raise ApiProblem(503, "unavailable") from None
 
 
 PAGES = (

@@ -282,6 +282,9 @@ def test_sharing_ends_once_and_the_customer_stays(sam: Person, api: Caller, endi
     assert WORDS_EN("desk.done.stop_sharing") in page
     assert path not in page
     assert sam.get(path).headers["location"] == path_of(one)
+    late = {**form, "etag": api.get(one["registration_id"]).headers["etag"]}
+    assert sam.post(path, late | {"key": "", "at": ""}).headers["location"] == path_of(one)
+    assert api.get(one["registration_id"]).json()["version"] == 2  # the end of sharing keeps its time
 
 
 @pytest.mark.parametrize("value", ["\x00", "\u202e", "<script>", "{{7*7}}", "'; --", "😀" * 60, "x" * 9000])
