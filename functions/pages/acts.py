@@ -21,19 +21,17 @@ _NO_ETAG = '"0"'
 
 
 class Stamp(NamedTuple):
-    """The Idempotency-Key of a form, and when the form was first shown."""
+    """The Idempotency-Key of a form, and when the form was first shown. It is sealed: records have its time."""
 
     key: str
     at: datetime
 
     @classmethod
-    def of(cls, given: Form | None) -> Self:
+    def of(cls, given: Form) -> Self:
         """The stamp of a form that was posted, or a new one."""
-        try:
-            at = datetime.fromisoformat((given or {})["at"][0])
-            return cls(str(uuid.UUID((given or {})["key"][0])), at if at.tzinfo else at.astimezone())
-        except (KeyError, ValueError):
-            return cls(str(uuid.uuid4()), settings().clock().now())
+        kept = opened("stamp", given.get("stamp", [""])[0])
+        key, at = kept or (str(uuid.uuid4()), settings().clock().now().isoformat())
+        return cls(key, datetime.fromisoformat(at))
 
 
 class Act(NamedTuple):
@@ -59,23 +57,15 @@ async def performed(visit: Visit, act: Act) -> Response:
     """The form of an act; once it was sent, the next page. Raises `ApiProblem` if the form cannot show it."""
     given, status, problem = visit.given or {}, 200, None
     conflict: Sequence[Any] = ()
-    stamp = Stamp.of(given)
     mistakes = mistakes_in(act.fields, act.values, visit.words) if visit.posted else []
     if visit.posted and not mistakes:
         try:
-            return await act.send(stamp, visit.one("etag") or _NO_ETAG)
+            return await act.send(Stamp.of(given), visit.one("etag") or _NO_ETAG)
         except ApiProblem as error:
             mistakes, status = _mistakes(visit, act, error), error.status
             problem = error.code if error.code in _SHOWN_WITH_FORM else None
-    if visit.posted:
-        stamp = Stamp.of(None)
-    hidden = {"key": stamp.key, "at": stamp.at.isoformat()}
-    if act.stored:
-        if problem == _STALE:
-            given, conflict = {}, act.compare(opened(act.name, visit.one("read")) or {})
-        # With mistakes, the form stays that of the version that the person read.
-        now = {"etag": str(act.stored.etag), "read": sealed(act.name, act.seen)}
-        hidden |= {name: given.get(name, [value])[0] for name, value in now.items()}
+    if problem == _STALE:
+        conflict = act.compare(opened(act.name, visit.one("read")) or {})
     return visit.render(
         act.template,
         status,
@@ -83,11 +73,21 @@ async def performed(visit: Visit, act: Act) -> Response:
         fields_here=act.fields,
         values=act.values,
         mistakes=mistakes,
-        hidden=hidden,
+        hidden=_hidden(act, given, again=visit.posted, stale=problem == _STALE),
         problem=problem and visit.problem_name(problem),
         conflict=conflict,
         **act.shown,
     )
+
+
+def _hidden(act: Act, given: Form, *, again: bool, stale: bool) -> dict[str, str]:
+    """The form's hidden fields. With mistakes, it stays that of the version that was read, and gets another key."""
+    key, at = Stamp.of({})
+    fields = {"stamp": sealed("stamp", [key, at.isoformat()])}
+    if act.stored:
+        fields |= {"etag": str(act.stored.etag), "read": sealed(act.name, act.seen)}
+    kept = () if stale else ("etag", "read") if again else ("stamp", "etag", "read")
+    return {name: given[name][0] if name in kept and name in given else value for name, value in fields.items()}
 
 
 def _mistakes(visit: Visit, act: Act, problem: ApiProblem) -> list[Mistake]:

@@ -283,7 +283,7 @@ def test_sharing_ends_once_and_the_customer_stays(sam: Person, api: Caller, endi
     assert path not in page
     assert sam.get(path).headers["location"] == path_of(one)
     late = {**form, "etag": api.get(one["registration_id"]).headers["etag"]}
-    assert sam.post(path, late | {"key": "", "at": ""}).headers["location"] == path_of(one)
+    assert sam.post(path, late | {"stamp": ""}).headers["location"] == path_of(one)
     assert api.get(one["registration_id"]).json()["version"] == 2  # the end of sharing keeps its time
 
 
@@ -292,11 +292,11 @@ def test_odd_values_get_a_page(sam: Person, one: dict[str, Any], value: str) -> 
     forms = {
         "/desk": ("by", "term", "page_token"),
         "/desk/purpose": ("purpose",),
-        "/desk/register": (*desk.caller_answers(sam), "key", "at", "speaker", "channel"),
-        path_of(one, "/amend"): ("name", "read", "etag", "key", "at", "basis", "new_basis", "wording"),
-        path_of(one, "/withdraw"): ("reason", "etag", "key", "at", "read"),
-        path_of(one, "/stop-sharing"): ("ending", "channel", "etag", "key", "at", "read"),
-        path_of(one, "/attempts"): ("due", "contact", "outcome", "key"),
+        "/desk/register": (*desk.caller_answers(sam), "stamp", "speaker", "channel"),
+        path_of(one, "/amend"): ("name", "read", "etag", "stamp", "basis", "new_basis", "wording"),
+        path_of(one, "/withdraw"): ("reason", "etag", "stamp", "read"),
+        path_of(one, "/stop-sharing"): ("ending", "channel", "etag", "stamp", "read"),
+        path_of(one, "/attempts"): ("due", "contact", "outcome", "stamp"),
     }
     for path, names in forms.items():
         for known in ({}, {"by": "postcode"}, {"reason": "x", "name": "x"}):
