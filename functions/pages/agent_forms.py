@@ -37,7 +37,8 @@ async def _questions(visit: Visit, name: str, stored: Answer | None) -> Response
             return _done(visit, name, made.body["registration_id"])
         if body:
             await visit.api.patch(registration_path(visit), body, etag=etag, key=stamp.key)
-        return _done(visit, name if body else "unchanged", stored.body["registration_id"])
+        second_submit = etag != stored.etag  # and the register has all of it already
+        return _done(visit, name if body or second_submit else "unchanged", stored.body["registration_id"])
 
     shown = {"asked": asked, "back": _registration(visit) if stored else None}
     act = Act(name, "agent/questions.html", asked.fields, asked.values, send, stored, asked.now, asked.merge, shown)

@@ -212,6 +212,16 @@ def test_saving_without_a_change_stores_nothing(sam: Person, api: Caller) -> Non
     assert api.get(one["registration_id"]).json()["version"] == 1
 
 
+def test_a_second_submit_of_a_change_says_that_it_is_saved(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    page = sam.get(path_of(one, "/amend")).text
+    form = hidden(page) | _filled(page) | {"name": "Mrs A Changed"}
+    for _ in range(2):
+        assert sam.post(path_of(one, "/amend"), form).headers["location"] == path_of(one)
+    assert WORDS_EN("desk.done.amend") in unescape(sam.get(path_of(one)).text)
+    assert api.get(one["registration_id"]).json()["version"] == 2
+
+
 def test_an_agent_records_a_new_basis(sam: Person, api: Caller) -> None:
     one = desk.created(api, registration())
     page = sam.get(path_of(one, "/amend")).text
