@@ -9,13 +9,14 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from functions.pages.api import Answer, ApiProblem, reference
+from functions.pages.acts import Act, performed
+from functions.pages.api import Answer, ApiProblem, is_live, reference
 from functions.pages.app import Handler, Page
 from functions.pages.forms import (
     Field,
     Kind,
-    Mistake,
     Option,
+    Values,
     day_in,
     mistakes_in,
     mistakes_of_api,
@@ -48,13 +49,7 @@ def for_agents(handler: Handler) -> Handler:
         if visit.purpose is None and handler is not purpose:
             visit.keep_typed()
             return RedirectResponse(f"{visit.url('purpose')}?{urlencode({'next': visit.path})}", 303)
-        try:
-            return await handler(visit)
-        except ApiProblem as problem:
-            if f"problem.desk-{problem.code}.title" not in visit.words.texts:
-                raise
-            visit.keep_typed()
-            return visit.problem(f"desk-{problem.code}", problem.status)
+        return await handler(visit)
 
     return page
 
@@ -70,17 +65,12 @@ async def purpose(visit: Visit) -> Response:
     options = options_of((await reference())["purposes"], visit.words)
     fields = [desk_field(visit.words, "purpose", "choice", options=options, required=True)]
     values = read_values(fields, visit.form or {"purpose": [visit.purpose or ""]})
-    mistakes = mistakes_in(fields, values, visit.words) if visit.request.method == "POST" else []
-    if visit.request.method == "GET" or mistakes:
-        return visit.render("agent/form.html", 422 if mistakes else 200, **form("purpose", fields, values, mistakes))
-    visit.cookies.write("purpose", [visit.signed_in.form_token, values["purpose"]])
-    return RedirectResponse(own_path(visit.request.query_params.get("next", "")) or visit.url("desk"), 303)
 
+    async def send(*_: Any) -> Response:
+        visit.remember("purpose", values["purpose"])
+        return RedirectResponse(own_path(visit.request.query_params.get("next", "")) or visit.url("desk"), 303)
 
-def form(name: str, fields: list[Field], values: Mapping[str, Any], mistakes: list[Mistake], **more: Any) -> Any:
-    """The values for the template of a form. The words have its title, its lead and its button under its name."""
-    given = {"name": name, "fields_here": fields, "values": values, "mistakes": mistakes}
-    return {**given, "hidden": {}, "problem": None, **more}
+    return await performed(visit, Act("purpose", "agent/form.html", fields, values, send))
 
 
 async def desk(visit: Visit) -> Response:
@@ -92,33 +82,38 @@ async def desk(visit: Visit) -> Response:
         desk_field(words, "by", "select", options=options, required=True),
         desk_field(words, "term", "text", *(f"/{key}" for key in keys), required=True),
     ]
-    values = read_values(fields, visit.form or visit.typed() or {})
-    shown: dict[str, Any] = {"mistakes": [], "found": None, "nobody": None}
-    status = 200
-    if visit.request.method == "POST" and not (mistakes := mistakes_in(fields, values, words)):
+    values = read_values(fields, visit.given)
+    mistakes = mistakes_in(fields, values, words) if visit.posted else []
+    status, found, nobody = 200, None, None
+    if visit.posted and not mistakes:
         try:
-            if values["by"] == "postcode":
-                shown["found"] = await _search(visit, values["term"])
-            else:
-                answer = await visit.api.post("/v1/registrations:lookup", {values["by"]: values["term"]})
-                return visit.redirect("desk_registration", registration_id=answer.body["registration_id"])
+            found = await _found(visit, values)
         except ApiProblem as problem:
-            status = problem.status
+            status, nobody = problem.status, _NOBODY.get(problem.status)
             mistakes = mistakes_of_api(problem.errors, fields, words)
-            shown["nobody"] = _NOBODY.get(status)
-            if not mistakes and not shown["nobody"]:
+            if not mistakes and not nobody:
                 raise
-        shown["mistakes"] = mistakes
-    elif visit.request.method == "POST":
-        status, shown["mistakes"] = 422, mistakes
+    if found and "registration_id" in found:
+        return visit.redirect("desk_registration", registration_id=found["registration_id"])
     return visit.render(
-        "agent/desk.html", status, fields_here=fields, values=values, show=Overview(words, await reference()), **shown
+        "agent/desk.html",
+        status,
+        fields_here=fields,
+        values=values,
+        mistakes=mistakes,
+        found=found,
+        nobody=nobody,
+        show=Overview(words, await reference()),
     )
 
 
-async def _search(visit: Visit, postcode: str) -> Any:
-    token = {"page_token": visit.one("page_token")} if visit.one("page_token") else {}
-    return (await visit.api.post("/v1/registrations:search", {"postcode": postcode, **token})).body
+async def _found(visit: Visit, values: Values) -> Any:
+    """A registration, or a page of those with a postcode. Raises `ApiProblem`."""
+    path, key = "/v1/registrations:lookup", {values["by"]: values["term"]}
+    if values["by"] == "postcode":
+        path, token = "/v1/registrations:search", visit.one("page_token")
+        key |= {"page_token": token} if token else {}
+    return (await visit.api.post(path, key)).body
 
 
 def registration_path(visit: Visit) -> str:
@@ -126,30 +121,24 @@ def registration_path(visit: Visit) -> str:
     return f"/v1/registrations/{quote(visit.request.path_params['registration_id'], safe='')}"
 
 
-async def desk_registration(visit: Visit) -> Response:
-    """A registration on one screen."""
-    return await shown_registration(visit)
-
-
 async def desk_password(visit: Visit) -> Response:
     """The registration with its password, for agents who may see it, and only when they ask."""
-    if visit.request.method == "GET":
+    if not visit.posted:
         return visit.redirect("desk_registration", **visit.request.path_params)
     if _PASSWORD not in visit.signed_in.scopes:
         return visit.problem("insufficient-scope", 403)
-    return await shown_registration(visit, password=True)
+    return await desk_registration(visit, password=True)
 
 
-async def shown_registration(visit: Visit, *, password: bool = False) -> Response:
-    """The registration, its sharing records and its history. Raises `ApiProblem`."""
+async def desk_registration(visit: Visit, *, password: bool = False) -> Response:
+    """A registration on one screen, with its sharing records and its history."""
     path, scopes = registration_path(visit), visit.signed_in.scopes
     reads = [visit.api.get(path)]
     if "psr:history" in scopes:
         reads += [visit.api.get(f"{path}/sharing"), _changes(visit, path)]
     (found, *rest), codes = await asyncio.gather(asyncio.gather(*reads), reference())
     sharing, changes = (answer.body for answer in rest) if rest else (None, None)
-    show = Overview(visit.words, codes)
-    done = visit.cookies.read("done")
+    show, done = Overview(visit.words, codes), visit.remembered("done")
     visit.cookies.delete("done")
     return visit.render(
         "agent/registration.html",
@@ -161,7 +150,7 @@ async def shown_registration(visit: Visit, *, password: bool = False) -> Respons
         password=found.body["services"].get("caller_password") if password else None,
         may_see_password=_PASSWORD in scopes and not password,
         password_asked=password,
-        done=done[1] if done and done[0] == visit.signed_in.form_token else None,
+        done=done,
         works=due_work(found.body),
         today=today().isoformat(),
     )
@@ -182,7 +171,7 @@ async def _changes(visit: Visit, path: str) -> Answer:
 
 def due_work(registration: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The work about a registration, and the day on which each is due."""
-    if registration["status"] not in {"active", "pending"}:
+    if not is_live(registration):
         return []
     ends = sorted({need["ends_on"] for need in registration["needs"] if need["ends_on"]})
     dated = [("follow_up", registration["follow_up_on"]), ("review", registration["review_due_on"])]
@@ -199,7 +188,7 @@ async def desk_work(visit: Visit) -> Response:
     words, query = visit.words, visit.request.query_params
     work = visit.request.path_params["work"]
     if work not in WORKS:
-        return visit.problem("not-found", 404)
+        return visit.problem("no-page", 404)
     fields = [desk_field(words, "until", "date", required=True), desk_field(words, "escalated", "switch")]
     given = {name: query.getlist(name) for name in query}
     values = read_values(fields, given)
@@ -213,7 +202,6 @@ async def desk_work(visit: Visit) -> Response:
     onward = page["next_page_token"]
     return visit.render(
         "agent/work.html",
-        422 if mistakes else 200,
         work=work,
         fields_here=fields,
         values=values,

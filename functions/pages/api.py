@@ -8,37 +8,32 @@ import json
 import secrets
 import time
 import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
 import httpx2
 
+from shared.errors import FieldError
 from shared.log import trace_id
 from shared.settings import settings
 
-#: Before the second and the third attempt.
-_PAUSE_SECONDS = (0.2, 1.0)
+#: Before each attempt.
+_PAUSE_SECONDS = (0, 0.2, 1.0)
 #: For all attempts of a call together: nobody waits longer for a page that says what happened.
 _PATIENCE_SECONDS = 8
 _TIMEOUT = httpx2.Timeout(5, connect=2)
 #: Shorter than the servers' own, so that no call meets a connection that is being closed.
 _LIMITS = httpx2.Limits(max_connections=100, keepalive_expiry=1.5)
-_REFERENCE_SECONDS = 3600
-
-
-class FieldError(NamedTuple):
-    """An error in a field of a body: where, which, and a sentence about it."""
-
-    pointer: str
-    code: str
-    detail: str
+_REMEMBERED_SECONDS = 3600
+_remembered: dict[str, tuple[float, Any]] = {}
 
 
 class ApiProblem(Exception):
     """The API refused a call, or did not answer (then the code is `unavailable`)."""
 
-    def __init__(self, status: int, code: str, errors: list[FieldError]) -> None:
+    def __init__(self, status: int, code: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
@@ -76,28 +71,20 @@ class Api:
         trace = {"traceparent": f"00-{trace_id.get() or secrets.token_hex(16)}-{secrets.token_hex(8)}-01"}
         content = None if body is None else json.dumps(body)
         request = client().build_request(method, path, content=content, headers={**self._headers, **trace, **headers})
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return _checked(await _answered(request))
-        except TimeoutError:
-            raise ApiProblem(503, "unavailable", []) from None
-
-
-async def _answered(request: httpx2.Request) -> httpx2.Response:
-    """The answer to one of a few attempts. Raises `ApiProblem`."""
-    for pause in (*_PAUSE_SECONDS, None):
-        with suppress(httpx2.TransportError):
-            answer = await client().send(request)
-            if answer.status_code not in {502, 503, 504}:
-                return answer
-        if pause:
-            await asyncio.sleep(pause)
-    raise ApiProblem(503, "unavailable", [])
+                for pause in _PAUSE_SECONDS:
+                    await asyncio.sleep(pause)
+                    with suppress(httpx2.TransportError):
+                        answer = await client().send(request)
+                        if answer.status_code not in {502, 503, 504}:
+                            return _checked(answer)
+        raise ApiProblem(503, "unavailable")
 
 
 def _headers(media_type: str, key: str | None, etag: str | None) -> dict[str, str]:
     if etag and not (etag.isascii() and etag.isprintable()):
-        raise ApiProblem(412, "version-stale", [])  # not from the API, and no header can have it
+        raise ApiProblem(412, "version-stale")  # not from the API, and no header can have it
     headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid.uuid4())}
     return {**headers, "If-Match": etag} if etag else headers
 
@@ -110,7 +97,7 @@ def _checked(answer: httpx2.Response) -> Answer:
         code = body["type"].rpartition("/")[2]
         errors = [FieldError(error["pointer"], error["code"], error["detail"]) for error in body["errors"]]
     except (ValueError, KeyError, TypeError):
-        raise ApiProblem(502, "unavailable", []) from None
+        raise ApiProblem(502, "unavailable") from None
     raise ApiProblem(answer.status_code, code, errors)
 
 
@@ -120,28 +107,37 @@ def client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(base_url=str(settings().pages_api), timeout=_TIMEOUT, limits=_LIMITS)
 
 
-class _Cached(NamedTuple):
-    until: float
-    reference: dict[str, Any]
-
-
-_reference: dict[str, _Cached] = {}
-
-
-async def reference() -> dict[str, Any]:
-    """The codes, labels and wordings of the API: of the last hour, or older if it is away. Raises `ApiProblem`."""
-    known = _reference.get("all")
-    if known is None or known.until < time.monotonic():
+async def remembered(name: str, fetch: Callable[[], Awaitable[Any]]) -> Any:
+    """What `fetch` answers: of the last hour, or older if it raises `ApiProblem`."""
+    until, known = _remembered.get(name, (0.0, None))
+    if until < time.monotonic():
         try:
-            answer = await Api().get("/v1/reference")
+            known = await fetch()
         except ApiProblem:
             if known is None:
                 raise
-            return known.reference
-        known = _reference["all"] = _Cached(time.monotonic() + _REFERENCE_SECONDS, answer.body)
-    return known.reference
+        else:
+            _remembered[name] = time.monotonic() + _REMEMBERED_SECONDS, known
+    return known
 
 
-async def reach_api() -> None:
-    """Check that the API answers. Raises `ApiProblem`."""
-    await Api().get("/v1/reference")
+async def reference() -> dict[str, Any]:
+    """The codes, labels and wordings of the API. Raises `ApiProblem`."""
+    found: dict[str, Any] = await remembered("reference", reach_api)
+    return found
+
+
+async def reach_api() -> Any:
+    """The same, read now. Raises `ApiProblem`."""
+    return (await Api().get("/v1/reference")).body
+
+
+def is_live(registration: Mapping[str, Any]) -> bool:
+    """Whether the account is on the register, or will be."""
+    return registration["status"] in {"active", "pending"}
+
+
+def is_shared(registration: Mapping[str, Any]) -> bool:
+    """Whether the networks may get the needs."""
+    sharing = registration["sharing"]
+    return sharing["basis"] != "none" and not sharing["withdrawn"]

@@ -51,12 +51,6 @@ async def _response(page: Page, visit: Visit) -> Response:
     """The response of the page, or a page about the problem. A form that somebody typed is kept."""
     try:
         response = await _served(page, visit)
-    except ApiProblem as problem:
-        if problem.status == 401:  # noqa: PLR2004 - the token has expired
-            response = visit.to_sign_in()
-        else:
-            visit.keep_typed()
-            response = visit.problem(problem.code, problem.status)
     except (Refused, TooLong) as error:
         name = "too-long" if isinstance(error, TooLong) else "refused"
         response = visit.problem(name, 413 if name == "too-long" else 403)
@@ -76,7 +70,13 @@ async def _served(page: Page, visit: Visit) -> Response:
         visit.form = await read_form(visit.request, visit.session or visit.lapsed)
     if visit.session is None and not page.public:
         return visit.to_sign_in()
-    response = await page.handler(visit)
+    try:
+        response = await page.handler(visit)
+    except ApiProblem as problem:
+        if problem.status == 401:  # noqa: PLR2004 - the token has expired
+            return visit.to_sign_in()
+        visit.keep_typed()
+        return visit.problem(problem.code, problem.status)
     if visit.typed_was_shown:
         visit.cookies.delete("typed")
     return response
@@ -93,9 +93,9 @@ async def _static(request: Request) -> Response:
 
 async def _not_a_page(request: Request, error: Exception) -> Response:
     """404 and 405."""
-    visit = Visit(request, split_path(request.url.path)[1])
+    visit = Visit(request, split_path(request.url.path)[0])
     status = error.status_code if isinstance(error, HTTPException) else 500
-    response = visit.problem("not-found", status)
+    response = visit.problem("no-page", status)
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response

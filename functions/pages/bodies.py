@@ -2,23 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+from functions.pages.api import Answer
 from functions.pages.forms import day_in, typed_day
 from functions.pages.questions import SITUATIONS, YOUNG_CHILDREN, Asked, services_asked
 from functions.pages.session import Session
 from shared.clock import london_day, rfc3339
 
+#: Who records what people do on these pages themselves.
+PAGES = "psr-pages"
 _MPAN_DIGITS = 13
-
-
-class Agreement(NamedTuple):
-    """The customer's agreement: when, to which wording in which language, and the reference of the request."""
-
-    at: datetime
-    version: str
-    language: str
-    reference: str
 
 
 def new_body(asked: Asked, session: Session) -> dict[str, Any]:
@@ -35,8 +29,8 @@ def new_body(asked: Asked, session: Session) -> dict[str, Any]:
     }
 
 
-def customer_body(asked: Asked, arranged: Sequence[Mapping[str, Any]], at: datetime) -> dict[str, Any]:
-    """The submission of a customer. `arranged` has the services that the register has already."""
+def customer_body(asked: Asked, stored: Answer | None, at: datetime) -> dict[str, Any]:
+    """The submission of a customer. `stored`: their registration, if they have one."""
     values = asked.values
     nominee = None
     if values.get("nominee") == "yes":
@@ -50,7 +44,7 @@ def customer_body(asked: Asked, arranged: Sequence[Mapping[str, Any]], at: datet
         "language": values.get("language"),
         "nominee_receives_communications": bool(nominee) and values.get("nominee_receives") == "yes",
         "cannot_read_meter": values.get("cannot_read_meter") == "yes",
-        "arranged": _arranged(asked, arranged, london_day(at).isoformat()),
+        "arranged": _arranged(asked, stored.body["services"]["arranged"] if stored else [], london_day(at).isoformat()),
     }
     if values.get("password"):
         services["caller_password"] = values["password"]
@@ -71,21 +65,32 @@ def referral(values: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     return {"status": "pending", "referral": referred, "sharing": sharing}
 
 
-def sharing(agreement: Agreement) -> dict[str, Any]:
-    """The record that the customer agreed."""
+def sharing(said: Mapping[str, Any], at: datetime, by: str) -> dict[str, Any]:
+    """The whole sharing record: a merge patch keeps what it does not name. `by`: who or what heard what was said."""
+    version, _, language = said["wording"].partition(" ")
+    names = {"role": "speaker", "name": "speaker_name", "organisation": "speaker_organisation"}
     return {
-        "basis": "explicit_consent",
-        "article_6_basis": "consent",
-        "recorded_on": london_day(agreement.at).isoformat(),
-        "evidence": f"web form {agreement.reference}",
+        "basis": said["basis"],
+        "article_6_basis": said["article_6"],
+        "schedule_1_paragraph": said.get("paragraph") or None,
+        "cannot_consent_reason": said.get("cannot_consent") or None,
+        "recorded_on": london_day(at).isoformat(),
+        "evidence": said["evidence"],
         "capture": {
-            "captured_at": rfc3339(agreement.at),
-            "captured_by": "psr-pages",
-            "channel": "web",
-            "speaker": {"role": "self"},
-            "wording": {"version": agreement.version, "language": agreement.language},
+            "captured_at": rfc3339(at),
+            "captured_by": by,
+            "channel": said["channel"],
+            "speaker": {name: said.get(field) or None for name, field in names.items()},
+            "wording": {"version": version, "language": language} if version else None,
         },
+        "withdrawn": None,
     }
+
+
+def sharing_withdrawn(at: datetime, by: str, channel: str, *, objection: bool) -> dict[str, Any]:
+    """The end of sharing. `objection`: to a basis other than consent."""
+    withdrawn = {"withdrawn_at": rfc3339(at), "captured_by": by, "channel": channel, "objection": objection}
+    return {"sharing": {"withdrawn": withdrawn}}
 
 
 def patch(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

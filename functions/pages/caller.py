@@ -1,14 +1,12 @@
 """The questions that an agent asks a caller, on one page: the customers', the household, and the sharing record."""
 
-import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from functions.pages import bodies
 from functions.pages.agent import desk_field, today
 from functions.pages.api import Answer
-from functions.pages.customer import answer_lines
 from functions.pages.forms import Field, Kind, Option, options_of, read_values
 from functions.pages.overview import Overview
 from functions.pages.questions import (
@@ -18,12 +16,12 @@ from functions.pages.questions import (
     YOUNG_CHILDREN,
     Asked,
     Question,
+    answer_lines,
     applying,
+    newest_wordings,
 )
 from functions.pages.visit import Form, Visit
 from functions.pages.words import Label
-from shared.clock import london_day, rfc3339
-from shared.settings import settings
 
 #: Facts for protections that are yes or no. A fact that is not known is never a no.
 FACTS = (
@@ -37,32 +35,11 @@ FACTS = (
 _KNOWN = {"yes": True, "no": False}
 
 
-class Stamp(NamedTuple):
-    """The Idempotency-Key of a form, and when the form was first shown."""
-
-    key: str
-    at: datetime
-
-    @classmethod
-    def of(cls, given: Form | None) -> Self:
-        """The stamp of a form that was posted, or a new one."""
-        try:
-            at = datetime.fromisoformat((given or {})["at"][0])
-            return cls(str(uuid.UUID((given or {})["key"][0])), at if at.tzinfo else at.astimezone())
-        except (KeyError, ValueError):
-            return cls(str(uuid.uuid4()), settings().clock().now())
-
-    @property
-    def hidden(self) -> dict[str, str]:
-        """The fields that keep it."""
-        return {"key": self.key, "at": self.at.isoformat()}
-
-
 class Part(NamedTuple):
     """A field, and the fields that a choice of it reveals."""
 
     field: Field
-    reveals: Mapping[str, list[Field]]
+    reveals: Mapping[str, list[Field]] = {}
 
 
 class Row(NamedTuple):
@@ -107,13 +84,13 @@ _REQUIRED = {"basis", "evidence", "channel", "speaker", "article_6"}
 class Questions:
     """The customers' questions on one page, with those about sharing. `stored`: the registration to amend."""
 
-    def __init__(self, visit: Visit, codes: Mapping[str, Any], stored: Answer | None, given: Form | None) -> None:
+    def __init__(self, visit: Visit, codes: Mapping[str, Any], stored: Answer | None) -> None:
         self.visit = visit
         self.stored = stored
-        self.stamp = Stamp.of(given)
         self.now = _values_of(stored.body, codes) if stored else {}
         self._codes = codes
-        self.values: dict[str, Any] = self._read(given) if given else {**self.now}
+        given = visit.given
+        self.values: dict[str, Any] = {**self.now} if given is None else self._read(given)
 
     @property
     def asked(self) -> Asked:
@@ -170,17 +147,14 @@ class Questions:
 
     def _wordings(self) -> list[Option]:
         """The newest wording in each language, to read out."""
-        words = self.visit.words
-        show, day = Overview(words, self._codes), today().isoformat()
-        valid = sorted((one for one in self._codes["wordings"] if one["valid_from"] <= day), key=_valid_from)
-        newest = {one["language"]: one for one in valid}
+        words, show = self.visit.words, Overview(self.visit.words, self._codes)
         return [
             Option(
                 f"{one['version']} {language}",
                 Label(one["text"], None if language == words.language else language),
                 show.label("languages", language).text,
             )
-            for language, one in newest.items()
+            for language, one in newest_wordings(self._codes, today()).items()
         ]
 
     @property
@@ -189,16 +163,18 @@ class Questions:
         everything = self._everything
         of = {one.name: one.fields(everything) for one in _QUESTIONS}
         nominee = of["nominee"][0]._replace(kind="switch")
-        account = {} if self.stored else {"account": _parts(of["account"])}
-        return account | {
-            "customer": _parts(of["name"] + of["phones"] + of["home"]),
+        return {
+            **({} if self.stored else {"account": [*map(Part, of["account"])]}),
+            "customer": [*map(Part, of["name"] + of["phones"] + of["home"])],
             "needs": [Part(self._needs(field), self._details(field, of)) for field in of["needs"]],
-            "services": _parts(of["services"])
-            + _parts([field._replace(kind="select") for field in of["format"] + of["language"]])
-            + [Part(nominee, {"yes": of["nominee_details"]})]
-            + _parts(of["password"]),
-            "household": _parts(of["household"]),
-            "sharing": _parts(self.sharing_fields),
+            "services": [
+                *map(Part, of["services"]),
+                *(Part(field._replace(kind="select")) for field in of["format"] + of["language"]),
+                Part(nominee, {"yes": of["nominee_details"]}),
+                *map(Part, of["password"]),
+            ],
+            "household": [*map(Part, of["household"])],
+            "sharing": [*map(Part, self.sharing_fields)],
         }
 
     def _needs(self, needs: Field) -> Field:
@@ -217,40 +193,21 @@ class Questions:
             details.get(code or YOUNG_CHILDREN, []).append(short)
         return details
 
-    def body(self) -> dict[str, Any]:
-        """A new registration, or the merge patch of one."""
-        sharing = {"sharing": self._sharing()} if self.records_sharing else {}
+    def body(self, at: datetime) -> dict[str, Any]:
+        """A new registration, or the merge patch of one. `at`: when the form was first shown."""
+        body = self._body(self.asked, at)
         if self.stored is None:
-            return bodies.new_body(self.asked, self.visit.signed_in) | self._body(self.asked) | sharing
-        return bodies.patch(self._body(self.asked), self._body(self._asked(self.now))) | sharing
+            body |= bodies.new_body(self.asked, self.visit.signed_in)
+        else:
+            body = bodies.patch(body, self._body(self._asked(self.now), at))
+        if self.records_sharing:
+            body["sharing"] = bodies.sharing(self.values, at, self.visit.signed_in.subject)
+        return body
 
-    def _body(self, asked: Asked) -> dict[str, Any]:
-        arranged = self.stored.body["services"]["arranged"] if self.stored else []
+    def _body(self, asked: Asked, at: datetime) -> dict[str, Any]:
         household = {name: _KNOWN.get(asked.values.get(f"fact_{name}", "")) for name in FACTS}
         known = self.stored or any(fact is not None for fact in household.values())
-        return {**bodies.customer_body(asked, arranged, self.stamp.at), "household": household if known else None}
-
-    def _sharing(self) -> dict[str, Any]:
-        """The whole record: a merge patch keeps what it does not name."""
-        values = self.values
-        version, _, language = values["wording"].partition(" ")
-        names = {"role": "speaker", "name": "speaker_name", "organisation": "speaker_organisation"}
-        return {
-            "basis": values["basis"],
-            "article_6_basis": values["article_6"],
-            "schedule_1_paragraph": values["paragraph"] or None,
-            "cannot_consent_reason": values["cannot_consent"] or None,
-            "recorded_on": london_day(self.stamp.at).isoformat(),
-            "evidence": values["evidence"],
-            "capture": {
-                "captured_at": rfc3339(self.stamp.at),
-                "captured_by": self.visit.signed_in.subject,
-                "channel": values["channel"],
-                "speaker": {name: values[field] or None for name, field in names.items()},
-                "wording": {"version": version, "language": language} if version else None,
-            },
-            "withdrawn": None,
-        }
+        return {**bodies.customer_body(asked, self.stored, at), "household": household if known else None}
 
     def merge(self, read: Mapping[str, Any]) -> list[Row]:
         """Take over what somebody else changed since `read`, unless the agent changed it too. All that differs."""
@@ -271,11 +228,3 @@ def _values_of(registration: Mapping[str, Any], codes: Mapping[str, Any]) -> dic
     household, typed = registration["household"] or {}, {True: "yes", False: "no", None: ""}
     facts = {f"fact_{name}": typed[household.get(name)] for name in FACTS}
     return {**bodies.values_of(registration, codes), **facts}
-
-
-def _valid_from(wording: Mapping[str, Any]) -> str:
-    return str(wording["valid_from"])
-
-
-def _parts(fields: list[Field]) -> list[Part]:
-    return [Part(field, {}) for field in fields]

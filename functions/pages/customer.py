@@ -1,22 +1,19 @@
 """The pages of customers: could this be for you, join, change, renew, refer somebody, and leave."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from starlette.responses import Response
 
 from functions.pages import bodies
-from functions.pages.api import ApiProblem, reference
+from functions.pages.acts import Act, Stamp, performed
+from functions.pages.api import ApiProblem, is_shared, reference
 from functions.pages.app import Page
-from functions.pages.forms import Field, Mistake, Option, day_in, mistakes_in, mistakes_of_api, read_values
-from functions.pages.journeys import Draft, Journey, own_registration
+from functions.pages.forms import Mistake, Option, mistakes_in, mistakes_of_api, read_values
+from functions.pages.journeys import Journey, own_registration
 from functions.pages.questions import AGREE, OF_CUSTOMERS, SITUATIONS, Asked, Question, applying, field, following
 from functions.pages.visit import Visit
 from functions.pages.words import Label
-from shared.clock import rfc3339
 
-LIVE = ("active", "pending")
 #: Problems after which the answers are shown again, with what happened.
 _SHOWN_WITH_ANSWERS = {"already-registered", "version-stale", "unavailable", "idempotency-key-reused"}
 
@@ -26,39 +23,35 @@ class Row(NamedTuple):
 
     question: str
     value: list[Label]
-    before: list[Label] | None
+    before: list[Label] | None = None
 
 
 async def home(visit: Visit) -> Response:
     """Could this be for you? For somebody who is on the register: their registration. For agents: their desk."""
     if visit.session and visit.session.agent:
         return visit.redirect("desk")
-    if visit.session and visit.session.account_id:
-        found = await own_registration(visit)
-        if found and found.body["status"] in LIVE:
-            return visit.redirect("registration")
+    if visit.session and await own_registration(visit):
+        return visit.redirect("registration")
     return visit.render("home.html", situations=list(SITUATIONS))
 
 
 async def registration(visit: Visit) -> Response:
     """The customer's own registration, with a link to change each part."""
     found = await own_registration(visit)
-    if found is None or found.body["status"] not in LIVE:
+    if found is None:
         return visit.redirect("home")
     codes = await reference()
     asked = Asked(visit.words, codes, bodies.values_of(found.body, codes))
-    rows = [Row(one.name, answer(one, asked), None) for one in applying(OF_CUSTOMERS, asked) if one.name != "password"]
-    rows.append(Row("password", [Label(visit.words("registration.password"))], None))
+    rows = [Row(one.name, one.answer(asked)) for one in applying(OF_CUSTOMERS, asked) if one.name != "password"]
+    rows.append(Row("password", [Label(visit.words("registration.password"))]))
     return visit.render("registration.html", rows=rows, registration=found.body)
 
 
 async def begin(visit: Visit) -> Response:
     """Begin or continue a journey."""
     journey = await Journey.begun(visit, visit.request.path_params["journey"])
-    if journey.name == "join":
-        found = await own_registration(visit)
-        if found and found.body["status"] in LIVE:
-            return visit.redirect("registration")
+    if journey.name == "join" and await own_registration(visit):
+        return visit.redirect("registration")
     return _onward(visit, journey, journey.unanswered)
 
 
@@ -70,32 +63,18 @@ async def question(visit: Visit) -> Response:
     if this is None:
         return _onward(visit, journey, journey.unanswered)
     fields = this.fields(asked)
-    if not visit.posted:
-        typed = visit.typed()
-        return _shown(visit, journey, this, read_values(fields, typed) if typed else asked.values, [])
-    values = read_values(fields, visit.form)
-    mistakes = mistakes_in(fields, values, visit.words)
-    if this is AGREE and not mistakes:
-        values["wording"] = [journey.wording["version"], journey.wording["language"]]
-    journey.keep(values)
-    mistakes = mistakes or await journey.mistakes(this)
-    if mistakes:
-        return _shown(visit, journey, this, values, mistakes)
-    return _onward(visit, journey, following(this, journey.kind.questions, journey.asked))
-
-
-def _onward(visit: Visit, journey: Journey, onward: Question | None) -> Response:
-    if onward is None:
-        return visit.redirect("check", journey=journey.name)
-    return visit.redirect("question", journey=journey.name, question=onward.name)
-
-
-def _shown(
-    visit: Visit, journey: Journey, this: Question, values: Mapping[str, Any], mistakes: list[Mistake]
-) -> Response:
+    values = asked.values if visit.given is None else read_values(fields, visit.given)
+    mistakes: list[Mistake] = []
+    if visit.posted:
+        mistakes = mistakes_in(fields, values, visit.words)
+        agreed = {"wording": f"{journey.wording['version']} {journey.wording['language']}"} if this is AGREE else {}
+        journey.keep({**values, **agreed})
+        if not mistakes and this is not AGREE:
+            mistakes = await journey.mistakes(this)
+        if not mistakes:
+            return _onward(visit, journey, following(this, journey.kind.questions, journey.asked))
     return visit.render(
         "question.html",
-        422 if mistakes else 200,
         name=this.name,
         journey=journey,
         fields_here=this.fields(journey.asked),
@@ -104,6 +83,12 @@ def _shown(
         wording=journey.wording if this is AGREE else None,
         back=_back(visit, journey, this),
     )
+
+
+def _onward(visit: Visit, journey: Journey, onward: Question | None) -> Response:
+    if onward is None:
+        return visit.redirect("check", journey=journey.name)
+    return visit.redirect("question", journey=journey.name, question=onward.name)
 
 
 def _back(visit: Visit, journey: Journey, this: Question) -> str:
@@ -118,63 +103,43 @@ def _back(visit: Visit, journey: Journey, this: Question) -> str:
 async def check(visit: Visit) -> Response:
     """All answers, before they are sent."""
     journey = await Journey.begun(visit, visit.request.path_params["journey"])
-    if visit.posted and not journey.draft.values and visit.cookies.read("done") == journey.name:
+    if visit.posted and not journey.draft.values and visit.remembered("done") == journey.name:
         return visit.redirect("done", journey=journey.name)  # the form was sent twice
     if journey.unanswered:
         return _onward(visit, journey, journey.unanswered)
-    if not visit.posted or visit.one("key") != journey.draft.key:
-        return _answers(visit, journey)
-    try:
-        await journey.send(visit.one("etag"))
-    except ApiProblem as problem:
-        if problem.errors:
-            return _answers(visit, journey, problem.status, mistakes=_mistakes_by_question(journey, problem))
-        if problem.code not in _SHOWN_WITH_ANSWERS:
-            raise
-        return await _answers_again(visit, journey, problem)
-    visit.cookies.delete("draft")
-    visit.cookies.write("done", journey.name)
-    return visit.redirect("done", journey=journey.name)
+    mistakes, problem, status = list[Mistake](), None, 200
+    if visit.posted and visit.one("key") == journey.draft.key:
+        try:
+            await journey.send(visit.one("etag"))
+        except ApiProblem as error:
+            if not error.errors and error.code not in _SHOWN_WITH_ANSWERS:
+                raise
+            mistakes, status = _mistakes_by_question(journey, error), error.status
+            problem = None if mistakes else error.code
+            if problem == "version-stale":
+                journey = await Journey.begun(visit, journey.name)
+            if problem == "idempotency-key-reused":
+                journey.keep({})
+        else:
+            visit.cookies.delete("draft")
+            visit.remember("done", journey.name)
+            return visit.redirect("done", journey=journey.name)
+    last = visit.url("question", journey=journey.name, question=journey.questions[-1].name)
+    back = visit.url("registration") if journey.kind.changes else last
+    shown = {"journey": journey, "rows": _rows(journey), "mistakes": mistakes, "problem": problem, "back": back}
+    return visit.render("check.html", status, **shown)
 
 
-async def _answers_again(visit: Visit, journey: Journey, problem: ApiProblem) -> Response:
-    """The answers with what happened. If somebody changed the registration meanwhile, with what it has now."""
-    if problem.code == "version-stale":
-        journey = await Journey.begun(visit, journey.name)
-    if problem.code == "idempotency-key-reused":
-        journey.keep({})
-    return _answers(visit, journey, problem.status, problem=problem.code)
-
-
-def _answers(
-    visit: Visit,
-    journey: Journey,
-    status: int = 200,
-    mistakes: list[Mistake] | None = None,
-    problem: str | None = None,
-) -> Response:
-    last = journey.questions[-1].name
-    back = visit.url("registration") if journey.kind.changes else None
-    rows = [
-        Row(one.name, answer(one, journey.asked), _before(journey, one))
+def _rows(journey: Journey) -> list[Row]:
+    """The answers; of a change only those that differ, with those that the register has now."""
+    if not journey.kind.changes:
+        return [Row(one.name, one.answer(journey.asked)) for one in journey.questions]
+    stored = journey.asked._replace(values=journey.before)
+    return [
+        Row(one.name, one.answer(journey.asked), None if one is AGREE else one.answer(stored))
         for one in journey.questions
-        if not journey.kind.changes or journey.changed(one)
+        if journey.changed(one)
     ]
-    return visit.render(
-        "check.html",
-        status,
-        journey=journey,
-        rows=rows,
-        mistakes=mistakes or [],
-        problem=problem,
-        back=back or visit.url("question", journey=journey.name, question=last),
-    )
-
-
-def _before(journey: Journey, one: Question) -> list[Label] | None:
-    if not journey.kind.changes or one is AGREE:
-        return None
-    return answer(one, journey.asked._replace(values=journey.before))
 
 
 def _mistakes_by_question(journey: Journey, problem: ApiProblem) -> list[Mistake]:
@@ -185,113 +150,52 @@ def _mistakes_by_question(journey: Journey, problem: ApiProblem) -> list[Mistake
         for one in journey.questions
         for mistake in mistakes_of_api(problem.errors, one.fields(asked), words)
     ]
-    return found or [Mistake("main", words("problem.other.detail"))]
+    return found or [Mistake("main", words("problem.other.detail")) for _ in problem.errors[:1]]
 
 
 async def done(visit: Visit) -> Response:
     """The confirmation: the next steps, and the details that the networks get."""
     name = visit.request.path_params["journey"]
-    if visit.cookies.read("done") != name:
-        return visit.redirect("home")
     found = await own_registration(visit)
+    if visit.remembered("done") != name or (found is None and name != "refer"):
+        return visit.redirect("home")
     return visit.render("done.html", name=name, registration=found.body if found else None)
 
 
 async def leave(visit: Visit) -> Response:
     """Stop sharing, or leave the register. A second submit of the form has the outcome of the first."""
     found = await own_registration(visit)
-    if found is None or found.body["status"] not in LIVE:
+    if found is None:
         return visit.redirect("left" if visit.posted else "home")
-    record = found.body["sharing"]
-    fields = _leaving(visit, shares=visit.posted or (record["basis"] != "none" and not record["withdrawn"]))
-    values = read_values(fields, visit.form or visit.typed() or {})
-    mistakes = mistakes_in(fields, values, visit.words) if visit.posted else []
-    etag = str(found.etag)
-    kept = visit.cookies.read("leaving")
-    draft = Draft(*kept) if kept else None
-    if not visit.posted or mistakes or draft is None or draft.key != visit.one("key"):
-        return _leave_form(visit, fields, values, mistakes, etag)
-    try:
-        await _leave(visit, found.body, values, draft)
-    except ApiProblem as problem:
-        if problem.errors:
-            mistakes = mistakes_of_api(problem.errors, fields, visit.words)
-        elif problem.code == "version-stale":
-            mistakes = [Mistake("leaving", visit.words("problem.version-stale.detail"))]
-        else:
-            raise
-        return _leave_form(visit, fields, values, mistakes, etag, problem.status)
-    visit.cookies.delete("leaving")
-    return visit.redirect("left" if values["leaving"] == "register" else "registration")
-
-
-def _leaving(visit: Visit, *, shares: bool) -> list[Field]:
-    words = visit.words
-    ways = ["sharing", "register"] if shares else ["register"]
-    options = [Option(way, Label(words(f"leaving.{way}")), words(f"leaving.{way}_hint")) for way in ways]
-    return [
+    words, path = visit.words, f"/v1/registrations/{found.body['registration_id']}"
+    options = [
+        Option(way, Label(words(f"leaving.{way}")), words(f"leaving.{way}_hint"))
+        for way in ("sharing", "register")
+        if way == "register" or visit.posted or is_shared(found.body)
+    ]
+    fields = [
         field(words, "leaving", "choice", options=options, required=True),
         field(words, "reason", "note", "/reason"),
     ]
+    values = read_values(fields, visit.given)
 
+    async def send(stamp: Stamp, etag: str) -> Response:
+        if values["leaving"] == "register":
+            reason = values["reason"] or "the customer asked on the pages"
+            await visit.api.post(f"{path}:withdraw", {"reason": reason}, etag=etag, key=stamp.key)
+            return visit.redirect("left")
+        objection = found.body["sharing"]["basis"] != "explicit_consent"
+        body = bodies.sharing_withdrawn(stamp.at, bodies.PAGES, "web", objection=objection)
+        await visit.api.patch(path, body, etag=etag, key=stamp.key)
+        return visit.redirect("registration")
 
-def _leave_form(
-    visit: Visit, fields: list[Field], values: Mapping[str, Any], mistakes: list[Mistake], etag: str, status: int = 422
-) -> Response:
-    draft = Draft.of(visit, "leave", {})
-    visit.cookies.write("leaving", draft)
-    return visit.render(
-        "leave.html",
-        status if mistakes else 200,
-        fields_here=fields,
-        values=values,
-        mistakes=mistakes,
-        etag=etag,
-        key=draft.key,
-        back=visit.url("registration"),
-    )
-
-
-async def _leave(visit: Visit, stored: Mapping[str, Any], values: Mapping[str, Any], draft: Draft) -> None:
-    path, etag = f"/v1/registrations/{stored['registration_id']}", visit.one("etag")
-    if values["leaving"] == "register":
-        reason = values["reason"] or "the customer asked on the pages"
-        await visit.api.post(f"{path}:withdraw", {"reason": reason}, etag=etag, key=draft.key)
-    else:
-        withdrawn = {
-            "withdrawn_at": rfc3339(datetime.fromisoformat(draft.at)),
-            "channel": "web",
-            "captured_by": "psr-pages",
-            "objection": stored["sharing"]["basis"] != "explicit_consent",
-        }
-        await visit.api.patch(path, {"sharing": {"withdrawn": withdrawn}}, etag=etag, key=draft.key)
+    back = {"back": visit.url("registration")}
+    return await performed(visit, Act("leave", "leave.html", fields, values, send, found, shown=back))
 
 
 async def left(visit: Visit) -> Response:
     """The customer has left the register."""
     return visit.render("left.html")
-
-
-def answer(one: Question, asked: Asked) -> list[Label]:
-    """The answer to a question as lines of text."""
-    return [line for field in one.fields(asked) for line in answer_lines(field, asked)]
-
-
-def answer_lines(field: Field, asked: Asked) -> list[Label]:
-    """The answer in a field as lines of text."""
-    value, words = asked.values.get(field.name), asked.words
-    if not value:
-        return []
-    if field.kind == "switch":
-        return [field.label]
-    if field.kind in {"choice", "choices", "select"}:
-        chosen = [value] if isinstance(value, str) else value
-        return [option.label for option in field.options if option.value in chosen]
-    text = words.date(day_in(value)) if field.kind == "date" else value
-    if field.kind in {"date", "note"}:
-        about = words.get(f"short.{field.name}") or field.label.text
-        return [Label(f"{about}: {text}", field.label.language)]
-    return [Label(line) for line in str(text).split("\n")]
 
 
 #: A path that names no journey is no page.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-from functions.pages.api import FieldError
 from functions.pages.words import Label, Words
+from shared.errors import FieldError
 
 #: `lines`: an address; `note`: a longer text; `choices`: several; `switch`: one box to tick.
 Kind = Literal["text", "tel", "lines", "note", "date", "choice", "choices", "select", "switch"]
@@ -48,9 +48,9 @@ class Mistake(NamedTuple):
     text: str
 
 
-def read_values(fields: Iterable[Field], form: Mapping[str, list[str]]) -> dict[str, Any]:
+def read_values(fields: Iterable[Field], form: Mapping[str, list[str]] | None) -> dict[str, Any]:
     """The values as they were typed; a list for several choices."""
-    return {field.name: _value(field, form) for field in fields}
+    return {field.name: _value(field, form or {}) for field in fields}
 
 
 def _value(field: Field, form: Mapping[str, list[str]]) -> Any:

@@ -9,9 +9,9 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from functions.pages import bodies
-from functions.pages.api import Answer, ApiProblem, reference
+from functions.pages.api import Answer, ApiProblem, is_live, reference
 from functions.pages.forms import Mistake, Values, mistakes_of_api
-from functions.pages.questions import AGREE, OF_CUSTOMERS, OF_REFERRALS, Asked, Question, applying
+from functions.pages.questions import AGREE, OF_CUSTOMERS, OF_REFERRALS, Asked, Question, applying, newest_wordings
 from functions.pages.visit import Visit
 from shared.clock import london_day
 from shared.settings import settings
@@ -24,14 +24,13 @@ class Kind(NamedTuple):
 
     questions: Sequence[Question]
     changes: bool = False
-    agrees: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
-    "join": Kind([*OF_CUSTOMERS, AGREE], agrees=True),
-    "confirm": Kind([*OF_CUSTOMERS, AGREE], changes=True, agrees=True),
+    "join": Kind([*OF_CUSTOMERS, AGREE]),
+    "confirm": Kind([*OF_CUSTOMERS, AGREE], changes=True),
     "change": Kind(OF_CUSTOMERS, changes=True),
-    "renew": Kind([AGREE], changes=True, agrees=True),
+    "renew": Kind([AGREE], changes=True),
     "refer": Kind(OF_REFERRALS),
 }
 
@@ -72,7 +71,7 @@ class Journey:
         draft = Draft(*kept) if kept else None
         mine = draft is not None and (draft.journey, draft.by) == (name, visit.signed_in.subject)
         self.draft = draft if draft and mine else Draft.of(visit, name, {})
-        self.before: Values = self._first_values()
+        self.before: Values = bodies.values_of(stored.body, codes) if stored else {}
 
     @classmethod
     async def begun(cls, visit: Visit, name: str) -> Self:
@@ -114,12 +113,8 @@ class Journey:
     @property
     def wording(self) -> Mapping[str, Any]:
         """The newest wording in the person's language, else in English."""
-        today = london_day(self._at).isoformat()
-        valid = [one for one in self._reference["wordings"] if one["valid_from"] <= today]
-        language = self.visit.language
-        own = [one for one in valid if one["language"] == language] or [w for w in valid if w["language"] == "en"]
-        newest: Mapping[str, Any] = max(own, key=lambda one: one["valid_from"])
-        return newest
+        newest = newest_wordings(self._reference, london_day(self._at))
+        return newest.get(self.visit.language) or newest["en"]
 
     async def mistakes(self, question: Question) -> list[Mistake]:
         """The mistakes that the API finds in the answers to a question.
@@ -132,8 +127,7 @@ class Journey:
         except ApiProblem as problem:
             if problem.status == UNAUTHENTICATED:
                 raise
-            errors = [error for error in problem.errors if error.pointer != "/sharing"]
-            return mistakes_of_api(errors, question.fields(self.asked), self.visit.words)
+            return mistakes_of_api(problem.errors, question.fields(self.asked), self.visit.words)
         return []
 
     async def send(self, etag: str) -> None:
@@ -155,21 +149,18 @@ class Journey:
         return datetime.fromisoformat(self.draft.at)
 
     def _customer_body(self, asked: Asked) -> dict[str, Any]:
-        arranged = self.stored.body["services"]["arranged"] if self.stored else []
-        return bodies.customer_body(asked, arranged, self._at)
+        return bodies.customer_body(asked, self.stored, self._at)
 
     def _sharing(self) -> dict[str, Any]:
-        if not self.kind.agrees:
+        if AGREE not in self.kind.questions:
             return {}
-        version, language = self.asked.values["wording"]
-        return {"sharing": bodies.sharing(bodies.Agreement(self._at, version, language, self.draft.key))}
-
-    def _first_values(self) -> Values:
-        return bodies.values_of(self.stored.body, self._reference) if self.stored else {}
+        agreed = {"basis": "explicit_consent", "article_6": "consent", "wording": self.asked.values["wording"]}
+        said = {**agreed, "evidence": f"web form {self.draft.key}", "channel": "web", "speaker": "self"}
+        return {"sharing": bodies.sharing(said, self._at, bodies.PAGES)}
 
 
 async def own_registration(visit: Visit) -> Answer | None:
-    """The customer's registration; None if there is none. Raises `ApiProblem`."""
+    """The customer's registration; None if they are not on the register. Raises `ApiProblem`."""
     account = visit.signed_in.account_id
     if account is None:
         return None
@@ -179,4 +170,4 @@ async def own_registration(visit: Visit) -> Answer | None:
         if problem.status in {NOT_FOUND, GONE}:
             return None
         raise
-    return found
+    return found if is_live(found.body) else None

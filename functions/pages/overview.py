@@ -1,7 +1,9 @@
 """Registrations in words: what each part says, and what a change changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise, starmap
 from typing import Any, NamedTuple
 
 from functions.pages.words import Label, Words
@@ -9,6 +11,8 @@ from shared.clock import LONDON
 
 #: A line of text. Its parts can be in different languages.
 Line = tuple[Label, ...]
+#: The lines of a registration by topic.
+Topics = Mapping[str, Sequence[Line]]
 Json = Mapping[str, Any]
 
 
@@ -52,127 +56,121 @@ class Overview:
 
     def fact(self, pointer: str) -> str:
         """A fact about the household, by its JSON Pointer."""
-        words, name = self.words, pointer.rpartition("/")[2]
-        return words.get(f"desk.fact.{name}") or pointer
+        words = self.words
+        return next(filter(None, (words.get(f"desk.fact.{name}") for name in pointer.split("/"))), pointer)
 
-    def topics(self, registration: Json) -> dict[str, list[Line]]:
+    def topics(self, registration: Json) -> Topics:
         """The lines of each topic."""
-        return {
-            "status": [(self.label("statuses", registration["status"]),)],
-            "contact": list(self._contact(registration["primary_contact"])),
-            "premises": list(self._address(registration["premises"])),
-            "supply_points": list(self._points(registration["supply_points"])),
-            "nominee": list(self._nominee(registration["alternate_contact"])),
-            "needs": [self.need(need) for need in registration["needs"]],
-            "services": list(self._services(registration["services"])),
-            "household": list(self._household(registration["household"] or {})),
-            "sharing": list(self.sharing(registration["sharing"])),
-            "referral": list(self._referral(registration["referral"])),
-            "dates": list(self._dates(registration)),
+        topics: Mapping[str, Iterable[Line]] = {
+            "status": [line(self.label("statuses", registration["status"]))],
+            "contact": self._contact(registration["primary_contact"]),
+            "premises": self._address(registration["premises"]),
+            "supply_points": self._points(registration["supply_points"]),
+            "nominee": self._nominee(registration["alternate_contact"]),
+            "needs": map(self._need, registration["needs"]),
+            "services": self._services(registration["services"]),
+            "household": self._household(registration["household"] or {}),
+            "sharing": self.sharing(registration["sharing"]),
+            "referral": self._referral(registration["referral"]),
+            "dates": self._dates(registration),
         }
+        return {topic: list(filter(None, lines)) for topic, lines in topics.items()}
 
     def timeline(self, changes: Sequence[Json]) -> list[Event]:
         """The changes, newest first."""
-        before: list[Json | None] = [None, *(change["registration"] for change in changes)]
-        events = [
-            Event(change, self._differences(earlier, change["registration"]) if earlier else [])
-            for earlier, change in zip(before, changes, strict=False)
-        ]
-        return events[::-1]
-
-    def _differences(self, before: Json, after: Json) -> list[Difference]:
-        if before == after:
-            return []
-        old, new = self.topics(before), self.topics(after)
-        return [
-            Difference(
-                topic,
-                [line for line in old[topic] if line not in new[topic]],
-                [line for line in new[topic] if line not in old[topic]],
-            )
-            for topic in new
-            if old[topic] != new[topic]
-        ]
-
-    def need(self, need: Json) -> Line:
-        """A need, with its last day and its note."""
-        ends = [self._day("until", need["ends_on"])] if need.get("ends_on") else []
-        notes = [Label(need["note"])] if need.get("note") else []
-        return (self.label("needs", need["code"]), *ends, *notes)
+        topics = [self.topics(change["registration"]) for change in changes]
+        return [*map(Event, changes, [[], *starmap(differences, pairwise(topics))])][::-1]
 
     def sharing(self, sharing: Json) -> Iterator[Line]:
         """A sharing record."""
         words, capture, withdrawn = self.words, sharing.get("capture"), sharing.get("withdrawn")
-        yield self.label("lawful_bases", sharing["basis"]), self.label("article_6_bases", sharing["article_6_basis"])
-        if sharing.get("schedule_1_paragraph"):
-            yield (self.label("schedule_1_paragraphs", sharing["schedule_1_paragraph"]),)
-        if sharing.get("cannot_consent_reason"):
-            yield (Label(sharing["cannot_consent_reason"]),)
-        yield self._day("recorded", sharing["recorded_on"]), Label(sharing["evidence"])
+        article_6 = self.label("article_6_bases", sharing["article_6_basis"])
+        yield line(self.label("lawful_bases", sharing["basis"]), article_6)
+        if paragraph := sharing.get("schedule_1_paragraph"):
+            yield line(self.label("schedule_1_paragraphs", paragraph))
+        if reason := sharing.get("cannot_consent_reason"):
+            yield line(reason)
+        yield line(self._day("recorded", sharing["recorded_on"]), sharing["evidence"])
         if capture:
-            who = [part for part in (capture["speaker"].get("name"), capture["speaker"].get("organisation")) if part]
-            channel = self.label("capture_channels", capture["channel"])
-            yield channel, self.label("speakers", capture["speaker"]["role"]), *map(Label, who)
-            yield (Label(words("desk.line.captured", by=capture["captured_by"])),)
-            if wording := capture.get("wording"):
+            speaker, wording = capture["speaker"], capture.get("wording")
+            channel, role = self.label("capture_channels", capture["channel"]), self.label("speakers", speaker["role"])
+            yield line(channel, role, speaker.get("name"), speaker.get("organisation"))
+            yield line(words("desk.line.captured", by=capture["captured_by"]))
+            if wording:
                 language = self.label("languages", wording["language"])
-                yield Label(words("desk.line.wording", version=wording["version"])), language
+                yield line(words("desk.line.wording", version=wording["version"]), language)
         if withdrawn:
-            yield (Label(words("desk.line.withdrawn", at=self.moment(withdrawn["withdrawn_at"]))),)
+            yield line(words("desk.line.withdrawn", at=self.moment(withdrawn["withdrawn_at"])))
 
-    def _day(self, name: str, day: str) -> Label:
+    def _day(self, name: str, day: str | None) -> str | None:
         words = self.words
-        return Label(words(f"desk.day.{name}", day=words.date(day)))
+        return words(f"desk.day.{name}", day=words.date(day)) if day else None
+
+    def _need(self, need: Json) -> Line:
+        return line(self.label("needs", need["code"]), self._day("until", need.get("ends_on")), need.get("note"))
 
     def _contact(self, contact: Json) -> Iterator[Line]:
-        yield (Label(contact["name"]),)
-        for phone in contact["phones"]:
-            yield (Label(phone),)
-        if contact.get("address"):
-            post = ", ".join([*contact["address"]["address_lines"], contact["address"]["postcode"]])
-            yield (Label(self.words("desk.line.post", address=post)),)
+        yield from map(line, [contact["name"], *contact["phones"]])
+        if post := contact.get("address"):
+            yield line(self.words("desk.line.post", address=", ".join([*post["address_lines"], post["postcode"]])))
 
     def _address(self, address: Json) -> Iterator[Line]:
-        for text in (*address["address_lines"], address["postcode"]):
-            yield (Label(text),)
+        return map(line, [*address["address_lines"], address["postcode"]])
 
     def _points(self, points: Json) -> Iterator[Line]:
-        for kind in ("mpans", "mprns"):
-            for number in points[kind]:
-                yield (Label(f"{kind[:-1].upper()} {number}"),)
+        return (line(f"{kind} {number}") for kind in ("MPAN", "MPRN") for number in points[f"{kind.lower()}s"])
 
     def _nominee(self, nominee: Json | None) -> Iterator[Line]:
         if nominee:
-            yield Label(nominee["name"]), self.label("relationships", nominee["relationship"])
-            for phone in nominee["phones"]:
-                yield (Label(phone),)
+            yield line(nominee["name"], self.label("relationships", nominee["relationship"]))
+            yield from map(line, nominee["phones"])
 
     def _services(self, services: Json) -> Iterator[Line]:
-        words = self.words
-        yield (self.label("communication_formats", services["communication_format"]),)
-        yield (self.label("languages", services["language"]),)
+        yield line(self.label("communication_formats", services["communication_format"]))
+        yield line(self.label("languages", services["language"]))
         for name in ("nominee_receives_communications", "cannot_read_meter"):
-            if services[name]:
-                yield (Label(words(f"desk.service.{name}")),)
+            yield line(self.words(f"desk.service.{name}") if services[name] else None)
         for entry in services["arranged"]:
-            steps = [self._day(step, entry[step]) for step in entry if step.endswith("_on") and entry[step]]
-            yield self.label("services", entry["service"]), *steps
+            steps = (self._day(step, day) for step, day in entry.items() if step.endswith("_on"))
+            yield line(self.label("services", entry["service"]), *steps)
 
     def _household(self, household: Json) -> Iterator[Line]:
         words = self.words
         for name, value in household.items():
             if isinstance(value, bool):
-                yield Label(self.fact(name)), Label(words("form.yes" if value else "form.no"))
-            elif value:
-                yield Label(self.fact(name)), Label(str(len(value)))
+                yield line(self.fact(name), words("form.yes" if value else "form.no"))
+            elif value == []:
+                yield line(self.fact(name), words("desk.known.none"))
+        for one in household.get("occupants") or []:
+            age, day = one.get("age_band"), words.date(one.get("as_of"))
+            known = words(f"desk.age_band.{age}", day=day) if age else words("desk.line.born", year=one["birth_year"])
+            health = {True: "ill", False: "well", None: None}[one.get("disabled_or_ill")]
+            yield line(known, health and words(f"desk.health.{health}"))
+        for one in household.get("temporary_circumstances") or []:
+            kind = words(f"desk.circumstance.{one['kind']}")
+            yield line(self.fact("temporary_circumstances"), kind, self._day("until", one["until"]))
 
     def _referral(self, referral: Json | None) -> Iterator[Line]:
         if referral:
-            named = [Label(referral[name]) for name in ("name", "organisation", "phone") if referral.get(name)]
-            yield self.label("referrers", referral["referrer"]), *named
-            yield (self._day("referred", referral["referred_on"]),)
+            referrer = self.label("referrers", referral["referrer"])
+            yield line(referrer, *(referral.get(name) for name in ("name", "organisation", "phone")))
+            yield line(self._day("referred", referral["referred_on"]))
 
     def _dates(self, registration: Json) -> Iterator[Line]:
         for name in ("review_due_on", "follow_up_on", "closes_on", "unconfirmed_until"):
-            if registration[name]:
-                yield (self._day(name, registration[name]),)
+            yield line(self._day(name, registration[name]))
+
+
+def line(*parts: Label | str | None) -> Line:
+    """A line of those parts that there are."""
+    return tuple(Label(part) if isinstance(part, str) else part for part in parts if part)
+
+
+def differences(before: Topics, after: Topics) -> list[Difference]:
+    """The topics that a change changed. Two occupants can have the same line."""
+    counted = ((topic, Counter(before.get(topic, ())), Counter(lines)) for topic, lines in after.items())
+    return [
+        Difference(topic, [*(old - new).elements()], [*(new - old).elements()])
+        for topic, old, new in counted
+        if old != new
+    ]

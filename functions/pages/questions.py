@@ -1,9 +1,11 @@
 """The questions that customers answer: one page each, in order. Codes, labels and wordings come from the API."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from functions.pages.forms import Field, Kind, Option, mistakes_in, options_of
+from functions.pages.forms import Field, Kind, Option, day_in, mistakes_in, options_of
 from functions.pages.words import Label, Words
 
 #: Situations in which people know themselves, and the needs that each asks about in more detail.
@@ -56,6 +58,12 @@ class Asked(NamedTuple):
         return any(term["temporary"] for term in self.reference["needs"] if term["code"] == code)
 
 
+def newest_wordings(reference: Mapping[str, Any], day: date) -> dict[str, Mapping[str, Any]]:
+    """The newest wording in each language."""
+    valid = (one for one in reference["wordings"] if one["valid_from"] <= day.isoformat())
+    return {one["language"]: one for one in sorted(valid, key=itemgetter("valid_from"))}
+
+
 class Question(NamedTuple):
     """A page with a question. Questions of one `chain` follow each other, also when one of them is changed."""
 
@@ -69,6 +77,10 @@ class Question(NamedTuple):
         fields = self.fields(asked)
         values = asked.values
         return any(field.name not in values for field in fields) or bool(mistakes_in(fields, values, asked.words))
+
+    def answer(self, asked: Asked) -> list[Label]:
+        """The answer as lines of text."""
+        return [line for field in self.fields(asked) for line in answer_lines(field, asked)]
 
 
 def _field(name: str, kind: Kind, *pointers: str, **more: Any) -> Callable[[Asked], list[Field]]:
@@ -157,40 +169,38 @@ def _services(asked: Asked) -> list[Field]:
     ]
 
 
-def _yes_or_no(name: str) -> Callable[[Asked], list[Field]]:
-    def fields(asked: Asked) -> list[Field]:
-        options = [Option(answer, Label(asked.words(f"form.{answer}"))) for answer in ("yes", "no")]
-        return [field(asked.words, name, "choice", options=options, required=True)]
-
-    return fields
+def _nominee(asked: Asked) -> list[Field]:
+    options = [Option(answer, Label(asked.words(f"form.{answer}"))) for answer in ("yes", "no")]
+    return [field(asked.words, "nominee", "choice", options=options, required=True)]
 
 
-_NEEDS = [
+_PERSON = [
+    Question("name", _field("name", "text", "/primary_contact/name", required=True, autocomplete="name")),
+    Question(
+        "phones",
+        _fields(
+            _field("phone", "tel", "/primary_contact/phones/0", autocomplete="tel", width="w16"),
+            _field("phone_2", "tel", "/primary_contact/phones/1", width="w16"),
+        ),
+    ),
+    Question(
+        "home",
+        _fields(
+            _field("lines", "lines", "/premises/address_lines", required=True, autocomplete="street-address"),
+            _field("postcode", "text", "/premises/postcode", required=True, autocomplete="postal-code", width="w8"),
+        ),
+    ),
+]
+OF_CUSTOMERS = [
+    *_PERSON,
     Question("situations", _situations, chain="needs"),
     Question("needs", _needs, lambda asked: bool(asked.values.get("situations")), "needs"),
     Question("dates", _dates, lambda asked: any(map(asked.ends, asked.needs)), "needs"),
     Question("notes", _notes, lambda asked: bool(asked.needs), "needs"),
-]
-_NAME = Question("name", _field("name", "text", "/primary_contact/name", required=True, autocomplete="name"))
-_PHONES = Question(
-    "phones",
-    _fields(
-        _field("phone", "tel", "/primary_contact/phones/0", autocomplete="tel", width="w16"),
-        _field("phone_2", "tel", "/primary_contact/phones/1", width="w16"),
-    ),
-)
-_HOME = Question(
-    "home",
-    _fields(
-        _field("lines", "lines", "/premises/address_lines", required=True, autocomplete="street-address"),
-        _field("postcode", "text", "/premises/postcode", required=True, autocomplete="postal-code", width="w8"),
-    ),
-)
-_SERVICES = [
     Question("services", _services),
     Question("format", _from_list("format", "choice", "communication_formats", "/services/communication_format")),
     Question("language", _from_list("language", "select", "languages", "/services/language")),
-    Question("nominee", _yes_or_no("nominee"), chain="nominee"),
+    Question("nominee", _nominee, chain="nominee"),
     Question(
         "nominee_details",
         _fields(
@@ -205,7 +215,6 @@ _SERVICES = [
     Question("password", _field("password", "text", "/services/caller_password", width="w8")),
 ]
 AGREE = Question("agree", _field("agree", "switch", "/sharing", required=True))
-OF_CUSTOMERS = [_NAME, _PHONES, _HOME, *_NEEDS, *_SERVICES]
 OF_REFERRALS = [
     Question(
         "referrer",
@@ -225,9 +234,7 @@ OF_REFERRALS = [
         ),
         lambda asked: not asked.knows_account,
     ),
-    _NAME,
-    _PHONES,
-    _HOME,
+    *_PERSON,
 ]
 
 
@@ -244,3 +251,20 @@ def following(question: Question, questions: Iterable[Question], asked: Asked) -
     if question.chain and after and after[0].chain == question.chain:
         return after[0]
     return next((one for one in open_ones if one.unanswered(asked)), None)
+
+
+def answer_lines(field: Field, asked: Asked) -> list[Label]:
+    """The answer in a field as lines of text."""
+    value, words = asked.values.get(field.name), asked.words
+    if not value:
+        return []
+    if field.kind == "switch":
+        return [field.label]
+    if field.kind in {"choice", "choices", "select"}:
+        chosen = [value] if isinstance(value, str) else value
+        return [option.label for option in field.options if option.value in chosen]
+    text = words.date(day_in(value)) if field.kind == "date" else value
+    if field.kind in {"date", "note"}:
+        about = words.get(f"short.{field.name}") or field.label.text
+        return [Label(f"{about}: {text}", field.label.language)]
+    return [Label(line) for line in str(text).split("\n")]

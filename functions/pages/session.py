@@ -9,12 +9,15 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from starlette.responses import Response
 
+from shared.clock import LONDON
 from shared.settings import settings
 
 IDLE_SECONDS = 15 * 60
@@ -119,6 +122,13 @@ class Session(NamedTuple):
         """Whether it may be used: not idle for too long, and its token has not expired."""
         now = time.time()
         return now - self.seen_at < IDLE_SECONDS and now < self.claims["exp"]
+
+    @property
+    def end(self) -> tuple[str, str]:
+        """What ends it if nothing more is sent, and at which time in London."""
+        expires = float(self.claims["exp"])
+        why, at = min(("idle", time.time() + IDLE_SECONDS), ("expired", expires), key=itemgetter(1))
+        return why, f"{datetime.fromtimestamp(at, LONDON):%H:%M}"
 
     @property
     def claims(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Sign-in with OpenID Connect: authorization code with PKCE, and sign-out at the issuer too."""
 
 import secrets
-import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from starlette.responses import RedirectResponse, Response
 
-from functions.pages.api import ApiProblem
+from functions.pages.api import ApiProblem, remembered
 from functions.pages.app import Page
 from functions.pages.session import Session
 from functions.pages.visit import Visit, own_path
@@ -24,8 +23,6 @@ _SCOPES = "openid psr:read psr:write psr:history psr:work psr:caller_password ps
 _ALGORITHMS = ["RS256", "PS256", "ES256"]
 _TIMEOUT_SECONDS = 8
 _SIGN_IN_SECONDS = 15 * 60
-_KNOWN_SECONDS = 3600
-_known: dict[str, tuple[float, Any]] = {}
 
 
 async def sign_in(visit: Visit) -> Response:
@@ -61,11 +58,12 @@ async def signed_in(visit: Visit) -> Response:
             tokens = await client.fetch_token(
                 provider["token_endpoint"], code=given.get("code", ""), code_verifier=verifier
             )
-        _check_id_token(tokens["id_token"], await _keys(provider), provider["issuer"], nonce)
+        keys = KeySet.import_key_set(await _fetched(provider["jwks_uri"]))
+        _check_id_token(tokens["id_token"], keys, provider["issuer"], nonce)
         visit.session = Session.begun(tokens["access_token"], tokens["id_token"])
         live = visit.session.live
     except httpx2.TransportError:
-        raise ApiProblem(503, "unavailable", []) from None
+        raise ApiProblem(503, "unavailable") from None
     except (OAuthError, JoseError, ValueError, LookupError, TypeError):
         live = False
     if not live:
@@ -77,7 +75,7 @@ async def signed_in(visit: Visit) -> Response:
 async def sign_out(visit: Visit) -> Response:
     """Forget everything here, and end the session at the issuer too."""
     session = visit.session or visit.lapsed
-    for name in ("session", "draft", "leaving", "typed", "sign-in", "done", "purpose"):
+    for name in ("session", "draft", "typed", "sign-in", "done", "purpose"):
         visit.cookies.delete(name)
     visit.session = None
     back = f"{settings().pages_address}{visit.url('signed_out')}"
@@ -119,36 +117,26 @@ def _check_id_token(token: str, keys: KeySet, issuer: str, nonce: str) -> None:
 
 
 async def _provider() -> dict[str, Any]:
-    """The issuer's own description. Raises `ApiProblem` if it does not answer."""
-    found: dict[str, Any] = await _fetched(
-        f"{str(settings().pages_issuer).removesuffix('/')}/.well-known/openid-configuration"
-    )
-    if found.get("issuer") != settings().pages_issuer:
-        raise ApiProblem(503, "unavailable", [])
+    """The issuer's own description. Raises `ApiProblem`."""
+    found: dict[str, Any] = await remembered("issuer", reach_issuer)
     return found
 
 
-async def _keys(provider: dict[str, Any]) -> KeySet:
-    return KeySet.import_key_set(await _fetched(provider["jwks_uri"], fresh=True))
+async def reach_issuer() -> Any:
+    """The same, read now. Raises `ApiProblem` if the issuer does not answer."""
+    issuer = str(settings().pages_issuer)
+    found = await _fetched(f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
+    if found.get("issuer") != issuer:
+        raise ApiProblem(503, "unavailable")
+    return found
 
 
-async def _fetched(address: str, *, fresh: bool = False) -> Any:
-    until, known = _known.get(address, (0.0, None))
-    if until > time.monotonic():
-        return known
+async def _fetched(address: str) -> Any:
     try:
         async with httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
-            found = (await client.get(address)).raise_for_status().json()
+            return (await client.get(address)).raise_for_status().json()
     except (httpx2.HTTPError, ValueError):
-        raise ApiProblem(503, "unavailable", []) from None
-    if not fresh:
-        _known[address] = (time.monotonic() + _KNOWN_SECONDS, found)
-    return found
-
-
-async def reach_issuer() -> None:
-    """Check that the issuer answers. Raises `ApiProblem`."""
-    await _provider()
+        raise ApiProblem(503, "unavailable") from None
 
 
 PAGES = (

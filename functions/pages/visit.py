@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from functions.pages.api import Api
+from functions.pages.api import Api, is_live, is_shared
 from functions.pages.session import Cookies, Session
 from functions.pages.words import LANGUAGES, WORDS
 from shared.digest import digest
@@ -32,6 +32,7 @@ _templates = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
+_templates.tests |= {"live": is_live, "shared": is_shared}
 _templates.globals["static"] = {
     name: f"/static/{name}?{digest((FOLDER / 'static' / name).read_text(encoding='utf-8'))[:12]}" for name in STATIC
 }
@@ -65,9 +66,7 @@ class Visit:
     @property
     def purpose(self) -> str | None:
         """Why an agent reads, as their token says or as they chose in this session."""
-        chosen = self.cookies.read("purpose")
-        mine = chosen and chosen[0] == self.signed_in.form_token
-        purpose: str | None = self.signed_in.claims.get("purpose") or (chosen[1] if mine else None)
+        purpose: str | None = self.signed_in.claims.get("purpose") or self.remembered("purpose")
         return purpose
 
     @property
@@ -85,6 +84,20 @@ class Visit:
     def one(self, field: str) -> str:
         """The text that was typed into a field of the form."""
         return self.form.get(field, [""])[0].strip()
+
+    @property
+    def given(self) -> Form | None:
+        """The form that was posted, or the one that was kept when something failed; None if there is none."""
+        return self.form if self.posted else self.typed()
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep something until this session ends."""
+        self.cookies.write(name, [self.signed_in.form_token, value])
+
+    def remembered(self, name: str) -> Any:
+        """Something that was kept in this session."""
+        kept = self.cookies.read(name)
+        return kept[1] if kept and kept[0] == self.signed_in.form_token else None
 
     def keep_typed(self) -> None:
         """Keep what was posted, for the same person and the same page, until that page can be shown again."""
@@ -115,15 +128,22 @@ class Visit:
         return RedirectResponse(f"{self.url('sign_in')}?{urlencode({'next': self.path})}", 303)
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
-        """A page from a template."""
+        """A page from a template. A form with mistakes has the status 422, or that of the API's answer."""
+        if status == 200 and values.get("mistakes"):  # noqa: PLR2004
+            status = 422
         values |= {"visit": self, "t": self.words, "url": self.url, "back": values.get("back")}
         return HTMLResponse(_templates.get_template(template).render(values), status)
 
-    def problem(self, name: str, status: int) -> Response:
-        """A page that says what happened and what to do. The words name the problems that have a page of their own."""
-        name = name if f"problem.{name}.title" in self.words.texts else "other"
+    def problem(self, code: str, status: int) -> Response:
+        """A page that says what happened and what to do."""
         again = self.path if status in {409, 412, 502, 503} else None
-        return self.render("problem.html", status, name=name, trace=trace_id.get(), again=again)
+        return self.render("problem.html", status, name=self.problem_name(code), trace=trace_id.get(), again=again)
+
+    def problem_name(self, code: str) -> str:
+        """The name of a problem in the words: agents have words of their own for some."""
+        agent = self.session is not None and self.session.agent
+        names = (f"desk-{code}" if agent else code, code, "other")
+        return next(name for name in names if f"problem.{name}.title" in self.words.texts)
 
     @property
     def languages(self) -> list[tuple[str, str]]:
@@ -134,7 +154,8 @@ class Visit:
     def return_to(self) -> str | None:
         """The address on the supplier's site that the person came from, if it is on the list."""
         address = self.request.query_params.get("return_to") or self.cookies.read("return")
-        if not address or not _is_listed(address):
+        listed = tuple(f"{origin}/" for origin in settings().pages_return_origins.split())
+        if not address or not f"{address}/".startswith(listed):
             return None
         self.cookies.write("return", address)
         return str(address)
@@ -142,25 +163,18 @@ class Visit:
 
 def localised(path: str, language: str) -> str:
     """A path in a language. English has no prefix."""
-    _, of_language, plain = split_path(path)
-    if of_language == language:
-        return path
+    plain = split_path(path)[1]
     return plain if language == LANGUAGES[0] else f"/{language}{plain}".rstrip("/")
 
 
-def split_path(path: str) -> tuple[str, str, str]:
-    """The path, its language, and the path without it."""
+def split_path(path: str) -> tuple[str, str]:
+    """The language of a path, and the path without it."""
     for language in LANGUAGES[1:]:
         if path == f"/{language}" or path.startswith(f"/{language}/"):
-            return path, language, path.removeprefix(f"/{language}") or "/"
-    return path, LANGUAGES[0], path
+            return language, path.removeprefix(f"/{language}") or "/"
+    return LANGUAGES[0], path
 
 
 def own_path(path: str) -> str | None:
     """The path if it can only be one of these pages, so that nobody is sent elsewhere."""
     return path if _OWN_PATH.fullmatch(path) and not path.startswith("//") else None
-
-
-def _is_listed(address: str) -> bool:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}" in settings().pages_return_origins.split()

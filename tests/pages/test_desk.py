@@ -1,6 +1,7 @@
 """The agents' desk in a real browser: by keyboard, without JavaScript, in both languages; and axe on each state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -28,7 +29,7 @@ async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, bro
     await walker.fill(caller_answers(walker, language))
     await walker.submit()
     assert await walker.heading() == "Mrs A Example"
-    assert words("desk.done.registered") in await walker.page.inner_text(".success")
+    assert words("desk.done.register") in await walker.page.inner_text(".success")
     first = api.look_up(account_id=walker.account_id).json()
     assert walker.path == f"/desk/registrations/{first['registration_id']}"
     assert [need["code"] for need in first["needs"]] == ["02", "25", "29", "33"]
@@ -46,7 +47,7 @@ async def test_an_agent_registers_amends_reviews_and_withdraws(stack: Stack, bro
     await walker.go("main .actions .second")
     await walker.fill({"due": f"review {first['review_due_on']}", "contact": "phone", "outcome": "no_answer"})
     await walker.submit()
-    assert words("desk.done.noted") in await walker.page.inner_text(".success")
+    assert words("desk.done.attempt") in await walker.page.inner_text(".success")
     campaign = api.get(first["registration_id"]).json()["campaigns"][0]
     assert [one["outcome"] for one in campaign["attempts"]] == ["no_answer"]
 
@@ -63,7 +64,7 @@ async def _amend_with_a_conflict(walker: Walker, api: Caller, registration_id: s
     """A colleague changes the phone and the home while the agent types a name and another phone."""
     await walker.go("main .actions .button")
     theirs = {"primary_contact": {"phones": ["07700900998"]}, "premises": {"address_lines": ["9 Other Street"]}}
-    assert api.amend(registration_id, api.get(registration_id).headers["etag"], theirs).status_code == 200
+    _amend_meanwhile(api, registration_id, theirs)
     await walker.fill({"name": "Mrs A Changed", "phone": "07700 900111"})
     await walker.submit()
     versions = await walker.page.inner_text(".versions")
@@ -77,6 +78,10 @@ async def _amend_with_a_conflict(walker: Walker, api: Caller, registration_id: s
     assert amended["primary_contact"]["name"] == "Mrs A Changed"
     assert amended["primary_contact"]["phones"] == ["07700 900111"]
     assert amended["premises"]["address_lines"] == ["9 Other Street"]  # theirs, which the agent never touched
+
+
+def _amend_meanwhile(api: Caller, registration_id: str, theirs: Mapping[str, Any]) -> None:
+    assert api.amend(registration_id, api.get(registration_id).headers["etag"], theirs).status_code == 200
 
 
 @pytest.mark.parametrize("looks", AMOUNTS)
@@ -98,22 +103,25 @@ async def test_no_look_at_the_desk_finds_a_fault(
     await walker.go("main form button")
     await walker.look("")
     assert "BLUEBIRD" in await walker.page.inner_text(".password")
-    for path in ("/desk/register", f"{at}/amend", f"{at}/withdraw", f"{at}/attempts"):
+    for path in ("/desk/register", f"{at}/amend", f"{at}/withdraw", f"{at}/stop-sharing", f"{at}/attempts"):
         await walker.open(path)
         if path.endswith("/amend"):
             await walker.fill({"name": "", "new_basis": "yes"})
         await walker.submit()
         await walker.look("with mistakes")
     await walker.open(f"{at}/amend")
-    changed = {"primary_contact": {"name": "Mrs A Colleague"}}
-    assert (
-        api.amend(one["registration_id"], api.get(one["registration_id"]).headers["etag"], changed).status_code == 200
-    )
+    _amend_meanwhile(api, one["registration_id"], {"primary_contact": {"name": "Mrs A Colleague"}})
     await walker.fill({"name": "Mrs A Typed"})
     await walker.submit()
     await walker.look("with a conflict")
     await walker.submit()
     await walker.look("amended")
+    await walker.open(f"{at}/withdraw")
+    _amend_meanwhile(api, one["registration_id"], {"household": {"occupants": [{"birth_year": 1990}]}})
+    await walker.fill({"reason": "asked"})
+    await walker.submit()
+    assert "1990" in await walker.page.inner_text(".differences ins")
+    await walker.look("with a conflict")
     for work in ("review", "need_ending", "follow_up"):
         await walker.open(f"/desk/due/{work}")
         await walker.open(f"/desk/due/{work}?until-day=1&until-month=1&until-year=2100")

@@ -126,6 +126,17 @@ def test_the_screen_has_reasons_labels_and_differences(sam: Person, api: Caller)
     assert api.sharing(one["registration_id"]).json()["periods"][0]["wording_text"] in text
 
 
+def test_the_screen_has_everybody_who_lives_there(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    fewer = {"occupants": one["household"]["occupants"][:1], "temporary_circumstances": []}
+    assert api.amend(one["registration_id"], '"1"', {"household": fewer}).status_code == 200
+    text = unescape(sam.get(path_of(one)).text)
+    assert "<p>Occupant born in 1948 · disabled or chronically sick</p>" in text
+    assert "<p>Temporary circumstances · None</p>" in text
+    assert re.search(r"<del>[^\n]*Occupant aged 75 or over on 5 January 2020</del>", text)
+    assert re.search(r"<del>[^\n]*Temporary circumstances · Recovery · until 31 January 2099</del>", text)
+
+
 def test_a_double_submit_registers_once(stack: Stack, api: Caller) -> None:
     agent = desk.agent(stack)
     page = agent.get("/desk/register").text
@@ -163,6 +174,18 @@ def test_an_outage_of_the_api_loses_no_typing_and_no_version(stack: Stack, api: 
     assert api.get(one["registration_id"]).json()["primary_contact"]["name"] == "Mrs A Colleague"
 
 
+def test_a_form_of_the_desk_survives_the_end_of_the_session(stack: Stack, one: dict[str, Any]) -> None:
+    agent, page = desk.agent(stack), path_of(one, "/withdraw")
+    form, token = hidden(agent.get(page).text), agent.form_token
+    agent.replace_session(seen_at=int(time.time()) - 15 * 60)
+    assert agent.post(page, form | {"reason": "asked twice"}, token=token).headers["location"].startswith("/sign-in?")
+    agent.sign_in("agent")
+    assert agent.post(agent.get(page).headers["location"], {"purpose": desk.PURPOSE}).headers["location"] == page
+    again = agent.get(page).text
+    assert "asked twice" in again
+    assert hidden(again) == form  # the same key, and the version that the agent read
+
+
 def _filled(page: str) -> dict[str, Any]:
     """The fields of a form as a browser would send them."""
     filled: dict[str, Any] = {}
@@ -187,6 +210,16 @@ def test_saving_without_a_change_stores_nothing(sam: Person, api: Caller) -> Non
     assert answer.headers["location"] == path_of(one)
     assert WORDS_EN("desk.done.unchanged") in unescape(sam.get(path_of(one)).text)
     assert api.get(one["registration_id"]).json()["version"] == 1
+
+
+def test_a_second_submit_of_a_change_says_that_it_is_saved(sam: Person, api: Caller) -> None:
+    one = desk.created(api, registration())
+    page = sam.get(path_of(one, "/amend")).text
+    form = hidden(page) | _filled(page) | {"name": "Mrs A Changed"}
+    for _ in range(2):
+        assert sam.post(path_of(one, "/amend"), form).headers["location"] == path_of(one)
+    assert WORDS_EN("desk.done.amend") in unescape(sam.get(path_of(one)).text)
+    assert api.get(one["registration_id"]).json()["version"] == 2
 
 
 def test_an_agent_records_a_new_basis(sam: Person, api: Caller) -> None:
@@ -216,19 +249,52 @@ def test_a_missing_fact_is_asked_for_and_recorded(sam: Person, api: Caller) -> N
     answer = sam.post(path_of(one, "/amend"), hidden(page) | _filled(page) | {"fact_means_tested_benefit": "yes"})
     assert answer.status_code == 303, answer.text
     amended = api.get(one["registration_id"]).json()
+    assert len(amended["household"]["occupants"]) == 2  # the form has no field for them, and so keeps them
     assert amended["household"] == one["household"] | {"means_tested_benefit": True}
     assert amended["protections"]["gas_safety_check_eligible"]["missing"] == []
 
 
-def test_a_registration_that_changed_meanwhile_is_not_withdrawn(sam: Person, api: Caller) -> None:
+@pytest.mark.parametrize(
+    ("action", "typed"),
+    [("/withdraw", {"reason": "asked"}), ("/stop-sharing", {"ending": "consent", "channel": "phone"})],
+)
+def test_an_act_on_a_registration_that_changed_meanwhile_shows_the_changes(
+    sam: Person, api: Caller, action: str, typed: dict[str, str]
+) -> None:
     one = desk.created(api, registration())
-    form = hidden(sam.get(path_of(one, "/withdraw")).text) | {"reason": "asked"}
+    form = hidden(sam.get(path_of(one, action)).text) | typed
     assert api.amend(one["registration_id"], '"1"', {"needs": [{"code": "08"}]}).status_code == 200
-    answer = sam.post(path_of(one, "/withdraw"), form)
+    answer = sam.post(path_of(one, action), form)
     assert answer.status_code == 412
-    assert WORDS_EN("problem.desk-version-stale.title") in answer.text
-    assert api.get(one["registration_id"]).json()["status"] == "active"
-    assert sam.post(path_of(one, "/withdraw"), form | hidden(answer.text)).status_code == 303
+    text = unescape(answer.text)
+    assert WORDS_EN("problem.desk-version-stale.title") in text
+    assert re.search(r"<del>[^\n]*Heart, lung & ventilator</del>", text)
+    assert re.search(r"<ins>[^\n]*Blind</ins>", text)
+    assert f"<dt>{WORDS_EN('desk.topic.contact')}</dt>" not in text  # nobody changed it
+    now = api.get(one["registration_id"]).json()
+    assert (now["version"], now["status"], now["sharing"]["withdrawn"]) == (2, "active", None)
+    assert sam.post(path_of(one, action), form | hidden(answer.text)).status_code == 303
+
+
+@pytest.mark.parametrize("ending", ["consent", "objection"])
+def test_sharing_ends_once_and_the_customer_stays(sam: Person, api: Caller, ending: str) -> None:
+    one = desk.created(api, registration())
+    path = path_of(one, "/stop-sharing")
+    assert f'href="{path}"' in sam.get(path_of(one)).text
+    form = hidden(sam.get(path).text) | {"ending": ending, "channel": "phone"}
+    assert sam.post(path, {**form, "ending": ""}).status_code == 422
+    assert [sam.post(path, form).headers["location"] for _ in range(2)] == [path_of(one)] * 2
+    stored = api.get(one["registration_id"]).json()
+    withdrawn = stored["sharing"]["withdrawn"]
+    assert (stored["version"], stored["status"], withdrawn["objection"]) == (2, "active", ending == "objection")
+    assert (withdrawn["channel"], withdrawn["captured_by"]) == ("phone", "local-agent")
+    page = unescape(sam.get(path_of(one)).text)
+    assert WORDS_EN("desk.done.stop_sharing") in page
+    assert path not in page
+    assert sam.get(path).headers["location"] == path_of(one)
+    late = {**form, "etag": api.get(one["registration_id"]).headers["etag"]}
+    assert sam.post(path, late | {"stamp": ""}).headers["location"] == path_of(one)
+    assert api.get(one["registration_id"]).json()["version"] == 2  # the end of sharing keeps its time
 
 
 @pytest.mark.parametrize("value", ["\x00", "\u202e", "<script>", "{{7*7}}", "'; --", "😀" * 60, "x" * 9000])
@@ -236,10 +302,11 @@ def test_odd_values_get_a_page(sam: Person, one: dict[str, Any], value: str) -> 
     forms = {
         "/desk": ("by", "term", "page_token"),
         "/desk/purpose": ("purpose",),
-        "/desk/register": (*desk.caller_answers(sam), "key", "at", "speaker", "channel"),
-        path_of(one, "/amend"): ("name", "read", "etag", "key", "at", "basis", "new_basis", "wording"),
-        path_of(one, "/withdraw"): ("reason", "etag", "key"),
-        path_of(one, "/attempts"): ("due", "contact", "outcome", "key"),
+        "/desk/register": (*desk.caller_answers(sam), "stamp", "speaker", "channel"),
+        path_of(one, "/amend"): ("name", "read", "etag", "stamp", "basis", "new_basis", "wording"),
+        path_of(one, "/withdraw"): ("reason", "etag", "stamp", "read"),
+        path_of(one, "/stop-sharing"): ("ending", "channel", "etag", "stamp", "read"),
+        path_of(one, "/attempts"): ("due", "contact", "outcome", "stamp"),
     }
     for path, names in forms.items():
         for known in ({}, {"by": "postcode"}, {"reason": "x", "name": "x"}):
@@ -260,6 +327,8 @@ def test_the_words_have_every_code_of_the_contract() -> None:
         "outcome": schemas["AttemptOutcome"]["enum"],
         "campaign": schemas["CampaignState"]["enum"],
         "change": schemas["ChangeKind"]["enum"],
+        "age_band": schemas["AgeBand"]["enum"],
+        "circumstance": schemas["CircumstanceKind"]["enum"],
         "fact": list(schemas["Household"]["properties"]),
         "protection": [name for name in schemas["Protections"]["properties"] if name != "on"],
     }

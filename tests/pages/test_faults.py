@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from html import unescape
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from functions.pages.session import Cookies
 from functions.pages.words import WORDS
+from shared.clock import LONDON
 from tests.pages.person import ANSWERS, Person, hidden
 from tools.api_client import ALL_SCOPES, Caller
 from tools.local.stack import Stack
@@ -121,12 +123,25 @@ def test_a_session_that_ended_in_the_middle_of_a_form_loses_nothing(person: Pers
     if over == "idle":
         person.replace_session(seen_at=int(time.time()) - 15 * 60)
     else:
-        person.replace_session(access_token=_expired(person.session.access_token))
+        person.replace_session(access_token=_expiring(person.session.access_token, 1))
     answer = person.post("/join/home", {"lines": "7 Kept Street", "postcode": "BS1 4DJ"}, token=token)
     assert answer.headers["location"] == "/sign-in?next=%2Fjoin%2Fhome"
     person.sign_in()
     assert "7 Kept Street" in person.get("/join/home").text
     assert "Mrs A Example" in person.get("/join/name").text
+
+
+@pytest.mark.parametrize(("token_seconds", "seconds", "why"), [(3600, 15 * 60, "idle"), (300, 300, "expired")])
+def test_every_page_says_when_the_session_ends(
+    stack: Stack, person: Person, token_seconds: int, seconds: int, why: str
+) -> None:
+    now = int(time.time())
+    person.replace_session(access_token=_expiring(person.session.access_token, now + token_seconds))
+    for path in ("/join/name", "/signed-out", "/nothing"):
+        text = unescape(person.get(path).text)
+        times = {f"{datetime.fromtimestamp(at + seconds, LONDON):%H:%M}" for at in (now, time.time())}
+        assert any(WORDS_EN(f"layout.ends.{why}", at=at) in text for at in times)
+    assert 'class="ends"' not in Person(stack).get("/").text
 
 
 def test_a_token_that_the_api_no_longer_takes_leads_to_the_sign_in(person: Person) -> None:
@@ -222,6 +237,6 @@ def _draft(person: Person) -> list[Any]:
     return draft
 
 
-def _expired(token: str) -> str:
+def _expiring(token: str, at: int) -> str:
     claims = jwt.decode(token, options={"verify_signature": False})
-    return jwt.encode({**claims, "exp": 1}, "a key of no importance, long enough", "HS256")
+    return jwt.encode({**claims, "exp": at}, "a key of no importance, long enough", "HS256")

@@ -266,5 +266,7 @@ def test_no_form_fails_and_nobody_sees_or_changes_anothers_data(
     assert sorted(set().union(*(one.findings for one in people))) == []
     forms = {name.partition(" ")[0].removeprefix("/cy") for one in people for name in one.forms}
     assert forms >= {"/join/name", "/confirm/agree", "/change/name", "/leave", "/refer/home", "/sign-out", "/desk"}
-    assert forms >= {f"/desk/registrations/ID/{name}" for name in ("amend", "attempts", "password", "withdraw")}
+    assert forms >= {
+        f"/desk/registrations/ID/{name}" for name in ("amend", "attempts", "password", "stop-sharing", "withdraw")
+    }
     assert len(forms) >= 45

@@ -130,6 +130,10 @@ def test_a_customer_stops_sharing_and_stays(stack: Stack) -> None:
     assert (stored["status"], stored["version"]) == ("active", 2)
     assert stored["sharing"]["withdrawn"]["channel"] == "web"
     assert 'value="sharing"' not in customer.get("/leave").text
+    page = customer.answer_all("renew")
+    assert customer.send("renew", page).headers["location"] == "/renew/done"
+    shared_again = Caller(stack).look_up(account_id=customer.account_id).json()
+    assert (shared_again["version"], shared_again["sharing"]["withdrawn"]) == (3, None)
 
 
 def test_needs_change_and_the_rest_stays(stack: Stack) -> None:

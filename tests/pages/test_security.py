@@ -8,7 +8,8 @@ import httpx
 import pytest
 from cryptography.fernet import InvalidToken
 
-from functions.pages.session import Cookies, encryption
+from functions.pages.acts import Stamp
+from functions.pages.session import Cookies, encryption, sealed
 from shared.settings import settings
 from tests.pages.person import ANSWERS, SAME_ORIGIN, Person
 from tools.local.layout import PAGES
@@ -142,8 +143,10 @@ def test_people_return_to_listed_sites_only(stack: Stack) -> None:
     person = Person(stack)
     assert f'href="{listed}/account"' in unescape(person.get(f"/?return_to={listed}/account").text)
     assert f'href="{listed}/account"' in unescape(person.get("/").text)
-    for other in ("https://evil.example/", f"{listed}.evil.example/", f"{listed}@evil.example/"):
-        assert "evil" not in Person(stack).get(f"/?return_to={other}").text
+    for other in ("https://evil.example/", f"{listed}.evil.example/", f"{listed}@evil.example/", "https://[evil"):
+        answer = Person(stack).get(f"/?return_to={other}")
+        assert answer.status_code == 200
+        assert "evil" not in answer.text
 
 
 def test_keys_are_replaced_without_ending_sessions() -> None:
@@ -163,3 +166,10 @@ def test_a_cookie_cannot_be_given_for_another(stack: Stack) -> None:
     draft = person.cookies["__Host-psr-draft-0"]
     assert Cookies({"__Host-psr-draft-0": draft}).read("draft") is not None
     assert Cookies({"__Host-psr-session-0": draft}).read("session") is None
+
+
+def test_a_form_cannot_name_the_time_of_its_record() -> None:
+    forged = ["a-key", "2020-01-01T00:00:00+00:00"]
+    assert Stamp.of({"stamp": [sealed("stamp", forged)]}).key == "a-key"
+    for token in ("", str(forged), sealed("leave", forged)):
+        assert Stamp.of({"stamp": [token]}).at.year > 2020
