@@ -2,7 +2,15 @@
 
 import pytest
 
-from shared.domain import needs
+from shared.domain import needs, protections
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_decided_before() -> None:
+    """Mutation tests run in forks of a process that has decided before its code was changed."""
+    protections._protections.cache_clear()
+    protections._protections_json.cache_clear()
+    protections._in_force.cache_clear()
 
 
 @pytest.fixture
