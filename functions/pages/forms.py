@@ -83,7 +83,7 @@ def day_in(typed: str) -> date | None:
     try:
         day, month, year = map(int, typed.split("/"))
         return date(year, month, day) if year >= _FIRST_YEAR else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -81,10 +81,11 @@ def test_other_paths_are_no_pages(stack: Stack, path: str) -> None:
     assert Person(stack).get(path).status_code == 404
 
 
-def test_a_year_without_its_century_is_no_year(person: Person) -> None:
+@pytest.mark.parametrize("year", ["24", "9" * 40])
+def test_a_year_has_four_digits(person: Person, year: str) -> None:
     person.post("/join/situations", {"situations": "age"})
     person.post("/join/needs", {"needs_age": "29"})
-    answer = person.post("/join/dates", {"born-day": "1", "born-month": "5", "born-year": "24"})
+    answer = person.post("/join/dates", {"born-day": "1", "born-month": "5", "born-year": year})
     assert unescape(answer.text).count(WORDS_EN("field_error.date_malformed")) == 2
 
 
