@@ -66,7 +66,7 @@ def referral(values: Mapping[str, Any], at: datetime) -> dict[str, Any]:
 
 
 def sharing(said: Mapping[str, Any], at: datetime, by: str) -> dict[str, Any]:
-    """The whole sharing record: a merge patch keeps what it does not name. `by`: the recorder."""
+    """The whole sharing record: a merge patch keeps what it does not name. `by`: the agent or the pages."""
     version, _, language = said["wording"].partition(" ")
     names = {"role": "speaker", "name": "speaker_name", "organisation": "speaker_organisation"}
     return {
