@@ -108,7 +108,7 @@ def client() -> httpx2.AsyncClient:
 
 
 async def remembered(name: str, fetch: Callable[[], Awaitable[Any]]) -> Any:
-    """What `fetch` answers: of the last hour, or older if it raises `ApiProblem`."""
+    """The answer of `fetch`: of the last hour, or older if it raises `ApiProblem` now."""
     until, known = _remembered.get(name, (0.0, None))
     if until < time.monotonic():
         try:

@@ -10,7 +10,7 @@ from functions.pages.questions import SITUATIONS, YOUNG_CHILDREN, Asked, service
 from functions.pages.session import Session
 from shared.clock import london_day, rfc3339
 
-#: Who records what people do on these pages themselves.
+#: The name of these pages, in records of the things that people do here themselves.
 PAGES = "psr-pages"
 _MPAN_DIGITS = 13
 
@@ -66,7 +66,7 @@ def referral(values: Mapping[str, Any], at: datetime) -> dict[str, Any]:
 
 
 def sharing(said: Mapping[str, Any], at: datetime, by: str) -> dict[str, Any]:
-    """The whole sharing record: a merge patch keeps what it does not name. `by`: who or what heard what was said."""
+    """The whole sharing record: a merge patch keeps what it does not name. `by`: the agent or the pages."""
     version, _, language = said["wording"].partition(" ")
     names = {"role": "speaker", "name": "speaker_name", "organisation": "speaker_organisation"}
     return {

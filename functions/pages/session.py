@@ -125,7 +125,7 @@ class Session(NamedTuple):
 
     @property
     def end(self) -> tuple[str, str]:
-        """What ends it if nothing more is sent, and at which time in London."""
+        """The reason for its end if nothing more is sent, and the time in London."""
         expires = float(self.claims["exp"])
         why, at = min(("idle", time.time() + IDLE_SECONDS), ("expired", expires), key=itemgetter(1))
         return why, f"{datetime.fromtimestamp(at, LONDON):%H:%M}"
