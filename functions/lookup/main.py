@@ -43,10 +43,11 @@ from shared.turns import in_turns
 
 api = Api(__file__)
 
-#: Batches that an instance accepts: it works on two, and the others wait. More are to come again later, by then perhaps
-#: to another instance.
-_accepted, _worked_on = asyncio.Semaphore(4), asyncio.Semaphore(2)
+#: Batches that an instance accepts, and those of them that it works on; the others wait. More are to come again later,
+#: by then perhaps to another instance.
+BATCHES_ACCEPTED, _BATCHES_WORKED_ON = 4, 2
 _BATCH_RETRY_SECONDS = 1
+_accepted, _worked_on = asyncio.Semaphore(BATCHES_ACCEPTED), asyncio.Semaphore(_BATCHES_WORKED_ON)
 _MOST_READ_AT_ONCE = 500
 _CHANGES_A_PAGE = 100
 _DUE_DATES = {Work.REVIEW: DueDate.REVIEW, Work.NEED_ENDING: DueDate.NEED_ENDS, Work.FOLLOW_UP: DueDate.FOLLOW_UP}
